@@ -1,0 +1,1 @@
+"""Frozen values without I/O: names, layouts, channels, source planes, pipelines."""

@@ -1,0 +1,17 @@
+"""Shared fixtures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real microscope files, which is not part of the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the real microscope files, which are not part of the repository")
+    return SHARED_DATA
