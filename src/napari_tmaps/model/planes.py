@@ -88,7 +88,7 @@ class Scan:
     oddities
         What a person should know, in order of importance.
     metadata
-        Facts that have no place above, as JSON values: objective, instrument, operator, start time …
+        Facts that have no place above, as JSON values: objective, operator, start time …
     """
 
     vendor: str
@@ -131,7 +131,8 @@ class Scan:
         known = self.planes[self.planes["height"] > 0]
         if known.empty:
             return None
-        height, width = known.groupby(["height", "width"]).size().idxmax()
+        counts = known.value_counts(["height", "width"])
+        height, width = counts.index.to_list()[0]
         return int(height), int(width)
 
     @property

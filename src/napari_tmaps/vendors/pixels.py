@@ -1,0 +1,74 @@
+"""Pixels of source planes: the right page of the right file, whatever the format.
+
+A reader opens one file and gives single planes by (series, page) exactly as the plane table names
+them. Readers are looked up in `READERS` by the key that `Scan.reader` carries; libraries are
+imported inside the function that opens a file.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from threading import local
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from napari_tmaps.errors import unknown
+
+
+class PlaneFile(Protocol):
+    """An open file; not shared between threads."""
+
+    def read(self, series: int, page: int) -> npt.NDArray[Any]:
+        """The 2-D plane (y, x) in its original pixel type."""
+
+    def close(self) -> None:
+        """Give the file back."""
+
+
+READERS: dict[str, Callable[[Path], PlaneFile]] = {}
+
+
+class PlaneReader:
+    """Reads planes of one acquisition; keeps the files open that it used last, one set a thread.
+
+    Parameters
+    ----------
+    root
+        Folder to which paths are relative.
+    reader
+        A key of `READERS`.
+    """
+
+    def __init__(self, root: Path, reader: str, *, keep_open: int = 4) -> None:
+        if reader not in READERS:
+            raise unknown("reader of pixels", reader, READERS)
+        self._root = root
+        self._open = READERS[reader]
+        self._keep = keep_open
+        self._files = local()
+
+    def read(self, path: str, series: int, page: int) -> npt.NDArray[Any]:
+        """One plane (y, x), in the original pixel type.
+
+        Raises
+        ------
+        MissingError
+            The file is gone.
+        FormatError
+            The file is damaged, or holds no such plane.
+        """
+        files: OrderedDict[str, PlaneFile] = self._files.__dict__.setdefault("open", OrderedDict())
+        file = files.pop(path, None) or self._open(self._root / path)
+        files[path] = file
+        while len(files) > self._keep:
+            files.popitem(last=False)[1].close()
+        return file.read(series, page)
+
+    def close(self) -> None:
+        """Close the files that this thread opened."""
+        files: OrderedDict[str, PlaneFile] = self._files.__dict__.pop("open", OrderedDict())
+        while files:
+            files.popitem()[1].close()
