@@ -1,1 +1,1 @@
-"""."""
+"""The experiment on disk: catalogue (SQLite), plates (OME-Zarr), labels, features (Parquet)."""

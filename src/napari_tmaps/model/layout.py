@@ -1,0 +1,221 @@
+"""From source planes to the layout of an experiment: sites on their grid, time points, cycles.
+
+Pure functions over the tables of `model.planes`; the step metaconfig calls them and stores what
+they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from napari_tmaps.errors import InputError
+from napari_tmaps.model.grid import StitchLayout, grid_from_layout, grid_from_positions
+from napari_tmaps.model.planes import sort_planes
+
+WorkflowType = Literal["canonical", "multiplexing"]
+SITE = ["plate", "well", "site"]
+
+
+@dataclass(frozen=True, slots=True)
+class GridSettings:
+    """How sites lie where the microscope gives no stage positions.
+
+    Attributes
+    ----------
+    stitch_layout
+        Order of acquisition.
+    n_vertical, n_horizontal
+        Rows and columns of the grid of sites; 0 means unknown.
+    """
+
+    stitch_layout: StitchLayout = "horizontal"
+    n_vertical: int = 0
+    n_horizontal: int = 0
+
+
+def assign_offsets(
+    acquisitions: Sequence[tuple[int, str, pd.DataFrame]], workflow_type: WorkflowType
+) -> dict[int, tuple[int, int]]:
+    """Where the time points and cycles of each acquisition start.
+
+    canonical: an acquisition that repeats sites and channels of an earlier one of its plate goes
+    on with the time series; one that brings other sites or channels starts at 0.
+    multiplexing: each acquisition of a plate is a further staining cycle.
+
+    Parameters
+    ----------
+    acquisitions
+        (id, plate, planes) in the order in which they were added.
+
+    Returns
+    -------
+    dict
+        id → (t_offset, cycle_offset).
+    """
+    offsets: dict[int, tuple[int, int]] = {}
+    seen: dict[str, list[tuple[set[tuple[str, int, str]], int]]] = {}
+    cycles: dict[str, int] = {}
+    for number, plate, planes in acquisitions:
+        last_cycle = cycles.get(plate, 0)
+        if workflow_type == "multiplexing":
+            offsets[number] = (0, last_cycle)
+            cycles[plate] = last_cycle + int(planes["cycle"].max()) + 1
+            continue
+        series = set(
+            planes[["well", "site", "channel"]].drop_duplicates().itertuples(index=False, name=None)
+        )
+        earlier = seen.setdefault(plate, [])
+        start = max((end for known, end in earlier if known & series), default=0)
+        offsets[number] = (start, 0)
+        earlier.append((series, start + int(planes["t"].max()) + 1))
+    return offsets
+
+
+def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFrame, list[str]]:
+    """Sites with their place in the well.
+
+    Parameters
+    ----------
+    planes
+        Columns of model.planes.COLUMNS and `pixel_y_um`, `pixel_x_um` (NaN where unknown).
+    settings
+        Used for wells whose sites have no stage positions.
+
+    Returns
+    -------
+    sites
+        plate, well, site, y, x, stage_y_um, stage_x_um, height, width, sorted as the plates are.
+    notes
+        What a person should know: positions that were missing and how sites were arranged.
+
+    Raises
+    ------
+    InputError
+        The stated grid does not have the number of sites of a well.
+    """
+    first = planes.drop_duplicates(SITE)[[*SITE]].reset_index(drop=True)
+    grouped = planes.groupby(SITE, sort=False)
+    facts = grouped[["stage_y_um", "stage_x_um", "pixel_y_um", "pixel_x_um"]].first()
+    facts[["height", "width"]] = grouped[["height", "width"]].max()
+    sites = first.join(facts, on=SITE)
+    sites[["y", "x"]] = 0
+    unplaced: list[str] = []
+    for (_plate, well), group in sites.groupby(["plate", "well"], sort=False):
+        count = len(group)
+        if group[["stage_y_um", "stage_x_um"]].notna().all(axis=None):
+            y, x = grid_from_positions(group["stage_y_um"], group["stage_x_um"], _field_um(group))
+        elif settings.n_vertical or settings.n_horizontal:
+            rows, columns = _complete(settings, count)
+            y, x = grid_from_layout(count, settings.stitch_layout, rows, columns)
+        else:
+            columns = ceil(sqrt(count))
+            y, x = np.divmod(np.arange(count), columns)
+            if count > 1:
+                unplaced.append(str(well))
+        sites.loc[group.index, "y"] = y
+        sites.loc[group.index, "x"] = x
+    notes = []
+    if unplaced:
+        shown = ", ".join(unplaced[:5]) + (" …" if len(unplaced) > 5 else "")
+        notes.append(
+            f"{len(unplaced)} wells ({shown}) have no stage positions: their sites are drawn row "
+            "by row in a near-square block. State how they lie with the layout of metaconfig "
+            "(stitch_layout, n_vertical, n_horizontal)."
+        )
+    twice = int(sites.duplicated(["plate", "well", "y", "x"]).sum())
+    if twice:
+        notes.append(
+            f"{twice} sites share a place of the grid with another one (repeated or overlapping "
+            "stage positions); they are drawn at their true positions."
+        )
+    return sites.drop(columns=["pixel_y_um", "pixel_x_um"]), notes
+
+
+def _field_um(group: pd.DataFrame) -> tuple[float, float] | None:
+    height = float((group["height"] * group["pixel_y_um"]).iloc[0])
+    width = float((group["width"] * group["pixel_x_um"]).iloc[0])
+    known = np.isfinite([height, width]).all() and height > 0 and width > 0
+    return (height, width) if known else None
+
+
+def _complete(settings: GridSettings, count: int) -> tuple[int, int]:
+    """Rows and columns, the one that was not stated worked out from the number of sites."""
+    rows, columns = settings.n_vertical, settings.n_horizontal
+    if not rows:
+        rows = count // columns
+    if not columns:
+        columns = count // rows
+    if rows * columns != count:
+        raise InputError(
+            f"A grid of {rows} rows × {columns} columns has {rows * columns} places, but the "
+            f"wells have {count} sites. Choose n_vertical and n_horizontal with a product of "
+            f"{count}."
+        )
+    return rows, columns
+
+
+def final_planes(planes: pd.DataFrame, workflow_type: WorkflowType, *, mip: bool) -> pd.DataFrame:
+    """Source planes under the coordinates that they get in the plate.
+
+    Parameters
+    ----------
+    planes
+        Columns of model.planes.COLUMNS, and t_offset and cycle_offset of their acquisition.
+    mip
+        Project all z planes: every plane gets z = 0, and several sources share one target.
+
+    Returns
+    -------
+    DataFrame
+        The same rows with t, cycle, z and channel replaced. In multiplexing experiments channels
+        are called `<cycle>_<channel>`, since each round stains something else.
+    """
+    table = planes.copy()
+    table["t"] += table.pop("t_offset")
+    table["cycle"] += table.pop("cycle_offset")
+    if workflow_type == "multiplexing":
+        table["channel"] = table["cycle"].astype(str) + "_" + table["channel"]
+    if mip:
+        table["z"] = 0
+    return sort_planes(table)
+
+
+def find_gaps(planes: pd.DataFrame) -> pd.DataFrame:
+    """Planes that a full plate would have, but nobody recorded.
+
+    A site should have each channel, z and t that any site of its plate and cycle has, within its
+    own number of z planes and time points: scenes of one file may well differ in these.
+
+    Parameters
+    ----------
+    planes
+        Final planes (see `final_planes`).
+
+    Returns
+    -------
+    DataFrame
+        plate, well, site, cycle, channel, z, t, reason.
+    """
+    key = ["plate", "cycle", "channel", "z", "t"]
+    wanted = planes[key].drop_duplicates()
+    extent = planes.groupby([*SITE, "cycle"], sort=False)[["z", "t"]].max()
+    sites = extent.rename(columns={"z": "last_z", "t": "last_t"}).reset_index()
+    full = sites.merge(wanted, on=["plate", "cycle"])
+    full = full[(full["z"] <= full.pop("last_z")) & (full["t"] <= full.pop("last_t"))]
+    there = planes.loc[~planes["missing"], [*SITE, *key[1:]]].drop_duplicates()
+    declared = planes.loc[planes["missing"], [*SITE, *key[1:], "path"]]
+    merged = full.merge(there, how="left", indicator=True)
+    gaps = merged[merged.pop("_merge") == "left_only"].merge(
+        declared.drop_duplicates([*SITE, *key[1:]]), how="left"
+    )
+    path = gaps.pop("path")
+    gaps["reason"] = np.where(
+        path.isna(), "not recorded", "the image file is missing: " + path.fillna("").astype(str)
+    )
+    return gaps[[*SITE, "cycle", "channel", "z", "t", "reason"]].reset_index(drop=True)

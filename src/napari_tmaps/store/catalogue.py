@@ -1,0 +1,367 @@
+"""The catalogue of an experiment: one SQLite file, written by one process.
+
+Questions come back as pandas tables. Only the coordinator (the process that runs a workflow or
+adds an acquisition) writes; jobs write files of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from napari_tmaps.errors import ExistsError, FormatError, NotFoundError, StorageError, unknown
+from napari_tmaps.model.planes import COLUMNS, Scan, sort_planes
+from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.store import schema
+
+
+class Catalogue:
+    """Tables of one experiment.
+
+    Parameters
+    ----------
+    path
+        The file `experiment.db`; it is made if `create` is true.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        if not create and not path.is_file():
+            raise NotFoundError(f"'{path.parent}' is no experiment: it has no {path.name}.")
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30}
+        )
+        sa.event.listen(self._engine, "connect", _configure)
+        if create:
+            with self._begin() as connection:
+                schema.metadata.create_all(connection)
+            self.set("version", schema.VERSION)
+        elif (version := self.get("version")) != schema.VERSION:
+            raise FormatError(
+                f"'{path.parent}' was made by another version of napari-tmaps (catalogue version "
+                f"{version}, this program reads {schema.VERSION}). Open it with that version."
+            )
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise StorageError(
+                f"The catalogue '{self.path}' cannot be used: {error.orig}. If another program "
+                "writes to it, wait and try again; if the disk is full, free some space."
+            ) from error
+        except sa.exc.DatabaseError as error:
+            raise FormatError(
+                f"The catalogue '{self.path}' is damaged: {error.orig}. Restore it from a copy."
+            ) from error
+
+    def _read(self, query: sa.Select[Any]) -> pd.DataFrame:
+        with self._begin() as connection:
+            return pd.read_sql(query, connection)
+
+    # -- settings -------------------------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A setting of the experiment, e.g. "name"."""
+        table = schema.settings
+        with self._begin() as connection:
+            value = connection.scalar(sa.select(table.c.value).where(table.c.key == key))
+        return default if value is None else value
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a setting (a JSON value)."""
+        with self._begin() as connection:
+            connection.execute(sa.delete(schema.settings).where(schema.settings.c.key == key))
+            connection.execute(sa.insert(schema.settings), {"key": key, "value": value})
+
+    # -- plates and acquisitions ----------------------------------------------------------------
+
+    def plates(self) -> pd.DataFrame:
+        """Plates: id, name, description, rows, columns."""
+        return self._read(sa.select(schema.plates).order_by(schema.plates.c.id))
+
+    def acquisitions(self) -> pd.DataFrame:
+        """Acquisitions: id, plate (name), name, root, vendor, reader, offsets, facts."""
+        query = (
+            sa.select(schema.plates.c.name.label("plate"), schema.acquisitions)
+            .join_from(schema.acquisitions, schema.plates)
+            .order_by(schema.acquisitions.c.id)
+        )
+        return self._read(query)
+
+    def add_acquisition(
+        self, plate: str, name: str, scan: Scan, plate_format: PlateFormat | None = None
+    ) -> None:
+        """Register what was scanned; the plate is made if it is new.
+
+        Raises
+        ------
+        ExistsError
+            The plate has an acquisition of that name already.
+        InputError
+            A well does not fit the format of the plate.
+        """
+        wells = [WellName.parse(well) for well in scan.wells]
+        with self._begin() as connection:
+            row = connection.execute(
+                sa.select(schema.plates).where(schema.plates.c.name == plate)
+            ).one_or_none()
+            if row is None:
+                chosen = plate_format or scan.plate_format or PlateFormat.holding(wells)
+                plate_id = connection.execute(
+                    sa.insert(schema.plates),
+                    {"name": plate, "rows": chosen.rows, "columns": chosen.columns},
+                ).inserted_primary_key[0]  # type: ignore[index]
+            else:
+                plate_id, chosen = row.id, PlateFormat(row.rows, row.columns)
+            for well in wells:
+                chosen.check(well)
+            table = schema.acquisitions
+            if connection.scalar(
+                sa.select(table.c.id).where(table.c.plate_id == plate_id, table.c.name == name)
+            ):
+                raise ExistsError(
+                    f"Plate '{plate}' has an acquisition '{name}' already. Give this one another "
+                    "name (--acquisition)."
+                )
+            acquisition_id = connection.execute(
+                sa.insert(table),
+                {
+                    "plate_id": plate_id,
+                    "name": name,
+                    "root": str(scan.root),
+                    "vendor": scan.vendor,
+                    "reader": scan.reader,
+                    "facts": {
+                        "channels": [asdict(channel) for channel in scan.channels],
+                        "pixel_size_um": scan.pixel_size_um,
+                        "z_step_um": scan.z_step_um,
+                        "oddities": [asdict(oddity) for oddity in scan.oddities],
+                        "metadata": scan.metadata,
+                    },
+                },
+            ).inserted_primary_key[0]  # type: ignore[index]
+            _insert(
+                connection,
+                schema.planes,
+                scan.planes.drop(columns="plate").assign(acquisition_id=acquisition_id),
+            )
+
+    def set_offsets(self, offsets: Mapping[int, tuple[int, int]]) -> None:
+        """Store (t_offset, cycle_offset) by acquisition id."""
+        table = schema.acquisitions
+        with self._begin() as connection:
+            for number, (t_offset, cycle_offset) in offsets.items():
+                connection.execute(
+                    sa.update(table)
+                    .where(table.c.id == number)
+                    .values(t_offset=t_offset, cycle_offset=cycle_offset)
+                )
+
+    def source_planes(
+        self,
+        *,
+        acquisition: int | None = None,
+        sites: Iterable[tuple[str, str, int]] | None = None,
+    ) -> pd.DataFrame:
+        """Source planes with the columns of model.planes.COLUMNS and `acquisition_id`.
+
+        Parameters
+        ----------
+        acquisition
+            Only this acquisition (id).
+        sites
+            Only these sites (plate, well, site).
+        """
+        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
+        query = sa.select(plates.c.name.label("plate"), planes).select_from(
+            planes.join(acquisitions).join(plates)
+        )
+        if acquisition is not None:
+            query = query.where(planes.c.acquisition_id == acquisition)
+        if sites is None:
+            table = self._read(query)
+        else:
+            table = pd.concat(
+                [
+                    self._read(query.where(plates.c.name == plate, planes.c.well == well)).query(
+                        "site in @numbers", local_dict={"numbers": numbers}
+                    )
+                    for (plate, well), numbers in _by_well(sites).items()
+                ],
+                ignore_index=True,
+            )
+        dtypes = {name: dtype for name, dtype in COLUMNS.items() if name in table}
+        return sort_planes(table.astype(dtypes))
+
+    # -- layout ---------------------------------------------------------------------------------
+
+    def set_layout(self, sites: pd.DataFrame, channels: pd.DataFrame, gaps: pd.DataFrame) -> None:
+        """Replace sites, channels and known gaps by what metaconfig found.
+
+        Parameters
+        ----------
+        sites
+            plate, well, site, y, x, stage_y_um, stage_x_um, height, width.
+        channels
+            name, wavelength, cycle, facts (dict).
+        gaps
+            plate, well, site, cycle, channel, z, t, reason.
+        """
+        ids = dict(zip(*self.plates()[["name", "id"]].to_numpy().T, strict=True))
+        with self._begin() as connection:
+            for table in (schema.gaps, schema.sites, schema.channels):
+                connection.execute(sa.delete(table))
+            _insert(
+                connection,
+                schema.sites,
+                sites.assign(plate_id=sites["plate"].map(ids)).drop(columns="plate"),
+            )
+            _insert(connection, schema.channels, channels)
+        self.add_gaps(gaps)
+
+    def sites(self) -> pd.DataFrame:
+        """Sites: id, plate, well, site, y, x, stage µm, height, width; in order of the plate."""
+        query = (
+            sa.select(schema.plates.c.name.label("plate"), schema.sites)
+            .join_from(schema.sites, schema.plates)
+            .order_by(schema.sites.c.id)
+        )
+        return self._read(query)
+
+    def channels(self) -> pd.DataFrame:
+        """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
+        return self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
+
+    def channel_names(self) -> list[str]:
+        """Names of the channels."""
+        return list(self.channels()["name"])
+
+    def gaps(self) -> pd.DataFrame:
+        """Planes that are not there: plate, well, site, cycle, channel, z, t, reason."""
+        gaps, sites, plates = schema.gaps, schema.sites, schema.plates
+        query = (
+            sa.select(plates.c.name.label("plate"), sites.c.well, sites.c.site, gaps)
+            .select_from(gaps.join(sites).join(plates))
+            .order_by(sites.c.id)
+        )
+        return self._read(query).drop(columns="site_id")
+
+    def add_gaps(self, gaps: pd.DataFrame) -> None:
+        """Record planes that are not there; known ones keep their first reason."""
+        if gaps.empty:
+            return
+        key = ["plate", "well", "site", "cycle", "channel", "z", "t"]
+        known = self.gaps()[key].astype({"site": "int64"})
+        new = gaps.merge(known, on=key, how="left", indicator=True)
+        new = new[new.pop("_merge") == "left_only"]
+        ids = self.sites().set_index(["plate", "well", "site"])["id"]
+        rows = new.assign(site_id=[ids[tuple(row)] for row in new[key[:3]].to_numpy()])
+        with self._begin() as connection:
+            _insert(connection, schema.gaps, rows.drop(columns=key[:3]))
+
+    # -- results --------------------------------------------------------------------------------
+
+    def object_types(self) -> pd.DataFrame:
+        """Object types: name, pipeline, objects, features, stale."""
+        return self._read(sa.select(schema.object_types).order_by(schema.object_types.c.name))
+
+    def set_object_type(self, name: str, pipeline: str, objects: int, features: int) -> None:
+        """Store or replace the facts of an object type; it is fresh."""
+        table = schema.object_types
+        with self._begin() as connection:
+            connection.execute(sa.delete(table).where(table.c.name == name))
+            connection.execute(
+                sa.insert(table),
+                {"name": name, "pipeline": pipeline, "objects": objects, "features": features},
+            )
+
+    def mark_stale(self) -> None:
+        """Say of all results that they were made from other images than those of today."""
+        with self._begin() as connection:
+            connection.execute(sa.update(schema.object_types).values(stale=True))
+
+    def failures(self) -> pd.DataFrame:
+        """Sites that could not be done: step, plate, well, site, message."""
+        return self._read(sa.select(schema.failures))
+
+    def set_failures(self, step: str, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Replace the failures of a step; each has plate, well, site and message."""
+        table = schema.failures
+        with self._begin() as connection:
+            connection.execute(sa.delete(table).where(table.c.step == step))
+            rows = [{"step": step, **failure} for failure in failures]
+            if rows:
+                connection.execute(sa.insert(table), rows)
+
+    def set_jobs(self, step: str, jobs: Iterable[Mapping[str, Any]]) -> None:
+        """Replace the jobs of a step; each has job, state, seconds and message."""
+        with self._begin() as connection:
+            connection.execute(sa.delete(schema.jobs).where(schema.jobs.c.step == step))
+            rows = [{"step": step, **job} for job in jobs]
+            if rows:
+                connection.execute(sa.insert(schema.jobs), rows)
+
+    def jobs(self) -> pd.DataFrame:
+        """Jobs of the last run of each step: step, job, state, seconds, message."""
+        return self._read(sa.select(schema.jobs).order_by(schema.jobs.c.step, schema.jobs.c.job))
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return str(self.get("name"))
+
+    def plate_format(self, plate: str) -> PlateFormat:
+        """Format of a plate.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plate.
+        """
+        table = self.plates().set_index("name")
+        if plate not in table.index:
+            raise unknown("plate", plate, table.index)
+        return PlateFormat(int(table.loc[plate, "rows"]), int(table.loc[plate, "columns"]))  # type: ignore[arg-type]
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _by_well(sites: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str], list[int]]:
+    wells: dict[tuple[str, str], list[int]] = {}
+    for plate, well, site in sites:
+        wells.setdefault((plate, well), []).append(site)
+    return wells
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: pd.DataFrame) -> None:
+    """Add the rows of a data frame; NaN becomes NULL."""
+    if rows.empty:
+        return
+    plain = rows.astype(object).where(rows.notna().to_numpy(), None)
+    columns = list(plain.columns)
+    values = [dict(zip(columns, row, strict=True)) for row in plain.to_numpy()]
+    for row in values:
+        for key, value in row.items():
+            if isinstance(value, np.generic):
+                row[key] = value.item()
+    connection.execute(sa.insert(table), values)

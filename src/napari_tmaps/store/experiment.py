@@ -1,0 +1,366 @@
+"""An experiment: one folder with everything, and the one door to it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.layout import WorkflowType
+from napari_tmaps.model.planes import Scan, find_duplicates
+from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
+from napari_tmaps.store.atomic import storage_error
+from napari_tmaps.store.catalogue import Catalogue
+from napari_tmaps.store.features import FeatureStore
+from napari_tmaps.store.plates import PlateFolder
+
+DATABASE = "experiment.db"
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]*[A-Za-z0-9_+-])?")
+
+
+def safe_name(text: str) -> str:
+    """The text as a name that every file system takes: "a/b: c" → "a_b_ c"."""
+    name = re.sub(r"[^A-Za-z0-9 ._+-]", "_", text).strip(" ._+-")
+    return name or "unnamed"
+
+
+def is_experiment(path: Path) -> bool:
+    """True if the folder is an experiment."""
+    return (path / DATABASE).is_file()
+
+
+class Experiment:
+    """One experiment on disk; open it with `Experiment.open`, make it with `Experiment.create`.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    catalogue
+        Its tables.
+    features
+        Its feature tables.
+    """
+
+    def __init__(self, path: Path, catalogue: Catalogue) -> None:
+        self.path = path
+        self.catalogue = catalogue
+        self.features = FeatureStore(path / "features")
+
+    # -- making and opening ---------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        description: str = "",
+        workflow_type: WorkflowType = "canonical",
+        ngff_version: str = "0.5",
+    ) -> Experiment:
+        """Make a new, empty experiment.
+
+        Parameters
+        ----------
+        path
+            The folder to make; by custom it ends in ".tmaps".
+        workflow_type
+            "multiplexing" makes each acquisition of a plate a staining cycle.
+        ngff_version
+            OME-NGFF version of its plates, "0.5" or "0.4".
+
+        Raises
+        ------
+        ExistsError
+            There is an experiment, or any other thing, at that path.
+        """
+        folder = Path(path).expanduser().absolute()
+        if ngff_version not in ("0.4", "0.5"):
+            raise InputError(f"OME-NGFF version '{ngff_version}' is unknown; choose 0.5 or 0.4.")
+        if is_experiment(folder):
+            raise ExistsError(
+                f"'{folder}' is an experiment already. Open it, or choose another folder."
+            )
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ExistsError(
+                f"'{folder}' exists and is not empty. Choose a new folder for the experiment."
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, f"make the folder '{folder}'") from error
+        catalogue = Catalogue(folder / DATABASE, create=True)
+        catalogue.set("name", name or folder.name.removesuffix(".tmaps"))
+        catalogue.set("description", description)
+        catalogue.set("workflow_type", workflow_type)
+        catalogue.set("ngff_version", ngff_version)
+        return cls(folder, catalogue)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Experiment:
+        """Open an experiment by its folder, or by any file directly in it.
+
+        Raises
+        ------
+        NotFoundError
+            There is no experiment.
+        """
+        folder = Path(path).expanduser().absolute()
+        if folder.is_file():
+            folder = folder.parent
+        if not folder.exists():
+            raise NotFoundError(f"There is no experiment at '{folder}': the folder does not exist.")
+        if not is_experiment(folder):
+            raise NotFoundError(
+                f"'{folder}' is no experiment: it has no {DATABASE}. Make one with "
+                f"'tmaps create {folder.name}'."
+            )
+        return cls(folder, Catalogue(folder / DATABASE))
+
+    def close(self) -> None:
+        """Give the files back."""
+        self.catalogue.close()
+
+    def __enter__(self) -> Experiment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Experiment({str(self.path)!r})"
+
+    # -- plates and acquisitions ----------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return self.catalogue.name
+
+    @property
+    def workflow_type(self) -> WorkflowType:
+        """ "canonical" or "multiplexing"."""
+        value: WorkflowType = self.catalogue.get("workflow_type")
+        return value
+
+    def add(
+        self,
+        scan: Scan,
+        *,
+        plate: str | None = None,
+        acquisition: str = "acquisition01",
+        plate_format: PlateFormat | None = None,
+    ) -> list[str]:
+        """Register what was scanned; no pixel is read.
+
+        Parameters
+        ----------
+        scan
+            Of vendors.scan, perhaps corrected.
+        plate
+            Name of the plate; None takes the names that the microscope gave.
+        plate_format
+            None takes the format that the microscope states, else the smallest that fits.
+
+        Returns
+        -------
+        list
+            Names of the plates.
+
+        Raises
+        ------
+        FormatError
+            Two files claim the same plane, or nothing is there.
+        ExistsError
+            The plate has that acquisition already.
+        InputError
+            A name or a well that does not fit.
+        """
+        if not (~scan.planes["missing"]).any():
+            raise FormatError(f"'{scan.root}' has no image that could be added.")
+        duplicates = find_duplicates(scan.planes)
+        if len(duplicates):
+            one = duplicates.iloc[0]
+            paths = ", ".join(f"'{path}'" for path in duplicates["path"].unique()[:2])
+            raise FormatError(
+                f"{len(duplicates)} planes are claimed twice, e.g. well {one['well']} site "
+                f"{one['site']} channel {one['channel']} z {one['z']} t {one['t']} by {paths}. "
+                "Remove the wrong files, or give a pattern that tells them apart."
+            )
+        if plate is not None and len(scan.plates) > 1:
+            raise InputError(
+                f"'{scan.root}' holds {len(scan.plates)} plates ({', '.join(scan.plates)}); "
+                "leave out the name of the plate to add them all."
+            )
+        _check_name("acquisition", acquisition)
+        names = []
+        for source in scan.plates:
+            target = plate or safe_name(source or "plate01")
+            _check_name("plate", target)
+            part = scan.planes[scan.planes["plate"] == source]
+            one_plate = Scan(**{**scan.__dict__, "planes": part})
+            self.catalogue.add_acquisition(target, acquisition, one_plate, plate_format)
+            names.append(target)
+        return names
+
+    def plate_names(self) -> list[str]:
+        """Names of the plates."""
+        return list(self.catalogue.plates()["name"])
+
+    def plate(self, name: str) -> PlateFolder:
+        """The folder of a plate.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plate.
+        """
+        names = self.plate_names()
+        if name not in names:
+            raise unknown("plate", name, names)
+        version = self.catalogue.get("ngff_version", "0.5")
+        return PlateFolder(self.path / "plates" / f"{name}.ome.zarr", version)
+
+    def wells(self, plate: str) -> list[str]:
+        """Wells of a plate that have sites, in order."""
+        self.plate(plate)
+        sites = self.catalogue.sites()
+        return sorted_wells(sites.loc[sites["plate"] == plate, "well"].unique())
+
+    def sites(self, plate: str, well: str) -> pd.DataFrame:
+        """Sites of a well: site, y, x, stage_y_um, stage_x_um, height, width.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plate or well.
+        """
+        name = str(WellName.parse(well))
+        wells = self.wells(plate)
+        if name not in wells:
+            raise unknown(f"well of plate '{plate}'", name, wells)
+        sites = self.catalogue.sites()
+        chosen = sites[(sites["plate"] == plate) & (sites["well"] == name)]
+        return chosen.drop(columns=["id", "plate_id", "plate", "well"]).reset_index(drop=True)
+
+    def channels(self) -> list[Channel]:
+        """Channels of the experiment, in order."""
+        return [
+            Channel(**{**facts, "name": name})
+            for name, facts in self.catalogue.channels()[["name", "facts"]].to_numpy()
+        ]
+
+    # -- pixels ---------------------------------------------------------------------------------
+
+    def image(
+        self, plate: str, well: str, site: int, channel: str, *, t: int = 0
+    ) -> npt.NDArray[Any]:
+        """One channel of a site at one time point: (z, y, x), original pixel type.
+
+        Raises
+        ------
+        NotFoundError
+            No such plate, well, site or channel.
+        MissingError
+            The image was never recorded.
+        """
+        channels = self.catalogue.channels().set_index("name")
+        if channel not in channels.index:
+            raise unknown("channel", channel, channels.index)
+        cycle = int(channels.loc[channel, "cycle"])  # type: ignore[arg-type]
+        return self.plate(plate).read_channel(
+            str(WellName.parse(well)), site, channel, t=t, cycle=cycle
+        )
+
+    def labels(
+        self, plate: str, well: str, site: int, object_type: str, *, t: int = 0
+    ) -> npt.NDArray[np.int32]:
+        """Labels of an object type at one time point, (z, y, x).
+
+        Raises
+        ------
+        NotFoundError
+            No such plate, well, site or object type.
+        """
+        folder = self.plate(plate)
+        return folder.read_labels(str(WellName.parse(well)), site, object_type)[t]
+
+    # -- facts ----------------------------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """What the experiment holds, as JSON values; the documented output of `tmaps info`."""
+        sites, gaps = self.catalogue.sites(), self.catalogue.gaps()
+        acquisitions, types = self.catalogue.acquisitions(), self.catalogue.object_types()
+        planes = self.catalogue.source_planes() if len(acquisitions) else pd.DataFrame()
+        facts: Sequence[Mapping[str, Any]] = list(acquisitions["facts"])
+        counts = sites.groupby(["plate", "well"])["site"].count().groupby("well").max()
+        oddities = [item["message"] for fact in facts for item in fact["oddities"]]
+        oddities += list(self.catalogue.get("layout_notes", []))
+        cycles = planes["cycle"].nunique() if len(planes) else 0
+        if self.workflow_type == "multiplexing":
+            cycles = int(self.catalogue.channels()["cycle"].nunique())
+        return {
+            "name": self.name,
+            "vendor": ", ".join(dict.fromkeys(acquisitions["vendor"])) or None,
+            "plates": self.plate_names(),
+            "acquisitions": [
+                {"plate": row.plate, "name": row.name_, "folder": row.root, "vendor": row.vendor}
+                for row in acquisitions.rename(columns={"name": "name_"}).itertuples()
+            ],
+            "wells": sorted_wells(sites["well"].unique()),
+            "sites_per_well": {well: int(counts[well]) for well in sorted_wells(counts.index)},
+            "channels": self.catalogue.channel_names(),
+            "size_z": int(planes["z"].max()) + 1 if len(planes) else 0,
+            "size_t": _size_t(planes, acquisitions),
+            "cycles": cycles,
+            "image_size": _first(
+                list(pair) for pair in sites[["height", "width"]].to_numpy().tolist()
+            ),
+            "dtype": _first(value for value in planes["dtype"] if value) if len(planes) else None,
+            "pixel_size_um": _first(fact["pixel_size_um"] for fact in facts),
+            "z_step_um": _first(fact["z_step_um"] for fact in facts),
+            "planes": int((~planes["missing"]).sum()) if len(planes) else 0,
+            "oddities": oddities,
+            "missing": gaps.to_dict("records"),
+            "failures": self.catalogue.failures().to_dict("records"),
+            "objects": {row.name_: int(row.objects) for row in _named(types)},
+            "features": {row.name_: int(row.features) for row in _named(types)},
+            "jobs": {
+                str(state): int(number)
+                for state, number in self.catalogue.jobs()["state"].value_counts().items()
+            },
+            "stale": [row.name_ for row in _named(types) if row.stale],
+        }
+
+
+def _named(table: pd.DataFrame) -> list[Any]:
+    return list(table.rename(columns={"name": "name_"}).itertuples())
+
+
+def _first(values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _size_t(planes: pd.DataFrame, acquisitions: pd.DataFrame) -> int:
+    if planes.empty:
+        return 0
+    offsets = acquisitions.set_index("id")["t_offset"]
+    return int((planes["t"] + planes["acquisition_id"].map(offsets)).max()) + 1
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not _NAME.fullmatch(name) or len(os.fsencode(name)) > 100:
+        raise InputError(
+            f"'{name}' cannot be the name of {'an' if kind[0] in 'aeiou' else 'a'} {kind}, because "
+            "it becomes a folder on disk. Use up to 100 letters, digits, spaces and . _ - +, "
+            f"e.g. '{safe_name(name)[:100]}'."
+        )

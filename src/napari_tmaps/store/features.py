@@ -1,0 +1,163 @@
+"""Features of objects: Parquet, one file a well, read by column.
+
+    features/<type>/plate=<plate>/<well>.parquet
+
+Rows are sorted by site, time point and label, so that the same analysis gives the same file
+however it was cut into jobs. Jobs write parts of their own; `collect` puts them into place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from napari_tmaps.errors import FormatError, unknown
+from napari_tmaps.model.wells import WellName
+from napari_tmaps.store.atomic import atomic_file, remove_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INDEX = ["plate", "well", "site", "t", "label"]
+
+
+class FeatureStore:
+    """Tables of features of one experiment.
+
+    Parameters
+    ----------
+    root
+        The folder `features/`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def object_types(self) -> list[str]:
+        """Types that have a table."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir())
+
+    def _files(self, object_type: str) -> list[Path]:
+        files = list((self.root / object_type).glob("plate=*/*.parquet"))
+        return sorted(files, key=lambda path: (path.parent.name, WellName.parse(path.stem)))
+
+    def columns(self, object_type: str) -> list[str]:
+        """Names of the features of a type, without the index.
+
+        Raises
+        ------
+        NotFoundError
+            There is no table of that type.
+        """
+        return [name for name in self._schema(object_type).names if name not in INDEX]
+
+    def _schema(self, object_type: str) -> pa.Schema:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        files = self._files(object_type)
+        if not files:
+            raise unknown("table of objects", object_type, self.object_types())
+        return pa.unify_schemas([pq.read_schema(path) for path in files])
+
+    def count(self, object_type: str) -> int:
+        """Number of rows, read from the footers alone."""
+        import pyarrow.parquet as pq
+
+        return sum(pq.read_metadata(path).num_rows for path in self._files(object_type))
+
+    def tables(self, object_type: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The table well by well, in the order of the plates; all with the same columns.
+
+        Raises
+        ------
+        NotFoundError
+            No such type or column.
+        FormatError
+            A file is damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = self._schema(object_type)
+        if columns is not None:
+            for name in columns:
+                if name not in schema.names:
+                    raise unknown("feature", name, self.columns(object_type))
+            wanted = [*INDEX, *(name for name in columns if name not in INDEX)]
+            schema = pa.schema([schema.field(name) for name in wanted])
+        for path in self._files(object_type):
+            try:
+                there = set(pq.read_schema(path).names)
+                table = pq.read_table(
+                    path, columns=[n for n in schema.names if n in there], partitioning=None
+                )
+            except (pa.ArrowInvalid, OSError) as error:
+                raise FormatError(
+                    f"'{path}' is damaged: {error}. Run the analysis of well {path.stem} again."
+                ) from error
+            arrays = [
+                table[field.name] if field.name in there else pa.nulls(table.num_rows, field.type)
+                for field in schema
+            ]
+            yield pa.Table.from_arrays(arrays, schema=schema)
+
+    def read(self, object_type: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The table of a type, index plate, well, site, t, label.
+
+        Raises
+        ------
+        NotFoundError
+            No such type or column.
+        """
+        import pyarrow as pa
+
+        table = pa.concat_tables(self.tables(object_type, columns))
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        return frame.set_index(INDEX)
+
+    def write_part(self, part: Path, tables: Iterable[pd.DataFrame]) -> None:
+        """Write what one job measured of one type; each table has the columns `INDEX`."""
+        with atomic_file(part) as temporary:
+            frame = pd.concat(list(tables), ignore_index=True)
+            frame.to_parquet(temporary, index=False)
+
+    def collect(
+        self, object_type: str, parts: Sequence[Path], done: Iterable[tuple[str, str, int]]
+    ) -> None:
+        """Put parts into place: they replace the rows of the sites that were analysed.
+
+        Parameters
+        ----------
+        parts
+            Files of `write_part`; left where they are.
+        done
+            (plate, well, site) of all sites that were analysed, also those without objects.
+        """
+        if not parts:
+            return
+        new = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+        wells: dict[tuple[str, str], set[int]] = {}
+        for plate, well, site in done:
+            wells.setdefault((plate, well), set()).add(site)
+        rows = dict(iter(new.groupby(["plate", "well"])))
+        for (plate, well), sites in wells.items():
+            path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
+            table = rows.get((plate, well), new.iloc[:0])
+            if path.exists():
+                old = pd.read_parquet(path, partitioning=None)
+                old = old[~old["site"].isin(sites)]
+                # A column that the new analysis does not make any more goes with the old rows.
+                table = pd.concat([old, table]) if len(old) else table
+            table = table.sort_values(["site", "t", "label"], ignore_index=True)
+            with atomic_file(path) as temporary:
+                table.to_parquet(temporary, index=False)
+
+    def remove(self, object_type: str) -> None:
+        """Remove the table of a type."""
+        remove_folder(self.root / object_type)

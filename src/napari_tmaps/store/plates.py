@@ -1,0 +1,251 @@
+"""A plate on disk: an OME-NGFF HCS plate, one image a site and cycle, labels beside it.
+
+    <plate>.ome.zarr / <row> / <column> / <site>[c<cycle>] / 0, 1, 2 …      pixels, t c z y x
+                                                        / labels / <type> / 0, 1, 2 …
+
+The first staining round is called by the number of the site alone; round 1 of site 4 is "4c1".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import FormatError, MissingError, NotFoundError, unknown
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
+from napari_tmaps.streams import ngff
+from napari_tmaps.streams.ngff import ImageInfo, ImageWriter
+
+
+@dataclass(frozen=True, slots=True)
+class PlateFolder:
+    """One plate; the value is only its place and version, everything is read when asked for.
+
+    Attributes
+    ----------
+    path
+        The folder `<plate>.ome.zarr`.
+    version
+        OME-NGFF version, "0.5" or "0.4".
+    """
+
+    path: Path
+    version: str = "0.5"
+
+    def image_path(self, well: str, site: int, cycle: int = 0) -> Path:
+        """Folder of the image of a site."""
+        name = WellName.parse(well)
+        image = f"{site}c{cycle}" if cycle else str(site)
+        return self.path / name.row / f"{name.column:02d}" / image
+
+    def labels_path(self, well: str, site: int, object_type: str) -> Path:
+        """Folder of the labels of an object type; they lie beside the first cycle."""
+        return self.image_path(well, site) / "labels" / object_type
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def image_writer(
+        self,
+        well: str,
+        site: int,
+        cycle: int,
+        *,
+        shape: tuple[int, int, int, int, int],
+        dtype: npt.DTypeLike,
+        channels: Sequence[Channel],
+        pixel_size_um: tuple[float | None, float | None, float | None],
+        translation_um: tuple[float, float, float],
+        attributes: dict[str, Any],
+    ) -> ImageWriter:
+        """Writer of the image of a site; see ImageWriter."""
+        return ImageWriter(
+            self.image_path(well, site, cycle),
+            shape=shape,
+            dtype=dtype,
+            pixel_size_um=pixel_size_um,
+            translation_um=translation_um,
+            channels=channels,
+            name=f"{well} site {site}" + (f" cycle {cycle}" if cycle else ""),
+            version=self.version,
+            attributes=attributes,
+        )
+
+    def write_layout(
+        self,
+        name: str,
+        plate_format: PlateFormat,
+        images: Iterable[tuple[str, int, int]],
+        acquisitions: Sequence[str],
+    ) -> None:
+        """Write the metadata of the plate and its wells, with which other programs open it.
+
+        Parameters
+        ----------
+        images
+            (well, site, cycle) of each image that there is.
+        acquisitions
+            Name of each cycle.
+        """
+        by_well: dict[WellName, list[tuple[int, int]]] = {}
+        for well, site, cycle in images:
+            by_well.setdefault(WellName.parse(well), []).append((cycle, site))
+        wells = sorted(by_well)
+        field_count = max((len(fields) for fields in by_well.values()), default=0)
+        ngff.write_group(
+            self.path,
+            {
+                "plate": {
+                    "name": name,
+                    "field_count": field_count,
+                    "version": self.version,
+                    "rows": [{"name": row_letters(row)} for row in range(plate_format.rows)],
+                    "columns": [
+                        {"name": f"{column + 1:02d}"} for column in range(plate_format.columns)
+                    ],
+                    "acquisitions": [
+                        {"id": number, "name": acquisition, "maximumfieldcount": field_count}
+                        for number, acquisition in enumerate(acquisitions)
+                    ],
+                    "wells": [
+                        {
+                            "path": f"{well.row}/{well.column:02d}",
+                            "rowIndex": well.row_index,
+                            "columnIndex": well.column_index,
+                        }
+                        for well in wells
+                    ],
+                }
+            },
+            self.version,
+        )
+        for row in {well.row for well in wells}:
+            ngff.write_group(self.path / row, {}, self.version)
+        for well in wells:
+            fields = [
+                {
+                    "path": self.image_path(str(well), site, cycle).name,
+                    "acquisition": cycle,
+                }
+                for cycle, site in sorted(by_well[well])
+            ]
+            ngff.write_group(
+                self.path / well.row / f"{well.column:02d}",
+                {"well": {"images": fields, "version": self.version}},
+                self.version,
+            )
+
+    def write_labels(
+        self, well: str, site: int, object_type: str, labels: npt.NDArray[np.int32]
+    ) -> None:
+        """Store the labels of one object type of a site, replacing those that are there.
+
+        Parameters
+        ----------
+        labels
+            int32 of shape (t, z, y, x); 0 is background.
+        """
+        image = self.info(well, site)
+        times, depth, height, width = labels.shape
+        path = self.labels_path(well, site, object_type)
+        with ImageWriter(
+            path,
+            shape=(times, 1, depth, height, width),
+            dtype=np.int32,
+            pixel_size_um=image.pixel_size_um,
+            translation_um=image.translation_um,
+            name=object_type,
+            labels=True,
+            version=self.version,
+        ) as writer:
+            for t in range(times):
+                for z in range(depth):
+                    writer.write_plane(t, 0, z, labels[t, z])
+        known = self.label_names(well, site)
+        if object_type not in known:
+            ngff.write_group(path.parent, {"labels": sorted([*known, object_type])}, self.version)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def layout(self) -> dict[str, Any]:
+        """The plate block of the metadata, as other programs see it.
+
+        Raises
+        ------
+        FormatError
+            The folder is no OME-Zarr plate.
+        """
+        attributes = ngff.read_attributes(self.path)
+        if "plate" not in attributes:
+            raise FormatError(f"'{self.path}' is no OME-Zarr plate: it has no 'plate' metadata.")
+        plate: dict[str, Any] = attributes["plate"]
+        return plate
+
+    def info(self, well: str, site: int, cycle: int = 0) -> ImageInfo:
+        """Facts of the image of a site.
+
+        Raises
+        ------
+        NotFoundError
+            The site has no image on disk.
+        """
+        path = self.image_path(well, site, cycle)
+        if not path.is_dir():
+            raise NotFoundError(
+                f"Well {well} has no image of site {site}"
+                + (f" in cycle {cycle}" if cycle else "")
+                + f" in '{self.path.name}'. Was the conversion finished?"
+            )
+        return ngff.read_info(path)
+
+    def read_channel(
+        self, well: str, site: int, channel: str, *, t: int, cycle: int = 0
+    ) -> npt.NDArray[Any]:
+        """One channel of a site at one time point: (z, y, x) in the original pixel type.
+
+        Raises
+        ------
+        NotFoundError
+            No such site or channel.
+        MissingError
+            A plane of it was never recorded.
+        """
+        info = self.info(well, site, cycle)
+        names = [item.name for item in info.channels]
+        if channel not in names:
+            raise unknown("channel", channel, names)
+        c = names.index(channel)
+        lost = sorted(z for (tt, cc, z) in info.missing if (tt, cc) == (t, c))
+        if lost:
+            raise MissingError(
+                f"Well {well} site {site}: channel '{channel}' has no image at t = {t}, "
+                f"z = {', '.join(map(str, lost))}."
+            )
+        array = ngff.read_levels(self.image_path(well, site, cycle))[0]
+        return np.asarray(array[t, c])
+
+    def label_names(self, well: str, site: int) -> list[str]:
+        """Object types whose labels a site has."""
+        path = self.image_path(well, site) / "labels"
+        if not path.is_dir():
+            return []
+        return list(ngff.read_attributes(path).get("labels", []))
+
+    def read_labels(self, well: str, site: int, object_type: str) -> npt.NDArray[np.int32]:
+        """Labels of one object type of a site, int32 of shape (t, z, y, x).
+
+        Raises
+        ------
+        NotFoundError
+            The site has no objects of that type.
+        """
+        names = self.label_names(well, site)
+        if object_type not in names:
+            raise unknown("object type", object_type, names)
+        array = ngff.read_levels(self.labels_path(well, site, object_type))[0]
+        return np.asarray(array[:, 0])

@@ -1,0 +1,150 @@
+"""Tables of the catalogue (`experiment.db`, SQLite)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+VERSION = 1
+"""Raised when the tables change; an experiment of another version is refused with a clear word."""
+
+metadata = MetaData()
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+plates = Table(
+    "plates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("description", String, nullable=False, default=""),
+    Column("rows", Integer, nullable=False),
+    Column("columns", Integer, nullable=False),
+)
+
+acquisitions = Table(
+    "acquisitions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("plate_id", ForeignKey("plates.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("root", String, nullable=False),
+    Column("vendor", String, nullable=False),
+    Column("reader", String, nullable=False),
+    # What metaconfig decides: where the acquisition's time points and cycles start.
+    Column("t_offset", Integer, nullable=False, default=0),
+    Column("cycle_offset", Integer, nullable=False, default=0),
+    # Channels, pixel size, oddities … of the scan, as JSON.
+    Column("facts", JSON, nullable=False),
+    UniqueConstraint("plate_id", "name"),
+)
+
+# One row a source plane; the columns of model.planes.COLUMNS without the plate.
+planes = Table(
+    "planes",
+    metadata,
+    Column("acquisition_id", ForeignKey("acquisitions.id"), nullable=False),
+    Column("well", String, nullable=False),
+    Column("site", Integer, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("z", Integer, nullable=False),
+    Column("t", Integer, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("path", String, nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("page", Integer, nullable=False),
+    Column("missing", Boolean, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("dtype", String, nullable=False),
+    Column("stage_y_um", Float),
+    Column("stage_x_um", Float),
+    Column("stage_z_um", Float),
+    Column("time_s", Float),
+    Index("planes_by_site", "acquisition_id", "well", "site"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("wavelength", String, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("plate_id", ForeignKey("plates.id"), nullable=False),
+    Column("well", String, nullable=False),
+    Column("site", Integer, nullable=False),
+    Column("y", Integer, nullable=False),
+    Column("x", Integer, nullable=False),
+    Column("stage_y_um", Float),
+    Column("stage_x_um", Float),
+    Column("height", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    UniqueConstraint("plate_id", "well", "site"),
+)
+
+# Planes that are not there after conversion, each with its reason.
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("site_id", ForeignKey("sites.id", ondelete="CASCADE"), nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("z", Integer, nullable=False),
+    Column("t", Integer, nullable=False),
+    Column("reason", String, nullable=False),
+)
+
+object_types = Table(
+    "object_types",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("pipeline", String, nullable=False),
+    Column("objects", Integer, nullable=False),
+    Column("features", Integer, nullable=False),
+    Column("stale", Boolean, nullable=False, default=False),
+)
+
+# Sites that a step could not do, with the cause; replaced by each run of the step.
+failures = Table(
+    "failures",
+    metadata,
+    Column("step", String, nullable=False),
+    Column("plate", String, nullable=False),
+    Column("well", String, nullable=False),
+    Column("site", Integer, nullable=False),
+    Column("message", String, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("step", String, primary_key=True),
+    Column("job", Integer, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("seconds", Float),
+    Column("message", String, nullable=False, default=""),
+)
