@@ -1,0 +1,141 @@
+"""Groups and images of an OME-Zarr as they lie on disk: attributes, levels, information."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_tmaps.errors import FormatError, NotFoundError, StorageError
+from napari_tmaps.streams.atomic import write_json
+from napari_tmaps.streams.ngff_metadata import ImageInfo, parse_info, unwrap, wrap
+
+if TYPE_CHECKING:
+    import zarr
+
+
+def read_levels(path: Path) -> tuple[zarr.Array[Any], ...]:
+    """The arrays of an image, finest first, open for reading.
+
+    Raises
+    ------
+    NotFoundError
+        There is no OME-Zarr image.
+    FormatError
+        It is damaged.
+    """
+    import zarr
+    from zarr.errors import ArrayNotFoundError
+
+    arrays = []
+    for name in _level_names(path):
+        try:
+            arrays.append(zarr.open_array(path / name, mode="r"))
+        except (OSError, ValueError, KeyError, TypeError, ArrayNotFoundError) as error:
+            raise FormatError(
+                f"Level '{name}' of the image '{path}' cannot be read ({error}). The image is "
+                "damaged: convert or copy it again."
+            ) from error
+    return tuple(arrays)
+
+
+def read_info(path: Path) -> ImageInfo:
+    """What the metadata of an image say.
+
+    Raises
+    ------
+    NotFoundError
+        There is no OME-Zarr image.
+    FormatError
+        It is damaged, or of a version that is not read here.
+    """
+    arrays: list[tuple[tuple[int, ...], str]] = []
+    for name in _level_names(path):
+        described = _read_json(path / name / "zarr.json")
+        if described is None:
+            described = _read_json(path / name / ".zarray")
+        if described is None:
+            raise FormatError(
+                f"Level '{name}' of the image '{path}' is missing. The image is damaged: convert "
+                "or copy it again."
+            )
+        dtype = described.get("data_type", described.get("dtype", ""))
+        arrays.append((tuple(described.get("shape", ())), str(dtype)))
+    return parse_info(str(path), read_attributes(path), arrays)
+
+
+def write_group(path: Path, attributes: Mapping[str, Any], version: str = "0.5") -> None:
+    """Make a zarr group with attributes, or give an existing group new ones; atomic.
+
+    Parameters
+    ----------
+    path
+        Folder of the group: a plate, a row, a well, labels, an image.
+    attributes
+        As OME-NGFF names them ("plate", "well", "labels" …), and "tmaps" for our own; they replace
+        all that were there. The version is added where the specification asks for it.
+
+    Raises
+    ------
+    StorageError
+        The disk is full, or refuses.
+    """
+    complete = {
+        key: {"version": version} | value if key in ("plate", "well", "image-label") else value
+        for key, value in attributes.items()
+    }
+    if version == "0.4":
+        write_json(path / ".zgroup", {"zarr_format": 2})
+        write_json(path / ".zattrs", wrap(complete, version))
+    else:
+        group = {"zarr_format": 3, "node_type": "group", "attributes": wrap(complete, version)}
+        write_json(path / "zarr.json", group)
+
+
+def read_attributes(path: Path) -> dict[str, Any]:
+    """Attributes of a zarr group, without the wrapper "ome" that version 0.5 puts around them.
+
+    Raises
+    ------
+    NotFoundError
+        There is no zarr group.
+    FormatError
+        Its metadata are damaged.
+    """
+    group = _read_json(path / "zarr.json")
+    if group is not None:
+        return unwrap(group.get("attributes", {}))
+    attributes = _read_json(path / ".zattrs")
+    if attributes is None and not (path / ".zgroup").is_file():
+        raise NotFoundError(
+            f"There is no OME-Zarr at '{path}'. An OME-Zarr is a folder that holds zarr.json or "
+            ".zattrs; choose that folder."
+        )
+    return attributes or {}
+
+
+def _level_names(path: Path) -> list[str]:
+    try:
+        return [dataset["path"] for dataset in read_attributes(path)["multiscales"][0]["datasets"]]
+    except (KeyError, IndexError, TypeError) as error:
+        raise FormatError(
+            f"'{path}' is a zarr group, but no image: its attributes list no multiscales datasets. "
+            "Choose the folder of an image, e.g. <plate>/B/03/0."
+        ) from error
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StorageError(f"'{path}' cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise FormatError(
+            f"'{path}' is damaged: it is no JSON ({error}). Convert or copy the image again."
+        ) from error
+    if not isinstance(value, dict):
+        raise FormatError(f"'{path}' is damaged: it holds no JSON object. Copy the image again.")
+    return value
