@@ -1,0 +1,196 @@
+"""Runs, intensities and shapes against scikit-image, scipy and values worked out by hand."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from skimage import measure
+
+from napari_tmaps.measure import shape
+from napari_tmaps.measure.distance import squared_distances
+from napari_tmaps.measure.intensity import intensities
+from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs
+
+NUMBERS = (1, 2, 3, 7, 40, 65536, 2_000_000_000)
+many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@st.composite
+def label_images(draw: st.DrawFn) -> np.ndarray:
+    """Blocks, discs, noise and single pixels; objects touch each other and the border."""
+    height, width = draw(st.integers(1, 24)), draw(st.integers(1, 24))
+    image = np.zeros((height, width), np.int32)
+    for _ in range(draw(st.integers(0, 5))):
+        top, left = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
+        size_y, size_x = draw(st.integers(1, 14)), draw(st.integers(1, 14))
+        part = image[top : top + size_y, left : left + size_x]
+        y, x = np.indices(part.shape)
+        inside = {
+            "block": np.ones(part.shape, bool),
+            "disc": (2 * y + 1 - size_y) ** 2 + (2 * x + 1 - size_x) ** 2 <= size_y * size_x,
+            "noise": np.random.default_rng(draw(st.integers(0, 99))).random(part.shape) < 0.6,
+        }[draw(st.sampled_from(["block", "disc", "noise"]))]
+        part[inside] = draw(st.sampled_from(NUMBERS))
+    return image
+
+
+def table(labels: np.ndarray, *properties: str) -> dict[str, np.ndarray]:
+    """The same from scikit-image, which is measured on small numbers to save its memory."""
+    _, small = np.unique(np.concatenate([[0], labels.ravel()]), return_inverse=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return measure.regionprops_table(small[1:].reshape(labels.shape), properties=properties)
+
+
+@many
+@given(label_images())
+def test_runs_hold_all_pixels_once(labels):
+    runs = find_runs(labels)
+    again = np.zeros_like(labels)
+    for k, label in enumerate(runs.labels):
+        for i in range(runs.first[k], runs.first[k + 1]):
+            assert (again[runs.row[i], runs.start[i] : runs.stop[i]] == 0).all()
+            again[runs.row[i], runs.start[i] : runs.stop[i]] = label
+    np.testing.assert_array_equal(again, labels)
+    np.testing.assert_array_equal(runs.labels, np.unique(labels[labels != 0]))
+    np.testing.assert_array_equal(
+        count_pixels(runs), np.unique(labels[labels != 0], return_counts=True)[1]
+    )
+
+
+@many
+@given(label_images())
+def test_boxes_and_moments_as_scikit_image(labels):
+    runs = find_runs(labels)
+    boxes = find_boxes(runs)
+    of = shape.moments(runs, boxes)
+    axes = shape.axes(of)
+    expected = table(
+        labels, "bbox", "area", "centroid", "axis_major_length", "axis_minor_length", "eccentricity"
+    )
+    np.testing.assert_array_equal(np.transpose(boxes).ravel(), _columns(expected, "bbox").ravel())
+    np.testing.assert_array_equal(of.area, expected["area"])
+    np.testing.assert_allclose(of.y, expected["centroid-0"], rtol=1e-12)
+    np.testing.assert_allclose(of.x, expected["centroid-1"], rtol=1e-12)
+    np.testing.assert_allclose(axes.major, expected["axis_major_length"], rtol=1e-9)
+    # The square roots of scikit-image's rounding errors: 1e-16 becomes 1e-8.
+    np.testing.assert_allclose(axes.minor, expected["axis_minor_length"], rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(axes.eccentricity, expected["eccentricity"], rtol=1e-9, atol=1e-6)
+
+
+def _columns(of: dict[str, np.ndarray], name: str) -> np.ndarray:
+    return np.transpose([of[f"{name}-{i}"] for i in range(4)])
+
+
+@many
+@given(label_images())
+def test_perimeter_as_scikit_image(labels):
+    runs = find_runs(labels)
+    ours = shape.outlines(runs, find_boxes(runs))
+    np.testing.assert_allclose(ours.perimeter, table(labels, "perimeter")["perimeter"], rtol=1e-12)
+
+
+@many
+@given(label_images())
+def test_outline_pixels_are_what_erosion_removes(labels):
+    runs = find_runs(labels)
+    ours = shape.outlines(runs, find_boxes(runs)).pixels
+    masks = [labels == label for label in runs.labels]
+    assert ours.tolist() == [int((m & ~ndimage.binary_erosion(m)).sum()) for m in masks]
+
+
+@many
+@given(label_images())
+def test_hull_as_scikit_image(labels):
+    runs = find_runs(labels)
+    ours = shape.hull_areas(runs, find_boxes(runs))
+    np.testing.assert_array_equal(ours, table(labels, "area_convex")["area_convex"])
+
+
+@many
+@given(label_images())
+def test_radii_as_scipy_object_by_object(labels):
+    runs = find_runs(labels)
+    ours = shape.radii(runs, find_boxes(runs))
+    for k, label in enumerate(runs.labels):
+        mask = np.pad(labels == label, 1)
+        distance = ndimage.distance_transform_edt(mask)[mask]
+        assert ours.maximum[k] == pytest.approx(distance.max(), rel=1e-12)
+        assert ours.mean[k] == pytest.approx(distance.mean(), rel=1e-12)
+
+
+@many
+@given(label_images())
+def test_squared_distances_are_exact(labels):
+    mask = np.pad(labels != 0, 1)
+    expected = ndimage.distance_transform_edt(mask) ** 2
+    np.testing.assert_array_equal(
+        squared_distances(mask.astype(np.uint8)), np.rint(expected).astype(int)
+    )
+
+
+@many
+@given(label_images(), st.sampled_from([np.uint8, np.uint16]), st.integers(0, 9))
+def test_intensities_as_scipy(labels, dtype, seed):
+    image = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, labels.shape, dtype, True)
+    runs = find_runs(labels)
+    ours = intensities(runs, image)
+    values = [image[labels == label] for label in runs.labels]
+    assert ours.minimum.tolist() == [v.min() for v in values]
+    assert ours.maximum.tolist() == [v.max() for v in values]
+    assert ours.total.tolist() == [int(v.sum(dtype=np.int64)) for v in values]
+    np.testing.assert_allclose(ours.mean, [v.mean() for v in values], rtol=1e-12)
+    np.testing.assert_allclose(ours.std, [v.std() for v in values], rtol=1e-9, atol=1e-9)
+
+
+def test_std_of_a_bright_object_with_a_tiny_spread_is_exact():
+    image = np.full((300, 300), 65535, np.uint16)
+    image[0, 0] = 65534
+    ours = intensities(find_runs(np.ones((300, 300), np.int32)), image)
+    p = 1 / 90000
+    assert ours.std[0] == pytest.approx(np.sqrt(p * (1 - p)), rel=1e-12)
+
+
+def test_numbers_of_a_rectangle_by_hand():
+    """3 rows × 5 columns: outline through the pixel centres 2 + 2 + 4 + 4, variances (n² - 1)/12."""
+    labels = np.zeros((7, 9), np.int32)
+    labels[2:5, 3:8] = 12
+    runs = find_runs(labels)
+    boxes = find_boxes(runs)
+    of = shape.moments(runs, boxes)
+    assert (of.area[0], of.y[0], of.x[0]) == (15, 3.0, 5.0)
+    assert (of.var_y[0], of.var_x[0], of.cov[0]) == pytest.approx((8 / 12, 24 / 12, 0))
+    assert shape.outlines(runs, boxes).perimeter[0] == 12
+    assert shape.outlines(runs, boxes).pixels[0] == 12
+    assert shape.hull_areas(runs, boxes)[0] == 15
+    largest, mean = shape.radii(runs, boxes)
+    assert (largest[0], mean[0]) == (2.0, (12 * 1 + 3 * 2) / 15)
+
+
+def test_touching_objects_have_their_own_radius():
+    """Two 3 × 3 squares side by side: the radius is 2 for each, not that of the 3 × 6 whole."""
+    labels = np.zeros((5, 8), np.int32)
+    labels[1:4, 1:4], labels[1:4, 4:7] = 1, 2
+    runs = find_runs(labels)
+    assert shape.radii(runs, find_boxes(runs)).mean.tolist() == pytest.approx([10 / 9, 10 / 9])
+
+
+def test_hull_of_an_open_angle_by_hand():
+    """An L of 5 + 4 pixels. Its hull is cut from (row 0.5, column 0) … to (4, column 4.5)."""
+    labels = np.zeros((5, 5), np.int32)
+    labels[:, 0] = labels[4, :] = 1
+    runs = find_runs(labels)
+    assert shape.hull_areas(runs, find_boxes(runs))[0] == 15
+
+
+def test_no_objects_no_rows():
+    runs = find_runs(np.zeros((4, 5), np.int32))
+    boxes = find_boxes(runs)
+    assert shape.moments(runs, boxes).area.size == 0
+    assert shape.hull_areas(runs, boxes).size == 0
+    assert intensities(runs, np.zeros((4, 5), np.uint16)).mean.size == 0
