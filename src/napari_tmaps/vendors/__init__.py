@@ -2,3 +2,150 @@
 
 A new microscope is one file beside this one and one line in `VENDORS`.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_tmaps.errors import FormatError, InputError, TmapsError, unknown
+from napari_tmaps.model.planes import Scan, sort_planes
+from napari_tmaps.vendors import cellvoyager
+from napari_tmaps.vendors import pattern as patterns
+from napari_tmaps.vendors.listing import Listing, list_files, unused_images
+
+__all__ = ["VENDORS", "Vendor", "recognise", "scan"]
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One microscope format.
+
+    Attributes
+    ----------
+    recognise
+        Is it ours? Cheap, from the names and at most the head of one file; never raises.
+    scan
+        The source planes. What `Scan.metadata` holds under "set_aside" (reason → names) and
+        "unreadable" (names) is taken out and told in the oddities.
+    index
+        Endings, in lower case, of files that stand for the whole folder they lie in.
+    """
+
+    name: str
+    recognise: Callable[[Listing], bool]
+    scan: Callable[[Listing], Scan]
+    index: tuple[str, ...] = ()
+
+
+# The most specific first: the first that recognises a folder reads it.
+VENDORS: tuple[Vendor, ...] = (
+    Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
+)
+
+
+def scan(
+    path: Path | str,
+    *,
+    pattern: str | None = None,
+    vendor: str | None = None,
+    channel_names: Mapping[str, str] | None = None,
+) -> Scan:
+    """Understand a folder that a microscope wrote, or one of its files; no pixel is read.
+
+    Parameters
+    ----------
+    path
+        A folder (the images may lie deeper), an image, or an index file, which stands for its
+        folder.
+    pattern
+        Regular expression with named groups that reads well, site, channel … from the names of
+        the files, instead of any microscope's own index; see `vendors.pattern`.
+    vendor
+        Name of the format, where it should not be found out.
+    channel_names
+        New names of channels by their old ones.
+
+    Raises
+    ------
+    FormatError
+        Nothing that can be recognised, or a damaged index.
+    InputError
+        A pattern, a well or new names of channels that do not fit.
+    NotFoundError
+        No such file or folder, vendor or channel.
+    StorageError
+        The folder cannot be read.
+    """
+    listing = _list(Path(path))
+    if pattern is not None:
+        result = patterns.scan(listing, pattern)
+        rest = "their names do not match the pattern"
+    else:
+        chosen = _choose(listing, vendor)
+        result = chosen.scan(listing)
+        rest = f"not part of what {chosen.name} recorded here"
+    facts = dict(result.metadata)
+    told = [*result.planes["path"], *facts.pop("unreadable", ())]
+    left_out = unused_images(listing, told, facts.pop("set_aside", {}), rest)
+    return replace(
+        _rename(result, channel_names or {}),
+        oddities=(*result.oddities, *listing.oddities, *left_out),
+        metadata=facts,
+    )
+
+
+def recognise(path: Path | str) -> Vendor | None:
+    """The format of a file or folder, None if no microscope wrote it. Never raises."""
+    try:
+        listing = _list(Path(path))
+    except (TmapsError, OSError):
+        return None
+    return next((vendor for vendor in VENDORS if vendor.recognise(listing)), None)
+
+
+def _list(path: Path) -> Listing:
+    """All files of the folder; of an image, itself alone; of an index, those of its folder."""
+    endings = tuple(ending for vendor in VENDORS for ending in vendor.index)
+    if path.name.lower().endswith(endings) and path.is_file():
+        return list_files(path.parent)
+    return list_files(path)
+
+
+def _choose(listing: Listing, name: str | None) -> Vendor:
+    if name is not None:
+        named = [vendor for vendor in VENDORS if vendor.name.lower() == name.lower()]
+        if not named:
+            raise unknown("microscope format", name, [vendor.name for vendor in VENDORS])
+        if not named[0].recognise(listing):
+            raise FormatError(
+                f"'{listing.root}' does not look like {named[0].name}: it has "
+                f"{listing.describe()}. Leave the format out to have it found."
+            )
+        return named[0]
+    for vendor in VENDORS:
+        if vendor.recognise(listing):
+            return vendor
+    raise FormatError(
+        f"No microscope format is recognised in '{listing.root}', which has {listing.describe()}. "
+        "Choose the folder with the images; if their names tell the layout, describe them by a "
+        r"pattern, e.g. --pattern '(?P<well>[A-H]\d\d)_s(?P<site>\d+)_w(?P<channel>\d)'."
+    )
+
+
+def _rename(result: Scan, names: Mapping[str, str]) -> Scan:
+    """The scan with other names of channels."""
+    if not names:
+        return result
+    old = [channel.name for channel in result.channels]
+    for name in names:
+        if name not in old:
+            raise unknown("channel", name, old)
+    new = {name: names.get(name, name).strip() for name in old}
+    twice = [name for name in new.values() if list(new.values()).count(name) > 1]
+    if twice:
+        raise InputError(f"Two channels would be named '{twice[0]}'. Give each its own name.")
+    planes = result.planes.assign(channel=result.planes["channel"].map(new).astype("str"))
+    channels = tuple(replace(channel, name=new[channel.name]) for channel in result.channels)
+    return replace(result, planes=sort_planes(planes), channels=channels)

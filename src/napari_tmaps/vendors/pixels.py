@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from napari_tmaps.errors import unknown
+from napari_tmaps.vendors.tiff import TiffPlanes
 
 
 class PlaneFile(Protocol):
@@ -28,7 +29,9 @@ class PlaneFile(Protocol):
         """Give the file back."""
 
 
-READERS: dict[str, Callable[[Path], PlaneFile]] = {}
+READERS: dict[str, Callable[[Path], PlaneFile]] = {
+    "tiff": TiffPlanes,
+}
 
 
 class PlaneReader:

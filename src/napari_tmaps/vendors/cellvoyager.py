@@ -1,0 +1,382 @@
+"""Yokogawa CellVoyager (CV6000, CV7000, CV8000).
+
+A measurement is a folder with one TIFF a plane beside
+`MeasurementData.mlf`   one record an image: well, field, time, z, channel, stage position;
+`MeasurementDetail.mrf` title, format of the plate, size of image and pixel of each channel;
+`*.mes`                 settings: light, filter, exposure, colour, objective.
+
+Where the .mlf is lost, names alone tell the layout:
+`<title>_<well>_T<time>F<field>L<timeline>A<action>Z<z>C<channel>.tif`.
+
+The stage counts y upwards, our tables count it down the image: `stage_y_um` is minus the Y of the
+record. Timelines are programmes that run one after the other; a well's time points of the second
+follow those of the first.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+
+import pandas as pd
+
+from napari_tmaps.errors import FormatError, InputError, TmapsError
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.planes import Oddity, Scan, dense, make_planes
+from napari_tmaps.model.wells import WellName, sorted_wells
+from napari_tmaps.vendors import checks
+from napari_tmaps.vendors.cellvoyager_index import (
+    Detail,
+    Settings,
+    float_or_none,
+    read_detail,
+    read_records,
+    read_settings,
+    record_table,
+)
+from napari_tmaps.vendors.listing import Listing, examples
+from napari_tmaps.vendors.xmlfile import Element
+
+NAME = "Yokogawa CellVoyager"
+INDEX = ("measurementdata.mlf", "measurementdetail.mrf", ".mes", ".wpi", ".wpp")
+
+_IMAGE = re.compile(
+    r"(?P<plate>[^/]*)_(?P<well>[A-Z]{1,2}(?:0[1-9]|[1-9]\d))_T(?P<time>\d{1,9})F(?P<site>\d{1,9})"
+    r"L(?P<timeline>\d{1,9})A(?P<action>\d{1,9})Z(?P<z>\d{1,9})C(?P<ch>\d{1,9})\.tiff?$",
+    re.IGNORECASE,
+)
+_CORRECTION = re.compile(r"(^|/)[DS]C_[^/]*\.tiff?$", re.IGNORECASE)
+
+
+def recognise(listing: Listing) -> bool:
+    """True if there is the index of a measurement, or an image named by CellVoyager."""
+    return bool(listing.ending(INDEX[0])) or any(map(_IMAGE.search, listing.names))
+
+
+def scan(listing: Listing) -> Scan:
+    """The measurement in a folder or anywhere below it.
+
+    Raises
+    ------
+    FormatError
+        An index file is damaged, there are several measurements, or no image is there.
+    InputError
+        A well lies outside of the plate.
+    """
+    index, detail_name, settings_name = (_only(listing, ending) for ending in INDEX[:3])
+    detail = read_detail(listing.root / detail_name) if detail_name else Detail()
+    settings, oddities = _settings(listing, settings_name)
+    if index:
+        records, found = _indexed(listing, index, detail.title)
+    else:
+        records, found = _named(listing, detail.title)
+    oddities = found + oddities
+    if records["path"].eq("").all():
+        raise FormatError(
+            f"None of the images of the measurement in '{listing.root}' is there, only "
+            f"{listing.describe()}. Copy the images into the folder of the index."
+        )
+    _check_wells(records, detail)
+    planes, plane_oddities, unreadable = _planes(listing, records)
+    if not detail_name:
+        oddities.append(
+            Oddity(
+                "incomplete",
+                "MeasurementDetail.mrf is not there: the size of pixels and the format of the "
+                "plate are unknown.",
+            )
+        )
+    numbers = dict(sorted(set(zip(records["channel"], records["ch"].tolist(), strict=True))))
+    pixel_size, pixel_oddities = _pixel_size(sorted(numbers.values()), detail)
+    z_step, step_oddities = checks.z_step(planes)
+    corrections = [name for name in listing.names if _CORRECTION.search(name)]
+    return Scan(
+        vendor=NAME,
+        root=listing.root,
+        planes=planes,
+        channels=tuple(_channel(name, ch, detail, settings) for name, ch in numbers.items()),
+        pixel_size_um=pixel_size,
+        z_step_um=z_step,
+        plate_format=detail.plate,
+        oddities=(
+            *plane_oddities,
+            *oddities,
+            *_against_plan(planes, detail, settings),
+            *_against_detail(planes, numbers, detail),
+            *pixel_oddities,
+            *step_oddities,
+        ),
+        metadata={
+            **detail.facts,
+            **_objective(numbers, settings),
+            "stage_y_of_microscope": "grows upwards; stage_y_um is its negative",
+            "correction_images": [posixpath.basename(name) for name in corrections],
+            "set_aside": {"correction images of the microscope (dark, shading)": corrections},
+            "unreadable": unreadable,
+        },
+    )
+
+
+def _only(listing: Listing, ending: str) -> str:
+    """The file with that ending; "" without one, or if it is not clear which settings count."""
+    found = listing.ending(ending)
+    if len(found) > 1 and ending != ".mes":
+        raise FormatError(
+            f"'{listing.root}' holds {len(found)} measurements: {examples(found)}. Choose the "
+            "folder of one, and add each as an acquisition of its own."
+        )
+    return found[0] if len(found) == 1 else ""
+
+
+def _settings(listing: Listing, name: str) -> tuple[Settings, list[Oddity]]:
+    if not name:
+        text = "There is no single .mes file: wavelengths, exposures and colours are unknown."
+        return Settings(), [Oddity("incomplete", text)]
+    try:
+        return read_settings(listing.root / name), []
+    except TmapsError as error:
+        text = f"Wavelengths, exposures and colours are unknown: {error}"
+        return Settings(), [Oddity("unreadable", text)]
+
+
+# -- records of images ----------------------------------------------------------------------
+
+
+def _indexed(listing: Listing, index: str, title: str) -> tuple[pd.DataFrame, list[Oddity]]:
+    """Images by the .mlf; path "" where one is not there."""
+    path = listing.root / index
+    images, failures = read_records(path)
+    if not images:
+        raise FormatError(
+            f"'{path}' records no images, but {len(failures)} failures. Was the measurement "
+            "stopped before its first image?"
+        )
+    names = [record.text.replace("\\", "/") for record in images]
+    outside = [name for name in names if _leaves_folder(name)]
+    there, folder = set(listing.names), posixpath.dirname(index)
+    paths = ["" if _leaves_folder(name) else posixpath.join(folder, name) for name in names]
+    lost = [name for name in paths if name and name not in there]
+    table = record_table(path, images)
+    table["path"] = [name if name in there else "" for name in paths]
+    oddities = []
+    if lost:
+        text = f"{examples(lost, 'image')} of the index not found in the folder."
+        oddities.append(Oddity("missing", text))
+    if outside:
+        text = (
+            f"{examples(outside, 'image')} of the index lie outside of its folder; they are not "
+            "read and count as missing."
+        )
+        oddities.append(Oddity("missing", text))
+    if failures:
+        counts = Counter(record.text[:80] or "no reason given" for record in failures)
+        shown = "; ".join(f"'{text}' ({number}×)" for text, number in counts.most_common(3))
+        oddities.append(
+            Oddity("missing", f"The microscope recorded {len(failures)} failures: {shown}.")
+        )
+    title = title or posixpath.basename(folder) or listing.root.name
+    return _ordered(table, record_table(path, _placed(failures, images[0]))).assign(
+        plate=title
+    ), oddities
+
+
+def _placed(failures: list[Element], image: Element) -> list[Element]:
+    """Failures that tell their site, as records of images.
+
+    One that names no channel or plane stands for its whole site: one plane of the site is enough
+    here, as `checks.complete` adds the others.
+    """
+    first = {key: image.get(key) for key in ("Ch", "ActionIndex", "ZIndex")}
+    return [
+        Element(
+            record.tag,
+            {"TimePoint": image.get("TimePoint"), **record.attributes}
+            | ({} if first.keys() <= record.attributes.keys() else first),
+        )
+        for record in failures
+        if {"Row", "Column", "FieldIndex"} <= record.attributes.keys()
+    ]
+
+
+def _leaves_folder(name: str) -> bool:
+    parts = name.split("/")
+    return ".." in parts or name.startswith("/") or ":" in parts[0]
+
+
+def _named(listing: Listing, title: str) -> tuple[pd.DataFrame, list[Oddity]]:
+    """Images by their names alone."""
+    matches = [match for match in map(_IMAGE.search, listing.names) if match]
+    rows = [match.groupdict() for match in matches]
+    table = pd.DataFrame(rows)
+    for name in ("time", "site", "timeline", "action", "z", "ch"):
+        table[name] = table[name].astype("int64")
+    table["well"] = [str(WellName.parse(row["well"])) for row in rows]
+    table["path"] = [match.string for match in matches]
+    if title:
+        table["plate"] = title
+    table = table.assign(stage_y_um=float("nan"), stage_x_um=float("nan"), stage_z_um=float("nan"))
+    return _ordered(table.assign(moment="")), [
+        Oddity(
+            "incomplete",
+            "MeasurementData.mlf is not there. The layout comes from the names of the images; "
+            "stage positions, distances of z planes and times are unknown, and so is whether "
+            "images are missing.",
+        )
+    ]
+
+
+def _ordered(images: pd.DataFrame, failures: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Records with dense z and t, the name of the channel, and the programme of the site."""
+    several = images.groupby(["timeline", "ch"])["action"].nunique().gt(1).any()
+    table = images
+    if failures is not None and len(failures):
+        table = pd.concat([images, failures.assign(path="")], ignore_index=True)
+    pairs = zip(table["action"], table["ch"], strict=True)
+    channel = [f"A{a:02d}_C{c:02d}" if several else f"C{c:02d}" for a, c in pairs]
+    rank = table.groupby("timeline")["time"].rank(method="dense").astype("int64") - 1
+    lengths = (rank + 1).groupby(table["timeline"]).max()
+    runs = table[["well", "timeline"]].drop_duplicates().sort_values(["well", "timeline"])
+    length = runs["timeline"].map(lengths)
+    runs["start"] = length.groupby(runs["well"]).cumsum() - length
+    start = table[["well", "timeline"]].merge(runs, how="left")["start"]
+    return table.assign(
+        channel=channel,
+        z=dense(table["z"]),
+        t=rank + start.to_numpy(),
+        programme=[f"{line}+{at}" for line, at in zip(table["timeline"], start, strict=True)],
+        time_s=checks.seconds_since_first(table["moment"]),
+    )
+
+
+def _planes(
+    listing: Listing, records: pd.DataFrame
+) -> tuple[pd.DataFrame, list[Oddity], list[str]]:
+    """Source planes with the facts of their files; oddities; files that cannot be read."""
+    copied = ("plate", "well", "site", "channel", "z", "t", "path", "time_s")
+    stage = ("stage_y_um", "stage_x_um", "stage_z_um")
+    planes = make_planes(
+        **{name: records[name].array for name in (*copied, *stage)},
+        missing=records["path"].eq("").array,
+    )
+    headers, reasons = checks.read_headers(listing.root, planes["path"].unique())
+    planes, duplicates = checks.first_of_each(checks.apply_headers(planes, headers))
+    programmes = records[["plate", "well", "t", "programme"]].drop_duplicates(
+        ["plate", "well", "t"]
+    )
+    programme = planes[["plate", "well", "t"]].merge(programmes, how="left")["programme"]
+    planes, sparse = checks.complete(planes, programme)
+    oddities = [
+        *checks.gaps(planes),
+        *checks.unreadable(reasons),
+        *duplicates,
+        *checks.mixed(planes),
+        *sparse,
+    ]
+    return planes, oddities, list(reasons)
+
+
+# -- what else the index says ---------------------------------------------------------------
+
+
+def _check_wells(records: pd.DataFrame, detail: Detail) -> None:
+    if detail.plate:
+        for well in records["well"].unique():
+            try:
+                detail.plate.check(WellName.parse(well))
+            except InputError as error:
+                raise InputError(
+                    f"MeasurementData.mlf and MeasurementDetail.mrf do not fit each other: {error}"
+                ) from error
+
+
+def _channel(name: str, ch: int, detail: Detail, settings: Settings) -> Channel:
+    setting = settings.channels.get(ch, {})
+    lights = [
+        settings.lights.get(light, 0) for light in setting.get("LightSources", "").split("\n")
+    ]
+    color = re.fullmatch(r"#[0-9A-Fa-f]{2}([0-9A-Fa-f]{6})", setting.get("Color", ""))  # ARGB
+    band = re.search(r"BP\s*(\d{3,4})(?!\d)", setting.get("Acquisition", ""))
+    bits = float_or_none(detail.channels.get(ch, {}).get("InputBitDepth", ""))
+    return Channel(
+        name,
+        color=f"#{color[1]}" if color else None,
+        excitation_nm=lights[0] or None if len(lights) == 1 else None,
+        emission_nm=float(band[1]) if band else None,
+        exposure_ms=float_or_none(setting.get("ExposureTime", "")),
+        bit_depth=int(bits) if bits else None,
+    )
+
+
+def _objective(numbers: dict[str, int], settings: Settings) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    for key, name in (("objective", "Objective"), ("method", "Method"), ("binning", "Binning")):
+        values = {
+            channel: settings.channels[ch][name]
+            for channel, ch in numbers.items()
+            if settings.channels.get(ch, {}).get(name)
+        }
+        if values:
+            alike = len(set(values.values())) == 1
+            facts[key] = next(iter(values.values())) if alike else values
+    return facts
+
+
+def _pixel_size(
+    numbers: list[int], detail: Detail
+) -> tuple[tuple[float, float] | None, list[Oddity]]:
+    """Size of a pixel (y, x), µm, of the channels that were recorded."""
+    keys = ("VerticalPixelDimension", "HorizontalPixelDimension")
+    stated = [detail.channels[ch] for ch in numbers if ch in detail.channels]
+    sizes = [tuple(float_or_none(channel.get(key, "")) for key in keys) for channel in stated]
+    if not sizes:
+        return None, []
+    y, x = sizes[0]
+    if y is None or x is None:
+        text = "MeasurementDetail.mrf states no size of pixels that makes sense; it is unknown."
+        return None, [Oddity("doubtful", text)]
+    oddities = []
+    if len(set(sizes)) > 1:
+        text = f"Channels differ in size of pixels: {sorted(set(map(str, sizes)))} µm (y, x)."
+        oddities.append(Oddity("mixed", f"{text} That of the first channel is used."))
+    if not 0.01 <= min(y, x) <= max(y, x) <= 100:
+        oddities.append(Oddity("doubtful", f"Pixels of {y:g} × {x:g} µm are not plausible."))
+    return (y, x), oddities
+
+
+def _against_plan(planes: pd.DataFrame, detail: Detail, settings: Settings) -> list[Oddity]:
+    """Less was recorded than was planned."""
+    columns = {"fields": "site", "z planes": "z", "time points": "t"}
+    oddities = []
+    for name, planned in detail.declared.items():
+        recorded = planes[columns[name]].nunique()
+        if recorded < planned:
+            text = f"{planned} {name} were planned, {recorded} recorded."
+            oddities.append(Oddity("incomplete", text))
+    absent = sorted_wells(set(settings.wells) - set(planes["well"]))
+    if absent:
+        text = f"{examples(absent, 'well')} selected in the settings have no image."
+        oddities.append(Oddity("incomplete", text))
+    return oddities
+
+
+def _against_detail(planes: pd.DataFrame, numbers: dict[str, int], detail: Detail) -> list[Oddity]:
+    """Images have another size than the .mrf says."""
+    oddities = []
+    for channel, ch in numbers.items():
+        stated = detail.channels.get(ch, {})
+        size = stated.get("VerticalPixels"), stated.get("HorizontalPixels")
+        there = planes[(planes["channel"] == channel) & (planes["height"] > 0)]
+        if there.empty or None in size:
+            continue
+        height, width = there[["height", "width"]].iloc[0]
+        if size != (str(height), str(width)):
+            oddities.append(
+                Oddity(
+                    "doubtful",
+                    f"Images of channel {channel} have {height} × {width} pixels, but "
+                    f"MeasurementDetail.mrf says {size[0]} × {size[1]}; the size of pixels stated "
+                    "there may be wrong.",
+                )
+            )
+    return oddities
