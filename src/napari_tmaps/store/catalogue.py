@@ -6,7 +6,7 @@ adds an acquisition) writes; jobs write files of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -294,6 +294,41 @@ class Catalogue:
         """Say of all results that they were made from other images than those of today."""
         with self._begin() as connection:
             connection.execute(sa.update(schema.object_types).values(stale=True))
+
+    def analysed(self) -> dict[tuple[str, str, str, int], str]:
+        """Key of the analysis of each (pipeline, plate, well, site)."""
+        table = schema.analysed
+        with self._begin() as connection:
+            rows = connection.execute(sa.select(table)).all()
+        return {(row.pipeline, row.plate, row.well, row.site): row.key for row in rows}
+
+    def set_analysed(
+        self,
+        pipeline: str,
+        sites: Iterable[tuple[str, str, int, str]],
+        object_types: Sequence[str],
+    ) -> None:
+        """Store that sites (plate, well, site, key) were analysed by a pipeline.
+
+        Other pipelines whose objects it replaced have to run again there: they are forgotten.
+        """
+        table, types = schema.analysed, schema.object_types
+        rows = [
+            {"pipeline": pipeline, "plate": plate, "well": well, "site": site, "key": key}
+            for plate, well, site, key in sites
+        ]
+        if not rows:
+            return
+        with self._begin() as connection:
+            for row in rows:
+                where = [table.c[name] == row[name] for name in ("plate", "well", "site")]
+                rivals = sa.select(types.c.pipeline).where(types.c.name.in_(object_types))
+                connection.execute(
+                    sa.delete(table).where(
+                        *where, sa.or_(table.c.pipeline == pipeline, table.c.pipeline.in_(rivals))
+                    )
+                )
+            connection.execute(sa.insert(table), rows)
 
     def failures(self) -> pd.DataFrame:
         """Sites that could not be done: step, plate, well, site, message."""

@@ -17,10 +17,10 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.model.planes import Scan, find_duplicates
 from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
-from napari_tmaps.store.atomic import storage_error
 from napari_tmaps.store.catalogue import Catalogue
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.plates import PlateFolder
+from napari_tmaps.streams.atomic import disk_errors
 
 DATABASE = "experiment.db"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]*[A-Za-z0-9_+-])?")
@@ -94,10 +94,8 @@ class Experiment:
             raise ExistsError(
                 f"'{folder}' exists and is not empty. Choose a new folder for the experiment."
             )
-        try:
+        with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, f"make the folder '{folder}'") from error
         catalogue = Catalogue(folder / DATABASE, create=True)
         catalogue.set("name", name or folder.name.removesuffix(".tmaps"))
         catalogue.set("description", description)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from napari_tmaps.errors import FormatError, unknown
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.store.atomic import atomic_file, remove_folder
+from napari_tmaps.streams.atomic import disk_errors, remove, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,8 +123,8 @@ class FeatureStore:
 
     def write_part(self, part: Path, tables: Iterable[pd.DataFrame]) -> None:
         """Write what one job measured of one type; each table has the columns `INDEX`."""
-        with atomic_file(part) as temporary:
-            frame = pd.concat(list(tables), ignore_index=True)
+        frame = pd.concat(list(tables), ignore_index=True)
+        with replacing(part) as temporary, disk_errors(part):
             frame.to_parquet(temporary, index=False)
 
     def collect(
@@ -155,9 +155,9 @@ class FeatureStore:
                 # A column that the new analysis does not make any more goes with the old rows.
                 table = pd.concat([old, table]) if len(old) else table
             table = table.sort_values(["site", "t", "label"], ignore_index=True)
-            with atomic_file(path) as temporary:
+            with replacing(path) as temporary, disk_errors(path):
                 table.to_parquet(temporary, index=False)
 
     def remove(self, object_type: str) -> None:
         """Remove the table of a type."""
-        remove_folder(self.root / object_type)
+        remove(self.root / object_type)

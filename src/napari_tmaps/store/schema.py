@@ -128,6 +128,17 @@ object_types = Table(
     Column("stale", Boolean, nullable=False, default=False),
 )
 
+# What each site was analysed with; `key` is a hash of its images, the pipeline and the program.
+analysed = Table(
+    "analysed",
+    metadata,
+    Column("pipeline", String, primary_key=True),
+    Column("plate", String, primary_key=True),
+    Column("well", String, primary_key=True),
+    Column("site", Integer, primary_key=True),
+    Column("key", String, nullable=False),
+)
+
 # Sites that a step could not do, with the cause; replaced by each run of the step.
 failures = Table(
     "failures",

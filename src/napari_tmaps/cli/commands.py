@@ -1,0 +1,395 @@
+"""The commands of tmaps. Each is a thin door to a function that scripts call as well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_tmaps import __version__
+from napari_tmaps.cli import show
+from napari_tmaps.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from napari_tmaps.model.pipeline import PipelineDescription
+
+app = typer.Typer(
+    help="From the folder that a microscope wrote to objects, features and answers.\n\n"
+    "A first look: [bold]tmaps demo[/bold].  A plate of your own: [bold]tmaps scan[/bold] FOLDER, "
+    "then create, add, convert, analyse and features.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ExperimentPath = Annotated[
+    Path, typer.Argument(metavar="EXPERIMENT", help="Folder of the experiment (….tmaps).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Threads to use; by default one for each processor."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        help="Regular expression for file names with the named groups well, site, channel, z, t, "
+        "plate or cycle, e.g. '(?P<well>[A-H]\\d\\d)_s(?P<site>\\d+)_w(?P<channel>\\d)'."
+    ),
+]
+Vendor = Annotated[
+    str | None, typer.Option(help="Name of the microscope format, if it is not recognised rightly.")
+]
+
+
+class WorkflowType(StrEnum):
+    """Types of experiments."""
+
+    CANONICAL = "canonical"
+    MULTIPLEXING = "multiplexing"
+
+
+class StitchLayout(StrEnum):
+    """Orders in which the sites of a well were recorded."""
+
+    HORIZONTAL = "horizontal"
+    ZIGZAG_HORIZONTAL = "zigzag_horizontal"
+    VERTICAL = "vertical"
+    ZIGZAG_VERTICAL = "zigzag_vertical"
+
+
+_errors: Callable[[bool], AbstractContextManager[None]] = show.plain_errors
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"napari-tmaps {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to put the sample plate and its results.")
+    ] = Path("demo"),
+    window: Annotated[
+        bool, typer.Option(help="Open napari at the end, or save its picture without a display.")
+    ] = True,
+    verbose: Verbose = False,
+) -> None:
+    """Make a sample plate, run everything on it, and show it in napari."""
+    from napari_tmaps.cli.demo import run_demo
+
+    with _errors(verbose):
+        run_demo(folder, window=window)
+
+
+@app.command()
+def scan(
+    folder: Annotated[Path, typer.Argument(help="Folder or file that the microscope wrote.")],
+    pattern: Pattern = None,
+    vendor: Vendor = None,
+    as_json: AsJson = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if anything odd was found.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what a folder holds: plates, wells, sites, channels, pixel size, oddities.
+
+    Nothing is written and no pixel is read.
+    """
+    from napari_tmaps.vendors import scan as scan_folder
+
+    with _errors(verbose):
+        summary = scan_folder(folder, pattern=pattern, vendor=vendor).summary()
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        show.facts(show.summary_rows(summary))
+        show.oddities(summary["oddities"])
+    if strict and summary["oddities"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def create(
+    experiment: ExperimentPath,
+    name: Annotated[str | None, typer.Option(help="Name; by default that of the folder.")] = None,
+    description: Annotated[str, typer.Option(help="What the experiment is about.")] = "",
+    workflow_type: Annotated[
+        WorkflowType, typer.Option(help="multiplexing: each acquisition is a staining cycle.")
+    ] = WorkflowType.CANONICAL,
+    ngff_version: Annotated[
+        str, typer.Option(help="Version of OME-Zarr: 0.5, or 0.4 for older programs.")
+    ] = "0.5",
+    verbose: Verbose = False,
+) -> None:
+    """Make a new, empty experiment."""
+    from napari_tmaps.store.experiment import Experiment
+
+    with (
+        _errors(verbose),
+        Experiment.create(
+            experiment,
+            name=name,
+            description=description,
+            workflow_type=workflow_type.value,
+            ngff_version=ngff_version,
+        ) as made,
+    ):
+        typer.echo(f"Made experiment '{made.name}' in '{made.path}'.")
+        typer.echo(f"Next: tmaps add {experiment} FOLDER")
+
+
+@app.command()
+def add(
+    experiment: ExperimentPath,
+    folder: Annotated[Path, typer.Argument(help="Folder or file that the microscope wrote.")],
+    plate: Annotated[
+        str | None, typer.Option(help="Name of the plate; by default that of the microscope.")
+    ] = None,
+    acquisition: Annotated[
+        str, typer.Option(help="Name of this run of the microscope over the plate.")
+    ] = "acquisition01",
+    plate_format: Annotated[
+        int | None, typer.Option(help="Wells of the plate: 1 (slide), 6 … 96, 384, 1536.")
+    ] = None,
+    pattern: Pattern = None,
+    vendor: Vendor = None,
+    verbose: Verbose = False,
+) -> None:
+    """Register a folder of the microscope as an acquisition of a plate; no pixel is read."""
+    from napari_tmaps.model.wells import PlateFormat
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.vendors import scan as scan_folder
+
+    with _errors(verbose), Experiment.open(experiment) as opened:
+        found = scan_folder(folder, pattern=pattern, vendor=vendor)
+        names = opened.add(
+            found,
+            plate=plate,
+            acquisition=acquisition,
+            plate_format=None if plate_format is None else PlateFormat.of(plate_format),
+        )
+        summary = found.summary()
+        show.facts(show.summary_rows(summary) | {"Plates": ", ".join(names)})
+        show.oddities(summary["oddities"])
+        typer.echo(f"Next: tmaps convert {experiment}")
+
+
+@app.command()
+def convert(
+    experiment: ExperimentPath,
+    stitch_layout: Annotated[
+        StitchLayout | None,
+        typer.Option(help="Order of the sites of a well, where stage positions are missing."),
+    ] = None,
+    n_vertical: Annotated[
+        int | None, typer.Option(min=1, help="Rows of the grid of sites, likewise.")
+    ] = None,
+    n_horizontal: Annotated[
+        int | None, typer.Option(min=1, help="Columns of the grid of sites, likewise.")
+    ] = None,
+    mip: Annotated[
+        bool | None, typer.Option("--mip/--no-mip", help="Project z planes to their maximum.")
+    ] = None,
+    workers: Workers = None,
+    verbose: Verbose = False,
+) -> None:
+    """Turn the microscope's files into OME-Zarr plates. An interrupted run goes on."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow import convert as convert_experiment
+
+    stated = {
+        "stitch_layout": stitch_layout and stitch_layout.value,
+        "n_vertical": n_vertical,
+        "n_horizontal": n_horizontal,
+        "mip": mip,
+    }
+    layout = {name: value for name, value in stated.items() if value is not None}
+    with _errors(verbose), Experiment.open(experiment) as opened:
+        failures, _ = show.follow(convert_experiment(opened, workers=workers, **layout))
+        for plate in opened.plate_names():
+            typer.echo(f"Plate '{plate}': {opened.plate(plate).path}")
+    _finish(failures, experiment)
+
+
+@app.command()
+def analyse(
+    experiment: ExperimentPath,
+    pipeline: Annotated[
+        str,
+        typer.Option(help="Pipeline file (.yaml), or the name of a ready one (tmaps pipelines)."),
+    ],
+    wells: Annotated[
+        str | None, typer.Option(help="Only these wells, separated by commas, e.g. B02,C03.")
+    ] = None,
+    workers: Workers = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run a pipeline over the plates: segment objects and measure them. Finished sites are kept."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow import analyse as analyse_experiment
+
+    with _errors(verbose), Experiment.open(experiment) as opened:
+        description = _pipeline(pipeline, opened.path)
+        failures, _ = show.follow(
+            analyse_experiment(
+                opened, description, sites=_sites(opened, wells), workers=workers
+            )
+        )
+        info = opened.info()
+        for name in (item.name for item in description.output.objects):
+            if name in info["objects"]:
+                typer.echo(f"{name}: {info['objects'][name]} objects, {info['features'][name]} features")
+    _finish(failures, experiment)
+
+
+@app.command()
+def features(
+    experiment: ExperimentPath,
+    object_type: Annotated[str, typer.Argument(metavar="TYPE", help="Object type, e.g. Nuclei.")],
+    out: Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")],
+    columns: Annotated[
+        str | None, typer.Option(help="Only these features, separated by commas.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write the features of all objects of a type into one table."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.store.tables import write_table
+
+    with _errors(verbose), Experiment.open(experiment) as opened:
+        chosen = None if columns is None else [name.strip() for name in columns.split(",")]
+        rows = write_table(opened.features, object_type, out, columns=chosen)
+        typer.echo(f"Wrote {rows} objects of type '{object_type}' to '{out}'.")
+
+
+@app.command()
+def save(
+    experiment: ExperimentPath,
+    out: Annotated[Path, typer.Option(help="File or folder to write: .ome.tiff or .ome.zarr.")],
+    well: Annotated[str, typer.Option(help="Well, e.g. B03.")],
+    site: Annotated[int, typer.Option(help="Number of the site.")],
+    plate: Annotated[str | None, typer.Option(help="Plate, if there are several.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Save one site as OME-TIFF or OME-Zarr: all channels, labels, and metadata as JSON."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.store.export import save_site
+
+    with _errors(verbose), Experiment.open(experiment) as opened:
+        for path in save_site(opened, plate or _only_plate(opened), well, site, out):
+            typer.echo(f"Wrote '{path}'.")
+
+
+@app.command()
+def info(experiment: ExperimentPath, as_json: AsJson = False, verbose: Verbose = False) -> None:
+    """Say what an experiment holds: plates, wells, objects, features, gaps and failures."""
+    from napari_tmaps.store.experiment import Experiment
+
+    with _errors(verbose), Experiment.open(experiment) as opened:
+        content = opened.info()
+    if as_json:
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    rows = {"Experiment": content["name"], **show.summary_rows(content)}
+    rows["Objects"] = "\n".join(
+        f"{name}: {count} objects, {content['features'][name]} features"
+        + (" (stale: the images have changed since)" if name in content["stale"] else "")
+        for name, count in content["objects"].items()
+    ) or "none yet (tmaps analyse)"
+    rows["Missing"] = _gaps(content["missing"])
+    rows["Failed sites"] = "\n".join(
+        f"{item['step']}: {item['plate']} {item['well']} site {item['site']}: {item['message']}"
+        for item in content["failures"][:20]
+    ) or "none"
+    show.facts(rows)
+    show.oddities(content["oddities"])
+
+
+@app.command()
+def pipelines(verbose: Verbose = False) -> None:
+    """List the ready pipelines, with what they make."""
+    from napari_tmaps.pipeline import ready_pipelines
+
+    with _errors(verbose):
+        for name, description in ready_pipelines().items():
+            made = ", ".join(item.name for item in description.output.objects)
+            needs = ", ".join(item.name for item in description.input.channels)
+            typer.echo(f"{name}: makes {made} from {needs}")
+            if description.description:
+                typer.echo(f"  {description.description}")
+
+
+def _finish(failures: int, experiment: Path) -> None:
+    if failures:
+        typer.secho(
+            f"{failures} problems; see above or 'tmaps info {experiment}'. All the rest is done.",
+            fg=typer.colors.RED,
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _gaps(gaps: list[dict[str, Any]], most: int = 20) -> str:
+    lines = [
+        f"{gap['plate']} {gap['well']} site {gap['site']} {gap['channel']} z {gap['z']} "
+        f"t {gap['t']}: {gap['reason']}"
+        for gap in gaps[:most]
+    ]
+    if len(gaps) > most:
+        lines.append(f"and {len(gaps) - most} more (--json lists all)")
+    return "\n".join(lines) or "none"
+
+
+def _pipeline(text: str, experiment: Path) -> PipelineDescription:
+    """A pipeline by file, by name in the experiment, or by name of a ready one."""
+    from napari_tmaps.pipeline import load_pipeline, ready_pipelines
+
+    for path in (Path(text), experiment / "pipelines" / f"{text}.yaml"):
+        if path.is_file():
+            return load_pipeline(path)
+    ready = ready_pipelines()
+    if text in ready:
+        return ready[text]
+    raise NotFoundError(
+        f"There is no pipeline file '{text}', and no ready pipeline of that name. Ready ones are: "
+        f"{', '.join(ready)}."
+    )
+
+
+def _only_plate(experiment: Any) -> str:
+    names = experiment.plate_names()
+    if len(names) != 1:
+        raise InputError(
+            f"The experiment has {len(names)} plates ({', '.join(names)}); choose one with --plate."
+        )
+    return str(names[0])
+
+
+def _sites(experiment: Any, wells: str | None) -> list[tuple[str, str, int]] | None:
+    """(plate, well, site) of the chosen wells on all plates."""
+    if wells is None:
+        return None
+    from napari_tmaps.errors import unknown
+    from napari_tmaps.model.wells import WellName
+
+    table = experiment.catalogue.sites()
+    chosen = {str(WellName.parse(name)) for name in wells.split(",")}
+    for name in sorted(chosen - set(table["well"])):
+        raise unknown("well", name, table["well"].unique())
+    part = table[table["well"].isin(chosen)]
+    return [(row.plate, row.well, int(row.site)) for row in part.itertuples()]

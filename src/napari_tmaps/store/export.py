@@ -1,0 +1,54 @@
+"""One site as a picture for other programs: OME-TIFF or OME-Zarr, with labels and JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_tmaps.model.channels import display_colors
+from napari_tmaps.model.wells import WellName
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.streams import ngff
+from napari_tmaps.streams.saving import LayerData, save_layers
+
+
+def save_site(
+    experiment: Experiment, plate: str, well: str, site: int, path: Path
+) -> list[Path]:
+    """Save all channels and labels of one site, at full bit depth.
+
+    Parameters
+    ----------
+    path
+        Ends in .ome.tiff (labels become files beside it) or .ome.zarr (labels within it).
+
+    Returns
+    -------
+    list
+        What was written.
+
+    Raises
+    ------
+    NotFoundError
+        No such plate, well or site.
+    MissingError
+        A plane of the site was never recorded.
+    """
+    folder, name = experiment.plate(plate), str(WellName.parse(well))
+    layers = []
+    for cycle in sorted(experiment.catalogue.channels()["cycle"].unique()):
+        info = folder.info(name, site, int(cycle))
+        scale = (info.time_step_s or 1.0, *(size or 1.0 for size in info.pixel_size_um))
+        for channel, color in zip(info.channels, display_colors(info.channels), strict=True):
+            stack = [
+                folder.read_channel(name, site, channel.name, t=t, cycle=int(cycle))
+                for t in range(info.shape[0])
+            ]
+            layers.append(LayerData(np.stack(stack), channel.name, "image", "tzyx", scale, color))
+    for object_type in folder.label_names(name, site):
+        array = ngff.read_levels(folder.labels_path(name, site, object_type))[0]
+        layers.append(
+            LayerData(np.asarray(array[:, 0]), object_type, "labels", "tzyx", scale, None)
+        )
+    return save_layers(layers, path)

@@ -1,0 +1,139 @@
+"""metaconfig: wells, the grid of sites, channels, cycles, z and t from the source planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from napari_tmaps.errors import NotFoundError
+from napari_tmaps.model.grid import StitchLayout
+from napari_tmaps.model.layout import (
+    GridSettings,
+    assign_offsets,
+    final_planes,
+    find_gaps,
+    site_table,
+)
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
+
+
+class MetaconfigArguments(BatchArguments):
+    """Arguments of metaconfig."""
+
+    stitch_layout: Annotated[
+        StitchLayout,
+        Field(description="order in which sites were recorded, where positions are missing"),
+    ] = "horizontal"
+    n_vertical: Annotated[
+        int, Field(ge=0, description="rows of the grid of sites; 0: from the number of sites")
+    ] = 0
+    n_horizontal: Annotated[
+        int, Field(ge=0, description="columns of the grid of sites; 0: from the number of sites")
+    ] = 0
+    mip: Annotated[
+        bool, Field(description="project all z planes into one image of maximum intensity")
+    ] = False
+
+
+def planes_of(experiment: Experiment) -> pd.DataFrame:
+    """All source planes with pixel sizes and offsets of their acquisitions."""
+    acquisitions = experiment.catalogue.acquisitions()
+    if acquisitions.empty:
+        raise NotFoundError(
+            f"Experiment '{experiment.name}' has no acquisition yet. Add a folder of the "
+            "microscope first: tmaps add EXPERIMENT FOLDER."
+        )
+    planes = experiment.catalogue.source_planes()
+    facts = acquisitions.set_index("id")
+    sizes = {
+        number: fact["pixel_size_um"] or (np.nan, np.nan) for number, fact in facts["facts"].items()
+    }
+    numbers = planes["acquisition_id"]
+    return planes.assign(
+        pixel_y_um=numbers.map({n: size[0] for n, size in sizes.items()}).astype(float),
+        pixel_x_um=numbers.map({n: size[1] for n, size in sizes.items()}).astype(float),
+        t_offset=numbers.map(facts["t_offset"]).astype("int64"),
+        cycle_offset=numbers.map(facts["cycle_offset"]).astype("int64"),
+    )
+
+
+class MetadataConfigurator(Step):
+    """Works out the layout; all of it happens in collect, for only the coordinator may store it."""
+
+    name = "metaconfig"
+    Arguments = MetaconfigArguments
+
+    def create_run_batches(self, args: MetaconfigArguments) -> list[Batch]:
+        """None: the planes are in the catalogue already."""
+        return []
+
+    def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
+        """Nothing to do."""
+        return JobResult()
+
+    def collect_job_output(
+        self, results: Sequence[JobResult], args: MetaconfigArguments
+    ) -> list[Progress]:
+        """Store sites, channels, offsets and gaps.
+
+        Raises
+        ------
+        NotFoundError
+            The experiment has no acquisition.
+        InputError
+            The stated grid does not fit the number of sites.
+        """
+        catalogue = self.experiment.catalogue
+        workflow_type = self.experiment.workflow_type
+        planes = planes_of(self.experiment)
+        acquisitions = catalogue.acquisitions()
+        groups = dict(iter(planes.groupby("acquisition_id")))
+        offsets = assign_offsets(
+            [(row.id, row.plate, groups[row.id]) for row in acquisitions.itertuples()],  # type: ignore[misc]
+            workflow_type,
+        )
+        numbers = planes["acquisition_id"]
+        planes["t_offset"] = numbers.map({n: t for n, (t, _) in offsets.items()})
+        planes["cycle_offset"] = numbers.map({n: c for n, (_, c) in offsets.items()})
+        planes = final_planes(planes, workflow_type, mip=args.mip)
+        grid = GridSettings(args.stitch_layout, args.n_vertical, args.n_horizontal)
+        sites, notes = site_table(planes, grid)
+        gaps = find_gaps(planes)
+        catalogue.set_offsets(offsets)
+        catalogue.set("mip", args.mip)
+        catalogue.set("layout_notes", notes)
+        catalogue.set_layout(sites, _channels(planes, acquisitions, workflow_type), gaps)
+        if len(gaps):
+            notes = [*notes, f"{len(gaps)} planes are missing; they are recorded as gaps."]
+        return [Progress(self.name, 0, 0, note) for note in notes]
+
+    def delete_previous_job_output(self) -> None:
+        """Nothing lies on disk."""
+
+
+def _channels(
+    planes: pd.DataFrame, acquisitions: pd.DataFrame, workflow_type: str
+) -> pd.DataFrame:
+    """Channels in the order of the microscope; the first description of a name counts."""
+    rows: dict[str, dict[str, Any]] = {}
+    used = set(planes["channel"])
+    cycles = planes.groupby("acquisition_id")["cycle"].unique()
+    for acquisition in acquisitions.itertuples():
+        for cycle in sorted(cycles[acquisition.id]):  # type: ignore[index]
+            for fact in acquisition.facts["channels"]:  # type: ignore[index, call-overload]
+                multiplexing = workflow_type == "multiplexing"
+                name = f"{cycle}_{fact['name']}" if multiplexing else fact["name"]
+                if name in used and name not in rows:
+                    rows[name] = {
+                        "name": name,
+                        "wavelength": fact["name"],
+                        "cycle": int(cycle),
+                        "facts": {**fact, "name": name},
+                    }
+    return pd.DataFrame(list(rows.values()))
