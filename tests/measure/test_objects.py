@@ -157,7 +157,7 @@ def test_std_of_a_bright_object_with_a_tiny_spread_is_exact():
 
 
 def test_numbers_of_a_rectangle_by_hand():
-    """3 rows × 5 columns: outline through the pixel centres 2 + 2 + 4 + 4, variances (n² - 1)/12."""
+    """3 rows × 5 columns: the outline runs through pixel centres; variances are (n² - 1) / 12."""
     labels = np.zeros((7, 9), np.int32)
     labels[2:5, 3:8] = 12
     runs = find_runs(labels)

@@ -56,4 +56,4 @@ def squared_distances(mask: npt.NDArray[np.uint8]) -> Ints:
 
 @kernel
 def _parabola(line: Ints, apex: int, x: int) -> int:
-    return (x - apex) * (x - apex) + line[apex] * line[apex]
+    return int((x - apex) ** 2 + line[apex] ** 2)

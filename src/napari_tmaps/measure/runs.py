@@ -6,7 +6,7 @@ without looking at labels again, whatever their numbers are.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,9 +47,9 @@ class Boxes(NamedTuple):
     right: Ints
 
 
-def find_runs(labels: npt.NDArray[np.integer]) -> Runs:
+def find_runs(labels: npt.NDArray[Any]) -> Runs:
     """Runs of the objects of a label image (y, x); everything but 0 is an object."""
-    value, row, start, stop = _scan(labels, _count(labels))
+    value, row, start, stop = scan(labels, count(labels))
     present, rank = _rank(value)
     first, order = _group(rank, present.size)
     return Runs(present, first, row[order], start[order], stop[order])
@@ -71,7 +71,8 @@ def find_boxes(runs: Runs) -> Boxes:
 def count_pixels(runs: Runs) -> Ints:
     """Number of pixels of each object."""
     ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(runs.stop - runs.start)])
-    return ends[runs.first[1:]] - ends[runs.first[:-1]]
+    sizes: Ints = np.diff(ends[runs.first])
+    return sizes
 
 
 def _rank(values: Ints) -> tuple[Ints, Ints]:
@@ -85,28 +86,29 @@ def _rank(values: Ints) -> tuple[Ints, Ints]:
 
 
 @kernel
-def _count(labels: npt.NDArray[np.integer]) -> int:
+def count(labels: npt.NDArray[Any]) -> int:
+    """Number of runs in an image (y, x)."""
     height, width = labels.shape
-    count = 0
+    runs = 0
     for y in range(height):
         row = labels[y]
         if width:
-            count += row[0] != 0
+            runs += row[0] != 0
         # Two views of the row instead of x - 1: the loop then runs on vector registers.
         here, before = row[1:], row[:-1]
         for x in range(width - 1):
-            count += (here[x] != before[x]) & (here[x] != 0)
-    return count
+            runs += (here[x] != before[x]) & (here[x] != 0)
+    return runs
 
 
 @kernel
-def _scan(labels: npt.NDArray[np.integer], count: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Value, row, start and stop of the runs in reading order."""
+def scan(labels: npt.NDArray[Any], runs: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Value, row, start and stop of the runs of an image, in reading order."""
     height, width = labels.shape
-    value = np.empty(count, np.int64)
-    row = np.empty(count, np.int64)
-    start = np.empty(count, np.int64)
-    stop = np.empty(count, np.int64)
+    value = np.empty(runs, np.int64)
+    row = np.empty(runs, np.int64)
+    start = np.empty(runs, np.int64)
+    stop = np.empty(runs, np.int64)
     n = 0
     for y in range(height):
         line = labels[y]

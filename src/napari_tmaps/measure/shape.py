@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.distance import squared_distances
@@ -145,7 +144,7 @@ def hull_areas(runs: Runs, boxes: Boxes) -> Ints:
     """
     count = runs.labels.size
     result = np.zeros(count, np.int64)
-    far = np.int64(1) << 40
+    far = 1 << 40
     for k in range(count):
         rows = boxes.bottom[k] - boxes.top[k]
         outer = np.full((2, 2 * rows + 1), far, np.int64)  # left edge; right edge, mirrored

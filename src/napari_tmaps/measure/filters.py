@@ -1,0 +1,193 @@
+"""Filters over the neighbourhood of each pixel.
+
+Windows that leave the image see it mirrored at its rim (d c b a | a b c d | d c b a) or its
+outermost pixels repeated; the caller chooses by `border`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.runs import Floats, Ints
+
+Border = Literal["mirror", "repeat"]
+
+
+def _positions(length: int, before: int, after: int, border: Border) -> Ints:
+    """Pixels of a line that stand for the positions -before … length + after - 1."""
+    wanted = np.arange(-before, length + after)
+    if border == "repeat":
+        return np.clip(wanted, 0, length - 1)
+    wanted %= 2 * length
+    return np.where(wanted < length, wanted, 2 * length - 1 - wanted)
+
+
+def gaussian(
+    image: npt.NDArray[Any], sigma: float, *, radius: int = 0, border: Border = "mirror"
+) -> npt.NDArray[np.float32]:
+    """Gaussian blur (y, x), to a rounding error of 32 bit floats; radius 0 means 4 sigma."""
+    radius = radius or int(4 * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    weights /= weights[0] + 2 * weights[1:].sum()
+    rows = _positions(image.shape[0], radius, radius, border)
+    columns = _positions(image.shape[1], radius, radius, border)
+    return _convolve(image, weights.astype(np.float32), rows, columns)
+
+
+@kernel
+def _convolve(
+    image: npt.NDArray[Any], weights: npt.NDArray[np.float32], rows: Ints, columns: Ints
+) -> npt.NDArray[np.float32]:
+    height, width = image.shape
+    radius = weights.size - 1
+    result = np.empty((height, width), np.float32)
+    wide = np.empty(columns.size, np.float32)
+    sums = np.empty(width, np.float32)
+    for y in range(height):
+        middle = image[rows[y + radius]]
+        for x in range(width):
+            sums[x] = weights[0] * np.float32(middle[x])
+        for k in range(1, radius + 1):
+            weight = weights[k]
+            above, below = image[rows[y + radius - k]], image[rows[y + radius + k]]
+            for x in range(width):
+                sums[x] += weight * (np.float32(above[x]) + np.float32(below[x]))
+        for x in range(columns.size):
+            wide[x] = sums[columns[x]]
+        line = result[y]
+        here = wide[radius : radius + width]
+        for x in range(width):
+            line[x] = weights[0] * here[x]
+        for k in range(1, radius + 1):
+            weight = weights[k]
+            left, right = wide[radius - k :], wide[radius + k :]
+            for x in range(width):
+                line[x] += weight * (left[x] + right[x])
+    return result
+
+
+def box_sums(image: npt.NDArray[Any], size: int, border: Border = "mirror") -> tuple[Ints, Ints]:
+    """Sum of the values and of their squares in the square window of each pixel, exact.
+
+    An even window reaches one pixel farther up and left.
+    """
+    before, after = size // 2, (size - 1) // 2
+    rows = _positions(image.shape[0], before, after, border)
+    columns = _positions(image.shape[1], before, after, border)
+    return _box_sums(image, size, rows, columns)
+
+
+@kernel
+def _box_sums(image: npt.NDArray[Any], size: int, rows: Ints, columns: Ints) -> tuple[Ints, Ints]:
+    height, width = image.shape
+    total, squares = np.empty((height, width), np.int64), np.empty((height, width), np.int64)
+    down, down_squares = np.zeros(width, np.int64), np.zeros(width, np.int64)
+    for y in range(-size + 1, height):
+        entering = image[rows[y + size - 1]]
+        for x in range(width):
+            value = np.int64(entering[x])
+            down[x] += value
+            down_squares[x] += value * value
+        if y > 0:
+            leaving = image[rows[y - 1]]
+            for x in range(width):
+                value = np.int64(leaving[x])
+                down[x] -= value
+                down_squares[x] -= value * value
+        if y < 0:
+            continue
+        across, across_squares = np.int64(0), np.int64(0)
+        for x in range(-size + 1, width):
+            across += down[columns[x + size - 1]]
+            across_squares += down_squares[columns[x + size - 1]]
+            if x > 0:
+                across -= down[columns[x - 1]]
+                across_squares -= down_squares[columns[x - 1]]
+            if x >= 0:
+                total[y, x] = across
+                squares[y, x] = across_squares
+    return total, squares
+
+
+def median(image: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """Median of the square window of each pixel, mirrored at the rim.
+
+    An even window reaches one pixel farther up and left and gives the upper of the two middles.
+    """
+    before, after = size // 2, (size - 1) // 2
+    rows = _positions(image.shape[0], before, after, "mirror")
+    columns = _positions(image.shape[1], before, after, "mirror")
+    return _median(image, size, rows, columns)
+
+
+@kernel
+def _median(image: npt.NDArray[Any], size: int, rows: Ints, columns: Ints) -> npt.NDArray[Any]:
+    """After Huang, Yang and Tang (1979): the window slides over a histogram of two levels."""
+    height, width = image.shape
+    result = np.empty_like(image)
+    half = size * size // 2
+    coarse, fine = np.empty(256, np.int64), np.empty(65536, np.int64)
+    for y in range(height):
+        coarse[:] = 0
+        fine[:] = 0
+        for x in range(-size + 1, width):
+            for i in range(size):
+                value = np.int64(image[rows[y + i], columns[x + size - 1]])
+                coarse[value >> 8] += 1
+                fine[value] += 1
+                if x > 0:
+                    value = np.int64(image[rows[y + i], columns[x - 1]])
+                    coarse[value >> 8] -= 1
+                    fine[value] -= 1
+            if x < 0:
+                continue
+            seen, part = np.int64(0), 0
+            while seen + coarse[part] <= half:
+                seen += coarse[part]
+                part += 1
+            value = np.int64(part << 8)
+            while seen + fine[value] <= half:
+                seen += fine[value]
+                value += 1
+            result[y, x] = value
+    return result
+
+
+def bilateral(image: npt.NDArray[Any], sigma: float) -> Floats:
+    """Mean of the near and similar pixels; sigma is in pixels and in intensities alike.
+
+    After Tomasi and Manduchi, "Bilateral filtering for gray and color images" (1998), in a disc
+    of radius 1.5 sigma, mirrored at the rim.
+    """
+    radius = max(1, round(1.5 * sigma))
+    near = np.exp(-0.5 * (np.arange(2 * radius * radius + 1) / sigma**2))
+    alike = np.exp(-0.5 * (np.arange(1 << (8 * image.itemsize)) / sigma) ** 2)
+    rows = _positions(image.shape[0], radius, radius, "mirror")
+    columns = _positions(image.shape[1], radius, radius, "mirror")
+    return _bilateral(image, radius, near, alike, rows, columns)
+
+
+@kernel
+def _bilateral(
+    image: npt.NDArray[Any], radius: int, near: Floats, alike: Floats, rows: Ints, columns: Ints
+) -> Floats:
+    height, width = image.shape
+    result = np.empty((height, width), np.float64)
+    for y in range(height):
+        for x in range(width):
+            middle = np.int64(image[y, x])
+            total, weights = 0.0, 0.0
+            for dy in range(-radius, radius + 1):
+                line = image[rows[y + radius + dy]]
+                for dx in range(-radius, radius + 1):
+                    if dy * dy + dx * dx <= radius * radius:
+                        value = np.int64(line[columns[x + radius + dx]])
+                        weight = near[dy * dy + dx * dx] * alike[abs(value - middle)]
+                        total += weight * value
+                        weights += weight
+            result[y, x] = total / weights
+    return result
