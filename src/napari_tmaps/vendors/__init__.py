@@ -11,7 +11,16 @@ from pathlib import Path
 
 from napari_tmaps.errors import FormatError, InputError, TmapsError, unknown
 from napari_tmaps.model.planes import Scan, sort_planes
-from napari_tmaps.vendors import cellvoyager
+from napari_tmaps.vendors import (
+    cellvoyager,
+    czi,
+    generic,
+    leica,
+    nikon,
+    olympus,
+    ometiff,
+    tiffstack,
+)
 from napari_tmaps.vendors import pattern as patterns
 from napari_tmaps.vendors.listing import Listing, list_files, unused_images
 
@@ -42,6 +51,13 @@ class Vendor:
 # The most specific first: the first that recognises a folder reads it.
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
+    Vendor(czi.NAME, czi.recognise, czi.scan),
+    Vendor(nikon.NAME, nikon.recognise, nikon.scan),
+    Vendor(leica.NAME, leica.recognise, leica.scan),
+    Vendor(olympus.NAME, olympus.recognise, olympus.scan),
+    Vendor(ometiff.NAME, ometiff.recognise, ometiff.scan),
+    Vendor(tiffstack.NAME, tiffstack.recognise, tiffstack.scan),
+    Vendor(generic.NAME, generic.recognise, generic.scan),
 )
 
 

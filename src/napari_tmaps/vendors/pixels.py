@@ -16,7 +16,13 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from napari_tmaps.errors import unknown
+from napari_tmaps.vendors.czi import CziPlanes
+from napari_tmaps.vendors.generic import BioioPlanes
+from napari_tmaps.vendors.leica import LifPlanes
+from napari_tmaps.vendors.nikon import Nd2Planes
+from napari_tmaps.vendors.olympus import OibPlanes
 from napari_tmaps.vendors.tiff import TiffPlanes
+from napari_tmaps.vendors.tiffstack import TiffSamples
 
 
 class PlaneFile(Protocol):
@@ -31,6 +37,12 @@ class PlaneFile(Protocol):
 
 READERS: dict[str, Callable[[Path], PlaneFile]] = {
     "tiff": TiffPlanes,
+    "tiffsamples": TiffSamples,
+    "czi": CziPlanes,
+    "nd2": Nd2Planes,
+    "lif": LifPlanes,
+    "oib": OibPlanes,
+    "bioio": BioioPlanes,
 }
 
 

@@ -1,0 +1,489 @@
+"""Files that hold whole acquisitions: from what each file says of itself to one table of planes.
+
+A container file (CZI, ND2, LIF, OME-TIFF, a TIFF stack) describes its sites; how sites become
+wells, numbers, oddities and rows is the same for all and lives here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import FormatError, InputError, MissingError
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.planes import Oddity, Scan, make_planes
+from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.vendors.listing import Listing, examples
+
+# All that libraries raise when a file is cut off or holds nonsense; MemoryError stands for sizes
+# that were read from rubbish.
+DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    SyntaxError,
+    MemoryError,
+    struct.error,
+)
+
+# Kinds of container files by the ends of their names; the first that fits.
+KINDS: dict[str, tuple[str, ...]] = {
+    "ZEISS CZI": (".czi",),
+    "Nikon ND2": (".nd2",),
+    "Leica LIF": (".lif",),
+    "Olympus OIB": (".oib",),
+    "OME-TIFF": (
+        *(f".ome.{end}" for end in ("tif", "tiff", "tf2", "tf8", "btf")),
+        ".companion.ome",
+    ),
+    "TIFF": (".tif", ".tiff", ".tf8", ".btf", ".lsm", ".stk"),
+    "pictures": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".dv", ".r3d"),
+}
+
+_IMPORTANCE = ("unreadable", "incomplete", "missing", "duplicate", "mixed", "doubtful", "ignored")
+
+RGB = (("R", "#FF0000"), ("G", "#00FF00"), ("B", "#0000FF"))
+
+
+@dataclass(frozen=True, slots=True)
+class SiteImage:
+    """One site as one file (or set of files) holds it: planes over (t, c, z).
+
+    Attributes
+    ----------
+    name
+        Of the scene, position or tile, for people.
+    path
+        File relative to the folder, "/" between folders; an array (t, c, z) of them for sets.
+    series
+        Number of the image in its file, as the pixel reader understands it; may be (t, c, z).
+    pages
+        Number of each plane (t, c, z) for the pixel reader, -1 where the file lacks the plane;
+        None: C-order index over (t, c, z).
+    well
+        Name of the well, None where the file does not tell.
+    stage_yx_um
+        Centre of the site, µm, y growing down the image.
+    stage_z_um, time_s
+        Per plane, shape (t, c, z), or None; time counts from `Container.start_s`.
+    """
+
+    name: str
+    path: str | npt.NDArray[Any]
+    channels: tuple[Channel, ...]
+    size_t: int
+    size_z: int
+    height: int
+    width: int
+    dtype: str
+    series: int | npt.NDArray[np.int64] = 0
+    pages: npt.NDArray[np.int64] | None = None
+    plate: str = ""
+    well: str | None = None
+    pixel_size_um: tuple[float, float] | None = None
+    z_step_um: float | None = None
+    stage_yx_um: tuple[float, float] | None = None
+    stage_z_um: npt.NDArray[np.float64] | None = None
+    time_s: npt.NDArray[np.float64] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Sizes (t, c, z)."""
+        return self.size_t, len(self.channels), self.size_z
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What one file holds.
+
+    Attributes
+    ----------
+    oddities
+        Without the name of the file, as the same is often true of many.
+    start_s
+        Moment from which the times of its planes count, seconds since 1970; None if unknown.
+    """
+
+    images: tuple[SiteImage, ...]
+    oddities: tuple[Oddity, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    plate_format: PlateFormat | None = None
+    start_s: float | None = None
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of container that a file of this name is; None for any other file."""
+    lower = name.lower()
+    return next((kind for kind, ends in KINDS.items() if lower.endswith(ends)), None)
+
+
+def dominant(listing: Listing) -> str | None:
+    """The kind of most container files of the folder; None without any."""
+    counts = Counter(kind for name in listing.names if (kind := kind_of(name)))
+    return max(KINDS, key=lambda kind: counts[kind]) if counts else None
+
+
+def of_kind(listing: Listing, *kinds: str) -> list[str]:
+    """The files of these kinds, as people count."""
+    return [name for name in listing.names if kind_of(name) in kinds]
+
+
+def well_in(text: str | None) -> str | None:
+    """The canonical well name if the text is one, else None."""
+    try:
+        return str(WellName.parse(text)) if text else None
+    except InputError:
+        return None
+
+
+def library(module: str, package: str, what: str) -> Any:
+    """Import an optional library.
+
+    Raises
+    ------
+    FormatError
+        It is not installed; says how to install it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise FormatError(
+            f"Reading {what} needs the package '{package}', which is not installed. Install it "
+            'with: pip install "napari-tmaps[vendors]"'
+        ) from error
+
+
+def open_file(path: Path, opener: Callable[[], Any]) -> Any:
+    """Open a file for its pixels.
+
+    Raises
+    ------
+    MissingError
+        The file is gone.
+    FormatError
+        It is damaged.
+    """
+    if not path.is_file():
+        raise MissingError(f"The file '{path}' is gone: its images cannot be read any more.")
+    try:
+        return opener()
+    except DAMAGE as error:
+        raise FormatError(f"'{path}' cannot be opened: {error}.") from error
+
+
+def no_plane(path: Path, series: int, page: int, error: BaseException) -> FormatError:
+    """The error for a plane that the file does not hold or cannot give."""
+    return FormatError(
+        f"Plane {page} of image {series} in '{path}' cannot be read: {error}. The file may be cut "
+        "off, or it changed since it was scanned; scan it again."
+    )
+
+
+def parse_xml(text: bytes) -> Any:
+    """Root element (lxml) of an XML document; entities and the network are left alone.
+
+    Raises
+    ------
+    FormatError
+        It is damaged, or declares a document type, which no microscope does and attacks do.
+    """
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+    try:
+        root = etree.fromstring(text, parser)
+    except etree.XMLSyntaxError as error:
+        raise FormatError(f"its XML description is damaged: {error}") from error
+    if root.getroottree().docinfo.doctype:
+        raise FormatError("its XML description has a DOCTYPE, which is not accepted")
+    return root
+
+
+def seconds(text: str | None) -> float | None:
+    """An ISO 8601 moment as seconds since 1970; None for none, and for placeholders (year 1)."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return None if moment.year < 1970 else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+def number(text: str | None) -> float | None:
+    """A finite number; None for anything else."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def rgb_channels(channel: Channel | None) -> tuple[Channel, ...]:
+    """The red, green and blue parts of a colour picture as channels."""
+    prefix = f"{channel.name} " if channel is not None else ""
+    return tuple(Channel(prefix + part, color=color) for part, color in RGB)
+
+
+RGB_ODDITY = Oddity(
+    "doubtful",
+    "colour pictures (RGB); their red, green and blue parts are read as channels of their own.",
+)
+
+
+def unique_channels(channels: Iterable[Channel]) -> tuple[Channel, ...]:
+    """The channels of one image with repeated names numbered: Gray, Gray → Gray, Gray 2."""
+    result: list[Channel] = []
+    for channel in channels:
+        name, number, taken = channel.name, 1, {other.name for other in result}
+        while name in taken:
+            number += 1
+            name = f"{channel.name} {number}"
+        result.append(replace(channel, name=name))
+    return tuple(result)
+
+
+def scan_files(
+    vendor: str,
+    reader: str,
+    listing: Listing,
+    names: Sequence[str],
+    read: Callable[[str], Container],
+) -> Scan:
+    """Describe every file and put the sites of all into one table.
+
+    Parameters
+    ----------
+    names
+        Files to read, relative to the folder.
+    read
+        Describes one file; may raise anything of `DAMAGE` for a file that is damaged, and
+        return no images for one that another file has described already.
+
+    Raises
+    ------
+    FormatError
+        No file could be read.
+    """
+    found: dict[str, Container] = {}
+    failed: dict[str, BaseException] = {}
+    for name in names:
+        try:
+            found[name] = read(name)
+        except DAMAGE as error:
+            failed[name] = error
+    oddities = []
+    if failed:
+        first, cause = next(iter(failed.items()))
+        reason = f"'{first}' cannot be read: {_sentence(cause)}"
+        others = f" {examples(list(failed))} are left out." if len(failed) > 1 else ""
+        oddities.append(Oddity("unreadable", reason + others))
+    if not any(container.images for container in found.values()):
+        if failed:
+            raise FormatError(reason + others) from cause
+        raise FormatError(
+            f"There are no images in {examples(names)} of folder '{listing.root}', read as "
+            f"{vendor}."
+        )
+    scan = assemble(vendor, reader, listing.root, found, oddities)
+    return replace(scan, metadata={**scan.metadata, "unreadable": list(failed)})
+
+
+def assemble(
+    vendor: str,
+    reader: str,
+    root: Path,
+    found: dict[str, Container],
+    oddities: Iterable[Oddity] = (),
+) -> Scan:
+    """One scan from all that the files say of themselves.
+
+    Sites get their numbers per well in the order of the files and of the images in them. Files
+    that name no wells go to well A01; images without a well beside others of the same file that
+    have one (overviews) are left out. Both are said in the oddities.
+    """
+    containers = list(found.values())
+    odd = [*oddities, *_grouped(found)]
+    pairs = [(name, image) for name, each in found.items() for image in each.images]
+    in_wells = {name for name, image in pairs if image.well is not None}
+    overviews = [pair for pair in pairs if pair[0] in in_wells and pair[1].well is None]
+    if overviews:
+        names = [f"{name}: {image.name}" for name, image in overviews]
+        odd.append(
+            Oddity(
+                "ignored",
+                f"{examples(names, 'image')} left out: they name no well, others of the same file "
+                "do (overviews).",
+            )
+        )
+        pairs = [pair for pair in pairs if pair not in overviews]
+    loose = [name for name in dict.fromkeys(name for name, _ in pairs) if name not in in_wells]
+    if loose and len(found) > 1:
+        odd.append(
+            Oddity(
+                "doubtful",
+                f"{examples(loose)} name no wells: all their images are put into well A01 as its "
+                "sites, in the order of the file names. If the names tell the wells, give a "
+                "pattern.",
+            )
+        )
+    images = [image for _, image in pairs]
+    odd += _mixed(images)
+    numbers: Counter[tuple[str, str]] = Counter()
+    sites: list[int] = []
+    for image in images:
+        place = (image.plate, image.well or "A01")
+        numbers[place] += 1
+        sites.append(numbers[place])
+    channels: dict[str, Channel] = {}
+    for image in images:
+        for channel in image.channels:
+            channels.setdefault(channel.name, channel)
+    pixel_size = _first(image.pixel_size_um for image in images)
+    if pixel_size is None:
+        odd.append(
+            Oddity("doubtful", "The pixel size is not stated: sizes can only be given in pixels.")
+        )
+    planes = make_planes(**_columns(images, sites, _clocks(found, pairs)))
+    lost = int(planes["missing"].sum())
+    if lost:
+        odd.append(
+            Oddity("missing", f"{lost} of {len(planes)} announced planes are not in the files.")
+        )
+    metadata = dict(containers[0].metadata)
+    metadata["sites"] = [
+        {"well": image.well or "A01", "site": site, "file": name, "name": image.name}
+        for (name, image), site in zip(pairs, sites, strict=True)
+    ]
+    return Scan(
+        vendor=vendor,
+        root=root,
+        planes=planes,
+        channels=tuple(channels.values()),
+        pixel_size_um=pixel_size,
+        z_step_um=_first(image.z_step_um for image in images if image.size_z > 1),
+        reader=reader,
+        plate_format=_first(each.plate_format for each in containers) if in_wells else None,
+        oddities=tuple(sorted(dict.fromkeys(odd), key=lambda o: _IMPORTANCE.index(o.kind))),
+        metadata=metadata,
+    )
+
+
+def _columns(
+    images: list[SiteImage], sites: list[int], clocks: list[npt.NDArray[np.float64] | None]
+) -> dict[str, Any]:
+    """Columns of the plane table, one row a plane of each image."""
+    parts: dict[str, list[npt.NDArray[Any]]] = {}
+    for image, site, time in zip(images, sites, clocks, strict=True):
+        t, c, z = np.indices(image.shape)
+        pages = image.pages if image.pages is not None else np.arange(t.size).reshape(t.shape)
+        paths = np.broadcast_to(np.asarray(image.path, dtype=object), t.shape)
+        there = pages >= 0
+        unknown = (np.nan, np.nan)
+        stage_y, stage_x = image.stage_yx_um if image.stage_yx_um is not None else unknown
+        row = {
+            "plate": image.plate,
+            "well": image.well or "A01",
+            "site": site,
+            "channel": np.array([channel.name for channel in image.channels], dtype=object)[c],
+            "z": z,
+            "t": t,
+            "path": np.where(there, paths, ""),
+            "series": image.series,
+            "page": np.where(there, pages, 0),
+            "missing": ~there,
+            "height": image.height,
+            "width": image.width,
+            "dtype": image.dtype,
+            "stage_y_um": stage_y,
+            "stage_x_um": stage_x,
+            "stage_z_um": np.nan if image.stage_z_um is None else image.stage_z_um,
+            "time_s": np.nan if time is None else time,
+        }
+        for name, value in row.items():
+            parts.setdefault(name, []).append(np.broadcast_to(value, t.shape).ravel())
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _clocks(
+    found: dict[str, Container], pairs: list[tuple[str, SiteImage]]
+) -> list[npt.NDArray[np.float64] | None]:
+    """Times of each image from the first plane of the acquisition.
+
+    Without the date of every file, each file counts from its own first plane.
+    """
+    starts = {name: found[name].start_s for name, _ in pairs}
+    dated = all(start is not None for start in starts.values())
+    times = [
+        None if image.time_s is None else image.time_s + (starts[name] or 0.0 if dated else 0.0)
+        for name, image in pairs
+    ]
+    first: dict[str, float] = {}
+    for (name, _), time in zip(pairs, times, strict=True):
+        if time is not None and np.isfinite(time).any():
+            group = "" if dated else name
+            first[group] = min(first.get(group, np.inf), float(np.nanmin(time)))
+    return [
+        None if time is None else time - first.get("" if dated else name, 0.0)
+        for (name, _), time in zip(pairs, times, strict=True)
+    ]
+
+
+def _grouped(found: dict[str, Container]) -> list[Oddity]:
+    """What is odd about files, each oddity once with the names of all files that have it."""
+    files: dict[Oddity, list[str]] = {}
+    for name, container in found.items():
+        for oddity in dict.fromkeys(container.oddities):
+            files.setdefault(oddity, []).append(name)
+    return [
+        Oddity(
+            oddity.kind,
+            f"{examples(names) if len(names) > 1 else repr(names[0])}: {oddity.message}",
+        )
+        for oddity, names in files.items()
+    ]
+
+
+def _mixed(images: list[SiteImage]) -> list[Oddity]:
+    """What should be the same for all sites and is not."""
+    facts = {
+        "Image sizes (y × x)": Counter(f"{image.height} × {image.width}" for image in images),
+        "Pixel types": Counter(image.dtype for image in images),
+        "Pixel sizes (µm)": Counter(
+            "unknown" if image.pixel_size_um is None else f"{image.pixel_size_um[0]:.5g}"
+            for image in images
+        ),
+    }
+    return [
+        Oddity(
+            "mixed",
+            f"{what} differ: "
+            + ", ".join(f"{value} ({n} site{'s' * (n > 1)})" for value, n in counts.most_common(5))
+            + ".",
+        )
+        for what, counts in facts.items()
+        if len(counts) > 1
+    ]
+
+
+def _first(values: Iterable[Any]) -> Any:
+    """The most frequent of the values that are known; of equals the first; None without any."""
+    counts = Counter(value for value in values if value is not None)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text if text.endswith(".") else f"{text}."
