@@ -1,0 +1,286 @@
+"""Many images as one: an array that reads only the part that is looked at.
+
+napari asks a layer for one plane of one level of the pyramid, cut to what the window shows. A
+mosaic answers from the few images that lie there, so a plate of thousands of sites is one layer
+that opens at once. No Qt, no napari: anything that takes `numpy.asarray` can use it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import TmapsError
+
+COARSEST = 1024
+"""A mosaic goes on with coarser levels until both of its sides are at most this long."""
+CHUNK = 512
+"""napari widens what it asks for to such blocks, so that a small pan reads nothing."""
+_REMEMBERED_BYTES = 64 * 2**20
+
+
+class Read(Protocol):
+    """Reads a part of one plane of one image."""
+
+    def __call__(
+        self, place: int, level: int, t: int, z: int, y: slice, x: slice
+    ) -> npt.NDArray[Any] | None:
+        """The part (y, x) of the plane at a level; None where there is no such image or plane."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One channel, or one object type, of many images alike.
+
+    Attributes
+    ----------
+    dtype
+        Of the pixels.
+    factors
+        How much coarser each stored level is than the finest (y, x): ((1, 1), (2, 2), …).
+    read
+        Gives pixels; images go by their number in the table of places.
+    labels
+        True for labels, which are thinned out and never averaged.
+    """
+
+    dtype: np.dtype[Any]
+    factors: tuple[tuple[float, float], ...]
+    read: Read
+    labels: bool = False
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Where the images of a mosaic lie, in pixels of the finest level; one entry an image.
+
+    Attributes
+    ----------
+    place
+        Number by which `Stack.read` knows the image.
+    top, left, height, width
+        Corner and size.
+    """
+
+    place: npt.NDArray[np.int64]
+    top: npt.NDArray[np.int64]
+    left: npt.NDArray[np.int64]
+    height: npt.NDArray[np.int64]
+    width: npt.NDArray[np.int64]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the mosaic."""
+        return int((self.top + self.height).max()), int((self.left + self.width).max())
+
+
+class Mosaic:
+    """Images in their places.
+
+    Parameters
+    ----------
+    stack
+        The pixels.
+    tiles
+        The places. Where images overlap, the later one is seen.
+    size_t, size_z
+        Time points and z planes of the mosaic; an image that has fewer is empty beyond them.
+    on_problem
+        Called once for each image that cannot be read, with a sentence. Its place stays empty:
+        one damaged file must not take the plate from the screen.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        tiles: Tiles,
+        size_t: int,
+        size_z: int,
+        on_problem: Callable[[str], None],
+    ) -> None:
+        self.stack = stack
+        self._tiles = tiles
+        self._size_t, self._size_z = size_t, size_z
+        self._on_problem = on_problem
+        self._failed: set[int] = set()
+        self._recent: OrderedDict[tuple[int, int, int], npt.NDArray[Any]] = OrderedDict()
+        self._lock = Lock()
+        # (stored level, further halvings) of each level of the mosaic.
+        self._levels = [(number, 0) for number in range(len(stack.factors))]
+        while max(self._size(len(self._levels) - 1)) > COARSEST:
+            stored, halvings = self._levels[-1]
+            self._levels.append((stored, halvings + 1))
+
+    def levels(self) -> list[MosaicLevel]:
+        """The arrays of the pyramid, finest first, each of shape (t, z, y, x)."""
+        return [
+            MosaicLevel(
+                self,
+                number,
+                (range(self._size_t), range(self._size_z), *map(range, self._size(number))),
+            )
+            for number in range(len(self._levels))
+        ]
+
+    def _factor(self, level: int) -> tuple[float, float]:
+        stored, halvings = self._levels[level]
+        y, x = self.stack.factors[stored]
+        return y * 2**halvings, x * 2**halvings
+
+    def _size(self, level: int) -> tuple[int, int]:
+        y, x = self._factor(level)
+        height, width = self._tiles.size
+        return max(ceil(height / y), 1), max(ceil(width / x), 1)
+
+    def plane(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[Any]:
+        """One plane of a level, cut to the rows y and columns x (ranges with step 1)."""
+        height, width = self._size(level)
+        if height * width * self.stack.dtype.itemsize > _REMEMBERED_BYTES // 8:
+            return self._draw(level, t, z, y, x)
+        # napari asks for the coarsest level each time the view moves: small planes are kept.
+        key = (level, t, z)
+        with self._lock:
+            whole = self._recent.get(key)
+        if whole is None:
+            whole = self._draw(level, t, z, range(height), range(width))
+            with self._lock:
+                self._recent[key] = whole
+                while sum(plane.nbytes for plane in self._recent.values()) > _REMEMBERED_BYTES:
+                    self._recent.popitem(last=False)
+        return whole[y.start : y.stop, x.start : x.stop]
+
+    def _draw(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[Any]:
+        canvas = np.zeros((len(y), len(x)), self.stack.dtype)
+        tiles, (factor_y, factor_x) = self._tiles, self._factor(level)
+        top = np.floor(tiles.top / factor_y).astype(np.int64)
+        left = np.floor(tiles.left / factor_x).astype(np.int64)
+        bottom = top + np.ceil(tiles.height / factor_y).astype(np.int64)
+        right = left + np.ceil(tiles.width / factor_x).astype(np.int64)
+        seen = (top < y.stop) & (bottom > y.start) & (left < x.stop) & (right > x.start)
+        for n in np.flatnonzero(seen):
+            rows = range(max(y.start, top[n]), min(y.stop, bottom[n]))
+            columns = range(max(x.start, left[n]), min(x.stop, right[n]))
+            part = self._read(
+                int(tiles.place[n]),
+                level,
+                t,
+                z,
+                slice(rows.start - int(top[n]), rows.stop - int(top[n])),
+                slice(columns.start - int(left[n]), columns.stop - int(left[n])),
+            )
+            if part is not None:
+                corner = rows.start - y.start, columns.start - x.start
+                canvas[
+                    corner[0] : corner[0] + part.shape[0], corner[1] : corner[1] + part.shape[1]
+                ] = part
+        return canvas
+
+    def _read(
+        self, place: int, level: int, t: int, z: int, y: slice, x: slice
+    ) -> npt.NDArray[Any] | None:
+        stored, halvings = self._levels[level]
+        if place in self._failed:
+            return None
+        try:
+            if not halvings:
+                return self.stack.read(place, stored, t, z, y, x)
+            whole = self.stack.read(place, stored, t, z, slice(None), slice(None))
+        except TmapsError as error:
+            self._failed.add(place)
+            self._on_problem(str(error))
+            return None
+        if whole is None:
+            return None
+        from napari_tmaps.streams.pyramid import pyramid
+
+        return pyramid(whole, halvings + 1, labels=self.stack.labels)[-1][y, x]
+
+
+class MosaicLevel:
+    """One level of a mosaic as an array of shape (t, z, y, x).
+
+    Integers and slices give a smaller view without reading a pixel; `numpy.asarray` reads.
+    """
+
+    def __init__(self, mosaic: Mosaic, level: int, axes: tuple[int | range, ...]) -> None:
+        self._mosaic = mosaic
+        self._level = level
+        self._axes = axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes that are left."""
+        return tuple(len(axis) for axis in self._axes if isinstance(axis, range))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        return self._mosaic.stack.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes that are left."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Blocks in which it is best read."""
+        blocks = (1, 1, CHUNK, CHUNK)
+        return tuple(
+            min(block, max(len(axis), 1))
+            for block, axis in zip(blocks, self._axes, strict=True)
+            if isinstance(axis, range)
+        )
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if Ellipsis in keys:
+            at = keys.index(Ellipsis)
+            keys[at : at + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
+        if not all(isinstance(item, int | np.integer | slice) for item in keys):
+            return np.asarray(self)[key]
+        if len(keys) > self.ndim:
+            raise IndexError(f"{len(keys)} indices for an array of {self.ndim} axes")
+        left = iter(keys)
+        axes = tuple(
+            axis[next(left, slice(None))] if isinstance(axis, range) else axis
+            for axis in self._axes
+        )
+        return MosaicLevel(self._mosaic, self._level, axes)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("a mosaic is read from disk: it cannot be had without a copy")
+        times, depths, rows, columns = (
+            axis if isinstance(axis, range) else range(axis, axis + 1) for axis in self._axes
+        )
+        result = np.empty([len(axis) for axis in (times, depths, rows, columns)], self.dtype)
+        if result.size:
+            # Rows and columns are read as a block, then thinned out or turned round.
+            y, x = (range(min(axis), max(axis) + 1) for axis in (rows, columns))
+            pick = np.ix_([row - y.start for row in rows], [column - x.start for column in columns])
+            plain = rows == y and columns == x
+            for i, t in enumerate(times):
+                for j, z in enumerate(depths):
+                    plane = self._mosaic.plane(self._level, t, z, y, x)
+                    result[i, j] = plane if plain else plane[pick]
+        gone = tuple(0 if isinstance(axis, int) else slice(None) for axis in self._axes)
+        return np.asarray(result[gone], dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"<mosaic {self.shape} {self.dtype}>"
