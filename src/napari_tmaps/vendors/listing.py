@@ -120,7 +120,7 @@ def _walk(root: Path) -> tuple[list[str], list[Oddity]]:
         for entry in found:
             name = f"{folder}/{entry.name}" if folder else entry.name
             if not _is_text(entry.name):
-                shown = entry.name.encode(errors="backslashreplace").decode()
+                shown = os.fsencode(entry.name).decode(errors="backslashreplace")
                 oddities.append(
                     Oddity(
                         "unreadable",

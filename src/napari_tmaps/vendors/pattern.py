@@ -229,9 +229,6 @@ def _with_headers(
     planes: pd.DataFrame, headers: dict[str, TiffHeader], reasons: dict[str, str]
 ) -> pd.DataFrame:
     """Facts of TIFF files; other formats stay unknown until they are opened."""
-    tiff = planes["path"].isin([*headers, *reasons])
-    return sort_planes(
-        pd.concat(
-            [checks.apply_headers(planes[tiff].reset_index(drop=True), headers), planes[~tiff]]
-        )
-    )
+    is_tiff = planes["path"].isin([*headers, *reasons])
+    tiff = checks.apply_headers(planes[is_tiff].reset_index(drop=True), headers)
+    return sort_planes(pd.concat([tiff, planes[~is_tiff]], ignore_index=True))

@@ -147,7 +147,7 @@ def _parse(data: _Bytes) -> TiffHeader:
     else:
         raise _OddTiffError
     following = struct.Struct(order + number)
-    first: dict[int, tuple[int, ...]] = {}
+    first: dict[int, tuple[int, ...]] | None = None
     seen: set[int] = set()
     while offset:
         if offset in seen or len(seen) >= _MOST_PAGES:
@@ -160,9 +160,9 @@ def _parse(data: _Bytes) -> TiffHeader:
         table = data.at(offset + count.size, length + following.size)
         tags = _read_tags(data, order, entry, table[:length])
         _check_pixels_there(data, tags)
-        first = first or tags
+        first = tags if first is None else first
         (offset,) = following.unpack_from(table, length)
-    if not first:
+    if first is None:
         raise data.damaged("it has no pages")
     return _header(data, first, len(seen))
 
@@ -173,7 +173,7 @@ def _read_tags(
     """Values of the tags that matter; of offsets and byte counts only the last one."""
     tags: dict[int, tuple[int, ...]] = {}
     for tag, kind, number, inline in entry.iter_unpack(table):
-        if tag not in _TAGS:
+        if tag not in _TAGS or tag in tags:
             continue
         if kind not in _TYPES or number == 0:
             raise data.damaged(f"tag {tag} has an impossible type")
@@ -240,11 +240,17 @@ class TiffPlanes:
 
         self._path = path
         try:
-            self._size = os.stat(path).st_size
-            self._file = tifffile.TiffFile(path)
+            self._handle = open(path, "rb")  # noqa: SIM115 - close() gives it back
         except OSError as error:
             raise _cannot_open(path, error) from error
+        try:
+            self._size = os.fstat(self._handle.fileno()).st_size
+            self._file = tifffile.TiffFile(self._handle)
+        except OSError as error:
+            self._handle.close()
+            raise _cannot_open(path, error) from error
         except _DAMAGE as error:
+            self._handle.close()
             raise self._damaged(error) from error
 
     def header(self) -> TiffHeader:
@@ -288,6 +294,8 @@ class TiffPlanes:
                 )
             self._check_complete(frame, page)
             pixels = np.asarray(frame.asarray())
+            if pixels.shape != frame.shape or not pixels.size:
+                raise ValueError(f"page {page} gives {pixels.size} pixels for {frame.shape}")
             return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
         except FormatError:
             raise
@@ -310,6 +318,7 @@ class TiffPlanes:
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
+        self._handle.close()
 
     def _damaged(self, error: BaseException) -> FormatError:
         reason = str(error).strip() or type(error).__name__
