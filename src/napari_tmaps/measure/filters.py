@@ -191,3 +191,25 @@ def _bilateral(
                         weights += weight
             result[y, x] = total / weights
     return result
+
+
+def disc_range(image: npt.NDArray[Any], radius: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Darkest and brightest pixel within a distance of each pixel; outside the image is nothing."""
+    padded = np.pad(image, radius, mode="edge")
+    return _disc_extreme(np.minimum, padded, radius), _disc_extreme(np.maximum, padded, radius)
+
+
+def _disc_extreme(choose: Any, padded: npt.NDArray[Any], radius: int) -> npt.NDArray[Any]:
+    """The disc is taken apart into rows: first along x, then the rows over each other."""
+    height, width = padded.shape[0] - 2 * radius, padded.shape[1] - 2 * radius
+    along = padded[:, radius : radius + width].copy()
+    result = along[radius : radius + height].copy()
+    reach = 0
+    for dy in range(radius, -1, -1):
+        while (reach + 1) ** 2 + dy**2 <= radius**2:
+            reach += 1
+            choose(along, padded[:, radius - reach : radius - reach + width], out=along)
+            choose(along, padded[:, radius + reach : radius + reach + width], out=along)
+        for y in (radius - dy, radius + dy):
+            choose(result, along[y : y + height], out=result)
+    return result

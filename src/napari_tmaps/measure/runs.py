@@ -148,3 +148,13 @@ def paint(runs: Runs, k: int, top: int, left: int, canvas: npt.NDArray[np.uint8]
     """Set the pixels of object k to 1 on a canvas whose first pixel is (top, left)."""
     for i in range(runs.first[k], runs.first[k + 1]):
         canvas[runs.row[i] - top, runs.start[i] - left : runs.stop[i] - left] = 1
+
+
+@kernel
+def draw(runs: Runs, values: Ints, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Label image (y, x) in which each object has its value."""
+    result = np.zeros(shape, np.int32)
+    for k in range(runs.labels.size):
+        for i in range(runs.first[k], runs.first[k + 1]):
+            result[runs.row[i], runs.start[i] : runs.stop[i]] = values[k]
+    return result

@@ -210,3 +210,10 @@ def radii(runs: Runs, boxes: Boxes) -> Radii:
                 area += 1
         largest[k], mean[k] = np.sqrt(high), total / area
     return Radii(largest, mean)
+
+
+def circularity(area: Ints, perimeter: Floats) -> Floats:
+    """4π × area / perimeter²; NaN where there is no perimeter (single pixels)."""
+    unknown = np.full(area.size, np.nan)
+    np.divide(4 * np.pi * area, perimeter**2, out=unknown, where=perimeter > 0)
+    return unknown

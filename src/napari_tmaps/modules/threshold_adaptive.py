@@ -1,0 +1,94 @@
+"""A threshold for each pixel, from its surroundings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from napari_tmaps.errors import InputError
+from napari_tmaps.model.kinds import IntensityImage, MaskImage
+from napari_tmaps.modules.images import Mask, check_intensity
+from napari_tmaps.modules.threshold_otsu import check_limits
+
+
+def threshold_adaptive(
+    image: IntensityImage,
+    *,
+    method: Literal["niblack", "crosscorr"] = "niblack",
+    kernel_size: Annotated[int, Field(ge=3, le=1001, json_schema_extra={"step": 2})] = 111,
+    constant: Annotated[float, Field(ge=-255, le=255, json_schema_extra={"step": 0.1})] = 0.0,
+    min_threshold: Annotated[float, Field(ge=0, le=65535)] = 0,
+    max_threshold: Annotated[float, Field(ge=0, le=65535)] = 65535,
+) -> Annotated[MaskImage, "mask"]:
+    """Make a mask of pixels that are brighter than their surroundings.
+
+    Finds objects on an uneven background. The darkest background and the brightest objects are
+    decided by `min_threshold` and `max_threshold`; set at least the first, or noise in empty
+    regions becomes foreground.
+
+    Parameters
+    ----------
+    image
+        Intensities (y, x), uint8 or uint16.
+    method
+        "niblack": brighter than local mean + constant × local standard deviation, in a square
+        window. "crosscorr": brighter than the local mean, weighted by a Gaussian, minus the
+        constant.
+    kernel_size
+        Side of the window in pixels, odd; about twice the diameter of the objects.
+    constant
+        "niblack": number of standard deviations; more gives smaller objects. "crosscorr": in
+        1/255 of the range of the image; more gives larger objects. The range goes from the
+        darkest pixel to the 99.99th percentile.
+    min_threshold
+        Pixels darker than this are background, in intensities of the image; 0 has no effect.
+    max_threshold
+        Pixels brighter than this are foreground, in intensities of the image; 65535 has no
+        effect.
+
+    Returns
+    -------
+    MaskImage
+        True for foreground.
+
+    Raises
+    ------
+    InputError
+        The image is no plane of uint8 or uint16, the window is even, or the smallest threshold
+        exceeds the largest.
+
+    Notes
+    -----
+    Intensities above the 99.99th percentile count as that, so that dirt does not raise the
+    threshold around it. Beyond its rim the image continues with its outermost pixels. After
+    Niblack, "An introduction to digital image processing" (1986).
+    """
+    check_intensity("image", image)
+    check_limits(min_threshold, max_threshold)
+    if kernel_size % 2 == 0:
+        raise InputError(
+            f"'kernel_size' is {kernel_size}, but a window has a pixel in its middle. Choose an "
+            f"odd number, e.g. {kernel_size + 1}."
+        )
+    from napari_tmaps.measure import filters
+    from napari_tmaps.measure.histogram import histogram, percentile
+
+    high = percentile(histogram(image), 99.99)
+    low = int(image.min())
+    values = np.minimum(image, image.dtype.type(high))
+    if method == "niblack":
+        total, squares = filters.box_sums(values, kernel_size, "repeat")
+        pixels = kernel_size**2
+        mean = total / pixels
+        # Whole numbers keep the variance of an even region exactly 0.
+        spread = np.sqrt(np.maximum(squares - total * mean, 0) / pixels)
+        mask: Mask = values > mean + constant * spread
+    else:
+        sigma = 0.3 * ((kernel_size - 1) * 0.5 - 1) + 0.8
+        blurred = filters.gaussian(values, sigma, radius=kernel_size // 2, border="repeat")
+        mask = values > blurred - constant * (high - low) / 255
+    mask[image < min_threshold] = False
+    mask[image > max_threshold] = True
+    return mask

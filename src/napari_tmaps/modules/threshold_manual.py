@@ -1,0 +1,36 @@
+"""A threshold that the user knows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from napari_tmaps.model.kinds import IntensityImage, MaskImage
+from napari_tmaps.modules.images import check_intensity
+
+
+def threshold_manual(
+    image: IntensityImage, *, threshold: Annotated[float, Field(ge=0, le=65535)] = 128
+) -> Annotated[MaskImage, "mask"]:
+    """Make a mask of all pixels that are brighter than a fixed threshold.
+
+    Parameters
+    ----------
+    image
+        Intensities (y, x), uint8 or uint16.
+    threshold
+        In intensities of the image. Pixels must be brighter than this; equal is background.
+
+    Returns
+    -------
+    MaskImage
+        True where the image is brighter than the threshold.
+
+    Raises
+    ------
+    InputError
+        The image is no plane of uint8 or uint16.
+    """
+    check_intensity("image", image)
+    return image > threshold
