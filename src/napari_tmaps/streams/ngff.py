@@ -287,9 +287,9 @@ class ImageWriter:
             windows = [self._window(c) for c in range(len(self._channels))]
             attributes["omero"] = omero(self._channels, windows, self.dtype)
         if self._labels:
-            # Labels lie in the folder labels/ of their image, unless they are saved alone.
-            inside = self.path.parent.name == "labels"
-            attributes["image-label"] = {"source": {"image": "../../"}} if inside else {}
+            attributes["image-label"] = {}
+            if "multiscales" in _attributes_or_nothing(self.path.parent.parent):
+                attributes["image-label"] = {"source": {"image": "../../"}}
         ours = dict(self._attributes)
         facts = channel_facts(self._channels)
         if any(facts):
