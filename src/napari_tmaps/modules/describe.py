@@ -305,6 +305,8 @@ def _outputs(module: str, hint: Any) -> tuple[OutputSpec, ...]:
         kinds = {
             field: _kind(part) for field, part in get_type_hints(hint, include_extras=True).items()
         }
+        if len(kinds) < 2:
+            raise _broken(module, "a NamedTuple is for several outputs; it has but one")
     else:
         names = [part for part in getattr(hint, "__metadata__", ()) if isinstance(part, str)]
         # Kinds are texts too; the name of the output is the text that is no kind.
