@@ -246,14 +246,11 @@ def analyse(
     with _errors(verbose), Experiment.open(experiment) as opened:
         description = _pipeline(pipeline, opened.path)
         failures, _ = show.follow(
-            analyse_experiment(
-                opened, description, sites=_sites(opened, wells), workers=workers
-            )
+            analyse_experiment(opened, description, sites=_sites(opened, wells), workers=workers)
         )
-        info = opened.info()
-        for name in (item.name for item in description.output.objects):
-            if name in info["objects"]:
-                typer.echo(f"{name}: {info['objects'][name]} objects, {info['features'][name]} features")
+        for row in opened.catalogue.object_types().to_dict("records"):
+            if row["pipeline"] == description.name:
+                typer.echo(f"{row['name']}: {row['objects']} objects, {row['features']} features")
     _finish(failures, experiment)
 
 
@@ -306,16 +303,22 @@ def info(experiment: ExperimentPath, as_json: AsJson = False, verbose: Verbose =
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
     rows = {"Experiment": content["name"], **show.summary_rows(content)}
-    rows["Objects"] = "\n".join(
-        f"{name}: {count} objects, {content['features'][name]} features"
-        + (" (stale: the images have changed since)" if name in content["stale"] else "")
-        for name, count in content["objects"].items()
-    ) or "none yet (tmaps analyse)"
+    rows["Objects"] = (
+        "\n".join(
+            f"{name}: {count} objects, {content['features'][name]} features"
+            + (" (stale: the images have changed since)" if name in content["stale"] else "")
+            for name, count in content["objects"].items()
+        )
+        or "none yet (tmaps analyse)"
+    )
     rows["Missing"] = _gaps(content["missing"])
-    rows["Failed sites"] = "\n".join(
-        f"{item['step']}: {item['plate']} {item['well']} site {item['site']}: {item['message']}"
-        for item in content["failures"][:20]
-    ) or "none"
+    rows["Failed sites"] = (
+        "\n".join(
+            f"{item['step']}: {item['plate']} {item['well']} site {item['site']}: {item['message']}"
+            for item in content["failures"][:20]
+        )
+        or "none"
+    )
     show.facts(rows)
     show.oddities(content["oddities"])
 

@@ -95,9 +95,7 @@ class _Bars:
         elif self._progress:
             if event.stage not in self._tasks:
                 self._tasks[event.stage] = self._progress.add_task(event.stage, total=event.total)
-            self._progress.update(
-                self._tasks[event.stage], completed=event.done, total=event.total
-            )
+            self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total)
         elif event.done == event.total > 0 and event.stage not in self._ended:
             self._ended.add(event.stage)
             self._say(f"  {event.stage}: {event.done} of {event.total}", None)
@@ -126,7 +124,7 @@ def summary_rows(summary: Mapping[str, Any]) -> dict[str, str]:
     size, pixel, step = summary["image_size"], summary["pixel_size_um"], summary["z_step_um"]
     sites = summary["sites_per_well"]
     counts = sorted(set(sites.values()))
-    rows = {
+    return {
         "Microscope": summary["vendor"] or "-",
         "Plates": _listed(summary["plates"]),
         "Wells": f"{len(summary['wells'])}: {_listed(summary['wells'])}",
@@ -142,7 +140,6 @@ def summary_rows(summary: Mapping[str, Any]) -> dict[str, str]:
         "Pixel size": f"{pixel[0]:.6g} × {pixel[1]:.6g} µm (y × x)" if pixel else "unknown",
         "Images found": str(summary["planes"]),
     }
-    return rows
 
 
 def oddities(sentences: Sequence[str]) -> None:

@@ -22,6 +22,9 @@ from napari_tmaps.model.planes import COLUMNS, Scan, sort_planes
 from napari_tmaps.model.wells import PlateFormat, WellName
 from napari_tmaps.store import schema
 
+WAIT_S = 30.0
+"""How long to wait while another process writes."""
+
 
 class Catalogue:
     """Tables of one experiment.
@@ -37,7 +40,7 @@ class Catalogue:
         if not create and not path.is_file():
             raise NotFoundError(f"'{path.parent}' is no experiment: it has no {path.name}.")
         self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30}
+            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": WAIT_S}
         )
         sa.event.listen(self._engine, "connect", _configure)
         if create:
@@ -241,7 +244,8 @@ class Catalogue:
             .join_from(schema.sites, schema.plates)
             .order_by(schema.sites.c.id)
         )
-        return self._read(query)
+        # A column of nothing but NULL comes without a type.
+        return self._read(query).astype({"stage_y_um": float, "stage_x_um": float})
 
     def channels(self) -> pd.DataFrame:
         """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""

@@ -289,8 +289,9 @@ class Experiment:
         NotFoundError
             No such plate, well, site or object type.
         """
-        folder = self.plate(plate)
-        return folder.read_labels(str(WellName.parse(well)), site, object_type)[t]
+        labels = self.plate(plate).read_labels(str(WellName.parse(well)), site, object_type)
+        at_t: npt.NDArray[np.int32] = labels[t]
+        return at_t
 
     # -- facts ----------------------------------------------------------------------------------
 

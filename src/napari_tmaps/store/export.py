@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_tmaps.errors import InputError
 from napari_tmaps.model.channels import display_colors
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.streams import ngff
-from napari_tmaps.streams.saving import LayerData, save_layers
+from napari_tmaps.streams.layers import FORMATS, LayerData, save_layers
 
 
-def save_site(
-    experiment: Experiment, plate: str, well: str, site: int, path: Path
-) -> list[Path]:
+def save_site(experiment: Experiment, plate: str, well: str, site: int, path: Path) -> list[Path]:
     """Save all channels and labels of one site, at full bit depth.
 
     Parameters
@@ -32,6 +30,8 @@ def save_site(
     ------
     NotFoundError
         No such plate, well or site.
+    InputError
+        Another ending.
     MissingError
         A plane of the site was never recorded.
     """
@@ -39,16 +39,24 @@ def save_site(
     layers = []
     for cycle in sorted(experiment.catalogue.channels()["cycle"].unique()):
         info = folder.info(name, site, int(cycle))
-        scale = (info.time_step_s or 1.0, *(size or 1.0 for size in info.pixel_size_um))
+        scale = (info.time_step_s, *info.pixel_size_um)
         for channel, color in zip(info.channels, display_colors(info.channels), strict=True):
             stack = [
                 folder.read_channel(name, site, channel.name, t=t, cycle=int(cycle))
                 for t in range(info.shape[0])
             ]
-            layers.append(LayerData(np.stack(stack), channel.name, "image", "tzyx", scale, color))
+            layers.append(
+                LayerData(np.stack(stack), channel.name, "image", "TZYX", scale, color=color)
+            )
+    tables = experiment.features.object_types()
     for object_type in folder.label_names(name, site):
-        array = ngff.read_levels(folder.labels_path(name, site, object_type))[0]
-        layers.append(
-            LayerData(np.asarray(array[:, 0]), object_type, "labels", "tzyx", scale, None)
-        )
-    return save_layers(layers, path)
+        table = None
+        if object_type in tables:
+            rows = experiment.features.read_site(object_type, plate, name, site)
+            table = rows.reset_index()
+        labels = folder.read_labels(name, site, object_type)
+        layers.append(LayerData(labels, object_type, "labels", "TZYX", scale, features=table))
+    ending = next((key for key, end in FORMATS.items() if path.name.lower().endswith(end)), None)
+    if ending is None:
+        raise InputError(f"'{path.name}' should end in {' or '.join(FORMATS.values())}.")
+    return save_layers(layers, path, format=ending)

@@ -9,6 +9,7 @@ however it was cut into jobs. Jobs write parts of their own; `collect` puts them
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INDEX = ["plate", "well", "site", "t", "label"]
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FormatError(
+            f"'{path}' is damaged: {error}. Run the analysis of well {path.stem} again."
+        ) from error
 
 
 class FeatureStore:
@@ -63,7 +76,11 @@ class FeatureStore:
         files = self._files(object_type)
         if not files:
             raise unknown("table of objects", object_type, self.object_types())
-        return pa.unify_schemas([pq.read_schema(path) for path in files])
+        schemas = []
+        for path in files:
+            with _readable(path):
+                schemas.append(pq.read_schema(path))
+        return pa.unify_schemas(schemas)
 
     def count(self, object_type: str) -> int:
         """Number of rows, read from the footers alone."""
@@ -92,15 +109,10 @@ class FeatureStore:
             wanted = [*INDEX, *(name for name in columns if name not in INDEX)]
             schema = pa.schema([schema.field(name) for name in wanted])
         for path in self._files(object_type):
-            try:
+            with _readable(path):
                 there = set(pq.read_schema(path).names)
-                table = pq.read_table(
-                    path, columns=[n for n in schema.names if n in there], partitioning=None
-                )
-            except (pa.ArrowInvalid, OSError) as error:
-                raise FormatError(
-                    f"'{path}' is damaged: {error}. Run the analysis of well {path.stem} again."
-                ) from error
+                names = [name for name in schema.names if name in there]
+                table = pq.read_table(path, columns=names, partitioning=None)
             arrays = [
                 table[field.name] if field.name in there else pa.nulls(table.num_rows, field.type)
                 for field in schema
@@ -118,6 +130,25 @@ class FeatureStore:
         import pyarrow as pa
 
         table = pa.concat_tables(self.tables(object_type, columns))
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        return frame.set_index(INDEX)
+
+    def read_site(self, object_type: str, plate: str, well: str, site: int) -> pd.DataFrame:
+        """Rows of one site, index plate, well, site, t, label; empty if it has no objects.
+
+        Raises
+        ------
+        NotFoundError
+            There is no table of that type.
+        """
+        import pyarrow.parquet as pq
+
+        schema = self._schema(object_type)
+        path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
+        if path.exists():
+            table = pq.read_table(path, partitioning=None, filters=[("site", "=", site)])
+        else:
+            table = schema.empty_table()
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         return frame.set_index(INDEX)
 

@@ -20,6 +20,7 @@ from napari_tmaps.errors import FormatError, MissingError, NotFoundError, unknow
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 from napari_tmaps.streams import ngff
+from napari_tmaps.streams.atomic import remove
 from napari_tmaps.streams.ngff import ImageInfo, ImageWriter
 
 
@@ -65,7 +66,7 @@ class PlateFolder:
     ) -> ImageWriter:
         """Writer of the image of a site; see ImageWriter."""
         return ImageWriter(
-            self.image_path(well, site, cycle),
+            _replaceable(self.image_path(well, site, cycle)),
             shape=shape,
             dtype=dtype,
             pixel_size_um=pixel_size_um,
@@ -93,8 +94,8 @@ class PlateFolder:
             Name of each cycle.
         """
         by_well: dict[WellName, list[tuple[int, int]]] = {}
-        for well, site, cycle in images:
-            by_well.setdefault(WellName.parse(well), []).append((cycle, site))
+        for text, site, cycle in images:
+            by_well.setdefault(WellName.parse(text), []).append((cycle, site))
         wells = sorted(by_well)
         field_count = max((len(fields) for fields in by_well.values()), default=0)
         ngff.write_group(
@@ -124,8 +125,8 @@ class PlateFolder:
             },
             self.version,
         )
-        for row in {well.row for well in wells}:
-            ngff.write_group(self.path / row, {}, self.version)
+        for letters in {well.row for well in wells}:
+            ngff.write_group(self.path / letters, {}, self.version)
         for well in wells:
             fields = [
                 {
@@ -152,7 +153,7 @@ class PlateFolder:
         """
         image = self.info(well, site)
         times, depth, height, width = labels.shape
-        path = self.labels_path(well, site, object_type)
+        path = _replaceable(self.labels_path(well, site, object_type))
         with ImageWriter(
             path,
             shape=(times, 1, depth, height, width),
@@ -249,3 +250,13 @@ class PlateFolder:
             raise unknown("object type", object_type, names)
         array = ngff.read_levels(self.labels_path(well, site, object_type))[0]
         return np.asarray(array[:, 0])
+
+
+def _replaceable(path: Path) -> Path:
+    """The path, freed of what is left of a damaged image, which ImageWriter would not touch."""
+    if path.exists():
+        try:
+            ngff.read_info(path)
+        except (FormatError, NotFoundError):
+            remove(path)
+    return path

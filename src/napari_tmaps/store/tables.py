@@ -40,7 +40,6 @@ def write_table(
     StorageError
         The disk refused; nothing half-written is left.
     """
-    import pyarrow as pa
     import pyarrow.csv as pa_csv
     import pyarrow.parquet as pq
 

@@ -84,14 +84,17 @@ class ImageExtractor(Step):
         except (NotFoundError, FormatError):
             return False
         # A plane that could not be read last time is tried again.
-        lost = any((plane["t"], plane["c"], plane["z"]) in info.missing for plane in image["planes"])
-        return not lost and info.attributes.get("source") == image["source"]
+        wanted = {(plane["t"], plane["c"], plane["z"]) for plane in image["planes"]}
+        return not wanted & info.missing and info.attributes.get("source") == image["source"]
 
     def _images(self) -> Iterator[dict[str, Any]]:
         """What each image is made of, as JSON values."""
         experiment = self.experiment
-        sites = experiment.catalogue.sites().set_index(SITE)
-        if sites.empty:
+        sites = {
+            (row["plate"], row["well"], row["site"]): row
+            for row in experiment.catalogue.sites().to_dict("records")
+        }
+        if not sites:
             raise NotFoundError(
                 f"Experiment '{experiment.name}' has no layout yet. Run metaconfig first "
                 "(tmaps convert does)."
@@ -107,14 +110,15 @@ class ImageExtractor(Step):
         order = {name: number for number, name in enumerate(facts)}
         used = planes.groupby(["plate", "cycle"])["channel"].unique()
         channels = {key: sorted(names, key=order.__getitem__) for key, names in used.items()}
-        for (plate, well, site, cycle), group in planes.groupby([*SITE, "cycle"], sort=False):
+        for _, group in planes.groupby([*SITE, "cycle"], sort=False):
+            plate, well, site, cycle = group[[*SITE, "cycle"]].iloc[0]
             names = channels[plate, cycle]
             there = group[~group["missing"]]
             # Of sites without any plane nothing can be written; their gaps are recorded.
             if there.empty:
                 continue
             first = there.iloc[0]
-            place = sites.loc[(plate, well, site)]
+            place = sites[plate, well, site]
             pixel = (first["pixel_y_um"], first["pixel_x_um"])
             image: dict[str, Any] = {
                 "plate": plate,
@@ -164,8 +168,8 @@ class ImageExtractor(Step):
                     failures.append(failure(*where, error))
                     continue
                 written += 1
-                for plane, error in lost:
-                    failures.append(failure(*where, error))
+                for plane, cause in lost:
+                    failures.append(failure(*where, cause))
                     gaps.append(
                         {
                             "plate": image["plate"],
@@ -175,7 +179,7 @@ class ImageExtractor(Step):
                             "channel": image["channels"][plane["c"]]["name"],
                             "z": plane["z"],
                             "t": plane["t"],
-                            "reason": str(error),
+                            "reason": str(cause),
                         }
                     )
         finally:
@@ -245,14 +249,13 @@ class ImageExtractor(Step):
         for plate, group in images.groupby("plate"):
             folder = self._folder(str(plate), version)
             written = [
-                (row.well, row.site, row.cycle)
-                for row in group.itertuples()
-                if folder.image_path(row.well, row.site, row.cycle).is_dir()  # type: ignore[arg-type]
+                (row["well"], row["site"], row["cycle"])
+                for row in group.to_dict("records")
+                if folder.image_path(row["well"], row["site"], row["cycle"]).is_dir()
             ]
             rounds = [f"cycle {number}" for number in range(int(group["cycle"].max()) + 1)]
-            folder.write_layout(
-                str(plate), experiment.catalogue.plate_format(str(plate)), written, rounds  # type: ignore[arg-type]
-            )
+            plate_format = experiment.catalogue.plate_format(str(plate))
+            folder.write_layout(str(plate), plate_format, written, rounds)
         gaps = [gap for result in results for gap in result.facts["gaps"]]
         experiment.catalogue.add_gaps(pd.DataFrame(gaps))
         experiment.catalogue.set_failures(
@@ -286,7 +289,7 @@ def _plain(channel: Channel) -> dict[str, Any]:
     return {item.name: getattr(channel, item.name) for item in fields(channel)}
 
 
-def _corner_um(place: pd.Series, pixel: tuple[float, float]) -> list[float]:
+def _corner_um(place: dict[Any, Any], pixel: tuple[float, float]) -> list[float]:
     """Position (z, y, x) of the corner of the first pixel; 0 where the stage is unknown."""
     corner = [0.0]
     for axis, side, size in (

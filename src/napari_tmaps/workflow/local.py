@@ -20,9 +20,7 @@ def default_workers() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def run_step(
-    step: Step, args: BatchArguments, *, workers: int | None = None
-) -> Iterator[Progress]:
+def run_step(step: Step, args: BatchArguments, *, workers: int | None = None) -> Iterator[Progress]:
     """Do one step with all its jobs; yields after each job, and once for each failed site.
 
     Closing the generator cancels: jobs under way are finished, the others are not begun, and what
@@ -38,7 +36,7 @@ def run_step(
     yield Progress(step.name, 0, total)
     results: list[JobResult] = []
     states: dict[int, dict[str, object]] = {
-        batch["job"]: {"job": batch["job"], "state": "NEW"} for batch in batches
+        batch["job"]: {"job": batch["job"], "state": "NEW", "seconds": None} for batch in batches
     }
     done = 0
     pool = ThreadPoolExecutor(workers or default_workers(), thread_name_prefix=step.name)

@@ -95,7 +95,10 @@ class MetadataConfigurator(Step):
         acquisitions = catalogue.acquisitions()
         groups = dict(iter(planes.groupby("acquisition_id")))
         offsets = assign_offsets(
-            [(row.id, row.plate, groups[row.id]) for row in acquisitions.itertuples()],  # type: ignore[misc]
+            [
+                (row["id"], row["plate"], groups[row["id"]])
+                for row in acquisitions.to_dict("records")
+            ],
             workflow_type,
         )
         numbers = planes["acquisition_id"]
@@ -117,16 +120,14 @@ class MetadataConfigurator(Step):
         """Nothing lies on disk."""
 
 
-def _channels(
-    planes: pd.DataFrame, acquisitions: pd.DataFrame, workflow_type: str
-) -> pd.DataFrame:
+def _channels(planes: pd.DataFrame, acquisitions: pd.DataFrame, workflow_type: str) -> pd.DataFrame:
     """Channels in the order of the microscope; the first description of a name counts."""
     rows: dict[str, dict[str, Any]] = {}
     used = set(planes["channel"])
     cycles = planes.groupby("acquisition_id")["cycle"].unique()
-    for acquisition in acquisitions.itertuples():
-        for cycle in sorted(cycles[acquisition.id]):  # type: ignore[index]
-            for fact in acquisition.facts["channels"]:  # type: ignore[index, call-overload]
+    for acquisition in acquisitions.to_dict("records"):
+        for cycle in sorted(cycles[acquisition["id"]]):
+            for fact in acquisition["facts"]["channels"]:
                 multiplexing = workflow_type == "multiplexing"
                 name = f"{cycle}_{fact['name']}" if multiplexing else fact["name"]
                 if name in used and name not in rows:

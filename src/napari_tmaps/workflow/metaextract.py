@@ -10,18 +10,21 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from napari_tmaps.errors import NotFoundError, unknown
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.planes import dense
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
-from napari_tmaps.streams.omexml import planes_omexml
-from napari_tmaps.workflow.local import default_workers
-from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, split
+from napari_tmaps.streams.omexml import OmeImage, PlaneFacts, image_omexml
+from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
 
 
 class MetaextractArguments(BatchArguments):
@@ -50,7 +53,8 @@ class MetadataExtractor(Step):
             folder = _folder(self.experiment, row["plate"], row["name"])
             files = list(planes["path"].unique())
             by_path = dict(iter(planes.drop(columns="acquisition_id").groupby("path")))
-            for number, names in enumerate(split(files, args.batch_size, default_workers()), 1):
+            for number, start in enumerate(range(0, len(files), args.batch_size), 1):
+                names = files[start : start + args.batch_size]
                 target = folder / f"omexml-{number:06d}.zip"
                 if target.exists():
                     continue
@@ -60,15 +64,16 @@ class MetadataExtractor(Step):
                         "units": len(names),
                         "target": str(target.relative_to(self.experiment.path)),
                         "facts": row["facts"],
-                        "files": {
-                            name: by_path[name].to_dict("list") for name in names
-                        },
+                        "files": {name: by_path[name].to_dict("list") for name in names},
                     }
                 )
         return batches
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
-        """Write one archive."""
+        """Write one archive.
+
+        Files whose image size is unknown, because they are damaged, get no document.
+        """
         target = self.experiment.path / batch["target"]
         with (
             replacing(target) as temporary,
@@ -76,8 +81,9 @@ class MetadataExtractor(Step):
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
             for name, planes in batch["files"].items():
-                text = planes_omexml(name, pd.DataFrame(planes), batch["facts"])
-                archive.writestr(f"{name}.ome.xml", text)
+                table = pd.DataFrame(planes)
+                if (table["height"] > 0).all():
+                    archive.writestr(f"{name}.ome.xml", _document(table, batch["facts"]))
         return JobResult()
 
     def collect_job_output(
@@ -92,9 +98,55 @@ class MetadataExtractor(Step):
             remove(_folder(self.experiment, row["plate"], row["name"]))
 
 
-def read_omexml(
-    experiment: Experiment, plate: str, acquisition: str
-) -> Iterator[tuple[str, str]]:
+def _document(planes: pd.DataFrame, facts: dict[str, Any]) -> str:
+    """OME-XML of one file: an image for each site that it holds."""
+    channels = {item["name"]: Channel(**item) for item in facts["channels"]}
+    images = []
+    for (well, site), part in planes.groupby(["well", "site"], sort=False):
+        names = [name for name in channels if name in set(part["channel"])]
+        z, t = dense(part["z"]), dense(part["t"])
+        first = part.iloc[0]
+        images.append(
+            OmeImage(
+                name=f"{well} site {site}",
+                shape=(
+                    int(t.max()) + 1,
+                    len(names),
+                    int(z.max()) + 1,
+                    int(first["height"]),
+                    int(first["width"]),
+                ),
+                dtype=np.dtype(str(first["dtype"])),
+                pixel_size_um=(facts["z_step_um"], *(facts["pixel_size_um"] or (None, None))),
+                channels=tuple(channels[name] for name in names),
+                planes=tuple(
+                    PlaneFacts(
+                        int(row["t"]),
+                        names.index(row["channel"]),
+                        int(row["z"]),
+                        (
+                            _known(row["stage_z_um"]),
+                            _known(row["stage_y_um"]),
+                            _known(row["stage_x_um"]),
+                        ),
+                        _known(row["time_s"]),
+                        channels[row["channel"]].exposure_ms,
+                    )
+                    for row in part.assign(t=t, z=z).to_dict("records")
+                ),
+                plate=str(first["plate"]) or "plate",
+                well=WellName.parse(str(well)),
+                site=max(int(str(site)) - 1, 0),
+            )
+        )
+    return image_omexml(*images, with_pixels=False)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def read_omexml(experiment: Experiment, plate: str, acquisition: str) -> Iterator[tuple[str, str]]:
     """(microscope file, its OME-XML) of all files of an acquisition.
 
     Raises

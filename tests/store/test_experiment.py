@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, StorageError
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.planes import Oddity, Scan, make_planes
+from napari_tmaps.model.wells import PlateFormat
+from napari_tmaps.store.experiment import Experiment, is_experiment, safe_name
+
+
+def a_scan(tmp_path, **columns):
+    planes = make_planes(path="a.tif", height=10, width=10, dtype="uint16", **columns)
+    return Scan("Test", tmp_path, planes, (Channel("C01", excitation_nm=405.0),))
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    with Experiment.create(tmp_path / "screen.tmaps", description="why") as made:
+        yield made
+
+
+def test_create_and_open(experiment):
+    assert experiment.name == "screen"
+    with Experiment.open(experiment.path) as opened:
+        assert opened.name == "screen"
+        assert opened.catalogue.get("description") == "why"
+        assert opened.workflow_type == "canonical"
+    with Experiment.open(experiment.path / "experiment.db") as opened:
+        assert opened.path == experiment.path
+
+
+def test_create_never_touches_what_is_there(experiment, tmp_path):
+    with pytest.raises(ExistsError, match="an experiment already"):
+        Experiment.create(experiment.path)
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("ten years of work")
+    with pytest.raises(ExistsError, match="not empty"):
+        Experiment.create(precious)
+    assert (precious / "thesis.txt").read_text() == "ten years of work"
+    assert not is_experiment(precious)
+
+
+def test_create_with_a_bad_version(tmp_path):
+    with pytest.raises(InputError, match=r"0\.5 or 0\.4"):
+        Experiment.create(tmp_path / "x", ngff_version="0.6")
+
+
+def test_create_where_nothing_may_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises((StorageError, ExistsError)):
+        Experiment.create(tmp_path / "file" / "x")
+
+
+def test_open_what_is_no_experiment(tmp_path):
+    with pytest.raises(NotFoundError, match="tmaps create"):
+        Experiment.open(tmp_path)
+    with pytest.raises(NotFoundError, match="does not exist"):
+        Experiment.open(tmp_path / "nowhere")
+
+
+def test_open_another_version(experiment):
+    experiment.catalogue.set("version", 99)
+    with pytest.raises(FormatError, match="another version"):
+        Experiment.open(experiment.path)
+
+
+def test_damaged_catalogue(experiment):
+    experiment.close()
+    (experiment.path / "experiment.db").write_bytes(b"not a database, but long enough" * 100)
+    with pytest.raises(FormatError, match="damaged"):
+        Experiment.open(experiment.path)
+
+
+def test_locked_catalogue(experiment, monkeypatch):
+    from napari_tmaps.store import catalogue
+
+    monkeypatch.setattr(catalogue, "WAIT_S", 0.05)
+    with Experiment.open(experiment.path) as other:
+        lock = sqlite3.connect(experiment.path / "experiment.db")
+        lock.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StorageError, match="another program"):
+            other.catalogue.set("name", "x")
+        lock.rollback()
+        lock.close()
+
+
+def test_add_and_read_back(experiment, tmp_path):
+    scan = a_scan(tmp_path, plate="P 1", well=["B02", "C03"], stage_y_um=1.5)
+    assert experiment.add(scan) == ["P 1"]
+    back = experiment.catalogue.source_planes().drop(columns="acquisition_id")
+    assert back[list(scan.planes)].equals(scan.planes)
+    row = experiment.catalogue.acquisitions().iloc[0]
+    assert (row["plate"], row["vendor"]) == ("P 1", "Test")
+    assert row["facts"]["channels"][0]["excitation_nm"] == 405.0
+    only = experiment.catalogue.source_planes(sites=[("P 1", "C03", 1)])
+    assert only["well"].tolist() == ["C03"]
+
+
+def test_add_the_same_acquisition_twice(experiment, tmp_path):
+    experiment.add(a_scan(tmp_path), plate="p")
+    with pytest.raises(ExistsError, match="--acquisition"):
+        experiment.add(a_scan(tmp_path), plate="p")
+    experiment.add(a_scan(tmp_path), plate="p", acquisition="second")
+    assert len(experiment.catalogue.acquisitions()) == 2
+
+
+def test_add_several_plates_at_once(experiment, tmp_path):
+    scan = a_scan(tmp_path, plate=["P1", "P2/b"])
+    assert experiment.add(scan) == ["P1", "P2_b"]
+    with pytest.raises(InputError, match="2 plates"):
+        experiment.add(scan, plate="one", acquisition="x")
+
+
+def test_add_refuses_two_files_for_one_plane(experiment, tmp_path):
+    planes = make_planes(path=["a.tif", "b.tif"])
+    with pytest.raises(FormatError, match=r"'a\.tif', 'b\.tif'"):
+        experiment.add(Scan("Test", tmp_path, planes, (Channel("C01"),)))
+    assert experiment.plate_names() == []
+
+
+def test_add_refuses_an_acquisition_without_images(experiment, tmp_path):
+    planes = make_planes(path="a.tif", missing=True)
+    with pytest.raises(FormatError, match="no image"):
+        experiment.add(Scan("Test", tmp_path, planes, (Channel("C01"),)))
+
+
+def test_add_refuses_a_well_outside_of_the_plate(experiment, tmp_path):
+    with pytest.raises(InputError, match="I13 does not fit a plate of 96"):
+        experiment.add(a_scan(tmp_path, well="I13"), plate_format=PlateFormat.of(96))
+    assert experiment.plate_names() == []
+    experiment.add(a_scan(tmp_path, well="I13"))
+    assert experiment.catalogue.plate_format("plate01") == PlateFormat.of(384)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "x" * 101, "C:x"])
+def test_names_that_cannot_be_folders(experiment, tmp_path, name):
+    with pytest.raises(InputError, match="folder on disk"):
+        experiment.add(a_scan(tmp_path), acquisition=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a/b: c", "a_b_ c"), ("..", "unnamed"), ("Plätte 1", "Pl_tte 1"), ("ok", "ok")],
+)
+def test_safe_name(text, expected):
+    assert safe_name(text) == expected
+
+
+def test_unknown_names_say_what_there_is(experiment, tmp_path):
+    experiment.add(a_scan(tmp_path), plate="plate01")
+    with pytest.raises(NotFoundError, match="Did you mean 'plate01'"):
+        experiment.plate("plate1")
+    with pytest.raises(NotFoundError, match="no well of plate"):
+        experiment.sites("plate01", "A02")
+    with pytest.raises(NotFoundError, match="channel 'X'"):
+        experiment.image("plate01", "A01", 1, "X")
+    with pytest.raises(NotFoundError, match="plate"):
+        experiment.catalogue.plate_format("nope")
+
+
+def test_info_of_an_empty_experiment_is_complete(experiment):
+    info = experiment.info()
+    assert info["plates"] == []
+    assert info["objects"] == {}
+    assert info["planes"] == 0
+
+
+def test_info_tells_oddities(experiment, tmp_path):
+    experiment.add(a_scan(tmp_path).with_oddities(Oddity("doubtful", "Pixels of 25,400 µm.")))
+    assert experiment.info()["oddities"] == ["Pixels of 25,400 µm."]
+    assert experiment.info()["planes"] == 1
+
+
+def test_a_hundred_thousand_planes(experiment, tmp_path):
+    wells = [f"{row}{column:02d}" for row in "ABCDEFGHIJKLMNOP" for column in range(1, 25)]
+    count = 100_000
+    site = np.arange(count) // len(wells) + 1
+    planes = make_planes(
+        well=np.resize(wells, count), site=site, path=[f"{n}.tif" for n in range(count)]
+    )
+    experiment.add(Scan("Test", tmp_path, planes, (Channel("C01"),)), plate="p")
+    back = experiment.catalogue.source_planes()
+    assert len(back) == count
+    assert back["path"].tolist() == planes["path"].tolist()
