@@ -119,12 +119,14 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """A mapping; a key that stands twice is an error, not a silent choice."""
-        keys = [key.value for key, _ in node.value]
-        for (key, _), name in zip(node.value, keys, strict=True):
-            if keys.count(name) > 1 and name != "<<":
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen and name != "<<":
                 raise yaml.constructor.ConstructorError(
                     None, None, f"'{name}' stands there twice", key.start_mark
                 )
+            seen.add(name)
         return super().construct_mapping(node, deep=deep)
 
 
