@@ -88,15 +88,15 @@ def record_table(path: Path, records: Sequence[Element]) -> pd.DataFrame:
 
     def column(name: str, kind: Callable[[str], Any], default: str = "") -> list[Any]:
         values = []
-        for number, record in enumerate(records, start=1):
-            text = record.attributes.get(name, default)
-            try:
-                values.append(kind(text))
-            except ValueError as error:
-                raise FormatError(
-                    f"'{path}', record {number} ('{record.text}'): {name} is '{text}', but must "
-                    f"be {kind.__doc__}. Copy the file again from the microscope."
-                ) from error
+        try:
+            for record in records:
+                values.append(kind(record.attributes.get(name, default)))
+        except ValueError as error:
+            raise FormatError(
+                f"'{path}', record {len(values) + 1} ('{record.text}'): {name} is "
+                f"'{record.attributes.get(name, default)}', but must be {kind.__doc__}. Copy the "
+                "file again from the microscope."
+            ) from error
         return values
 
     places = list(zip(column("Row", _whole), column("Column", _whole), strict=True))

@@ -31,7 +31,7 @@ def read_headers(root: Path, names: Iterable[str]) -> tuple[dict[str, TiffHeader
     reasons: dict[str, str] = {}
     for name in filter(None, names):
         try:
-            header = read_header(root / name)
+            header = read_header(f"{root}/{name}")
         except (FormatError, MissingError, StorageError) as error:
             reasons[name] = str(error)
             continue

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -93,8 +94,7 @@ def scan(listing: Listing, pattern: str) -> Scan:
             found[name] = values
     if not found:
         raise FormatError(_nothing(listing, pattern))
-    table = pd.DataFrame([_converted(name, values) for name, values in found.items()])
-    table["path"] = list(found)
+    table = _converted(pd.DataFrame(list(found.values())).assign(path=list(found)))
     groups = set(table.columns)
     tiff = all(suffix(name) in TIFF_SUFFIXES for name in found)
     names = [name for name in found if suffix(name) in TIFF_SUFFIXES]
@@ -138,27 +138,44 @@ def _values(match: re.Match[str] | None) -> dict[str, str]:
     return {_SHORT.get(name, name): text for name, text in texts.items()}
 
 
-def _converted(name: str, texts: dict[str, str]) -> dict[str, object]:
-    values: dict[str, object] = dict(texts)
+def _converted(texts: pd.DataFrame) -> pd.DataFrame:
+    """The texts of the groups as wells and numbers; each different text is read once."""
+    table = texts.copy()
     for group in _NUMBERS:
         if group in texts:
-            if not re.fullmatch(r"[0-9]{1,9}", texts[group]):
-                raise InputError(
-                    f"The pattern takes '{texts[group]}' in '{name}' for the {group}, which must "
-                    f"be a whole number. Match digits only, e.g. (?P<{group}>\\d+)."
-                )
-            values[group] = int(texts[group])
-    try:
-        if "row" in texts:
-            row, column = texts["row"], int(texts["column"])
-            number = int(row) - 1 if row.isdecimal() else row_index(row)
-            values["well"] = str(WellName.at(number, column - 1))
-            del values["row"], values["column"]
-        elif "well" in texts:
-            values["well"] = str(WellName.parse(texts["well"]))
-    except InputError as error:
-        raise InputError(f"The pattern does not fit '{name}': {error}") from error
-    return values
+            table[group] = _map(texts, [group], _number)
+    if "row" in table:
+        table["well"] = _map(table, ["row", "column"], _well_at)
+        table = table.drop(columns=["row", "column"])
+    elif "well" in table:
+        table["well"] = _map(texts, ["well"], WellName.parse).astype("str")
+    return table
+
+
+def _map(table: pd.DataFrame, groups: list[str], convert: Callable[..., Any]) -> pd.Series:
+    keys = list(zip(*(table[group] for group in groups), strict=True))
+    values = {}
+    for key in dict.fromkeys(keys):
+        try:
+            values[key] = convert(*key)
+        except (InputError, ValueError) as error:
+            name = table["path"].iloc[keys.index(key)]
+            raise InputError(
+                f"The pattern takes {', '.join(repr(part) for part in key)} in '{name}' for the "
+                f"{' and '.join(groups)}, which does not fit: {error}"
+            ) from error
+    return pd.Series([values[key] for key in keys], index=table.index)
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("it must be a whole number; match digits only, as in \\d+.")
+    return int(text)
+
+
+def _well_at(row: str, column: int) -> str:
+    number = int(row) - 1 if row.isdecimal() else row_index(row)
+    return str(WellName.at(number, column - 1))
 
 
 def _nothing(listing: Listing, pattern: str) -> str:

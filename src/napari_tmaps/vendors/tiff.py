@@ -30,7 +30,10 @@ _TAGS = frozenset(
     }
 )
 _KINDS = {1: "u", 2: "i", 3: "f"}
-_DTYPES = {"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"}
+_DTYPES = {
+    code: np.dtype(code).name
+    for code in ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
+}
 # What numbers a tag holds, by the code of its type: letter of struct, bytes.
 _TYPES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 13: ("I", 4), 16: ("Q", 8), 18: ("Q", 8)}
 
@@ -75,7 +78,7 @@ class _OddTiffError(Exception):
     """Not damaged, but more than the short reader knows."""
 
 
-def read_header(path: Path) -> TiffHeader:
+def read_header(path: Path | str) -> TiffHeader:
     """Size, pixel type and number of pages of a TIFF, classic or BigTIFF, of either byte order.
 
     Reads no pixels, but checks that the file is long enough to hold those of every page.
@@ -107,7 +110,7 @@ def read_header(path: Path) -> TiffHeader:
 class _Bytes:
     """Random access to a file whose first kilobytes are in memory."""
 
-    def __init__(self, handle: int, path: Path) -> None:
+    def __init__(self, handle: int, path: Path | str) -> None:
         self.handle = handle
         self.path = path
         self.size = os.fstat(handle).st_size
@@ -178,6 +181,9 @@ def _read_tags(
         if kind not in _TYPES or number == 0:
             raise data.damaged(f"tag {tag} has an impossible type")
         letter, size = _TYPES[kind]
+        if number == 1:
+            tags[tag] = struct.unpack_from(order + letter, inline)
+            continue
         last = tag in (_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS)
         skip, wanted = (number - 1, 1) if last else (0, min(number, 16))
         if number * size > len(inline):
@@ -199,21 +205,22 @@ def _header(data: _Bytes, tags: dict[int, tuple[int, ...]], pages: int) -> TiffH
     height, width = tags.get(_HEIGHT, (0,))[0], tags.get(_WIDTH, (0,))[0]
     if not (height and width) or not tags.keys() & {_STRIP_OFFSETS, _TILE_OFFSETS}:
         raise data.damaged("it does not state its size or where its pixels are")
-    bits, formats = set(tags.get(_BITS, (1,))), set(tags.get(_FORMAT, (1,)))
-    code = f"{_KINDS.get(min(formats))}{min(bits) // 8}"
-    if len(bits) > 1 or len(formats) > 1 or min(bits) % 8 or code not in _DTYPES:
+    bits, formats = tags.get(_BITS, (1,)), tags.get(_FORMAT, (1,))
+    code = f"{_KINDS.get(formats[0])}{bits[0] // 8}"
+    alike = bits.count(bits[0]) == len(bits) and formats.count(formats[0]) == len(formats)
+    if not alike or bits[0] % 8 or code not in _DTYPES:
         raise _OddTiffError
     samples = tags.get(_SAMPLES, (1,))[0]
-    return TiffHeader(height, width, np.dtype(code).name, pages, samples)
+    return TiffHeader(height, width, _DTYPES[code], pages, samples)
 
 
-def _cannot_open(path: Path, error: OSError) -> MissingError | StorageError:
+def _cannot_open(path: Path | str, error: OSError) -> MissingError | StorageError:
     if isinstance(error, FileNotFoundError):
         return MissingError(f"Image '{path}' is not there any more.")
     return StorageError(f"'{path}' cannot be read: {error.strerror}.")
 
 
-def _read_with_tifffile(path: Path) -> TiffHeader:
+def _read_with_tifffile(path: Path | str) -> TiffHeader:
     file = TiffPlanes(path)
     try:
         return file.header()
@@ -224,7 +231,7 @@ def _read_with_tifffile(path: Path) -> TiffHeader:
 class TiffPlanes:
     """An open TIFF; its planes are its pages. See `pixels.PlaneFile`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         """Open the file.
 
         Raises

@@ -78,12 +78,20 @@ def read_elements(path: Path, *tags: str) -> Iterator[Element]:
     return _Parser(path, frozenset(tags)).run()
 
 
+class _LocalNames(dict[str, str]):
+    """Names without their name space, remembered: few names, many elements."""
+
+    def __missing__(self, name: str) -> str:
+        return self.setdefault(name, name.rpartition(" ")[2])
+
+
 class _Parser:
     def __init__(self, path: Path, wanted: frozenset[str] | None) -> None:
         self._path = path
         self._wanted = wanted
         self._open: list[Element] = []
         self._done: list[Element] = []
+        self._local = _LocalNames()
         self.root = Element("", {})
         self._expat = expat.ParserCreate(namespace_separator=" ")
         self._expat.buffer_text = True
@@ -118,8 +126,8 @@ class _Parser:
             self._done.clear()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        tag = name.rpartition(" ")[2]
-        element = Element(tag, {key.rpartition(" ")[2]: v for key, v in attributes.items()})
+        local = self._local
+        element = Element(local[name], {local[key]: text for key, text in attributes.items()})
         if len(self._open) >= _DEEPEST:
             raise self._damaged(f"elements are nested more than {_DEEPEST} deep")
         if not self._open:
