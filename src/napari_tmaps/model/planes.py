@@ -39,6 +39,9 @@ COLUMNS: dict[str, Any] = {
     "time_s": "float64",       # seconds since the first plane of the acquisition
 }  # fmt: skip
 
+UNNAMED_PLATE = "plate01"
+"""What a plate is called that the microscope gave no name."""
+
 KEY = ["plate", "well", "site", "cycle", "channel", "z", "t"]
 
 
@@ -150,7 +153,7 @@ class Scan:
         planes = self.planes
         return {
             "vendor": self.vendor,
-            "plates": self.plates,
+            "plates": [name or UNNAMED_PLATE for name in self.plates],
             "wells": self.wells,
             "sites_per_well": self.sites_per_well,
             "channels": [channel.name for channel in self.channels],

@@ -15,7 +15,7 @@ import pandas as pd
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import WorkflowType
-from napari_tmaps.model.planes import Scan, find_duplicates
+from napari_tmaps.model.planes import UNNAMED_PLATE, Scan, find_duplicates
 from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
 from napari_tmaps.store.catalogue import Catalogue
 from napari_tmaps.store.features import FeatureStore
@@ -202,7 +202,7 @@ class Experiment:
         _check_name("acquisition", acquisition)
         names = []
         for source in scan.plates:
-            target = plate or safe_name(source or "plate01")
+            target = plate or safe_name(source or UNNAMED_PLATE)
             _check_name("plate", target)
             part = scan.planes[scan.planes["plate"] == source]
             one_plate = Scan(**{**scan.__dict__, "planes": part})

@@ -232,10 +232,11 @@ class PlateFolder:
 
     def label_names(self, well: str, site: int) -> list[str]:
         """Object types whose labels a site has."""
-        path = self.image_path(well, site) / "labels"
-        if not path.is_dir():
+        try:
+            attributes = ngff.read_attributes(self.image_path(well, site) / "labels")
+        except NotFoundError:
             return []
-        return list(ngff.read_attributes(path).get("labels", []))
+        return list(attributes.get("labels", []))
 
     def read_labels(self, well: str, site: int, object_type: str) -> npt.NDArray[np.int32]:
         """Labels of one object type of a site, int32 of shape (t, z, y, x).
