@@ -90,9 +90,6 @@ def object_f1(
 def _dense(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Each pixel's object counted from 0, background -1; pixels of each object."""
     names, index, areas = np.unique(labels, return_inverse=True, return_counts=True)
-    background = int(np.searchsorted(names, 0))
-    has = background < len(names) and names[background] == 0
-    if not has:
-        return index.reshape(-1), areas
-    dense = index.reshape(-1) - (index.reshape(-1) > background)
-    return np.where(index.reshape(-1) == background, -1, dense), np.delete(areas, background)
+    objects = names != 0
+    number = np.where(objects, np.cumsum(objects) - 1, -1)
+    return number[index.ravel()], areas[objects]
