@@ -43,9 +43,9 @@ def segment_secondary(
         Stain (y, x) of the cells, uint8 or uint16; smooth it first.
     contrast_threshold
         In intensities of the image. Where the brightest and the darkest pixel within 5 pixels
-        differ by at least this, a pixel is compared with the middle of the two and not with the
-        threshold of the image: cells of different brightness then end at their own edge. Well
-        above the noise it helps; the default 65535 switches it off.
+        differ by at least this, a pixel must be brighter than the middle of the two to be
+        foreground, whatever the threshold of the image: bright cells then lose their halo. Choose
+        it well above the noise; the default 65535 switches it off.
     min_threshold
         In intensities of the image: darker pixels are always background. Set it a little above
         the background of the camera to keep empty images empty; 0 has no effect.
