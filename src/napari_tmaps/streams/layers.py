@@ -24,7 +24,8 @@ from napari_tmaps.streams.plainjson import plain
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = {"ome-tiff": ".ome.tiff", "ome-zarr": ".ome.zarr"}
+# Format → endings of its files; the first is used where none of them was asked for.
+FORMATS = {"ome-tiff": (".ome.tiff", ".ome.tif"), "ome-zarr": (".ome.zarr",)}
 _ENDINGS = re.compile(r"(\.ome)?\.(tiff?|zarr|json)$|\.ome$", re.IGNORECASE)
 _RGB = (("red", "#FF0000"), ("green", "#00FF00"), ("blue", "#0000FF"), ("opacity", "#000000"))
 
@@ -170,9 +171,12 @@ def save_layers(
         raise InputError("There is nothing to save: choose one or more image or labels layers.")
     path = Path(path)
     stem = _ENDINGS.sub("", path.name)
+    asked = path.name[len(stem) :]
+    ending = asked if asked.lower() in FORMATS[format] else FORMATS[format][0]
     files = _file_names(layers)
     checked = [_check(layer, format) for layer in layers]
-    images, inside = _plan(checked, path.with_name(stem), files, format)
+    alone = format == "ome-tiff" or all(layer.kind == "labels" for layer in layers)
+    images, inside = _plan(checked, path.with_name(stem), ending, files, labels_alone=alone)
     for target, group in (images | inside).items():
         if format == "ome-zarr":
             _write_zarr(target, _sources(group, split_rgb=True))
@@ -257,8 +261,10 @@ def _by_axis(values: Sequence[float | None], axes: str, what: str) -> dict[str, 
 def _plan(
     layers: Sequence[_Layer],
     stem: Path,
+    ending: str,
     files: Mapping[str, str],
-    format: str,  # noqa: A002
+    *,
+    labels_alone: bool,
 ) -> tuple[dict[Path, list[_Layer]], dict[Path, list[_Layer]]]:
     """Which layers go to which file: the images, and the labels that lie inside an image."""
     groups: dict[Any, list[_Layer]] = {}
@@ -268,13 +274,12 @@ def _plan(
             groups.setdefault(layer.likeness, []).append(layer)
         else:
             labels.append(layer)
-    alone = format == "ome-tiff" or not groups
     images: dict[Path, list[_Layer]] = {}
-    for group in [*groups.values(), *([layer] for layer in labels if alone)]:
+    for group in [*groups.values(), *([layer] for layer in labels if labels_alone)]:
         name = f"{stem.name}_{files[group[0].source.name]}" if images else stem.name
-        images[stem.with_name(name + FORMATS[format])] = group
+        images[stem.with_name(name + ending)] = group
     inside: dict[Path, list[_Layer]] = {}
-    for layer in labels if not alone else ():
+    for layer in labels if not labels_alone else ():
         alike = (target for target, group in images.items() if group[0].place == layer.place)
         parent = next(alike, next(iter(images)))
         inside[parent / "labels" / files[layer.source.name]] = [layer]
@@ -308,7 +313,7 @@ def _write_tiff(target: Path, sources: Sequence[_Source]) -> None:
         shape=shape,
         dtype=first.dtype,
         samples=first.samples,
-        name=target.name.removesuffix(FORMATS["ome-tiff"]),
+        name=_ENDINGS.sub("", target.name),
         pixel_size_um=first.pixel_size_um,
         time_step_s=first.time_step_s,
         channels=tuple(source.channel for source in sources),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from napari_tmaps.streams.atomic import (
     put_in_place,
     remove,
 )
+from napari_tmaps.streams.chunkfiles import ChunkFiles
 from napari_tmaps.streams.ngff_groups import read_attributes, read_info, read_levels, write_group
 from napari_tmaps.streams.ngff_metadata import (
     AXES,
@@ -34,9 +35,6 @@ from napari_tmaps.streams.ngff_metadata import (
 )
 from napari_tmaps.streams.pixeltypes import IN_ZARR, stored_type
 
-if TYPE_CHECKING:
-    import zarr
-
 __all__ = [
     "VERSIONS",
     "ImageInfo",
@@ -47,8 +45,6 @@ __all__ = [
     "write_group",
 ]
 
-LONGEST_CHUNK = 1024
-_V2_KEYS = {"name": "v2", "separator": "/"}
 # Enough planes to find the contrast of a channel; reading back a long movie would take too long.
 PLANES_FOR_CONTRAST = 64
 
@@ -141,7 +137,7 @@ class ImageWriter:
             labels=labels,
         )
         self._written: set[tuple[int, int, int]] = set()
-        self._arrays: list[zarr.Array[Any]] = []
+        self._levels: list[ChunkFiles] = []
         self._folder: Path | None = None
 
     def _check(
@@ -196,9 +192,16 @@ class ImageWriter:
         self._folder = hidden_beside(self.path)
         try:
             with disk_errors(self.path):
-                self._arrays = [
-                    self._create(str(level), size) for level, size in enumerate(self._sizes)
-                ]
+                for number, size in enumerate(self._sizes):
+                    level = ChunkFiles(
+                        self._folder / str(number),
+                        shape=(*self.shape[:3], *size),
+                        dtype=self.dtype,
+                        zarr_format=2 if self._version == "0.4" else 3,
+                        compression="zstd" if self._labels else "blosc",
+                    )
+                    level.create(AXES)
+                    self._levels.append(level)
         except BaseException:
             remove(self._folder)
             raise
@@ -252,34 +255,12 @@ class ImageWriter:
         from napari_tmaps.streams.pyramid import pyramid
 
         planes = pyramid(
-            plane.astype(self.dtype, copy=False), len(self._arrays), labels=self._labels
+            plane.astype(self.dtype, copy=False), len(self._levels), labels=self._labels
         )
         with disk_errors(self.path):
-            for array, pixels in zip(self._arrays, planes, strict=True):
-                array[place] = pixels
+            for level, pixels in zip(self._levels, planes, strict=True):
+                level.write(place, pixels)
         self._written.add(place)
-
-    def _create(self, name: str, size: tuple[int, int]) -> zarr.Array[Any]:
-        import zarr
-
-        chunk, shard = zip(*(_chunk_and_shard(length) for length in size), strict=True)
-        options: dict[str, Any] = {"zarr_format": 2, "chunk_key_encoding": _V2_KEYS}
-        if self._version != "0.4":
-            options = {"zarr_format": 3, "dimension_names": list(AXES)}
-            if chunk != shard:
-                options["shards"] = (1, 1, 1, *shard)
-        return zarr.create_array(
-            self._folder,
-            name=name,
-            shape=(*self.shape[:3], *size),
-            dtype=self.dtype,
-            chunks=(1, 1, 1, *chunk),
-            compressors=_compressor(self._version, self._labels),
-            fill_value=0,
-            # A plane of zeros leaves files too: a lost file can then be told from an empty image.
-            config={"write_empty_chunks": True},
-            **options,
-        )
 
     def _metadata(self) -> dict[str, Any]:
         attributes: dict[str, Any] = {"multiscales": self._multiscales}
@@ -302,37 +283,21 @@ class ImageWriter:
         return attributes
 
     def _window(self, c: int) -> tuple[float, float]:
+        import zarr
+
         given = self._contrast[c] if self._contrast is not None else None
         if given is not None:
             return float(given[0]), float(given[1])
         places = sorted(place for place in self._written if place[1] == c)
         step = max(1, len(places) // PLANES_FOR_CONTRAST)
-        values = [np.asarray(self._arrays[-1][place]).ravel() for place in places[::step]]
+        coarsest = zarr.open_array(self._levels[-1].folder, mode="r")
+        values = [np.asarray(coarsest[place]).ravel() for place in places[::step]]
         pixels = np.concatenate(values) if values else np.zeros(0, self.dtype)
         pixels = pixels[np.isfinite(pixels)]
         if not pixels.size:
             return 0.0, 1.0
         start, end = (float(value) for value in np.percentile(pixels, (0.1, 99.9)))
         return start, end if end > start else start + 1
-
-
-def _chunk_and_shard(length: int) -> tuple[int, int]:
-    """Equal chunks of at most `LONGEST_CHUNK`, and how long they are together."""
-    number = -(-length // LONGEST_CHUNK)
-    chunk = -(-length // number)
-    return chunk, chunk * number
-
-
-def _compressor(version: str, labels: bool) -> Any:
-    # Measured on microscope images: LZ4 after shuffling keeps up with the disk; labels are long
-    # runs, which plain zstd packs better and faster than blosc does.
-    if version == "0.4":
-        import numcodecs  # type: ignore[import-untyped]
-
-        return numcodecs.Zstd(level=1) if labels else numcodecs.Blosc("lz4", clevel=5, shuffle=1)
-    from zarr.codecs import BloscCodec, ZstdCodec
-
-    return ZstdCodec(level=1) if labels else BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 
 
 def _attributes_or_nothing(path: Path) -> dict[str, Any]:
