@@ -9,10 +9,14 @@ from skimage import filters as reference
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.modules import (
+    apply_mask,
     clip,
+    combine_channels,
     combine_masks,
     fill,
+    invert,
     project,
+    rescale,
     smooth,
     threshold_adaptive,
     threshold_manual,
@@ -213,7 +217,41 @@ def test_shapes_must_agree(module):
         module(A, B.T)
 
 
-MODULES = [smooth, threshold_manual, threshold_otsu, threshold_adaptive, project]
+RAMP = np.array([[0, 100, 150, 200, 255]], np.uint8)
+
+
+def test_invert():
+    assert invert(RAMP).tolist() == [[255, 155, 105, 55, 0]]
+    assert invert(RAMP.astype(np.uint16))[0, 1] == 65435
+
+
+def test_apply_mask():
+    assert apply_mask(RAMP, np.array([[1, 0, 7, 0, 0]])).tolist() == [[0, 0, 150, 0, 0]]
+    with pytest.raises(InputError, match="'mask' has"):
+        apply_mask(RAMP, RAMP.T)
+
+
+def test_rescale():
+    """100 … 200 becomes 0 … 255: 150 lies half way, at 127.5, and is rounded to even."""
+    assert rescale(RAMP, min_value=100, max_value=200).tolist() == [[0, 0, 128, 255, 255]]
+    np.testing.assert_array_equal(rescale(STEP), STEP)
+    with pytest.raises(InputError, match=r"'min_value' is 7, but must be below 'max_value' \(7\)"):
+        rescale(RAMP, min_value=7, max_value=7)
+
+
+def test_combine_channels():
+    """Stretched to 0 … 1 they are (0, 1, 0.5) and (1, 0, 0.5); weighted 3 : 1 (1, 3, 2)."""
+    first, second = np.array([[10, 20, 15]], np.uint8), np.array([[200, 0, 100]], np.uint8)
+    result = combine_channels(first, second, weight_1=3)
+    assert result.tolist() == [[0, 255, 128]]
+    assert result.dtype == np.uint8
+    assert combine_channels(first, first * 0).tolist() == [[0, 255, 128]]
+    assert not combine_channels(first * 0, first * 0).any()
+    with pytest.raises(InputError, match=r"uint8, but 'image_2' of uint16"):
+        combine_channels(first, second.astype(np.uint16))
+
+
+MODULES = [smooth, rescale, invert, threshold_manual, threshold_otsu, threshold_adaptive, project]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -12,9 +12,19 @@ from napari_tmaps.modules import fill, label, separate_clumps, smooth, threshold
 
 # Twelve images of BBBC038: sparse and dense, large and small nuclei, several microscopes.
 IMAGES = (
-    "876423522bde 3f9fc8e63f87 866a8cba7bfe 5bb8508ff8ec 7f2b15454116 afa272dc0182 "
-    "bbfc4aab5645 ad9d305cbf19 094afe36759e a65bbfc5673e 0532c64c2fd0 da31f2aa8601"
-).split()
+    "876423522bde",
+    "3f9fc8e63f87",
+    "866a8cba7bfe",
+    "5bb8508ff8ec",
+    "7f2b15454116",
+    "afa272dc0182",
+    "bbfc4aab5645",
+    "ad9d305cbf19",
+    "094afe36759e",
+    "a65bbfc5673e",
+    "0532c64c2fd0",
+    "da31f2aa8601",
+)
 
 
 def segment(image: np.ndarray) -> np.ndarray:

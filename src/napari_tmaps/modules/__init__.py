@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from napari_tmaps.modules.apply_mask import apply_mask
 from napari_tmaps.modules.clip import clip
+from napari_tmaps.modules.combine_channels import combine_channels
 from napari_tmaps.modules.combine_masks import combine_masks
 from napari_tmaps.modules.expand_or_shrink import expand_or_shrink
 from napari_tmaps.modules.fill import fill
 from napari_tmaps.modules.filter import filter  # noqa: A004 - the name that its users know
+from napari_tmaps.modules.invert import invert
 from napari_tmaps.modules.label import label
 from napari_tmaps.modules.measure_intensity import measure_intensity
 from napari_tmaps.modules.measure_morphology import measure_morphology
 from napari_tmaps.modules.project import project
 from napari_tmaps.modules.register_objects import register_objects
 from napari_tmaps.modules.relabel import relabel
+from napari_tmaps.modules.rescale import rescale
 from napari_tmaps.modules.segment_secondary import segment_secondary
 from napari_tmaps.modules.separate_clumps import separate_clumps
 from napari_tmaps.modules.smooth import smooth
@@ -27,7 +31,7 @@ from napari_tmaps.modules.threshold_manual import threshold_manual
 from napari_tmaps.modules.threshold_otsu import threshold_otsu
 
 CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
-    "image": (smooth, project),
+    "image": (smooth, project, rescale, invert, combine_channels, apply_mask),
     "threshold": (threshold_manual, threshold_otsu, threshold_adaptive),
     "mask": (fill, combine_masks, clip),
     "label": (label, relabel, filter, expand_or_shrink),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from napari_tmaps.errors import InputError
+
+Intensity = Annotated[float, Field(ge=0, le=65535, json_schema_extra={"step": 1})]
+"""Setting: an intensity of an 8 or 16 bit image."""
 
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]

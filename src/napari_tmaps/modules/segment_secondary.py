@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from napari_tmaps.model.kinds import IntensityImage, LabelImage
 from napari_tmaps.modules.images import (
+    Intensity,
     Labels,
     Mask,
     as_labels,
@@ -25,9 +25,9 @@ def segment_secondary(
     primary_label_image: LabelImage,
     intensity_image: IntensityImage,
     *,
-    contrast_threshold: Annotated[float, Field(ge=0, le=65535)] = 65535,
-    min_threshold: Annotated[float, Field(ge=0, le=65535)] = 0,
-    max_threshold: Annotated[float, Field(ge=0, le=65535)] = 65535,
+    contrast_threshold: Intensity = 65535,
+    min_threshold: Intensity = 0,
+    max_threshold: Intensity = 65535,
 ) -> Annotated[LabelImage, "secondary_label_image"]:
     """Find the cells around nuclei in a stain of the cell body.
 

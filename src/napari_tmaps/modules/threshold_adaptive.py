@@ -9,7 +9,7 @@ from pydantic import Field
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Mask, check_intensity
+from napari_tmaps.modules.images import Intensity, Mask, check_intensity
 from napari_tmaps.modules.threshold_otsu import check_limits
 
 
@@ -19,8 +19,8 @@ def threshold_adaptive(
     method: Literal["niblack", "crosscorr"] = "niblack",
     kernel_size: Annotated[int, Field(ge=3, le=1001, json_schema_extra={"step": 2})] = 111,
     constant: Annotated[float, Field(ge=-255, le=255, json_schema_extra={"step": 0.1})] = 0.0,
-    min_threshold: Annotated[float, Field(ge=0, le=65535)] = 0,
-    max_threshold: Annotated[float, Field(ge=0, le=65535)] = 65535,
+    min_threshold: Intensity = 0,
+    max_threshold: Intensity = 65535,
 ) -> Annotated[MaskImage, "mask"]:
     """Make a mask of pixels that are brighter than their surroundings.
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
 from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.modules.images import Intensity, check_intensity
 
 
 def threshold_manual(
-    image: IntensityImage, *, threshold: Annotated[float, Field(ge=0, le=65535)] = 128
+    image: IntensityImage, *, threshold: Intensity = 128
 ) -> Annotated[MaskImage, "mask"]:
     """Make a mask of all pixels that are brighter than a fixed threshold.
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.modules.images import Intensity, check_intensity
 
 
 def threshold_otsu(
@@ -17,8 +17,8 @@ def threshold_otsu(
     correction_factor: Annotated[
         float, Field(ge=0.01, le=100, json_schema_extra={"step": 0.05})
     ] = 1.0,
-    min_threshold: Annotated[float, Field(ge=0, le=65535)] = 0,
-    max_threshold: Annotated[float, Field(ge=0, le=65535)] = 65535,
+    min_threshold: Intensity = 0,
+    max_threshold: Intensity = 65535,
 ) -> Annotated[MaskImage, "mask"]:
     """Make a mask of the bright objects of an image, with Otsu's threshold.
 

@@ -1,0 +1,30 @@
+"""Dark becomes bright."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from napari_tmaps.model.kinds import IntensityImage
+from napari_tmaps.modules.images import check_intensity
+
+
+def invert(image: IntensityImage) -> Annotated[IntensityImage, "inverted_image"]:
+    """Turn dark into bright, e.g. for objects that are darker than what surrounds them.
+
+    Parameters
+    ----------
+    image
+        Intensities (y, x), uint8 or uint16.
+
+    Returns
+    -------
+    IntensityImage
+        Largest value of the pixel type (255 or 65535) minus the intensity.
+
+    Raises
+    ------
+    InputError
+        The image is no plane of uint8 or uint16.
+    """
+    check_intensity("image", image)
+    return ~image
