@@ -6,53 +6,21 @@ wells, numbers, oddities and rows is the same for all and lives here.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.errors import FormatError, InputError, MissingError
+from napari_tmaps.errors import FormatError, InputError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan, make_planes
 from napari_tmaps.model.wells import PlateFormat, WellName
 from napari_tmaps.vendors.listing import Listing, examples
-
-# All that libraries raise when a file is cut off or holds nonsense; MemoryError stands for sizes
-# that were read from rubbish.
-DAMAGE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    EOFError,
-    SyntaxError,
-    MemoryError,
-    struct.error,
-)
-
-# Kinds of container files by the ends of their names; the first that fits.
-KINDS: dict[str, tuple[str, ...]] = {
-    "ZEISS CZI": (".czi",),
-    "Nikon ND2": (".nd2",),
-    "Leica LIF": (".lif",),
-    "Olympus OIB": (".oib",),
-    "OME-TIFF": (
-        *(f".ome.{end}" for end in ("tif", "tiff", "tf2", "tf8", "btf")),
-        ".companion.ome",
-    ),
-    "TIFF": (".tif", ".tiff", ".tf8", ".btf", ".lsm", ".stk"),
-    "pictures": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".dv", ".r3d"),
-}
+from napari_tmaps.vendors.opening import DAMAGE, sentence
 
 _IMPORTANCE = ("unreadable", "incomplete", "missing", "duplicate", "mixed", "doubtful", "ignored")
 
@@ -125,110 +93,12 @@ class Container:
     start_s: float | None = None
 
 
-def kind_of(name: str) -> str | None:
-    """The kind of container that a file of this name is; None for any other file."""
-    lower = name.lower()
-    return next((kind for kind, ends in KINDS.items() if lower.endswith(ends)), None)
-
-
-def dominant(listing: Listing) -> str | None:
-    """The kind of most container files of the folder; None without any."""
-    counts = Counter(kind for name in listing.names if (kind := kind_of(name)))
-    return max(KINDS, key=lambda kind: counts[kind]) if counts else None
-
-
-def of_kind(listing: Listing, *kinds: str) -> list[str]:
-    """The files of these kinds, as people count."""
-    return [name for name in listing.names if kind_of(name) in kinds]
-
-
 def well_in(text: str | None) -> str | None:
     """The canonical well name if the text is one, else None."""
     try:
         return str(WellName.parse(text)) if text else None
     except InputError:
         return None
-
-
-def library(module: str, package: str, what: str) -> Any:
-    """Import an optional library.
-
-    Raises
-    ------
-    FormatError
-        It is not installed; says how to install it.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise FormatError(
-            f"Reading {what} needs the package '{package}', which is not installed. Install it "
-            'with: pip install "napari-tmaps[vendors]"'
-        ) from error
-
-
-def open_file(path: Path, opener: Callable[[], Any]) -> Any:
-    """Open a file for its pixels.
-
-    Raises
-    ------
-    MissingError
-        The file is gone.
-    FormatError
-        It is damaged.
-    """
-    if not path.is_file():
-        raise MissingError(f"The file '{path}' is gone: its images cannot be read any more.")
-    try:
-        return opener()
-    except DAMAGE as error:
-        raise FormatError(f"'{path}' cannot be opened: {error}.") from error
-
-
-def no_plane(path: Path, series: int, page: int, error: BaseException) -> FormatError:
-    """The error for a plane that the file does not hold or cannot give."""
-    return FormatError(
-        f"Plane {page} of image {series} in '{path}' cannot be read: {error}. The file may be cut "
-        "off, or it changed since it was scanned; scan it again."
-    )
-
-
-def parse_xml(text: bytes) -> Any:
-    """Root element (lxml) of an XML document; entities and the network are left alone.
-
-    Raises
-    ------
-    FormatError
-        It is damaged, or declares a document type, which no microscope does and attacks do.
-    """
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
-    try:
-        root = etree.fromstring(text, parser)
-    except etree.XMLSyntaxError as error:
-        raise FormatError(f"its XML description is damaged: {error}") from error
-    if root.getroottree().docinfo.doctype:
-        raise FormatError("its XML description has a DOCTYPE, which is not accepted")
-    return root
-
-
-def seconds(text: str | None) -> float | None:
-    """An ISO 8601 moment as seconds since 1970; None for none, and for placeholders (year 1)."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return None if moment.year < 1970 else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-
-
-def number(text: str | None) -> float | None:
-    """A finite number; None for anything else."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
 
 
 def rgb_channels(channel: Channel | None) -> tuple[Channel, ...]:
@@ -287,7 +157,7 @@ def scan_files(
     oddities = []
     if failed:
         first, cause = next(iter(failed.items()))
-        reason = f"'{first}' cannot be read: {_sentence(cause)}"
+        reason = f"'{first}' cannot be read: {sentence(cause)}"
         others = f" {examples(list(failed))} are left out." if len(failed) > 1 else ""
         oddities.append(Oddity("unreadable", reason + others))
     if not any(container.images for container in found.values()):
@@ -482,8 +352,3 @@ def _first(values: Iterable[Any]) -> Any:
     """The most frequent of the values that are known; of equals the first; None without any."""
     counts = Counter(value for value in values if value is not None)
     return counts.most_common(1)[0][0] if counts else None
-
-
-def _sentence(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text if text.endswith(".") else f"{text}."

@@ -13,24 +13,18 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
 from napari_tmaps.model.wells import PlateFormat
 from napari_tmaps.vendors.containers import (
-    DAMAGE,
     RGB_ODDITY,
     Container,
     SiteImage,
-    dominant,
-    no_plane,
-    number,
-    of_kind,
-    open_file,
-    parse_xml,
     rgb_channels,
     scan_files,
-    seconds,
     unique_channels,
     well_in,
 )
 from napari_tmaps.vendors.czifile import CziFile, Subblock
+from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.opening import DAMAGE, no_plane, number, open_file, parse_xml, seconds
 
 NAME = "ZEISS CZI"
 

@@ -12,20 +12,16 @@ from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
 from napari_tmaps.vendors.containers import (
-    DAMAGE,
     RGB_ODDITY,
     Container,
     SiteImage,
-    dominant,
-    library,
-    no_plane,
-    of_kind,
-    open_file,
     rgb_channels,
     scan_files,
     unique_channels,
 )
+from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.opening import DAMAGE, library, no_plane, open_file
 
 NAME = "plain pictures"
 

@@ -12,21 +12,17 @@ import numpy.typing as npt
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
 from napari_tmaps.vendors.containers import (
-    DAMAGE,
     RGB_ODDITY,
     Container,
     SiteImage,
-    dominant,
-    library,
-    no_plane,
-    of_kind,
-    open_file,
     rgb_channels,
     scan_files,
     unique_channels,
     well_in,
 )
+from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.opening import DAMAGE, library, no_plane, open_file
 
 NAME = "Leica LIF"
 

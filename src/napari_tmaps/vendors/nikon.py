@@ -13,21 +13,17 @@ from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
 from napari_tmaps.vendors.containers import (
-    DAMAGE,
     RGB_ODDITY,
     Container,
     SiteImage,
-    dominant,
-    library,
-    no_plane,
-    of_kind,
-    open_file,
     rgb_channels,
     scan_files,
     unique_channels,
     well_in,
 )
+from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.opening import DAMAGE, library, no_plane, open_file
 
 NAME = "Nikon ND2"
 
@@ -185,13 +181,18 @@ def _notes(
         return None, {}
     start: float | None = None
     notes = {}
+    # Within a stack the library gives all planes one height; the recorded data tell them apart.
+    stack = "Z" in file.sizes
+    recorded = file.events() if stack else []
+    heights = {each["Index"]: each.get("Z Coord [µm]", np.nan) for each in recorded}
     for number in frames.values():
         first = file.frame_metadata(number).channels[0]
         stage, time = first.position.stagePositionUm, first.time
+        height = heights.get(number, np.nan) if stack else stage.z
         elapsed = time.relativeTimeMs / 1000
         if start is None and time.absoluteJulianDayNumber > _EPOCH_JULIAN:
             start = (time.absoluteJulianDayNumber - _EPOCH_JULIAN) * 86400 - elapsed
-        notes[number] = (stage.y, stage.x, stage.z, elapsed)
+        notes[number] = (stage.y, stage.x, float(height), elapsed)
     return start, notes
 
 

@@ -11,19 +11,10 @@ import numpy.typing as npt
 from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Scan
-from napari_tmaps.vendors.containers import (
-    DAMAGE,
-    Container,
-    SiteImage,
-    dominant,
-    library,
-    no_plane,
-    of_kind,
-    open_file,
-    scan_files,
-    unique_channels,
-)
+from napari_tmaps.vendors.containers import Container, SiteImage, scan_files, unique_channels
+from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.opening import DAMAGE, library, no_plane, open_file
 
 NAME = "Olympus OIB"
 

@@ -7,8 +7,7 @@ the year of their name space).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +17,23 @@ import numpy.typing as npt
 from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
-from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.model.wells import PlateFormat
+from napari_tmaps.vendors import omexml
 from napari_tmaps.vendors.containers import (
-    DAMAGE,
     RGB_ODDITY,
     Container,
     SiteImage,
-    dominant,
-    number,
-    of_kind,
-    parse_xml,
     rgb_channels,
     scan_files,
-    seconds,
     unique_channels,
 )
+from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.opening import DAMAGE, number, parse_xml, seconds
 from napari_tmaps.vendors.tiff import TiffHeader, read_header
 
 NAME = "OME-TIFF"
 
-# Units of length in µm and of time in s; others (pixel, reference frame) are no physical size.
-_UM = {
-    "pm": 1e-6,
-    "Å": 1e-4,
-    "nm": 1e-3,
-    "µm": 1.0,
-    "μm": 1.0,
-    "um": 1.0,
-    "mm": 1e3,
-    "cm": 1e4,
-    "m": 1e6,
-    "in": 25400.0,
-}
-_SECONDS = {"ns": 1e-9, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _DTYPES = {"float": "float32", "double": "float64", "bit": "bool"}
 
 
@@ -100,7 +82,7 @@ class _Files:
         if text is None:
             raise FormatError("it has no OME-XML; it is a plain TIFF, scan it by itself")
         root = parse_xml(text)
-        if (stub := next(_all(root, "BinaryOnly"), None)) is not None:
+        if (stub := next(omexml.every(root, "BinaryOnly"), None)) is not None:
             master = _beside(name, stub.get("MetadataFile", ""))
             if not (self.root / master).is_file():
                 raise FormatError(f"it is a part of a set whose description, '{master}', is gone")
@@ -138,23 +120,23 @@ class _Document:
 
     def _was_renamed(self) -> bool:
         """True if it speaks of one file alone, which is not there: itself under an older name."""
-        stated = {uuid.get("FileName") for uuid in _all(self._root, "UUID")} - {None}
+        stated = {uuid.get("FileName") for uuid in omexml.every(self._root, "UUID")} - {None}
         if len(stated) != 1 or self._name.lower().endswith(".companion.ome"):
             return False
         return not (self._files.root / _beside(self._name, stated.pop())).is_file()
 
     def container(self) -> Container:
-        plates = _plates(self._root)
+        plates = omexml.plates(self._root)
         images: list[SiteImage] = []
         start: float | None = None
-        for index, element in enumerate(_all(self._root, "Image")):
+        for index, element in enumerate(omexml.every(self._root, "Image")):
             image = self._image(index, element, plates.get(element.get("ID", "")))
-            date = seconds(next(_all(element, "AcquisitionDate"), _NOTHING).text)
+            date = seconds(next(omexml.every(element, "AcquisitionDate"), omexml.NOTHING).text)
             start = date if start is None else start
             if date is not None and start is not None and image.time_s is not None:
                 image = replace(image, time_s=image.time_s + (date - start))
             images.append(image)
-        plate = next(_all(self._root, "Plate"), _NOTHING)
+        plate = next(omexml.every(self._root, "Plate"), omexml.NOTHING)
         rows, columns = number(plate.get("Rows")), number(plate.get("Columns"))
         heights = {image.stage_yx_um[0] for image in images if image.stage_yx_um is not None}
         if len(heights) > 1:
@@ -168,23 +150,23 @@ class _Document:
         return Container(
             tuple(images),
             tuple(self._oddities),
-            _facts(self._root),
+            omexml.facts(self._root),
             PlateFormat(int(rows), int(columns)) if rows and columns else None,
             start,
         )
 
-    def _image(self, index: int, element: Any, place: _Place | None) -> SiteImage:
-        pixels = next(_all(element, "Pixels"), None)
+    def _image(self, index: int, element: Any, place: omexml.Place | None) -> SiteImage:
+        pixels = next(omexml.every(element, "Pixels"), None)
         if pixels is None:
             raise FormatError(f"its image {index + 1} has no Pixels in the OME-XML")
         sizes = {axis: int(pixels.get(f"Size{axis}", "0")) for axis in "XYZCT"}
         if min(sizes.values()) < 1:
             raise FormatError(f"its image {index + 1} has impossible sizes {sizes} in the OME-XML")
-        described = list(_all(pixels, "Channel"))
+        described = list(omexml.every(pixels, "Channel"))
         samples = int(described[0].get("SamplesPerPixel") or 1) if described else 1
         planes = sizes["C"] // samples
         channels = [
-            _channel(described[c] if c < len(described) else None, c) for c in range(planes)
+            omexml.channel(described[c] if c < len(described) else None, c) for c in range(planes)
         ]
         title = element.get("Name") or f"image {index + 1}"
         if samples > 1:
@@ -197,8 +179,8 @@ class _Document:
         shape = (sizes["T"], planes * colors, sizes["Z"])
         color = np.arange(shape[1]) % colors
         height, width, dtype = self._size(ifds, paths, pixels)
-        size = [_length(pixels, f"PhysicalSize{axis}") for axis in "YXZ"]
-        notes = _notes(pixels, (sizes["T"], planes, sizes["Z"]))
+        size = [omexml.length_um(pixels, f"PhysicalSize{axis}") for axis in "YXZ"]
+        notes = omexml.plane_notes(pixels, (sizes["T"], planes, sizes["Z"]))
         stage = notes.stage if notes.stage is not None else (place.stage if place else None)
         exposures = notes.exposure_ms
         return SiteImage(
@@ -212,7 +194,7 @@ class _Document:
                     c.excitation_nm,
                     c.emission_nm,
                     exposures.get(n // colors),
-                    _bits(pixels),
+                    omexml.significant_bits(pixels),
                 )
                 for n, c in enumerate(channels)
             ),
@@ -264,11 +246,11 @@ class _Document:
         total = shape[0] * shape[1] * shape[2]
         ifds = np.full(shape, -1, dtype=np.int64)
         paths = np.full(shape, "", dtype=object)
-        for data in _all(pixels, "TiffData"):
+        for data in omexml.every(pixels, "TiffData"):
             ifd, count = data.get("IFD"), data.get("PlaneCount")
             # Without either, the element speaks of all planes; with the page alone, of one.
             length = int(count) if count is not None else (total if ifd is None else 1)
-            path = self._file(next(_all(data, "UUID"), None))
+            path = self._file(next(omexml.every(data, "UUID"), None))
             first = [int(data.get(f"First{axis}") or 0) for axis in order]
             start = int(np.ravel_multi_index(first[::-1], [sizes[a] for a in order[::-1]]))
             for step in range(min(length, total - start)):
@@ -299,33 +281,6 @@ class _Document:
         return name
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    plate: str
-    well: str
-    stage: tuple[float, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Notes:
-    stage: tuple[float, float] | None
-    stage_z_um: npt.NDArray[np.float64]
-    time_s: npt.NDArray[np.float64]
-    exposure_ms: dict[int, float]
-
-
-class _Nothing:
-    """Stands for an element that is not there."""
-
-    text: str | None = None
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        return default
-
-
-_NOTHING: Any = _Nothing()
-
-
 def _beside(name: str, stated: str) -> str:
     """The file stated in the description of another, in the same folder (folders are dropped)."""
     return name[: name.rfind("/") + 1] + stated.replace("\\", "/").rpartition("/")[2]
@@ -344,95 +299,3 @@ def _xml_of(path: Path) -> bytes | None:
     return start.partition("?>")[2].encode() if is_ome and start.startswith("<?xml") else (
         start.encode() if is_ome else None
     )  # fmt: skip
-
-
-def _all(element: Any, tag: str) -> Iterator[Any]:
-    """Elements below of that name, whatever the name space."""
-    yield from element.iter(f"{{*}}{tag}")
-
-
-def _length(element: Any, name: str) -> float | None:
-    """A length in µm, None without a unit that is one; µm is OME's default."""
-    value = number(element.get(name))
-    factor = _UM.get(element.get(f"{name}Unit") or "µm")
-    if value is None or factor is None or (name.startswith("Physical") and value <= 0):
-        return None
-    return float(f"{value * factor:.15g}")
-
-
-def _position(element: Any, names: tuple[str, str]) -> tuple[float, float] | None:
-    y, x = (_length(element, name) for name in names)
-    return None if y is None or x is None else (y, x)
-
-
-def _plates(root: Any) -> dict[str, _Place]:
-    """Image ID → where it lies on which plate."""
-    places = {}
-    for number_, plate in enumerate(_all(root, "Plate")):
-        name = plate.get("Name") or plate.get("ExternalIdentifier") or f"plate {number_ + 1}"
-        for well in _all(plate, "Well"):
-            position = WellName.at(int(well.get("Row", "-1")), int(well.get("Column", "-1")))
-            for sample in _all(well, "WellSample"):
-                stage = _position(sample, ("PositionY", "PositionX"))
-                for reference in _all(sample, "ImageRef"):
-                    places[reference.get("ID", "")] = _Place(name, str(position), stage)
-    return places
-
-
-def _channel(element: Any, index: int) -> Channel:
-    if element is None:
-        return Channel(f"C{index + 1:02d}")
-    name = (element.get("Name") or "").strip() or (element.get("Fluor") or "").strip()
-    color = element.get("Color")
-    return Channel(
-        name=name or f"C{index + 1:02d}",
-        # Signed 32 bits, red in the highest byte, opacity in the lowest.
-        color=f"#{(int(color) >> 8) & 0xFFFFFF:06X}" if color and int(color) != -1 else None,
-        excitation_nm=_nanometres(element, "ExcitationWavelength"),
-        emission_nm=_nanometres(element, "EmissionWavelength"),
-    )
-
-
-def _nanometres(element: Any, name: str) -> float | None:
-    value = number(element.get(name))
-    factor = _UM.get(element.get(f"{name}Unit") or "nm")
-    return None if value is None or factor is None else float(f"{value * factor * 1e3:.15g}")
-
-
-def _bits(pixels: Any) -> int | None:
-    bits = number(pixels.get("SignificantBits"))
-    return int(bits) if bits else None
-
-
-def _notes(pixels: Any, shape: tuple[int, int, int]) -> _Notes:
-    """Positions, times and exposures of the planes, by (t, c, z)."""
-    heights, times = np.full(shape, np.nan), np.full(shape, np.nan)
-    stage: tuple[float, float] | None = None
-    exposure_ms: dict[int, float] = {}
-    for plane in _all(pixels, "Plane"):
-        t, c, z = (int(plane.get(f"The{axis}") or 0) for axis in "TCZ")
-        if not (t < shape[0] and c < shape[1] and z < shape[2]):
-            continue
-        height = _length(plane, "PositionZ")
-        heights[t, c, z] = np.nan if height is None else height
-        time = number(plane.get("DeltaT"))
-        factor = _SECONDS.get(plane.get("DeltaTUnit") or "s")
-        if time is not None and factor is not None:
-            times[t, c, z] = time * factor
-        exposure = number(plane.get("ExposureTime"))
-        factor = _SECONDS.get(plane.get("ExposureTimeUnit") or "s")
-        if exposure is not None and factor is not None:
-            exposure_ms.setdefault(c, float(f"{exposure * factor * 1e3:.12g}"))
-        stage = stage or _position(plane, ("PositionY", "PositionX"))
-    return _Notes(stage, heights, times, exposure_ms)
-
-
-def _facts(root: Any) -> dict[str, Any]:
-    objective = next(_all(root, "Objective"), _NOTHING)
-    facts = {
-        "software": root.get("Creator"),
-        "objective": objective.get("Model"),
-        "magnification": number(objective.get("NominalMagnification")),
-        "started": next(_all(root, "AcquisitionDate"), _NOTHING).text,
-    }
-    return {key: value for key, value in facts.items() if value}

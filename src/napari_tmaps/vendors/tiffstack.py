@@ -17,19 +17,16 @@ from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
 from napari_tmaps.vendors.containers import (
-    DAMAGE,
     RGB_ODDITY,
     Container,
     SiteImage,
-    dominant,
-    no_plane,
-    of_kind,
-    open_file,
     rgb_channels,
     scan_files,
     unique_channels,
 )
+from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.opening import DAMAGE, no_plane, open_file
 from napari_tmaps.vendors.tiff import read_header
 
 NAME = "TIFF"
@@ -99,12 +96,12 @@ class TiffSamples:
             pixels = page.asarray()
             axes = page.axes
         else:  # ImageJ describes only the first page of large stacks; the others follow its pixels
-            first, start = pages.first, self._file.series[0].dataoffset
-            if start is None:
-                raise IndexError(f"the file has {len(pages)} pages")
+            first, series = pages.first, self._file.series[0]
             length = int(np.prod(first.shape)) * first.dtype.itemsize
+            if series.dataoffset is None or (number + 1) * length > series.nbytes:
+                raise IndexError(f"the file has {len(pages)} pages")
             handle = self._file.filehandle
-            handle.seek(start + number * length)
+            handle.seek(series.dataoffset + number * length)
             data = handle.read(length)
             if len(data) < length:
                 raise ValueError("pixels are cut off")
@@ -148,6 +145,11 @@ def _container(file: Any, name: str, size: int) -> tuple[Container, bool]:
         and series.dataoffset + series.nbytes > size
     ):
         raise FormatError(f"its pixels are cut off (the file has {size:,} bytes)")
+    announced = int((file.imagej_metadata or {}).get("images", 1)) if file.is_imagej else 1
+    if announced > pages.size // colours:
+        raise FormatError(
+            f"it announces {announced} images, but {pages.size // colours} are there: it is cut off"
+        )
     names = _channels(file, pages.shape[1] // colours)
     if colours > 1:
         oddities.append(RGB_ODDITY)
@@ -190,8 +192,10 @@ def _planes(
         raise FormatError(f"its axes {axes} are not planes (y, x)")
     lead_shape = shape[: len(lead_axes)]
     count = int(np.prod(lead_shape, dtype=int))
-    each = count // len(series.pages)  # planes a page holds, one behind the other
-    numbers = [n if page is None else page.index for n, page in enumerate(series.pages)]
+    # Planes that a page holds, one behind the other; large ImageJ stacks describe the first only.
+    each = int(np.prod(series.keyframe.shape)) // int(np.prod(shape[len(lead_axes) :]))
+    described = len(series.pages) * each == count
+    numbers = [page.index for page in series.pages] if described else range(count // each)
     flat = np.arange(count)
     pages = np.asarray(numbers, dtype=np.int64)[flat // each].reshape(lead_shape)
     samples = (flat % each).astype(np.int64).reshape(lead_shape)

@@ -1,0 +1,38 @@
+"""Which files are containers of images, by the ends of their names."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from napari_tmaps.vendors.listing import Listing
+
+# Kinds of container files by the ends of their names; the first that fits.
+KINDS: dict[str, tuple[str, ...]] = {
+    "ZEISS CZI": (".czi",),
+    "Nikon ND2": (".nd2",),
+    "Leica LIF": (".lif",),
+    "Olympus OIB": (".oib",),
+    "OME-TIFF": (
+        *(f".ome.{end}" for end in ("tif", "tiff", "tf2", "tf8", "btf")),
+        ".companion.ome",
+    ),
+    "TIFF": (".tif", ".tiff", ".tf8", ".btf", ".lsm", ".stk"),
+    "pictures": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".dv", ".r3d"),
+}
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of container that a file of this name is; None for any other file."""
+    lower = name.lower()
+    return next((kind for kind, ends in KINDS.items() if lower.endswith(ends)), None)
+
+
+def dominant(listing: Listing) -> str | None:
+    """The kind of most container files of the folder; None without any."""
+    counts = Counter(kind for name in listing.names if (kind := kind_of(name)))
+    return max(KINDS, key=lambda kind: counts[kind]) if counts else None
+
+
+def of_kind(listing: Listing, *kinds: str) -> list[str]:
+    """The files of these kinds, as people count."""
+    return [name for name in listing.names if kind_of(name) in kinds]
