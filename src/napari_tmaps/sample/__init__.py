@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_tmaps.errors import ExistsError, InputError
+from napari_tmaps.errors import ExistsError, InputError, StorageError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import WellName
 
@@ -140,4 +140,6 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    except OSError as error:
+        raise StorageError(f"'{folder / _MANIFEST}' cannot be read: {error.strerror}.") from error
     return manifest if isinstance(manifest, dict) and "settings" in manifest else None
