@@ -68,7 +68,8 @@ def minimum_cross_entropy(counts: Ints) -> float:
     weights = counts[values].astype(float)
     pixels, sums = np.cumsum(weights), np.cumsum(weights * (values - offset))
     threshold, before = sums[-1] / pixels[-1], np.inf
-    while abs(threshold - before) > 0.5:
+    close = np.diff(values).min() / 2
+    while abs(threshold - before) > close:
         before = threshold
         n = np.searchsorted(values - offset, threshold, side="right") - 1
         dark = sums[n] / pixels[n]
