@@ -72,7 +72,7 @@ def test_every_pixel_comes_back(tmp_path, version, dtype):
 @VERSIONS
 def test_facts_come_back(tmp_path, version):
     path = tmp_path / "my image.ome.zarr"
-    settings = {**GEOMETRY, "channels": CHANNELS, "attributes": {"site": 3, "µ": ["x"]}}
+    settings = {**GEOMETRY, "channels": CHANNELS, "attributes": {"site": np.int64(3), "µ": ("x",)}}
     data = write(path, pixels(), version=version, **settings)
     info = read_info(path)
     assert (info.version, info.axes, info.shape) == (version, "tczyx", SHAPE)
@@ -178,6 +178,17 @@ def test_missing_planes_are_recorded(tmp_path, version):
     assert info.missing == {(0, 0, 0), (0, 0, 2)}
     assert info.attributes == {}
     assert info.contrast == ((9.0, 10.0),)
+
+
+def test_a_writer_can_be_used_again(tmp_path):
+    writer = ImageWriter(tmp_path / "a", shape=(1, 1, 1, 4, 4), dtype="uint8")
+    for value in (3, 5):
+        with writer:
+            writer.write_plane(0, 0, 0, np.full((4, 4), value, np.uint8))
+    assert (read_levels(tmp_path / "a")[0][:] == 5).all()
+    with writer:
+        pass
+    assert read_info(tmp_path / "a").missing == {(0, 0, 0)}
 
 
 def test_planes_from_several_threads(tmp_path):
@@ -286,6 +297,8 @@ ARGUMENTS = [
     pytest.param({"pixel_size_um": (None, 0, 1)}, "greater than 0", id="no-size"),
     pytest.param({"time_step_s": float("nan")}, "greater than 0", id="nan-step"),
     pytest.param({"translation_um": (0, 0, 5)}, "x = 5 µm", id="no-place"),
+    pytest.param({"translation_um": (0, 0, np.nan)}, "x = nan", id="nan-place"),
+    pytest.param({"attributes": {"a": object()}}, "attributes.a", id="attributes"),
 ]
 
 

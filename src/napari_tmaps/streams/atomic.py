@@ -30,7 +30,9 @@ def disk_errors(path: Path) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as error:
-        if error.errno in _FULL:
+        # NumPy tells of a disk that took only a part in words, without a number.
+        short = error.errno is None and "requested and" in str(error)
+        if error.errno in _FULL or short:
             text = (
                 f"The disk is full: '{path}' could not be written. Make room on the disk or "
                 "choose another folder, then try again."

@@ -34,6 +34,7 @@ from napari_tmaps.streams.ngff_metadata import (
     omero,
 )
 from napari_tmaps.streams.pixeltypes import IN_ZARR, stored_type
+from napari_tmaps.streams.plainjson import plain
 
 __all__ = [
     "VERSIONS",
@@ -45,8 +46,8 @@ __all__ = [
     "write_group",
 ]
 
-# Enough planes to find the contrast of a channel; reading back a long movie would take too long.
-PLANES_FOR_CONTRAST = 64
+# Enough planes to find the contrast of a channel; all those of a long movie would take too long.
+PLANES_FOR_CONTRAST = 16
 
 
 class ImageWriter:
@@ -85,7 +86,7 @@ class ImageWriter:
         Number of pyramid levels; by default until both sides are at most 256 pixels.
     contrast
         (lowest, highest) intensity to show for each channel. None, for all or for one: found from
-        the coarsest level, percentiles 0.1 and 99.9.
+        the coarsest level of up to 16 planes spread over t and z, percentiles 0.1 and 99.9.
 
     Raises
     ------
@@ -120,7 +121,7 @@ class ImageWriter:
         self._channels = tuple(channels)
         self._labels = labels
         self._version = version
-        self._attributes = dict(attributes or {})
+        self._attributes = plain(attributes or {}, "attributes")
         self._contrast = contrast
         self._check(pixel_size_um, time_step_s, translation_um)
 
@@ -177,6 +178,8 @@ class ImageWriter:
                     "Give None where it is unknown."
                 )
         for axis, size, shift in zip("zyx", pixel_size_um, translation_um, strict=True):
+            if not np.isfinite(shift):
+                raise InputError(f"{axis} = {shift} µm is no position. Give 0 where it is unknown.")
             if size is None and shift != 0:
                 raise InputError(
                     f"The image lies at {axis} = {shift} µm, but the size of its pixels along "
@@ -189,6 +192,8 @@ class ImageWriter:
                 f"'{self.path}' exists already, and is no OME-Zarr image that could be replaced. "
                 "Choose another name, or remove it yourself."
             )
+        self._levels.clear()
+        self._written.clear()
         self._folder = hidden_beside(self.path)
         try:
             with disk_errors(self.path):
@@ -289,7 +294,7 @@ class ImageWriter:
         if given is not None:
             return float(given[0]), float(given[1])
         places = sorted(place for place in self._written if place[1] == c)
-        step = max(1, len(places) // PLANES_FOR_CONTRAST)
+        step = max(1, -(-len(places) // PLANES_FOR_CONTRAST))
         coarsest = zarr.open_array(self._levels[-1].folder, mode="r")
         values = [np.asarray(coarsest[place]).ravel() for place in places[::step]]
         pixels = np.concatenate(values) if values else np.zeros(0, self.dtype)

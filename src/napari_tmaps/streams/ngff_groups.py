@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tmaps.errors import FormatError, NotFoundError, StorageError
 from napari_tmaps.streams.atomic import write_json
 from napari_tmaps.streams.ngff_metadata import ImageInfo, parse_info, unwrap, wrap
+from napari_tmaps.streams.plainjson import plain
 
 if TYPE_CHECKING:
     import zarr
@@ -78,12 +79,14 @@ def write_group(path: Path, attributes: Mapping[str, Any], version: str = "0.5")
 
     Raises
     ------
+    InputError
+        An attribute that JSON cannot hold.
     StorageError
         The disk is full, or refuses.
     """
     complete = {
         key: {"version": version} | value if key in ("plate", "well", "image-label") else value
-        for key, value in attributes.items()
+        for key, value in plain(attributes, path.name).items()
     }
     if version == "0.4":
         write_json(path / ".zgroup", {"zarr_format": 2})

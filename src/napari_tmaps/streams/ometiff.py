@@ -6,6 +6,7 @@ https://docs.openmicroscopy.org/ome-model/latest/ome-tiff.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -183,7 +184,7 @@ def _open(path: Path) -> Iterator[tifffile.TiffFile]:
     except OSError as error:
         raise StorageError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     # What the library and its decoders raise on damaged files.
-    except (ValueError, RuntimeError, IndexError, KeyError, TypeError) as error:
+    except (ValueError, RuntimeError, IndexError, KeyError, TypeError, struct.error) as error:
         raise FormatError(
             f"'{path}' is damaged, or no TIFF: {error}. Copy it again from where it was saved."
         ) from error

@@ -84,6 +84,7 @@ class MetaData(BaseModel):
 
     model_config = ConfigDict(
         extra="allow",
+        loc_by_alias=False,
         validate_assignment=True,
         validate_by_name=True,
         validate_by_alias=True,
@@ -171,7 +172,7 @@ def save_config_frames(config: MetaData, frames: Any, outputparams: OutputParame
     >>> outputparams = OutputParameters(output_path="./output", output_name="example")
     >>> save_config_frames(config, frames, outputparams)  # doctest: +SKIP
     """
-    axes = check_axes(config.axes, np.shape(frames))
+    axes = check_axes(config.axes, frames.shape)
     fields = plain(config.model_dump(), "metadata")
     shape = full_shape(axes, frames.shape)
     exposure = _in(SECONDS, config.exposure_time, config.exposure_time_unit)
