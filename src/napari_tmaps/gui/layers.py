@@ -172,7 +172,8 @@ def features_of_site(
     if object_type not in experiment.features.object_types():
         return None
     table = experiment.features.read_site(object_type, plate, well, site)
-    return attach(table.xs(0, level="t").droplevel(["plate", "well", "site"]))
+    first = table[table.index.get_level_values("t") == 0]
+    return attach(first.droplevel(["plate", "well", "site", "t"]))
 
 
 def row_of(places: pd.DataFrame, well: str, site: int) -> int | None:

@@ -8,7 +8,7 @@ that opens at once. No Qt, no napari: anything that takes `numpy.asarray` can us
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from threading import Lock

@@ -73,9 +73,9 @@ class VendorSource:
         self.name = f"{self.plate} {self.well}".strip()
         self.size_t, self.size_z = int(planes["t"].max()) + 1, int(planes["z"].max()) + 1
         self.pixel_size_um = (scan.z_step_um, *pixel)
-        self.time_step_s = None
+        self.time_step_s: float | None = None
         self.corner_um = (0.0, 0.0)
-        self.facts = {
+        self.facts: Mapping[str, Any] = {
             "path": str(scan.root),
             "vendor": scan.vendor,
             "plate": self.plate,

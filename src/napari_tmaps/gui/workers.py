@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.progress import Progress

@@ -66,7 +66,7 @@ class ZarrSource:
         self.name = name
         self.places = places
         self._images = images
-        self.facts = dict(facts)
+        self.facts = facts
         self._first = [self._first_info(paths) for paths in images]
         first = next(info for info in self._first if info is not None)
         if channels is None:
@@ -215,7 +215,7 @@ def experiment_source(experiment: Experiment, plate: str) -> ZarrSource:
             f"'tmaps convert {experiment.path.name}'."
         )
     there = {cycle for cycle in rounds if any(path.is_dir() for path in images[cycle])}
-    source = ZarrSource(
+    return ZarrSource(
         f"{experiment.name} {plate}",
         sites,
         images,
@@ -227,7 +227,6 @@ def experiment_source(experiment: Experiment, plate: str) -> ZarrSource:
         object_types=None,
         facts={"experiment": str(experiment.path), "plate": plate},
     )
-    return source
 
 
 def ngff_source(path: Path) -> ZarrSource:

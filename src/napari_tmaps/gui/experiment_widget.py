@@ -1,0 +1,398 @@
+"""Dock widget "Experiment": open an experiment, walk its sites, run pipelines on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_tmaps.errors import NotFoundError, TmapsError
+from napari_tmaps.gui import recent
+from napari_tmaps.gui.facts import default_pipeline, load, read_facts
+from napari_tmaps.gui.import_page import ImportPage
+from napari_tmaps.gui.plate_view import PlateView
+from napari_tmaps.gui.progress_row import ProgressRow
+from napari_tmaps.gui.running import SiteObjects, run_on_site
+from napari_tmaps.gui.samples import make_sample, sample_folder
+from napari_tmaps.gui.site_page import SitePage
+from napari_tmaps.gui.start_page import StartPage
+from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
+from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.model.planes import Scan
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.experiment import Experiment, is_experiment
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class ExperimentWidget(QWidget):
+    """Edits which site of which experiment is shown; its value is a `Choice`.
+
+    Parameters
+    ----------
+    viewer
+        Gets the layers.
+    """
+
+    valueChanged = Signal(object)
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._view = PlateView(viewer, self.show_message)
+        self._experiment: Experiment | None = None
+        self._facts: Facts | None = None
+        self._state: State | None = None
+        self._scan: Scan | None = None
+        self._files: list[str] = []
+        self._after: Callable[[Any], None] = lambda value: None
+        self._work = Work(self)
+
+        self._title = QElidingLabel()
+        self._menu = QMenu(self)
+        open_button = QPushButton("Open")
+        open_button.setToolTip("Open another experiment, or make one")
+        open_button.setMenu(self._menu)
+        self.start_page, self.import_page, self.site_page = StartPage(), ImportPage(), SitePage()
+        self.progress_row = ProgressRow()
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        self._top = QWidget()
+        top = QHBoxLayout(self._top)
+        top.setContentsMargins(0, 0, 0, 0)
+        top.addWidget(self._title, 1)
+        top.addWidget(open_button)
+        layout.addWidget(self._top)
+        for page in (self.start_page, self.import_page, self.site_page):
+            layout.addWidget(page)
+        layout.addWidget(self.progress_row)
+        layout.addWidget(self._message)
+        layout.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setAcceptDrops(True)
+
+        self._menu.aboutToShow.connect(self._fill_menu)
+        self.start_page.openRequested.connect(self._on_open_requested)
+        self.start_page.newRequested.connect(self._on_new_requested)
+        self.start_page.sampleRequested.connect(self._on_sample_requested)
+        self.import_page.createRequested.connect(self._on_create_requested)
+        self.import_page.backRequested.connect(self._show_page)
+        self.site_page.valueChanged.connect(self.setValue)
+        self.site_page.runRequested.connect(self._on_run_requested)
+        self.site_page.convertRequested.connect(self._on_convert_requested)
+        self.site_page.analyseRequested.connect(self._on_analyse_requested)
+        self.site_page.pipelineFileRequested.connect(self._on_pipeline_file_requested)
+        self.progress_row.cancelRequested.connect(self._work.cancel)
+        self._work.progressed.connect(self.progress_row.show_progress)
+        self._work.ended.connect(self._on_work_ended)
+        self._show_page()
+
+    # -- value ----------------------------------------------------------------------------------
+
+    def value(self) -> Choice:
+        """What is shown."""
+        return self._state.choice if self._state else Choice()
+
+    def setValue(self, choice: Choice) -> None:
+        """Show a site; opens the experiment if it is another one than before."""
+        self.show_message("")
+        before = self.value()
+        try:
+            if choice.experiment and choice.experiment != before.experiment:
+                fitting = self._open(choice.experiment)
+                choice = replace(choice, pipeline=choice.pipeline or fitting)
+            if self._facts is None:
+                return
+            self._state = resolve(self._facts, choice)
+            self.site_page.setState(self._state, self._facts.pipelines)
+            self._view.show(self._state)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        if self.value() != before:
+            self.valueChanged.emit(self.value())
+
+    @property
+    def is_busy(self) -> bool:
+        """True while work goes on in the background."""
+        return self._work.is_running
+
+    def open_folder(self, path: str) -> None:
+        """Open an experiment, or look at what a microscope folder holds."""
+        place = Path(path)
+        if is_experiment(place if place.is_dir() else place.parent):
+            self.setValue(Choice(experiment=path))
+        else:
+            self._scan_folder(path)
+
+    def close_experiment(self) -> None:
+        """Give the files of the experiment back, and show the start page."""
+        self._work.cancel()
+        self._view.open(None)
+        if self._experiment is not None:
+            self._experiment.close()
+        self._experiment = self._facts = self._state = None
+        self._show_page()
+
+    def show_message(self, text: str) -> None:
+        """Say something in place; "" to say nothing."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    # -- experiment -----------------------------------------------------------------------------
+
+    def _open(self, path: str) -> str:
+        """Open an experiment; returns the first pipeline that fits it."""
+        try:
+            experiment = Experiment.open(path)
+        except NotFoundError:
+            recent.forget(path)
+            self._show_page()
+            raise
+        if self._experiment is not None:
+            self._experiment.close()
+        self._view.open(experiment)
+        self._experiment, self._state = experiment, None
+        facts = self._reload()
+        recent.remember(str(experiment.path))
+        self._title.setText(experiment.name)
+        self._title.setToolTip(str(experiment.path))
+        self._show_page()
+        return default_pipeline(experiment, facts.pipelines)
+
+    def _reload(self) -> Facts:
+        """Read the facts again, after something was opened or made."""
+        assert self._experiment is not None
+        self._facts = read_facts(self._experiment, self._files)
+        self._view.forget()
+        return self._facts
+
+    def _show_page(self) -> None:
+        page = self.start_page if self._experiment is None else self.site_page
+        self.start_page.setRecent(recent.recent())
+        self._switch(page)
+
+    def _switch(self, page: QWidget) -> None:
+        self._top.setVisible(page is self.site_page)
+        for each in (self.start_page, self.import_page, self.site_page):
+            each.setVisible(each is page)
+
+    # -- work -----------------------------------------------------------------------------------
+
+    def _start(
+        self,
+        title: str,
+        make: Callable[[], Generator[Progress, None, Any]],
+        after: Callable[[Any], None],
+    ) -> None:
+        self.show_message("")
+        self._after = after
+        self.progress_row.begin(title)
+        self.site_page.setBusy(True)
+        self.start_page.setEnabled(False)
+        self.import_page.setEnabled(False)
+        self._work.start(title, make)
+
+    def _on_work_ended(self, outcome: Outcome) -> None:
+        self.progress_row.end()
+        self.site_page.setBusy(False)
+        self.start_page.setEnabled(True)
+        self.import_page.setEnabled(True)
+        if outcome.error:
+            self.show_message(outcome.error)
+        elif outcome.cancelled:
+            self.show_message("Cancelled.")
+        try:
+            self._after(outcome.value)
+        except TmapsError as error:
+            self.show_message(str(error))
+        if outcome.failures:
+            number = len(outcome.failures)
+            more = f"\n… and {number - 3} more." if number > 3 else ""
+            self.show_message(
+                f"{number} problem{'s' * (number > 1)}:\n" + "\n".join(outcome.failures[:3]) + more
+            )
+
+    def _on_run_requested(self) -> None:
+        experiment, choice = self._experiment, self.value()
+        assert experiment is not None
+        if choice.view is not View.SITE:
+            self.setValue(replace(choice, view=View.SITE))
+        t = self._view.time_point(choice.plate)
+
+        def make() -> Generator[Progress, None, SiteObjects]:
+            return run_on_site(
+                experiment, choice.plate, choice.well, choice.site, t, load(choice.pipeline)
+            )
+
+        self._start("Running", make, self._show_objects)
+
+    def _show_objects(self, found: SiteObjects | None) -> None:
+        choice = self.value()
+        if found is None:
+            return
+        # The user may have walked on while the pipeline ran.
+        if (found.plate, found.well, found.site) != (choice.plate, choice.well, choice.site):
+            self.setValue(
+                replace(choice, plate=found.plate, well=found.well, site=found.site, view=View.SITE)
+            )
+        self._view.try_out(found)
+        self.show_message(f"{found.well} site {found.site}: {found.sentence()}. Not stored.")
+
+    def _on_convert_requested(self) -> None:
+        from napari_tmaps.workflow import convert
+
+        experiment = self._experiment
+        assert experiment is not None
+
+        def make() -> Generator[Progress, None, None]:
+            yield from convert(experiment)
+
+        self._start("Converting", make, self._refresh)
+
+    def _on_analyse_requested(self) -> None:
+        from napari_tmaps.workflow import analyse
+
+        experiment, choice = self._experiment, self.value()
+        assert experiment is not None
+
+        def make() -> Generator[Progress, None, None]:
+            yield from analyse(experiment, load(choice.pipeline))
+
+        self._start("Analysing", make, self._refresh)
+
+    def _refresh(self, _value: Any) -> None:
+        """Show what has changed on disk, whether the work was finished or not."""
+        message = self._message.text()
+        self._reload()
+        self.setValue(self.value())
+        self.show_message(message or self._message.text())
+
+    # -- opening and making ---------------------------------------------------------------------
+
+    def _fill_menu(self) -> None:
+        self._menu.clear()
+        self._menu.addAction("Open experiment…", lambda: self._on_open_requested(""))
+        self._menu.addAction("New from microscope folder…", self._on_new_requested)
+        self._menu.addAction("Sample plate", self._on_sample_requested)
+        paths = recent.recent()
+        if paths:
+            self._menu.addSeparator()
+        for path in paths:
+            self._menu.addAction(path, lambda path=path: self._on_open_requested(path))
+        for action in self._menu.actions():
+            action.setEnabled(not self.is_busy)
+
+    def _on_open_requested(self, path: str) -> None:
+        chosen = path or QFileDialog.getExistingDirectory(self, "Open experiment (….tmaps)")
+        if chosen:
+            self.open_folder(chosen)
+
+    def _on_new_requested(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder that the microscope wrote")
+        if chosen:
+            self._scan_folder(chosen)
+
+    def _on_sample_requested(self) -> None:
+        self._start(
+            "Sample plate",
+            lambda: make_sample(sample_folder()),
+            lambda path: self.setValue(Choice(experiment=str(path))) if path else None,
+        )
+
+    def _scan_folder(self, path: str) -> None:
+        from napari_tmaps.vendors import scan
+
+        def make() -> Generator[Progress, None, Scan]:
+            yield Progress("reading the index and the headers of the files", 0, 0)
+            return scan(path)
+
+        self._start("Looking", make, self._show_scan)
+
+    def _show_scan(self, found: Scan | None) -> None:
+        if found is not None:
+            self._scan = found
+            self.import_page.setScan(found)
+            self._switch(self.import_page)
+
+    def _on_create_requested(self, path: str) -> None:
+        from napari_tmaps.workflow import convert
+
+        found = self._scan
+        assert found is not None, "the page is shown only after a scan"
+
+        def make() -> Generator[Progress, None, None]:
+            with Experiment.create(path) as experiment:
+                experiment.add(found)
+                yield from convert(experiment)
+
+        # Also half a conversion is worth opening: it can be gone on with.
+        def after(_value: None) -> None:
+            if is_experiment(Path(path)):
+                message = self._message.text()
+                self.setValue(Choice(experiment=path))
+                self.show_message(message or self._message.text())
+
+        self._start("Converting", make, after)
+
+    def _on_pipeline_file_requested(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Open pipeline", "", "Pipelines (*.yaml *.yml)"
+        )
+        if chosen:
+            self.add_pipeline(chosen)
+
+    def add_pipeline(self, path: str) -> None:
+        """Put a pipeline file into the list and choose it."""
+        try:
+            load(path)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        if path not in self._files:
+            self._files.append(path)
+        self._reload()
+        self.setValue(replace(self.value(), pipeline=path))
+
+    # -- drop and close -------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        if event is not None and _dropped(event) and not self.is_busy:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        if event is not None:
+            self.open_folder(_dropped(event))
+
+
+def _dropped(event: QDropEvent) -> str:
+    """Path of the first file or folder that is dropped, "" if it is something else."""
+    data = event.mimeData()
+    urls = data.urls() if data is not None else []
+    return urls[0].toLocalFile() if urls else ""

@@ -1,0 +1,138 @@
+"""Facts of an experiment for the widget, read from its catalogue; no Qt, no pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.state import Facts, PlateFacts, WellState
+from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.model.wells import sorted_wells
+from napari_tmaps.store.experiment import Experiment
+
+READY = "ready:"
+"""Pipelines of the package are known as "ready:<name>", others by the path of their file."""
+
+
+def read_facts(experiment: Experiment, chosen_files: Sequence[str] = ()) -> Facts:
+    """What the widget has to know of an experiment.
+
+    Parameters
+    ----------
+    chosen_files
+        Pipeline files from elsewhere that the user opened.
+    """
+    catalogue = experiment.catalogue
+    sites = catalogue.sites()
+    if sites.empty:
+        # Nothing converted yet: what was recorded stands in.
+        planes = catalogue.source_planes() if len(catalogue.acquisitions()) else pd.DataFrame()
+        sites = (
+            planes[["plate", "well", "site"]].drop_duplicates()
+            if len(planes)
+            else pd.DataFrame(columns=["plate", "well", "site"])
+        )
+    gaps, failures = catalogue.gaps(), catalogue.failures()
+    analysed = {(plate, well) for _, plate, well, _ in catalogue.analysed()}
+    types = catalogue.object_types()
+    plates = {}
+    for plate in experiment.plate_names():
+        folder = experiment.plate(plate)
+        own = sites[sites["plate"] == plate]
+        by_well = {
+            str(well): tuple(int(site) for site in group)
+            for well, group in own.groupby("well", sort=False)["site"]
+        }
+        problems = _problems(gaps[gaps["plate"] == plate], failures[failures["plate"] == plate])
+        states = {}
+        for well, numbers in by_well.items():
+            there = any(folder.image_path(well, site).is_dir() for site in numbers)
+            if any((well, site) in problems for site in numbers):
+                states[well] = WellState.PROBLEM
+            elif not there:
+                states[well] = WellState.RECORDED
+            else:
+                states[well] = (
+                    WellState.ANALYSED if (plate, well) in analysed else WellState.CONVERTED
+                )
+        ordered = {well: by_well[well] for well in sorted_wells(by_well)}
+        plates[plate] = PlateFacts(catalogue.plate_format(plate), ordered, states, problems)
+    return Facts(
+        path=str(experiment.path),
+        name=experiment.name,
+        plates=plates,
+        stale=tuple(types.loc[types["stale"].astype(bool), "name"]),
+        pipelines=pipeline_keys(experiment, chosen_files),
+    )
+
+
+def _problems(gaps: pd.DataFrame, failures: pd.DataFrame) -> dict[tuple[str, int], tuple[str, ...]]:
+    found: dict[tuple[str, int], list[str]] = {}
+    for _, group in gaps.groupby(["well", "site"]):
+        channels = ", ".join(dict.fromkeys(group["channel"].astype(str)))
+        first = group.iloc[0]
+        place = (str(first["well"]), int(first["site"]))
+        found.setdefault(place, []).append(
+            f"{len(group)} images of {channels} are missing here ({first['reason']})."
+            if len(group) > 1
+            else f"The image of {channels} is missing here ({first['reason']})."
+        )
+    known = {place: sentences[:] for place, sentences in found.items()}
+    for row in failures.to_dict("records"):
+        place = (str(row["well"]), int(row["site"]))
+        # A missing image makes both a gap and a failure of imextract; once is enough.
+        if row["step"] == "imextract" and place in known:
+            continue
+        found.setdefault(place, []).append(f"{row['step']} failed: {row['message']}")
+    return {place: tuple(sentences) for place, sentences in found.items()}
+
+
+def pipeline_keys(experiment: Experiment, chosen_files: Sequence[str] = ()) -> tuple[str, ...]:
+    """Pipelines of the experiment, of the package, and files that were opened."""
+    from napari_tmaps.pipeline import ready_pipelines
+
+    own = sorted((experiment.path / "pipelines").glob("*.yaml"))
+    keys = [*map(str, own), *(READY + name for name in ready_pipelines()), *chosen_files]
+    return tuple(dict.fromkeys(keys))
+
+
+def pipeline_title(key: str) -> str:
+    """Name of a pipeline in the list."""
+    if key.startswith(READY):
+        return key.removeprefix(READY).replace("_", " ")
+    return Path(key).name
+
+
+def load(key: str) -> PipelineDescription:
+    """The pipeline with a key.
+
+    Raises
+    ------
+    TmapsError
+        The file is gone or is no pipeline.
+    """
+    from napari_tmaps.pipeline import load_pipeline, ready_pipelines
+
+    if key.startswith(READY):
+        return ready_pipelines()[key.removeprefix(READY)]
+    return load_pipeline(Path(key))
+
+
+def default_pipeline(experiment: Experiment, keys: Sequence[str]) -> str:
+    """Of the pipelines that fit the channels the one that finds most; "" if none fits."""
+    from napari_tmaps.pipeline import check
+
+    channels = experiment.catalogue.channel_names()
+    objects = tuple(experiment.catalogue.object_types()["name"])
+    fitting: dict[str, int] = {}
+    for key in keys:
+        try:
+            pipeline = load(key)
+            check(pipeline, channels=channels, objects=objects)
+        except TmapsError:
+            continue
+        fitting[key] = len(pipeline.output.objects)
+    return max(fitting, key=fitting.__getitem__, default="")

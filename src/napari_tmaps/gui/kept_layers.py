@@ -1,0 +1,125 @@
+"""Layers that follow the experiment widget: replaced in place while the user walks the plate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari_tmaps.gui.layers import LayerTuple
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+# What the user may have changed and wants to find again on the next site.
+_KEPT = {
+    "image": ("visible", "opacity", "contrast_limits", "colormap", "gamma", "blending"),
+    "labels": ("visible", "opacity", "contour", "blending"),
+}
+
+
+class KeptLayers:
+    """The layers of one experiment in one viewer.
+
+    Layers keep their settings: where the data fit, the layer itself stays and only its data
+    change; else the new layer gets the settings of the old one. A layer that the user removed
+    comes back with the next site.
+
+    Parameters
+    ----------
+    viewer
+        Works without a window, too.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layers: dict[tuple[str, str], Layer] = {}
+        self._settings: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def show(self, layers: Sequence[LayerTuple]) -> None:
+        """Show exactly these layers, besides those of other people."""
+        wanted = {_key(layer) for layer in layers}
+        for key in list(self._layers):
+            if key not in wanted:
+                self._remove(key)
+        moved = [self._put(layer) for layer in layers]
+        if any(moved) and len(self._viewer.layers):
+            self._viewer.reset_view()
+
+    def try_out(self, layers: Sequence[LayerTuple]) -> None:
+        """Show results that are not stored; they replace those tried out before."""
+        wanted = {_key(layer) for layer in layers}
+        for key, layer in list(self._layers.items()):
+            if key not in wanted and layer.metadata["tmaps"].get("stored") is False:
+                self._remove(key)
+        for one in layers:
+            self._put(one)
+
+    def clear(self) -> None:
+        """Remove all layers and forget their settings."""
+        for key in list(self._layers):
+            self._remove(key)
+        self._settings.clear()
+
+    def layer(self, kind: str, name: str) -> Layer | None:
+        """A layer that is shown, None if there is no such layer."""
+        layer = self._layers.get((kind, name))
+        return layer if layer is not None and layer in self._viewer.layers else None
+
+    def _remove(self, key: tuple[str, str]) -> None:
+        layer = self._layers.pop(key)
+        self._settings[key] = {name: getattr(layer, name) for name in _KEPT[key[0]]}
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _put(self, wanted: LayerTuple) -> bool:
+        """Show one layer; True if its place in the world is another than before."""
+        from napari.layers import Layer
+
+        key = _key(wanted)
+        data, properties, kind = wanted
+        layer = self.layer(*key)
+        if layer is not None and _fits(layer, data, properties):
+            moved = tuple(_shape(layer.data, layer.multiscale)) != tuple(
+                _shape(data, properties["multiscale"])
+            )
+            layer.data = data
+            layer.scale = properties["scale"]
+            layer.translate = properties["translate"]
+            layer.metadata = properties["metadata"]
+            if kind == "labels":
+                layer.features = properties.get("features")
+            return moved
+        if layer is not None:
+            self._remove(key)
+        new = Layer.create(data, properties, kind)
+        if kind == "image":
+            # The slider reaches beyond the limits found, so that a bright cell can be judged.
+            low, high = new.contrast_limits
+            new.contrast_limits_range = (min(0, low), max(high * 2, low + 1))
+        else:
+            # Outlines, so that the image below is seen.
+            new.contour, new.opacity = 1, 1.0
+        for name, value in self._settings.get(key, {}).items():
+            setattr(new, name, value)
+        self._viewer.add_layer(new)
+        self._layers[key] = new
+        return True
+
+
+def _key(layer: LayerTuple) -> tuple[str, str]:
+    return layer[2], str(layer[1]["name"])
+
+
+def _shape(data: Any, multiscale: bool) -> Any:
+    return data[0].shape if multiscale else data.shape
+
+
+def _fits(layer: Any, data: Any, properties: dict[str, Any]) -> bool:
+    """napari changes data in place only within one kind of data."""
+    finest = data[0] if properties["multiscale"] else data
+    return bool(
+        layer.multiscale == properties["multiscale"]
+        and layer.ndim == finest.ndim
+        and layer.dtype == finest.dtype
+    )

@@ -1,0 +1,201 @@
+"""The open experiment: plate map, sites, view, and pipelines to run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tmaps.gui.facts import pipeline_title
+from napari_tmaps.gui.plate_map import PlateMap
+from napari_tmaps.gui.state import Choice, State, View, walk
+
+_FILE = "file…"
+
+
+class SitePage(QWidget):
+    """Edits a `Choice` within an open experiment; shows a `State`."""
+
+    valueChanged = Signal(object)
+    """The new `Choice`."""
+    runRequested = Signal()
+    convertRequested = Signal()
+    analyseRequested = Signal()
+    pipelineFileRequested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state: State | None = None
+        self._busy = False
+        self._plate = QComboBox()
+        self._plate.setToolTip("Plate of the experiment")
+        self.plate_map = PlateMap()
+        self.previous_button = _tool("◀", "Previous site (Page Up)")
+        self.next_button = _tool("▶", "Next site (Page Down)")
+        self._site = QLabel()
+        self._site.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._views = QButtonGroup(self)
+        views = QHBoxLayout()
+        for view, text, tip in (
+            (View.SITE, "Site", "Show the chosen site at full resolution"),
+            (View.WELL, "Well", "Show all sites of the well in their places"),
+            (View.PLATE, "Plate", "Show the whole plate as one picture"),
+        ):
+            button = QPushButton(text)
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            button.setProperty("view", view.value)
+            self._views.addButton(button)
+            views.addWidget(button)
+        self._notes = QLabel()
+        self._notes.setWordWrap(True)
+        self._pipeline = QComboBox()
+        self._pipeline.setToolTip("Pipeline: of the experiment, of the program, or from a file")
+        self._pipeline.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.run_button = QPushButton("Run on this site")
+        self.run_button.setToolTip(
+            "Run the pipeline on the site and look at the result; nothing is stored"
+        )
+        self.analyse_button = QPushButton("Analyse the whole experiment")
+        self.analyse_button.setToolTip(
+            "Run the pipeline on all sites and store labels and features; sites that were "
+            "analysed in the same way before are left alone"
+        )
+        self.convert_button = QPushButton("Convert")
+        self.convert_button.setToolTip("Make OME-Zarr plates from the microscope's files")
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plate)
+        layout.addWidget(self.plate_map)
+        grid = QGridLayout()
+        grid.addWidget(self.previous_button, 0, 0)
+        grid.addWidget(self._site, 0, 1)
+        grid.addWidget(self.next_button, 0, 2)
+        grid.setColumnStretch(1, 1)
+        layout.addLayout(grid)
+        layout.addLayout(views)
+        layout.addWidget(self._notes)
+        layout.addWidget(self.convert_button)
+        line = QFrame()
+        line.setFrameShape(QFrame.Shape.HLine)
+        layout.addWidget(line)
+        layout.addWidget(QLabel("Pipeline"))
+        layout.addWidget(self._pipeline)
+        layout.addWidget(self.run_button)
+        layout.addWidget(self.analyse_button)
+
+        self._plate.currentTextChanged.connect(self._on_plate_changed)
+        self.plate_map.valueChanged.connect(self._on_well_changed)
+        self.previous_button.clicked.connect(lambda: self._walk(-1))
+        self.next_button.clicked.connect(lambda: self._walk(1))
+        for key, step in (("PgUp", -1), ("PgDown", 1)):
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(lambda step=step: self._walk(step))
+        self._views.buttonClicked.connect(self._on_view_changed)
+        self._pipeline.activated.connect(self._on_pipeline_changed)
+        self.run_button.clicked.connect(self.runRequested.emit)
+        self.convert_button.clicked.connect(self.convertRequested.emit)
+        self.analyse_button.clicked.connect(self.analyseRequested.emit)
+
+    # -- model → widget -------------------------------------------------------------------------
+
+    def setState(self, state: State, pipelines: tuple[str, ...]) -> None:
+        """Show a state."""
+        self._state = state
+        choice = state.choice
+        blockers = [QSignalBlocker(item) for item in (self._plate, self.plate_map, self._pipeline)]
+        if [self._plate.itemText(n) for n in range(self._plate.count())] != list(state.plates):
+            self._plate.clear()
+            self._plate.addItems(state.plates)
+        self._plate.setCurrentText(choice.plate)
+        self._plate.setVisible(len(state.plates) > 1)
+        if state.plate is not None:
+            self.plate_map.setPlate(state.plate.format, state.plate.states)
+            self.plate_map.setValue(choice.well)
+        self.plate_map.setVisible(state.plate is not None)
+        self._site.setText(f"{choice.well}  ·  {state.position}" if choice.well else "")
+        for button in self._views.buttons():
+            button.setChecked(button.property("view") == choice.view.value)
+        self._notes.setText("\n".join(f"⚠ {note}" for note in state.notes))
+        self._notes.setVisible(bool(state.notes))
+        self._pipeline.clear()
+        for key in pipelines:
+            self._pipeline.addItem(pipeline_title(key), key)
+            self._pipeline.setItemData(self._pipeline.count() - 1, key, Qt.ItemDataRole.ToolTipRole)
+        self._pipeline.addItem("From a file…", _FILE)
+        self._pipeline.setCurrentIndex(max(0, self._pipeline.findData(choice.pipeline)))
+        for blocker in blockers:
+            blocker.unblock()
+        self._enable()
+
+    def setBusy(self, busy: bool) -> None:
+        """Bar what may not be done while work goes on."""
+        self._busy = busy
+        self._enable()
+
+    def _enable(self) -> None:
+        state = self._state
+        if state is None:
+            return
+        free = not self._busy
+        self.previous_button.setEnabled(state.can_previous)
+        self.next_button.setEnabled(state.can_next)
+        self.run_button.setEnabled(free and state.can_run)
+        self.analyse_button.setEnabled(free and state.can_analyse)
+        self.convert_button.setEnabled(free)
+        self.convert_button.setVisible(state.can_convert)
+        self._pipeline.setEnabled(free)
+
+    # -- widget → model -------------------------------------------------------------------------
+
+    def value(self) -> Choice:
+        """What is chosen."""
+        return self._state.choice if self._state else Choice()
+
+    def _on_plate_changed(self, plate: str) -> None:
+        self.valueChanged.emit(replace(self.value(), plate=plate))
+
+    def _on_well_changed(self, well: str) -> None:
+        self.valueChanged.emit(replace(self.value(), well=well, site=0))
+
+    def _on_view_changed(self, button: QPushButton) -> None:
+        self.valueChanged.emit(replace(self.value(), view=View(button.property("view"))))
+
+    def _on_pipeline_changed(self, index: int) -> None:
+        key = self._pipeline.itemData(index)
+        if key == _FILE:
+            self._pipeline.setCurrentIndex(max(0, self._pipeline.findData(self.value().pipeline)))
+            self.pipelineFileRequested.emit()
+        else:
+            self.valueChanged.emit(replace(self.value(), pipeline=key))
+
+    def _walk(self, step: int) -> None:
+        if self._state is not None:
+            self.valueChanged.emit(walk(self._state, step))
+
+
+def _tool(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setAutoRepeat(True)
+    button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+    return button

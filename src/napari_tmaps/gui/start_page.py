@@ -1,0 +1,66 @@
+"""What the experiment widget shows while no experiment is open: what to do first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+_MOST_RECENT = 4
+
+
+class StartPage(QWidget):
+    """Buttons to open, make or try an experiment, and the ones that were opened lately."""
+
+    openRequested = Signal(str)
+    """Folder of an experiment, "" to ask for one."""
+    newRequested = Signal()
+    sampleRequested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        welcome = QLabel(
+            "No experiment is open. Open one, make one from the folder that a microscope wrote, "
+            "or try the sample plate. You can also drop a folder here."
+        )
+        welcome.setWordWrap(True)
+        open_button = QPushButton("Open experiment…")
+        open_button.setToolTip("Open a folder that ends in .tmaps")
+        new_button = QPushButton("New from microscope folder…")
+        new_button.setToolTip("Look at what a microscope wrote, and make an experiment of it")
+        sample_button = QPushButton("Try the sample plate")
+        sample_button.setToolTip("Make a small plate of cells and open it; takes a few seconds")
+        self._title = QElidingLabel("Opened lately")
+        self._recent = QVBoxLayout()
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(welcome)
+        layout.addSpacing(6)
+        layout.addWidget(open_button)
+        layout.addWidget(new_button)
+        layout.addWidget(sample_button)
+        layout.addSpacing(10)
+        layout.addWidget(self._title)
+        layout.addLayout(self._recent)
+        layout.addStretch()
+
+        open_button.clicked.connect(lambda: self.openRequested.emit(""))
+        new_button.clicked.connect(self.newRequested.emit)
+        sample_button.clicked.connect(self.sampleRequested.emit)
+        self.buttons = {"open": open_button, "new": new_button, "sample": sample_button}
+
+    def setRecent(self, paths: list[str]) -> None:
+        """Show the experiments that were opened lately."""
+        while (item := self._recent.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        self._title.setVisible(bool(paths))
+        for path in paths[:_MOST_RECENT]:
+            button = QPushButton(Path(path).name)
+            button.setToolTip(path)
+            button.setFlat(True)
+            button.clicked.connect(lambda _=False, path=path: self.openRequested.emit(path))
+            self._recent.addWidget(button)
