@@ -56,6 +56,15 @@ def test_what_the_short_reader_does_not_know_is_left_to_tifffile(tmp_path):
     assert read_header(path) == TiffHeader(8, 8, "bool", 1)
 
 
+def test_pixels_of_odd_bits_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4, 4), np.uint16), metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages.first.tags["BitsPerSample"].overwrite(65)
+    with pytest.raises(FormatError, match="65 bits are not supported"):
+        read_header(path)
+
+
 def test_page_that_does_not_exist(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((5, 7), np.uint8))
@@ -91,6 +100,9 @@ DAMAGED = [
     ),
     pytest.param(
         b"II*\0\x08\0\0\0\x01\0\xfe\0\x04\0\x01\0\0\0\0\0\0\0\0\0\0\0", "its size", id="no-size"
+    ),
+    pytest.param(
+        b"II*\0\x08\0\0\0\x01\0\0\x01\x10\0\x01\0\0\0\x16\0\0\0\0\0\0\0", "cut off", id="wide-tag"
     ),
     pytest.param(
         b"II*\0\x08\0\0\0\x01\0\0\x01\x63\0\x01\0\0\0\0\0\0\0\0\0\0\0", "impossible", id="odd-type"

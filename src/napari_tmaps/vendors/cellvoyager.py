@@ -83,7 +83,7 @@ def scan(listing: Listing) -> Scan:
         oddities.append(
             Oddity(
                 "incomplete",
-                "MeasurementDetail.mrf is not there: the size of pixels and the format of the "
+                "MeasurementDetail.mrf is not among the files: the size of pixels and the format of the "
                 "plate are unknown.",
             )
         )
@@ -219,7 +219,7 @@ def _named(listing: Listing, title: str) -> tuple[pd.DataFrame, list[Oddity]]:
     return _ordered(table.assign(moment="")), [
         Oddity(
             "incomplete",
-            "MeasurementData.mlf is not there. The layout comes from the names of the images; "
+            "MeasurementData.mlf is not among the files. The layout comes from the names of images; "
             "stage positions, distances of z planes and times are unknown, and so is whether "
             "images are missing.",
         )

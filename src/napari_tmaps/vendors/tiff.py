@@ -181,7 +181,7 @@ def _read_tags(
         if kind not in _TYPES or number == 0:
             raise data.damaged(f"tag {tag} has an impossible type")
         letter, size = _TYPES[kind]
-        if number == 1:
+        if number == 1 and size <= len(inline):
             tags[tag] = struct.unpack_from(order + letter, inline)
             continue
         last = tag in (_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS)
