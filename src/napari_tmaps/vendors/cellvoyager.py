@@ -83,8 +83,8 @@ def scan(listing: Listing) -> Scan:
         oddities.append(
             Oddity(
                 "incomplete",
-                "MeasurementDetail.mrf is not among the files: the size of pixels and the format of the "
-                "plate are unknown.",
+                "MeasurementDetail.mrf is not among the files: the size of pixels and the format "
+                "of the plate are unknown.",
             )
         )
     numbers = dict(sorted(set(zip(records["channel"], records["ch"].tolist(), strict=True))))
@@ -219,8 +219,8 @@ def _named(listing: Listing, title: str) -> tuple[pd.DataFrame, list[Oddity]]:
     return _ordered(table.assign(moment="")), [
         Oddity(
             "incomplete",
-            "MeasurementData.mlf is not among the files. The layout comes from the names of images; "
-            "stage positions, distances of z planes and times are unknown, and so is whether "
+            "MeasurementData.mlf is not among the files. The layout comes from the names of "
+            "images; stage positions, distances of z planes and times are unknown, and so is whether "
             "images are missing.",
         )
     ]
