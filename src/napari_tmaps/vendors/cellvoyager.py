@@ -220,8 +220,8 @@ def _named(listing: Listing, title: str) -> tuple[pd.DataFrame, list[Oddity]]:
         Oddity(
             "incomplete",
             "MeasurementData.mlf is not among the files. The layout comes from the names of "
-            "images; stage positions, distances of z planes and times are unknown, and so is whether "
-            "images are missing.",
+            "images; stage positions, distances of z planes and times are unknown, and so is "
+            "whether images are missing.",
         )
     ]
 
