@@ -130,6 +130,7 @@ def test_results_become_stale_when_images_change(converted, folder):
     run(convert(converted))
     assert converted.info()["stale"] == ["Discs"]
     assert len(converted.features.read("Discs")) == 8
+    assert converted.labels("plate01", "B02", 1, "Discs").max() == 2
     run(analyse(converted, discs()))
     assert converted.info()["stale"] == []
     table = converted.features.read("Discs").reset_index()

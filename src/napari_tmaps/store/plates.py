@@ -75,6 +75,7 @@ class PlateFolder:
             name=f"{well} site {site}" + (f" cycle {cycle}" if cycle else ""),
             version=self.version,
             attributes=attributes,
+            keep_labels=True,
         )
 
     def write_layout(

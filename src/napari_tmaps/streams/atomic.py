@@ -57,8 +57,13 @@ def hidden_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
 
 
-def put_in_place(temporary: Path, path: Path) -> None:
+def put_in_place(temporary: Path, path: Path, keep: str | None = None) -> None:
     """Give the finished file or folder its name; what was there before goes only then.
+
+    Parameters
+    ----------
+    keep
+        Name of a folder within the old folder that lives on in the new one.
 
     Raises
     ------
@@ -77,6 +82,8 @@ def put_in_place(temporary: Path, path: Path) -> None:
         except OSError:
             old.rename(path)
             raise
+        if keep is not None and (old / keep).is_dir() and not (path / keep).exists():
+            (old / keep).rename(path / keep)
         remove(old)
 
 

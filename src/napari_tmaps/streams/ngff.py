@@ -60,7 +60,7 @@ class ImageWriter:
     Parameters
     ----------
     path
-        Folder of the image. An OME-Zarr image that is there already is replaced, labels and all.
+        Folder of the image. An OME-Zarr image that is there already is replaced.
     shape
         (t, c, z, y, x).
     dtype
@@ -87,6 +87,8 @@ class ImageWriter:
     contrast
         (lowest, highest) intensity to show for each channel. None, for all or for one: found from
         the coarsest level of up to 16 planes spread over t and z, percentiles 0.1 and 99.9.
+    keep_labels
+        Whether labels of an image that is replaced live on beside the new one.
 
     Raises
     ------
@@ -114,6 +116,7 @@ class ImageWriter:
         attributes: Mapping[str, Any] | None = None,
         levels: int | None = None,
         contrast: Sequence[tuple[float, float] | None] | None = None,
+        keep_labels: bool = False,
     ) -> None:
         self.path = Path(path)
         self.shape = shape
@@ -123,6 +126,7 @@ class ImageWriter:
         self._version = version
         self._attributes = plain(attributes or {}, "attributes")
         self._contrast = contrast
+        self._keep = keep_labels
         self._check(pixel_size_um, time_step_s, translation_um)
 
         from napari_tmaps.streams.pyramid import level_shapes
@@ -223,7 +227,7 @@ class ImageWriter:
             if kind is None:
                 with disk_errors(self.path):
                     write_group(self._folder, self._metadata(), self._version)
-                put_in_place(self._folder, self.path)
+                put_in_place(self._folder, self.path, keep="labels" if self._keep else None)
         finally:
             remove(self._folder)
             self._folder = None

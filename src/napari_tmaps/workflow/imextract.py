@@ -135,7 +135,7 @@ class ImageExtractor(Step):
                     None if mip else z_steps[first["acquisition_id"]],
                     *(None if np.isnan(size) else float(size) for size in pixel),
                 ],
-                "translation_um": _corner_um(place, pixel),
+                "translation_um": _first_pixel_um(place, pixel),
                 "planes": [
                     {"t": int(t), "c": names.index(channel), "z": int(z), "from": sources}
                     for (t, channel, z), sources in _sources(there)
@@ -289,16 +289,16 @@ def _plain(channel: Channel) -> dict[str, Any]:
     return {item.name: getattr(channel, item.name) for item in fields(channel)}
 
 
-def _corner_um(place: dict[Any, Any], pixel: tuple[float, float]) -> list[float]:
-    """Position (z, y, x) of the corner of the first pixel; 0 where the stage is unknown."""
-    corner = [0.0]
+def _first_pixel_um(place: dict[Any, Any], pixel: tuple[float, float]) -> list[float]:
+    """Position (z, y, x) of the centre of the first pixel; 0 where the stage is unknown."""
+    position = [0.0]
     for axis, side, size in (
         ("stage_y_um", "height", pixel[0]),
         ("stage_x_um", "width", pixel[1]),
     ):
-        value = float(place[axis]) - float(place[side]) * size / 2
-        corner.append(value if np.isfinite(value) else 0.0)
-    return corner
+        value = float(place[axis]) - (float(place[side]) - 1) / 2 * size
+        position.append(value if np.isfinite(value) else 0.0)
+    return position
 
 
 def _digest(image: dict[str, Any]) -> str:
