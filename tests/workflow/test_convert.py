@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import itertools
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,7 +127,7 @@ def test_full_disk_leaves_what_is_whole(experiment, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(zarr.Array, "__setitem__", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StorageError, match="disk is full"):
         run(convert(experiment))
     monkeypatch.undo()
