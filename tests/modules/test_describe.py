@@ -177,6 +177,22 @@ def test_a_wrong_setting_is_named(settings, sentence):
     assert str(caught.value) == f"Module 'blur': {sentence}"
 
 
+def test_the_default_of_a_float_is_a_float():
+    def f(
+        image: IntensityImage, *, n: Annotated[float, Field(ge=0, le=9)] = 0
+    ) -> Annotated[IntensityImage, "y"]:
+        """Do it.
+
+        Parameters
+        ----------
+        image, n
+            Something.
+        """
+        return image
+
+    assert isinstance(describe(f).settings[0].default, float)
+
+
 def test_every_wrong_setting_is_found():
     assert set(describe(blur).problems({"size": 0, "sigma": 5, "x": 1})) == {"size", "sigma", "x"}
 

@@ -297,7 +297,8 @@ def _setting(module: str, name: str, field: FieldInfo) -> SettingSpec:
             case Lt(lt=value):
                 maximum = float(str(value)) - step
     text = field.description or ""
-    return SettingSpec(name, kind, default, minimum, maximum, step, choices, text)
+    # A form takes the kind of number from the value, so 0 for a float must be 0.0.
+    return SettingSpec(name, kind, kind(default), minimum, maximum, step, choices, text)
 
 
 def _outputs(module: str, hint: Any) -> tuple[OutputSpec, ...]:

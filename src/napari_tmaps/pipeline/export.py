@@ -21,7 +21,9 @@ Call `analyse` with the images of one site, arrays of shape ([Z,] Y, X), uint8 o
 import numpy as np
 import pandas as pd
 
-from napari_tmaps.modules import {modules}
+from napari_tmaps.modules import (
+{modules}
+)
 
 
 def table(labels, features):
@@ -58,7 +60,7 @@ def to_script(
     lines = [
         _HEAD.format(
             title=_text(f"{description.name}\n\n{description.description}"),
-            modules=", ".join(functions),
+            modules="\n".join(f"    {function}," for function in functions),
             arguments=", ".join(names[item] for item in inputs),
         ).rstrip("\n"),
         f"    features = {{name: [] for name in {list(checked.output_objects)!r}}}",
