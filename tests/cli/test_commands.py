@@ -182,6 +182,19 @@ def test_a_damaged_image_gives_exit_code_1_and_the_rest_is_done(experiment, fold
     assert len(info["missing"]) == 1
 
 
+def test_an_image_damaged_before_the_scan_is_named_at_each_step(folder, tmp_path):
+    path = folder / name("B02", 1, "GFP", 0)
+    path.write_bytes(path.read_bytes()[:300])
+    assert path.name in tmaps("scan", folder, "--pattern", PATTERN, code=1).output
+    experiment = tmp_path / "damaged.tmaps"
+    tmaps("create", experiment)
+    added = tmaps("add", experiment, folder, "--pattern", PATTERN, "--plate", "plate01")
+    assert path.name in added.output
+    assert path.name in tmaps("convert", experiment, code=1).output
+    (gap,) = json.loads(tmaps("info", experiment, "--json").stdout)["missing"]
+    assert (gap["well"], gap["channel"]) == ("B02", "GFP")
+
+
 def test_unknown_channel_in_a_pipeline(experiment, tmp_path):
     tmaps("convert", experiment)
     path = tmp_path / "wrong.yaml"

@@ -108,18 +108,20 @@ def scan(
 ) -> None:
     """Say what a folder holds: plates, wells, sites, channels, pixel size, oddities.
 
-    Nothing is written and no pixel is read.
+    Nothing is written and no pixel is read. Exits with 1 if images are damaged or claimed twice.
     """
     from napari_tmaps.vendors import scan as scan_folder
 
     with _errors(verbose):
-        summary = scan_folder(folder, pattern=pattern, vendor=vendor).summary()
+        found = scan_folder(folder, pattern=pattern, vendor=vendor)
+        summary = found.summary()
     if as_json:
         typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
         show.facts(show.summary_rows(summary))
         show.oddities(summary["oddities"])
-    if strict and summary["oddities"]:
+    serious = {oddity.kind for oddity in found.oddities} & {"unreadable", "duplicate"}
+    if serious or (strict and found.oddities):
         raise typer.Exit(1)
 
 

@@ -215,7 +215,9 @@ def find_gaps(planes: pd.DataFrame) -> pd.DataFrame:
         declared.drop_duplicates([*SITE, *key[1:]]), how="left"
     )
     path = gaps.pop("path")
-    gaps["reason"] = np.where(
-        path.isna(), "not recorded", "the image file is missing: " + path.fillna("").astype(str)
+    gaps["reason"] = np.select(
+        [path.isna(), path == ""],
+        ["not recorded", "lost or damaged, see the notes of the scan"],
+        "the image file is missing: " + path.fillna("").astype(str),
     )
     return gaps[[*SITE, "cycle", "channel", "z", "t", "reason"]].reset_index(drop=True)

@@ -114,10 +114,23 @@ class MetadataConfigurator(Step):
         catalogue.set_layout(sites, _channels(planes, acquisitions, workflow_type), gaps)
         if len(gaps):
             notes = [*notes, f"{len(gaps)} planes are missing; they are recorded as gaps."]
-        return [Progress(self.name, 0, 0, note) for note in notes]
+        return [
+            *(Progress(self.name, 0, 0, note) for note in notes),
+            *(Progress(self.name, 0, 0, text, True) for text in _damage(acquisitions)),
+        ]
 
     def delete_previous_job_output(self) -> None:
         """Nothing lies on disk."""
+
+
+def _damage(acquisitions: pd.DataFrame) -> list[str]:
+    """What the scans said of files that are there but cannot be read."""
+    return [
+        item["message"]
+        for facts in acquisitions["facts"]
+        for item in facts["oddities"]
+        if item["kind"] == "unreadable"
+    ]
 
 
 def _channels(planes: pd.DataFrame, acquisitions: pd.DataFrame, workflow_type: str) -> pd.DataFrame:
