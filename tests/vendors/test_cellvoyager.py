@@ -202,6 +202,30 @@ def test_wells_that_were_selected_but_not_recorded(tmp_path, cellvoyager):
     assert "'C11'" in said(result, "incomplete")
 
 
+@pytest.mark.parametrize(
+    ("dyes", "expected"),
+    [
+        pytest.param(("DAPI", "Actin"), ["DAPI", "Actin"], id="named"),
+        pytest.param(("DAPI", "DAPI"), ["C01", "C03"], id="not-unique"),
+        pytest.param(("DAPI", ""), ["C01", "C03"], id="one-unnamed"),
+    ],
+)
+def test_channels_are_called_by_their_dyes(measurement, dyes, expected):
+    path = next(measurement.glob("*.mes"))
+    text = path.read_text()
+    for number, dye in zip((1, 3), dyes, strict=True):
+        text = text.replace(
+            f'bts:Channel bts:Ch="{number}"',
+            f'bts:Channel bts:Ch="{number}" bts:Fluorophore="{dye}"',
+        )
+    path.write_text(text)
+    result = scan(measurement)
+    assert [channel.name for channel in result.channels] == expected
+    assert set(result.planes["channel"]) == set(expected)
+    by_name = result.planes.assign(ch=result.planes["path"].str.extract(r"C(\d\d)\.tif")[0])
+    assert by_name.groupby("ch")["channel"].unique().map(list).tolist() == [[n] for n in expected]
+
+
 def test_one_channel_in_several_actions(tmp_path, cellvoyager):
     record = cellvoyager.record
     images = [record(2, 3, 1, 1, 1, action=a) for a in (1, 2)] + [record(2, 3, 1, 1, 2, action=3)]

@@ -23,7 +23,7 @@ import pandas as pd
 
 from napari_tmaps.errors import FormatError, InputError, TmapsError
 from napari_tmaps.model.channels import Channel
-from napari_tmaps.model.planes import Oddity, Scan, dense, make_planes
+from napari_tmaps.model.planes import Oddity, Scan, dense, make_planes, sort_planes
 from napari_tmaps.model.wells import WellName, sorted_wells
 from napari_tmaps.vendors import checks
 from napari_tmaps.vendors.cellvoyager_index import (
@@ -88,6 +88,10 @@ def scan(listing: Listing) -> Scan:
             )
         )
     numbers = dict(sorted(set(zip(records["channel"], records["ch"].tolist(), strict=True))))
+    dyes = _fluorophores(numbers, settings)
+    if dyes:
+        planes = sort_planes(planes.assign(channel=planes["channel"].map(dyes).astype("str")))
+        numbers = {dyes[name]: ch for name, ch in numbers.items()}
     pixel_size, pixel_oddities = _pixel_size(sorted(numbers.values()), detail)
     z_step, step_oddities = checks.z_step(planes)
     corrections = [name for name in listing.names if _CORRECTION.search(name)]
@@ -288,6 +292,15 @@ def _check_wells(records: pd.DataFrame, detail: Detail) -> None:
                 raise InputError(
                     f"MeasurementData.mlf and MeasurementDetail.mrf do not fit each other: {error}"
                 ) from error
+
+
+def _fluorophores(numbers: dict[str, int], settings: Settings) -> dict[str, str]:
+    """Names of the dyes, by which people know channels, if each channel has one of its own."""
+    dyes = {
+        name: settings.channels.get(ch, {}).get("Fluorophore", "").strip()
+        for name, ch in numbers.items()
+    }
+    return dyes if all(dyes.values()) and len(set(dyes.values())) == len(dyes) else {}
 
 
 def _channel(name: str, ch: int, detail: Detail, settings: Settings) -> Channel:
