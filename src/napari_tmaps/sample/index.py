@@ -92,6 +92,7 @@ def _element(name: str, attributes: Mapping[str, object], *content: str) -> str:
 
 def _root(name: str, attributes: Mapping[str, object], *content: str) -> str:
     text = _element(name, {"Version": "1.0", **attributes}, *content)
+    # the first bracket ends the root's own tag: values of attributes have theirs escaped
     return text.replace(">", f' xmlns:bts="{_SCHEMA}">', 1)
 
 

@@ -1,0 +1,33 @@
+"""All rows of the benchmark, in the order of the table.
+
+A row is a function (folder for its files, full or quick) -> Contest. Its file is imported only when
+the row runs, since other libraries take long to load and some may not be installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+from timing import Contest
+
+Row = Callable[[Path, bool], Contest]
+
+ROWS = {
+    "import/package": "rows_package:importing",
+    "scan/cellvoyager": "rows_scan:cellvoyager",
+    "site/nuclei": "rows_site:nuclei",
+    "site/segmentation": "rows_site:segmentation",
+    "site/features": "rows_site:features",
+    "features/basic": "rows_site:features_basic",
+    "site/whole": "rows_site:whole",
+    "site/whole_naive": "rows_site:whole_naive",
+}
+
+
+def load(name: str) -> Row:
+    """The function of a row."""
+    module, function = ROWS[name].split(":")
+    row: Row = getattr(importlib.import_module(module), function)
+    return row
