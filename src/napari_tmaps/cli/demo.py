@@ -8,10 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import typer
 
 from napari_tmaps.cli import show
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 PIPELINE = "nuclei_and_cells"
 
@@ -36,6 +41,7 @@ def run_demo(folder: Path, *, window: bool = True) -> None:
     """
     from napari_tmaps.pipeline import ready_pipelines
     from napari_tmaps.sample import generate_sample
+    from napari_tmaps.sample.agreement import sample_agreement
     from napari_tmaps.store.experiment import Experiment, is_experiment
     from napari_tmaps.store.export import save_site
     from napari_tmaps.store.tables import write_table
@@ -70,6 +76,11 @@ def run_demo(folder: Path, *, window: bool = True) -> None:
             save_site(experiment, plate, well, 1, image)
         seconds["export"] = perf_counter() - begin
 
+        def read(well: str, site: int, object_type: str) -> npt.NDArray[np.int32]:
+            return experiment.labels(plate, well, site, object_type)[0]
+
+        scores = {name: sample_agreement(sample, read, name) for name in ("Nuclei", "Cells")}
+
     sites = sum(info["sites_per_well"].values())
     typer.echo("")
     show.facts(
@@ -81,6 +92,11 @@ def run_demo(folder: Path, *, window: bool = True) -> None:
             "Objects": "\n".join(
                 f"{name}: {count}, {info['features'][name]} features each"
                 for name, count in info["objects"].items()
+            ),
+            "Truth": "\n".join(
+                f"{name}: F1 {sum(values) / len(values):.3f} at IoU 0.5, worst site "
+                f"{min(values):.3f}"
+                for name, values in scores.items()
             ),
             "Files": "\n".join(
                 f"{what:<12}{where}"

@@ -98,7 +98,7 @@ class _Bars:
             self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total)
         elif event.done == event.total > 0 and event.stage not in self._ended:
             self._ended.add(event.stage)
-            self._say(f"  {event.stage}: {event.done} of {event.total}", None)
+            self._say(f"  {event.stage}: {event.message or f'{event.done} of {event.total}'}", None)
 
     def _say(self, text: str, color: str | None) -> None:
         if self._quiet:
