@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice, View
+from napari_tmaps.store.experiment import Experiment
 
 if TYPE_CHECKING:
     import napari
@@ -27,6 +28,8 @@ def open_window(
     """
     import napari
 
+    # The widget would say it in place; here it is better said before a window opens.
+    Experiment.open(experiment_path).close()
     viewer = napari.Viewer(title="napari-tmaps", show=False)
     widget = dock_widget(viewer)
     widget.setValue(Choice(experiment=str(experiment_path), view=view))

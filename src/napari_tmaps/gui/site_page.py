@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -105,10 +105,6 @@ class SitePage(QWidget):
         self.plate_map.valueChanged.connect(self._on_well_changed)
         self.previous_button.clicked.connect(lambda: self._walk(-1))
         self.next_button.clicked.connect(lambda: self._walk(1))
-        for key, step in (("PgUp", -1), ("PgDown", 1)):
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(lambda step=step: self._walk(step))
         self._views.buttonClicked.connect(self._on_view_changed)
         self._pipeline.activated.connect(self._on_pipeline_changed)
         self.run_button.clicked.connect(self.runRequested.emit)
@@ -186,6 +182,13 @@ class SitePage(QWidget):
             self.pipelineFileRequested.emit()
         else:
             self.valueChanged.emit(replace(self.value(), pipeline=key))
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        steps = {int(Qt.Key.Key_PageUp): -1, int(Qt.Key.Key_PageDown): 1}
+        if event is not None and event.key() in steps:
+            self._walk(steps[event.key()])
+        else:
+            super().keyPressEvent(event)
 
     def _walk(self, step: int) -> None:
         if self._state is not None:

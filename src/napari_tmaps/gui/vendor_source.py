@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,8 @@ class VendorSource:
         }
         self._planes: Mapping[tuple[int, Any, int, int], tuple[str, int, int]] = known
         self._reader = PlaneReader(scan.root, scan.reader)
+        # Files stay open while layers show them, and are given back with the last of those.
+        finalize(self, self._reader.close)
         self._recent: OrderedDict[tuple[str, int, int], npt.NDArray[Any]] = OrderedDict()
         self._lock = Lock()
         used = set(planes["channel"])

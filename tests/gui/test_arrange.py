@@ -1,0 +1,69 @@
+"""Sites lie where the stage was, wells where the plate has them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_tmaps.gui.arrange import arrange
+
+
+def places(*rows: tuple[str, int, int, int, float, float]) -> pd.DataFrame:
+    """(well, site, y, x, stage y, stage x) of sites of 100 × 200 pixels."""
+    names = ["well", "site", "y", "x", "stage_y_um", "stage_x_um"]
+    return pd.DataFrame(rows, columns=names).assign(height=100, width=200)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("rows", "pixel", "top", "left"),
+    [
+        pytest.param(
+            [("A01", 1, 0, 0, 0, 0), ("A01", 2, 0, 1, 5, 95)],
+            (0.5, 0.5),
+            [0, 10],
+            [0, 190],
+            id="stage positions, with overlap",
+        ),
+        pytest.param(
+            [("A01", 1, 0, 0, 0, 0), ("A01", 2, 1, 1, 5, 95)],
+            (None, None),
+            [0, 100],
+            [0, 200],
+            id="grid, since the pixel size is unknown",
+        ),
+        pytest.param(
+            [("A01", 1, 0, 0, NAN, NAN), ("A01", 2, 1, 0, 5, 95)],
+            (0.5, 0.5),
+            [0, 100],
+            [0, 0],
+            id="grid, since a position is unknown",
+        ),
+        pytest.param(
+            [("B02", 1, 0, 0, 7, 9), ("B04", 1, 0, 0, 7, 9), ("C02", 1, 0, 0, 7, 9)],
+            (0.5, 0.5),
+            [0, 0, 106],
+            [0, 424, 0],
+            id="wells with a gap of 6 %, the empty one in between kept",
+        ),
+    ],
+)
+def test_corners(
+    rows: list[tuple[str, int, int, int, float, float]],
+    pixel: tuple[float | None, float | None],
+    top: list[int],
+    left: list[int],
+) -> None:
+    tiles = arrange(places(*rows), pixel)
+    np.testing.assert_array_equal(tiles.top, top)
+    np.testing.assert_array_equal(tiles.left, left)
+    np.testing.assert_array_equal(tiles.place, range(len(rows)))
+
+
+def test_index_is_the_number_of_the_image() -> None:
+    table = places(("A01", 1, 0, 0, 0, 0), ("A02", 1, 0, 0, 0, 0)).loc[[1]]
+    assert arrange(table, (1, 1)).place.tolist() == [1]
+    assert arrange(table, (1, 1)).size == (100, 200)
