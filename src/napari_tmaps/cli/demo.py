@@ -77,7 +77,8 @@ def run_demo(folder: Path, *, window: bool = True) -> None:
         seconds["export"] = perf_counter() - begin
 
         def read(well: str, site: int, object_type: str) -> npt.NDArray[np.int32]:
-            return experiment.labels(plate, well, site, object_type)[0]
+            labels: npt.NDArray[np.int32] = experiment.labels(plate, well, site, object_type)[0]
+            return labels
 
         scores = {name: sample_agreement(sample, read, name) for name in ("Nuclei", "Cells")}
 

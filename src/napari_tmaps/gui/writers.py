@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_tmaps.errors import InputError
-
 if TYPE_CHECKING:
     from napari_tmaps.streams.layers import LayerData
 
-FORMATS = {".ome.tiff": "ome-tiff", ".ome.tif": "ome-tiff", ".ome.zarr": "ome-zarr"}
 _MICROMETER = ("micrometer", "micron", "µm", "um")
 
 
@@ -37,15 +34,12 @@ def write_layers(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) -
     StorageError
         The disk refused.
     """
-    from napari_tmaps.streams.layers import save_layers
+    from napari_tmaps.streams.layers import format_of, save_layers
 
-    ending = next((end for end in FORMATS if path.lower().endswith(end)), None)
-    if ending is None:
-        raise InputError(
-            f"'{Path(path).name}' cannot be written: end its name in {', '.join(FORMATS)}."
-        )
+    target = Path(path)
+    chosen = format_of(target)
     saved = [layer_data(*layer) for layer in layers]
-    return [str(file) for file in save_layers(saved, Path(path), format=FORMATS[ending])]
+    return [str(file) for file in save_layers(saved, target, format=chosen)]
 
 
 def write_image(path: str, data: Any, properties: dict[str, Any]) -> list[str]:

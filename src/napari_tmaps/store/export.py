@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_tmaps.errors import InputError
 from napari_tmaps.model.channels import display_colors
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.streams.layers import FORMATS, LayerData, save_layers
+from napari_tmaps.streams.layers import LayerData, format_of, save_layers
 
 
 def save_site(experiment: Experiment, plate: str, well: str, site: int, path: Path) -> list[Path]:
@@ -35,6 +34,7 @@ def save_site(experiment: Experiment, plate: str, well: str, site: int, path: Pa
     MissingError
         A plane of the site was never recorded.
     """
+    chosen = format_of(path)
     folder, name = experiment.plate(plate), str(WellName.parse(well))
     layers = []
     for cycle in sorted(experiment.catalogue.channels()["cycle"].unique()):
@@ -56,7 +56,4 @@ def save_site(experiment: Experiment, plate: str, well: str, site: int, path: Pa
             table = rows.reset_index()
         labels = folder.read_labels(name, site, object_type)
         layers.append(LayerData(labels, object_type, "labels", "TZYX", scale, features=table))
-    ending = next((key for key, end in FORMATS.items() if path.name.lower().endswith(end)), None)
-    if ending is None:
-        raise InputError(f"'{path.name}' should end in {' or '.join(FORMATS.values())}.")
-    return save_layers(layers, path, format=ending)
+    return save_layers(layers, path, format=chosen)
