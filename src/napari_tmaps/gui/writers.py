@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_tmaps.errors import InputError
+
 if TYPE_CHECKING:
     from napari_tmaps.streams.layers import LayerData
 

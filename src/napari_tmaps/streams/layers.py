@@ -126,6 +126,21 @@ class _Source:
         return plane if self.sample is None else plane[..., self.sample]
 
 
+def format_of(path: Path) -> str:
+    """The format that the ending of a name asks for, a key of `FORMATS`.
+
+    Raises
+    ------
+    InputError
+        Another ending.
+    """
+    for name, endings in FORMATS.items():
+        if path.name.lower().endswith(endings):
+            return name
+    known = ", ".join(ending for endings in FORMATS.values() for ending in endings)
+    raise InputError(f"'{path.name}' cannot be written: end its name in {known}.")
+
+
 def save_layers(
     layers: Sequence[LayerData],
     path: Path,
