@@ -16,6 +16,7 @@ from napari_tmaps.vendors import (
     czi,
     generic,
     leica,
+    micromanager,
     nikon,
     olympus,
     ometiff,
@@ -51,6 +52,7 @@ class Vendor:
 # The most specific first: the first that recognises a folder reads it.
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
+    Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
     Vendor(czi.NAME, czi.recognise, czi.scan),
     Vendor(nikon.NAME, nikon.recognise, nikon.scan),
     Vendor(leica.NAME, leica.recognise, leica.scan),
