@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +119,17 @@ def test_gaps_and_problems_are_said(widget: ExperimentWidget, own_experiment: Pa
     assert "Actin is missing here" in notes.text()
     widget.setValue(replace(widget.value(), site=1))
     assert not notes.isVisible()
+
+
+def test_a_site_without_an_image_is_no_black_picture(
+    widget: ExperimentWidget, own_experiment: Path
+) -> None:
+    shutil.rmtree(own_experiment / "plates" / "P1.ome.zarr" / "B" / "02" / "3")
+    widget.setValue(Choice(str(own_experiment), well="B02", site=3))
+    assert widget._message.text() == "There is no image of B02 site 3."
+    assert len(widget.viewer.layers) == 0
+    widget.site_page.next_button.click()
+    assert len(widget.viewer.layers) == 2
 
 
 def test_run_on_this_site(widget: ExperimentWidget, own_experiment: Path, qtbot: Any) -> None:

@@ -69,6 +69,11 @@ def test_of_several_plates_the_first_is_shown_and_the_rest_told(
     assert "the first of 2" in said[0]
 
 
+def test_missing_images_are_told(own_experiment: Path, said: list[str]) -> None:
+    read(own_experiment)
+    assert said == ["1 images of plate 'P1' are missing; they look black."]
+
+
 @pytest.mark.parametrize("name", ["image.tif", "notes.txt", "empty", "broken.zarr", "gone"])
 def test_what_is_not_ours(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

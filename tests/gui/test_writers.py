@@ -70,6 +70,9 @@ def test_image_and_labels_to_ome_zarr(tmp_path: Path) -> None:
 def test_labels_alone(tmp_path: Path) -> None:
     labels = Labels((PIXELS[0, 0] % 5).astype(np.int32), name="Cells")
     data, properties, _ = labels.as_layer_data_tuple()
+    assert write_labels(str(tmp_path / "x.ome.zarr"), data, properties)
+    source = ngff_source(tmp_path / "x.ome.zarr")
+    assert (source.channels, source.object_types) == ((), ("x",))
     written = write_labels(str(tmp_path / "x.ome.tiff"), data, properties)
     tiff = next(path for path in written if path.endswith(".tiff"))
     np.testing.assert_array_equal(tifffile.imread(tiff), PIXELS[0, 0] % 5)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from napari_tmaps.errors import TmapsError
+from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.arrange import arrange
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, features_of_site, mosaic_layers, row_of, site_layers
@@ -90,6 +90,8 @@ class PlateView:
         if choice.view is View.SITE:
             row = row_of(places, choice.well, choice.site)
             assert row is not None, "the choice is one of the sites"
+            if not source.has_image(row):
+                raise NotFoundError(f"There is no image of {choice.well} site {choice.site}.")
             return site_layers(
                 source,
                 row,

@@ -69,7 +69,7 @@ def read_experiment(path: Path) -> list[LayerTuple]:
     NotFoundError
         The experiment has no plate, or none that was converted.
     """
-    from napari.utils.notifications import show_info
+    from napari.utils.notifications import show_info, show_warning
 
     from napari_tmaps.gui.layers import mosaic_layers
     from napari_tmaps.gui.zarr_source import experiment_source
@@ -83,6 +83,10 @@ def read_experiment(path: Path) -> list[LayerTuple]:
                 f"it: tmaps add {experiment.path.name} FOLDER."
             )
         source = experiment_source(experiment, plates[0])
+        gaps = experiment.catalogue.gaps()
+    missing = int((gaps["plate"] == plates[0]).sum())
+    if missing:
+        show_warning(f"{missing} images of plate '{plates[0]}' are missing; they look black.")
     if len(plates) > 1:
         show_info(
             f"This is plate '{plates[0]}', the first of {len(plates)}. The others, single sites "

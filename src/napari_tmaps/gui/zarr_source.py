@@ -39,8 +39,9 @@ class ZarrSource:
         Folder of each image: one list a staining cycle, one path a row of `places`.
     channels
         (channel, cycle); None takes the channels that the first image names.
-    object_types
-        None takes those of the first images that have labels.
+    label_images
+        Folder of the labels of each object type, one a row of `places`; None takes the labels
+        that lie beside some of the images.
     placed
         True where the images are sites of wells, False for a single image.
 
@@ -59,7 +60,7 @@ class ZarrSource:
         images: list[list[Path]],
         *,
         channels: list[tuple[Channel, int]] | None = None,
-        object_types: list[str] | None = None,
+        label_images: Mapping[str, list[Path]] | None = None,
         facts: Mapping[str, Any],
         placed: bool = True,
     ) -> None:
@@ -85,10 +86,13 @@ class ZarrSource:
         infos = [info for info in (self._info(image) for image in self._sample) if info is not None]
         self.size_t = max(_length(info, "t") for info in infos)
         self.size_z = max(_length(info, "z") for info in infos)
-        if object_types is None:
-            found = [type_ for image in self._sample for type_ in _label_names(images[0][image])]
-            object_types = sorted(set(found))
-        self.object_types = tuple(object_types)
+        if label_images is None:
+            found = {name for image in self._sample for name in _label_names(images[0][image])}
+            label_images = {
+                name: [path / "labels" / name for path in images[0]] for name in sorted(found)
+            }
+        self._label_images = label_images
+        self.object_types = tuple(label_images)
         self._open = lru_cache(_OPEN_IMAGES)(ngff.read_levels)
 
     @cached_property
@@ -106,6 +110,10 @@ class ZarrSource:
     def _info(self, image: int, cycle: int = 0) -> ImageInfo | None:
         path = self._images[cycle][image]
         return ngff.read_info(path) if path.is_dir() else None
+
+    def has_image(self, place: int) -> bool:
+        """True if there is an image of a site in any staining round."""
+        return any(paths[place].is_dir() for paths in self._images)
 
     def _index(self, channel: str, cycle: int) -> int:
         info = self._first[cycle]
@@ -127,7 +135,7 @@ class ZarrSource:
 
     def labels(self, object_type: str) -> Stack:
         """Labels of an object type."""
-        paths = [path / "labels" / object_type for path in self._images[0]]
+        paths = self._label_images.get(object_type, [])
         info = self._first_info(paths)
         if info is None:
             raise NotFoundError(f"'{self.name}' has no labels of '{object_type}'.")
@@ -224,7 +232,6 @@ def experiment_source(experiment: Experiment, plate: str) -> ZarrSource:
             for channel in experiment.channels()
             if cycles[channel.name] in there
         ],
-        object_types=None,
         facts={"experiment": str(experiment.path), "plate": plate},
     )
 
@@ -250,7 +257,18 @@ def ngff_source(path: Path) -> ZarrSource:
     elif "multiscales" in attributes:
         info = ngff.read_info(path)
         places = _places([("A01", 1, path)], [info])
-        return ZarrSource(info.name or name, places, [[path]], facts=facts, placed=False)
+        title = info.name or name
+        if not info.is_label:
+            return ZarrSource(title, places, [[path]], facts=facts, placed=False)
+        return ZarrSource(
+            title,
+            places,
+            [[path]],
+            channels=[],
+            label_images={title: [path]},
+            facts=facts,
+            placed=False,
+        )
     else:
         raise FormatError(
             f"'{path}' is a zarr folder, but neither a plate nor an image of OME-Zarr. Open the "
