@@ -117,8 +117,10 @@ def test_gaps_and_problems_are_said(widget: ExperimentWidget, own_experiment: Pa
     notes = widget.site_page._notes
     assert notes.isVisible()
     assert "Actin is missing here" in notes.text()
+    assert [layer.name for layer in widget.viewer.layers] == ["DAPI"]
     widget.setValue(replace(widget.value(), site=1))
     assert not notes.isVisible()
+    assert [layer.name for layer in widget.viewer.layers] == ["DAPI", "Actin"]
 
 
 def test_a_site_without_an_image_is_no_black_picture(

@@ -92,12 +92,15 @@ class PlateView:
             assert row is not None, "the choice is one of the sites"
             if not source.has_image(row):
                 raise NotFoundError(f"There is no image of {choice.well} site {choice.site}.")
-            return site_layers(
+            layers = site_layers(
                 source,
                 row,
                 features=lambda name: self._features(choice, name),
                 on_problem=self._on_problem,
             )
+            # What was never recorded is no black image: it is not shown at all.
+            lost = source.lost_channels(row)
+            return [layer for layer in layers if layer[1]["name"] not in lost]
         if choice.view is View.WELL:
             places = places[places["well"] == choice.well]
         return mosaic_layers(source, places, on_problem=self._on_problem)

@@ -115,6 +115,16 @@ class ZarrSource:
         """True if there is an image of a site in any staining round."""
         return any(paths[place].is_dir() for paths in self._images)
 
+    def lost_channels(self, place: int) -> set[str]:
+        """Channels of which a site has not a single plane."""
+        lost = set()
+        for channel, cycle, c in self._channels:
+            info = self._info(place, cycle)
+            planes = _length(info, "t") * _length(info, "z") if info else 0
+            if info is None or sum(plane[1] == c for plane in info.missing) >= planes:
+                lost.add(channel.name)
+        return lost
+
     def _index(self, channel: str, cycle: int) -> int:
         info = self._first[cycle]
         names = [item.name for item in info.channels] if info else []
