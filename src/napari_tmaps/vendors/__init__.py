@@ -20,6 +20,7 @@ from napari_tmaps.vendors import (
     nikon,
     olympus,
     ometiff,
+    omezarr,
     tiffstack,
 )
 from napari_tmaps.vendors import pattern as patterns
@@ -53,6 +54,7 @@ class Vendor:
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
     Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
+    Vendor(omezarr.NAME, omezarr.recognise, omezarr.scan),
     Vendor(czi.NAME, czi.recognise, czi.scan),
     Vendor(nikon.NAME, nikon.recognise, nikon.scan),
     Vendor(leica.NAME, leica.recognise, leica.scan),
@@ -106,6 +108,7 @@ def scan(
         rest = f"not part of what {chosen.name} recorded here"
     facts = dict(result.metadata)
     told = [*result.planes["path"], *facts.pop("unreadable", ())]
+    told += [site["file"] for site in facts.get("sites", ())]
     left_out = unused_images(listing, told, facts.pop("set_aside", {}), rest)
     return replace(
         _rename(result, channel_names or {}),

@@ -8,6 +8,7 @@ from napari_tmaps.vendors.listing import Listing
 
 # Kinds of container files by the ends of their names; the first that fits.
 KINDS: dict[str, tuple[str, ...]] = {
+    "OME-Zarr": (".zarr",),
     "ZEISS CZI": (".czi",),
     "Nikon ND2": (".nd2",),
     "Leica LIF": (".lif",),

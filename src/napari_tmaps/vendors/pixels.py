@@ -21,6 +21,7 @@ from napari_tmaps.vendors.generic import BioioPlanes
 from napari_tmaps.vendors.leica import LifPlanes
 from napari_tmaps.vendors.nikon import Nd2Planes
 from napari_tmaps.vendors.olympus import OibPlanes
+from napari_tmaps.vendors.omezarr import OmeZarrPlanes
 from napari_tmaps.vendors.tiff import TiffPlanes
 from napari_tmaps.vendors.tiffstack import TiffSamples
 
@@ -42,6 +43,7 @@ READERS: dict[str, Callable[[Path], PlaneFile]] = {
     "nd2": Nd2Planes,
     "lif": LifPlanes,
     "oib": OibPlanes,
+    "omezarr": OmeZarrPlanes,
     "bioio": BioioPlanes,
 }
 
