@@ -16,6 +16,7 @@ from napari_tmaps.vendors import (
     czi,
     generic,
     leica,
+    loaddata,
     micromanager,
     nikon,
     olympus,
@@ -54,6 +55,7 @@ class Vendor:
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
     Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
+    Vendor(loaddata.NAME, loaddata.recognise, loaddata.scan),
     Vendor(omezarr.NAME, omezarr.recognise, omezarr.scan),
     Vendor(czi.NAME, czi.recognise, czi.scan),
     Vendor(nikon.NAME, nikon.recognise, nikon.scan),
