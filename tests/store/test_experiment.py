@@ -137,6 +137,29 @@ def test_add_refuses_a_well_outside_of_the_plate(experiment, tmp_path):
     assert experiment.catalogue.plate_format("plate01") == PlateFormat.of(384)
 
 
+def test_a_plate_of_unknown_format_grows_with_its_wells(experiment, tmp_path):
+    experiment.add(a_scan(tmp_path, well="A01"), plate="p")
+    assert experiment.catalogue.plate_format("p").wells == 1
+    experiment.add(a_scan(tmp_path, well="B02"), plate="p", acquisition="second")
+    assert experiment.catalogue.plate_format("p").wells == 96
+    with pytest.raises(InputError, match="P24 does not fit a plate of 96"):
+        experiment.add(
+            a_scan(tmp_path, well="P24"),
+            plate="p",
+            acquisition="third",
+            plate_format=PlateFormat.of(96),
+        )
+    assert experiment.catalogue.plate_format("p").wells == 96
+
+
+def test_an_acquisition_of_another_folder_is_no_update(experiment, tmp_path):
+    experiment.add(a_scan(tmp_path), plate="p")
+    experiment.add(a_scan(tmp_path, well=["A01", "A02"]), plate="p", update=True)
+    assert len(experiment.catalogue.source_planes()) == 2
+    with pytest.raises(ExistsError, match="lies in"):
+        experiment.add(a_scan(tmp_path / "elsewhere"), plate="p", update=True)
+
+
 @pytest.mark.parametrize("name", ["a/b", "..", "", "x" * 101, "C:x"])
 def test_names_that_cannot_be_folders(experiment, tmp_path, name):
     with pytest.raises(InputError, match="folder on disk"):

@@ -155,9 +155,9 @@ def test_one_bad_site_never_stops_the_plate(tmp_path, folder):
 
 
 def test_pipeline_that_does_not_fit_reads_no_image(converted, monkeypatch):
-    from napari_tmaps.store.plates import PlateFolder
+    from napari_tmaps.store.images import StoredImage
 
-    monkeypatch.setattr(PlateFolder, "read_channel", lambda *_a, **_k: pytest.fail("read"))
+    monkeypatch.setattr(StoredImage, "read_channel", lambda *_a, **_k: pytest.fail("read"))
     with pytest.raises(PipelineError, match="DAPY"):
         run(analyse(converted, discs(channels=("DAPY",))))
     wanting = discs().model_dump()
@@ -186,3 +186,54 @@ def test_full_disk_during_analysis(converted, monkeypatch):
     pd.testing.assert_frame_equal(converted.features.read("Discs"), before)
     run(analyse(converted, discs(threshold=5000)))
     assert len(converted.features.read("Discs")) == 0
+
+
+def test_originals_are_read_in_place(experiment):
+    """Nothing is copied: only the layout is worked out, pixels come from the microscope's files."""
+    run(convert(experiment, in_place=True))
+    assert not list((experiment.path / "plates").rglob("0/zarr.json"))
+    image = experiment.image("plate01", "C03", 2, "GFP")
+    assert np.array_equal(image, plane("C03", 2, "GFP", 0)[np.newaxis])
+    assert run(analyse(experiment, discs())) == []
+    table = experiment.features.read("Discs")
+    assert experiment.labels("plate01", "B02", 1, "Discs").max() == 2
+    # Converting later changes neither the results nor their standing.
+    assert run(convert(experiment)) == []
+    assert experiment.info()["stale"] == []
+    assert experiment.labels("plate01", "B02", 1, "Discs").max() == 2
+    assert any("analysed already" in event.message for event in analyse(experiment, discs()))
+    run(analyse(experiment, discs(threshold=401)))
+    pd.testing.assert_frame_equal(experiment.features.read("Discs"), table)
+
+
+def test_gaps_in_place(tmp_path, folder):
+    (folder / name("B02", 1, "GFP", 0)).unlink()
+    with Experiment.create(tmp_path / "gap.tmaps") as experiment:
+        experiment.add(scan(folder, pattern=PATTERN), plate="plate01")
+        run(convert(experiment, in_place=True))
+        (failed,) = run(analyse(experiment, discs()))
+        assert "B02 site 1" in failed.message
+        assert len(experiment.features.read("Discs")) == 6
+
+
+def test_a_folder_that_has_grown(converted, folder):
+    """Known files are recognised: only what is new or changed is converted and analysed."""
+    import tifffile
+
+    run(analyse(converted, discs()))
+    plate = converted.plate("plate01")
+    before = (plate.image_path("B02", 1) / "zarr.json").stat().st_mtime_ns
+    for channel in ("DAPI", "GFP"):
+        tifffile.imwrite(folder / name("D04", 1, channel, 0), plane("D04", 1, channel, 0))
+    changed = plane("C03", 2, "DAPI", 0)
+    changed[0, 0] = 7
+    tifffile.imwrite(folder / name("C03", 2, "DAPI", 0), changed)
+    converted.add(scan(folder, pattern=PATTERN), plate="plate01", update=True)
+    assert run(convert(converted)) == []
+    assert (plate.image_path("B02", 1) / "zarr.json").stat().st_mtime_ns == before
+    assert converted.image("plate01", "C03", 2, "DAPI")[0, 0, 0] == 7
+    assert np.array_equal(converted.image("plate01", "D04", 1, "GFP")[0], plane("D04", 1, "GFP", 0))
+    assert converted.info()["stale"] == ["Discs"]
+    run(analyse(converted, discs()))
+    assert converted.info()["stale"] == []
+    assert len(converted.features.read("Discs")) == 10

@@ -170,6 +170,10 @@ def add(
     ] = None,
     pattern: Pattern = None,
     vendor: Vendor = None,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="The acquisition is known, but its folder has changed."),
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Register a folder of the microscope as an acquisition of a plate; no pixel is read."""
@@ -184,6 +188,7 @@ def add(
             plate=plate,
             acquisition=acquisition,
             plate_format=None if plate_format is None else PlateFormat.of(plate_format),
+            update=update,
         )
         summary = found.summary()
         show.facts(show.summary_rows(summary) | {"Plates": ", ".join(names)})
@@ -207,6 +212,10 @@ def convert(
     mip: Annotated[
         bool | None, typer.Option("--mip/--no-mip", help="Project z planes to their maximum.")
     ] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option("--in-place", help="Copy nothing: pixels stay in the microscope's files."),
+    ] = False,
     workers: Workers = None,
     verbose: Verbose = False,
 ) -> None:
@@ -222,9 +231,12 @@ def convert(
     }
     layout = {name: value for name, value in stated.items() if value is not None}
     with _errors(verbose), Experiment.open(experiment) as opened:
-        failures, _ = show.follow(convert_experiment(opened, workers=workers, **layout))
+        failures, _ = show.follow(
+            convert_experiment(opened, in_place=in_place, workers=workers, **layout)
+        )
         for plate in opened.plate_names():
-            typer.echo(f"Plate '{plate}': {opened.plate(plate).path}")
+            where = "read in place" if in_place else opened.plate(plate).path
+            typer.echo(f"Plate '{plate}': {where}")
     _finish(failures, experiment)
 
 

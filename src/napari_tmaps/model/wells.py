@@ -116,12 +116,16 @@ class PlateFormat:
 
     @classmethod
     def holding(cls, names: Iterable[WellName]) -> PlateFormat:
-        """The smallest standard plate on which all these wells exist."""
+        """The likely plate of these wells: a slide, or one of 96, 384 or 1536 wells.
+
+        Smaller plates are rare, and only a person can tell a corner of a large one from them.
+        """
         wells = list(names)
         rows = max((well.row_index + 1 for well in wells), default=1)
         columns = max((well.column for well in wells), default=1)
         for plate in PLATE_FORMATS:
-            if rows <= plate.rows and columns <= plate.columns:
+            likely = plate.wells == 1 or plate.wells >= 96
+            if likely and rows <= plate.rows and columns <= plate.columns:
                 return plate
         return cls(rows, columns)
 

@@ -107,9 +107,20 @@ class Catalogue:
         return self._read(query)
 
     def add_acquisition(
-        self, plate: str, name: str, scan: Scan, plate_format: PlateFormat | None = None
-    ) -> None:
-        """Register what was scanned; the plate is made if it is new.
+        self,
+        plate: str,
+        name: str,
+        scan: Scan,
+        plate_format: PlateFormat | None = None,
+        *,
+        update: bool = False,
+    ) -> int:
+        """Register what was scanned; the plate is made if it is new. Returns its number.
+
+        Parameters
+        ----------
+        update
+            Replace what is known of an acquisition of that name, from the same folder.
 
         Raises
         ------
@@ -123,46 +134,75 @@ class Catalogue:
             row = connection.execute(
                 sa.select(schema.plates).where(schema.plates.c.name == plate)
             ).one_or_none()
+            stated = plate_format or scan.plate_format
             if row is None:
-                chosen = plate_format or scan.plate_format or PlateFormat.holding(wells)
+                chosen = stated or PlateFormat.holding(wells)
                 plate_id = connection.execute(
                     sa.insert(schema.plates),
-                    {"name": plate, "rows": chosen.rows, "columns": chosen.columns},
+                    {
+                        "name": plate,
+                        "rows": chosen.rows,
+                        "columns": chosen.columns,
+                        "stated": stated is not None,
+                    },
                 ).inserted_primary_key[0]  # type: ignore[index]
             else:
                 plate_id, chosen = row.id, PlateFormat(row.rows, row.columns)
+                if not row.stated:
+                    corner = WellName.at(row.rows - 1, row.columns - 1)
+                    chosen = stated or PlateFormat.holding([*wells, corner])
+                    connection.execute(
+                        sa.update(schema.plates)
+                        .where(schema.plates.c.id == plate_id)
+                        .values(rows=chosen.rows, columns=chosen.columns, stated=stated is not None)
+                    )
             for well in wells:
                 chosen.check(well)
             table = schema.acquisitions
-            if connection.scalar(
-                sa.select(table.c.id).where(table.c.plate_id == plate_id, table.c.name == name)
-            ):
+            known = connection.execute(
+                sa.select(table).where(table.c.plate_id == plate_id, table.c.name == name)
+            ).one_or_none()
+            values = {
+                "plate_id": plate_id,
+                "name": name,
+                "root": str(scan.root),
+                "vendor": scan.vendor,
+                "reader": scan.reader,
+                "facts": {
+                    "channels": [asdict(channel) for channel in scan.channels],
+                    "pixel_size_um": scan.pixel_size_um,
+                    "z_step_um": scan.z_step_um,
+                    "oddities": [asdict(oddity) for oddity in scan.oddities],
+                    "metadata": scan.metadata,
+                },
+            }
+            if known is None:
+                done = connection.execute(sa.insert(table), values)
+                acquisition_id = int(done.inserted_primary_key[0])  # type: ignore[index]
+            elif not update:
                 raise ExistsError(
                     f"Plate '{plate}' has an acquisition '{name}' already. Give this one another "
-                    "name (--acquisition)."
+                    "name (--acquisition), or say --update if its folder has grown."
                 )
-            acquisition_id = connection.execute(
-                sa.insert(table),
-                {
-                    "plate_id": plate_id,
-                    "name": name,
-                    "root": str(scan.root),
-                    "vendor": scan.vendor,
-                    "reader": scan.reader,
-                    "facts": {
-                        "channels": [asdict(channel) for channel in scan.channels],
-                        "pixel_size_um": scan.pixel_size_um,
-                        "z_step_um": scan.z_step_um,
-                        "oddities": [asdict(oddity) for oddity in scan.oddities],
-                        "metadata": scan.metadata,
-                    },
-                },
-            ).inserted_primary_key[0]  # type: ignore[index]
+            elif known.root != str(scan.root):
+                raise ExistsError(
+                    f"Acquisition '{name}' of plate '{plate}' lies in '{known.root}', not in "
+                    f"'{scan.root}'. Give this one another name (--acquisition)."
+                )
+            else:
+                acquisition_id = int(known.id)
+                connection.execute(
+                    sa.update(table).where(table.c.id == acquisition_id).values(**values)
+                )
+                connection.execute(
+                    sa.delete(schema.planes).where(schema.planes.c.acquisition_id == acquisition_id)
+                )
             _insert(
                 connection,
                 schema.planes,
                 scan.planes.drop(columns="plate").assign(acquisition_id=acquisition_id),
             )
+        return acquisition_id
 
     def set_offsets(self, offsets: Mapping[int, tuple[int, int]]) -> None:
         """Store (t_offset, cycle_offset) by acquisition id."""
@@ -211,6 +251,24 @@ class Catalogue:
         dtypes = {name: dtype for name, dtype in COLUMNS.items() if name in table}
         return sort_planes(table.astype(dtypes))
 
+    def set_fingerprints(self, acquisition: int, files: Iterable[tuple[str, int, str]]) -> None:
+        """Store (path, size, digest) of the files of an acquisition, replacing all of them."""
+        table = schema.files
+        rows = [
+            {"acquisition_id": acquisition, "path": path, "size": size, "digest": digest}
+            for path, size, digest in files
+        ]
+        with self._begin() as connection:
+            connection.execute(sa.delete(table).where(table.c.acquisition_id == acquisition))
+            if rows:
+                connection.execute(sa.insert(table), rows)
+
+    def fingerprints(self) -> dict[tuple[str, str], list[Any]]:
+        """[size, digest] by (number of the acquisition as text, path)."""
+        with self._begin() as connection:
+            rows = connection.execute(sa.select(schema.files)).all()
+        return {(str(row.acquisition_id), row.path): [row.size, row.digest] for row in rows}
+
     # -- layout ---------------------------------------------------------------------------------
 
     def set_layout(self, sites: pd.DataFrame, channels: pd.DataFrame, gaps: pd.DataFrame) -> None:
@@ -250,6 +308,26 @@ class Catalogue:
     def channels(self) -> pd.DataFrame:
         """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
         return self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
+
+    def plate_channels(self) -> dict[tuple[str, int], frozenset[str]]:
+        """Channels that each (plate, cycle) of the layout has."""
+        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
+        query = (
+            sa.select(
+                plates.c.name,
+                (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
+                planes.c.channel,
+            )
+            .select_from(planes.join(acquisitions).join(plates))
+            .distinct()
+        )
+        multiplexing = self.get("workflow_type") == "multiplexing"
+        found: dict[tuple[str, int], frozenset[str]] = {}
+        with self._begin() as connection:
+            for plate, cycle, channel in connection.execute(query):
+                name = f"{cycle}_{channel}" if multiplexing else channel
+                found[plate, cycle] = found.get((plate, cycle), frozenset()) | {name}
+        return found
 
     def channel_names(self) -> list[str]:
         """Names of the channels."""
@@ -294,10 +372,13 @@ class Catalogue:
                 {"name": name, "pipeline": pipeline, "objects": objects, "features": features},
             )
 
-    def mark_stale(self) -> None:
-        """Say of all results that they were made from other images than those of today."""
+    def mark_stale(self, pipelines: Iterable[str]) -> None:
+        """Say of the results of pipelines that they were made from other images than today's."""
+        table = schema.object_types
         with self._begin() as connection:
-            connection.execute(sa.update(schema.object_types).values(stale=True))
+            connection.execute(
+                sa.update(table).where(table.c.pipeline.in_(list(pipelines))).values(stale=True)
+            )
 
     def analysed(self) -> dict[tuple[str, str, str, int], str]:
         """Key of the analysis of each (pipeline, plate, well, site)."""
@@ -306,20 +387,34 @@ class Catalogue:
             rows = connection.execute(sa.select(table)).all()
         return {(row.pipeline, row.plate, row.well, row.site): row.key for row in rows}
 
+    def analysed_sources(self) -> list[tuple[str, str, str, int, dict[str, str]]]:
+        """(pipeline, plate, well, site, digest of the image of each cycle)."""
+        table = schema.analysed
+        with self._begin() as connection:
+            rows = connection.execute(sa.select(table)).all()
+        return [(row.pipeline, row.plate, row.well, row.site, row.sources) for row in rows]
+
     def set_analysed(
         self,
         pipeline: str,
-        sites: Iterable[tuple[str, str, int, str]],
+        sites: Iterable[tuple[str, str, int, str, dict[str, str]]],
         object_types: Sequence[str],
     ) -> None:
-        """Store that sites (plate, well, site, key) were analysed by a pipeline.
+        """Store that sites (plate, well, site, key, sources) were analysed by a pipeline.
 
         Other pipelines whose objects it replaced have to run again there: they are forgotten.
         """
         table, types = schema.analysed, schema.object_types
         rows = [
-            {"pipeline": pipeline, "plate": plate, "well": well, "site": site, "key": key}
-            for plate, well, site, key in sites
+            {
+                "pipeline": pipeline,
+                "plate": plate,
+                "well": well,
+                "site": site,
+                "key": key,
+                "sources": sources,
+            }
+            for plate, well, site, key, sources in sites
         ]
         if not rows:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from napari_tmaps.model.planes import UNNAMED_PLATE, Scan, find_duplicates
 from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
 from napari_tmaps.store.catalogue import Catalogue
 from napari_tmaps.store.features import FeatureStore
+from napari_tmaps.store.fingerprint import fingerprints
+from napari_tmaps.store.images import OriginalImage, SiteImage, open_readers
+from napari_tmaps.store.plan import image_plans, source_folders
 from napari_tmaps.store.plates import PlateFolder
-from napari_tmaps.streams.atomic import disk_errors
+from napari_tmaps.streams.atomic import disk_errors, remove
 
 DATABASE = "experiment.db"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]*[A-Za-z0-9_+-])?")
@@ -157,6 +161,7 @@ class Experiment:
         plate: str | None = None,
         acquisition: str = "acquisition01",
         plate_format: PlateFormat | None = None,
+        update: bool = False,
     ) -> list[str]:
         """Register what was scanned; no pixel is read.
 
@@ -168,6 +173,9 @@ class Experiment:
             Name of the plate; None takes the names that the microscope gave.
         plate_format
             None takes the format that the microscope states, else the smallest that fits.
+        update
+            The acquisition is known, but its folder has changed since: take it as it is now.
+            Images of files that are still the same are not converted again.
 
         Returns
         -------
@@ -206,7 +214,13 @@ class Experiment:
             _check_name("plate", target)
             part = scan.planes[scan.planes["plate"] == source]
             one_plate = Scan(**{**scan.__dict__, "planes": part})
-            self.catalogue.add_acquisition(target, acquisition, one_plate, plate_format)
+            number = self.catalogue.add_acquisition(
+                target, acquisition, one_plate, plate_format, update=update
+            )
+            if update:  # what was told of the files is told anew by the next conversion
+                remove(self.path / "metadata" / target / acquisition)
+            files = part.loc[~part["missing"], "path"].unique()
+            self.catalogue.set_fingerprints(number, fingerprints(scan.root, files))
             names.append(target)
         return names
 
@@ -275,9 +289,29 @@ class Experiment:
         if channel not in channels.index:
             raise unknown("channel", channel, channels.index)
         cycle = int(channels.loc[channel, "cycle"])  # type: ignore[arg-type]
-        return self.plate(plate).read_channel(
-            str(WellName.parse(well)), site, channel, t=t, cycle=cycle
-        )
+        with closing(self.site_image(plate, well, site, cycle)) as image:
+            return image.read_channel(channel, t)
+
+    def site_image(self, plate: str, well: str, site: int, cycle: int = 0) -> SiteImage:
+        """The image of a site: of the plate, or the originals where it is not converted.
+
+        Close it when done.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plate or site, or no image of it.
+        FormatError
+            The image in the plate is damaged; converting again mends it.
+        """
+        folder, name = self.plate(plate), str(WellName.parse(well))
+        try:
+            return folder.image(name, site, cycle)
+        except NotFoundError:
+            for plan in image_plans(self, [(plate, name, site)]):
+                if plan["cycle"] == cycle:
+                    return OriginalImage(plan, open_readers(source_folders(self)))
+            raise
 
     def labels(
         self, plate: str, well: str, site: int, object_type: str, *, t: int = 0

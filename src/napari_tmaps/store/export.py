@@ -38,13 +38,11 @@ def save_site(experiment: Experiment, plate: str, well: str, site: int, path: Pa
     folder, name = experiment.plate(plate), str(WellName.parse(well))
     layers = []
     for cycle in sorted(experiment.catalogue.channels()["cycle"].unique()):
-        info = folder.info(name, site, int(cycle))
+        image = folder.image(name, site, int(cycle))
+        info = image.info
         scale = (info.time_step_s, *info.pixel_size_um)
         for channel, color in zip(info.channels, display_colors(info.channels), strict=True):
-            stack = [
-                folder.read_channel(name, site, channel.name, t=t, cycle=int(cycle))
-                for t in range(info.shape[0])
-            ]
+            stack = [image.read_channel(channel.name, t) for t in range(image.times)]
             layers.append(
                 LayerData(np.stack(stack), channel.name, "image", "TZYX", scale, color=color)
             )

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.errors import FormatError, MissingError, NotFoundError, unknown
+from napari_tmaps.errors import FormatError, NotFoundError, unknown
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
+from napari_tmaps.store.images import StoredImage
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.streams.ngff import ImageInfo, ImageWriter
@@ -62,15 +63,17 @@ class PlateFolder:
         channels: Sequence[Channel],
         pixel_size_um: tuple[float | None, float | None, float | None],
         translation_um: tuple[float, float, float],
+        time_step_s: float | None,
         attributes: dict[str, Any],
     ) -> ImageWriter:
         """Writer of the image of a site; see ImageWriter."""
         return ImageWriter(
-            _replaceable(self.image_path(well, site, cycle)),
+            self.image_path(well, site, cycle),
             shape=shape,
             dtype=dtype,
             pixel_size_um=pixel_size_um,
             translation_um=translation_um,
+            time_step_s=time_step_s,
             channels=channels,
             name=f"{well} site {site}" + (f" cycle {cycle}" if cycle else ""),
             version=self.version,
@@ -143,7 +146,14 @@ class PlateFolder:
             )
 
     def write_labels(
-        self, well: str, site: int, object_type: str, labels: npt.NDArray[np.int32]
+        self,
+        well: str,
+        site: int,
+        object_type: str,
+        labels: npt.NDArray[np.int32],
+        *,
+        pixel_size_um: tuple[float | None, float | None, float | None],
+        translation_um: tuple[float, float, float],
     ) -> None:
         """Store the labels of one object type of a site, replacing those that are there.
 
@@ -151,16 +161,17 @@ class PlateFolder:
         ----------
         labels
             int32 of shape (t, z, y, x); 0 is background.
+        pixel_size_um, translation_um
+            Those of the image (z, y, x).
         """
-        image = self.info(well, site)
         times, depth, height, width = labels.shape
         path = _replaceable(self.labels_path(well, site, object_type))
         with ImageWriter(
             path,
             shape=(times, 1, depth, height, width),
             dtype=np.int32,
-            pixel_size_um=image.pixel_size_um,
-            translation_um=image.translation_um,
+            pixel_size_um=pixel_size_um,
+            translation_um=translation_um,
             name=object_type,
             labels=True,
             version=self.version,
@@ -205,31 +216,16 @@ class PlateFolder:
             )
         return ngff.read_info(path)
 
-    def read_channel(
-        self, well: str, site: int, channel: str, *, t: int, cycle: int = 0
-    ) -> npt.NDArray[Any]:
-        """One channel of a site at one time point: (z, y, x) in the original pixel type.
+    def image(self, well: str, site: int, cycle: int = 0) -> StoredImage:
+        """The image of a site, to read pixels from.
 
         Raises
         ------
         NotFoundError
-            No such site or channel.
-        MissingError
-            A plane of it was never recorded.
+            The site has no image on disk.
         """
         info = self.info(well, site, cycle)
-        names = [item.name for item in info.channels]
-        if channel not in names:
-            raise unknown("channel", channel, names)
-        c = names.index(channel)
-        lost = sorted(z for (tt, cc, z) in info.missing if (tt, cc) == (t, c))
-        if lost:
-            raise MissingError(
-                f"Well {well} site {site}: channel '{channel}' has no image at t = {t}, "
-                f"z = {', '.join(map(str, lost))}."
-            )
-        array = ngff.read_levels(self.image_path(well, site, cycle))[0]
-        return np.asarray(array[t, c])
+        return StoredImage(self.image_path(well, site, cycle), info, f"Well {well} site {site}")
 
     def label_names(self, well: str, site: int) -> list[str]:
         """Object types whose labels a site has."""

@@ -36,6 +36,8 @@ plates = Table(
     Column("description", String, nullable=False, default=""),
     Column("rows", Integer, nullable=False),
     Column("columns", Integer, nullable=False),
+    # False if the format was only concluded from the wells: a later acquisition may enlarge it.
+    Column("stated", Boolean, nullable=False),
 )
 
 acquisitions = Table(
@@ -78,6 +80,16 @@ planes = Table(
     Column("stage_z_um", Float),
     Column("time_s", Float),
     Index("planes_by_site", "acquisition_id", "well", "site"),
+)
+
+# Files of an acquisition: size, and a digest of their beginning and end.
+files = Table(
+    "files",
+    metadata,
+    Column("acquisition_id", ForeignKey("acquisitions.id"), primary_key=True),
+    Column("path", String, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("digest", String, nullable=False),
 )
 
 channels = Table(
@@ -128,7 +140,8 @@ object_types = Table(
     Column("stale", Boolean, nullable=False, default=False),
 )
 
-# What each site was analysed with; `key` is a hash of its images, the pipeline and the program.
+# What each site was analysed with: `key` is a hash of its images, the pipeline and the program,
+# `sources` the digest of the image of each cycle.
 analysed = Table(
     "analysed",
     metadata,
@@ -137,6 +150,7 @@ analysed = Table(
     Column("well", String, primary_key=True),
     Column("site", Integer, primary_key=True),
     Column("key", String, nullable=False),
+    Column("sources", JSON, nullable=False),
 )
 
 # Sites that a step could not do, with the cause; replaced by each run of the step.

@@ -88,7 +88,7 @@ class ImageWriter:
         (lowest, highest) intensity to show for each channel. None, for all or for one: found from
         the coarsest level of up to 16 planes spread over t and z, percentiles 0.1 and 99.9.
     keep_labels
-        Whether labels of an image that is replaced live on beside the new one.
+        The folder is ours whatever is in it: it is replaced, but its labels live on.
 
     Raises
     ------
@@ -191,7 +191,8 @@ class ImageWriter:
                 )
 
     def __enter__(self) -> Self:
-        if self.path.exists() and "multiscales" not in _attributes_or_nothing(self.path):
+        ours = self._keep or "multiscales" in _attributes_or_nothing(self.path)
+        if self.path.exists() and not ours:
             raise ExistsError(
                 f"'{self.path}' exists already, and is no OME-Zarr image that could be replaced. "
                 "Choose another name, or remove it yourself."

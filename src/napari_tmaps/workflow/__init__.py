@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def convert(
-    experiment: Experiment, *, workers: int | None = None, **layout: Any
+    experiment: Experiment,
+    *,
+    in_place: bool = False,
+    workers: int | None = None,
+    **layout: Any,
 ) -> Iterator[Progress]:
     """Make the OME-Zarr plates from the microscope's files: metaextract, metaconfig, imextract.
 
@@ -21,6 +25,9 @@ def convert(
 
     Parameters
     ----------
+    in_place
+        Copy nothing: work out the layout only. Pixels are read from the microscope's files when
+        they are needed; a later conversion without this copies them.
     workers
         Threads; by default one a processor.
     layout
@@ -39,14 +46,13 @@ def convert(
 
     arguments = {**experiment.catalogue.get("metaconfig", {}), **layout}
     metaconfig = MetadataConfigurator.Arguments.model_validate(arguments)
-    for step, args in (
-        (MetadataExtractor(experiment), MetadataExtractor.Arguments()),
-        (MetadataConfigurator(experiment), metaconfig),
-        (ImageExtractor(experiment), ImageExtractor.Arguments()),
-    ):
-        yield from run_step(step, args, workers=workers)
-        if isinstance(step, MetadataConfigurator):
-            experiment.catalogue.set("metaconfig", metaconfig.model_dump())
+    extractor = MetadataExtractor(experiment)
+    yield from run_step(extractor, extractor.Arguments(), workers=workers)
+    yield from run_step(MetadataConfigurator(experiment), metaconfig, workers=workers)
+    experiment.catalogue.set("metaconfig", metaconfig.model_dump())
+    if not in_place:
+        images = ImageExtractor(experiment)
+        yield from run_step(images, images.Arguments(), workers=workers)
 
 
 def analyse(

@@ -20,8 +20,11 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.pipeline import CheckedPipeline, check, run_site
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
+from napari_tmaps.store.images import OriginalImage, SiteImage, close_readers, open_readers
+from napari_tmaps.store.plan import image_plans, source_folders
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.streams.atomic import remove, write_json
+from napari_tmaps.vendors.pixels import PlaneReader
 from napari_tmaps.workflow.local import default_workers
 from napari_tmaps.workflow.step import (
     Batch,
@@ -31,6 +34,8 @@ from napari_tmaps.workflow.step import (
     failure,
     split,
 )
+
+Site = tuple[str, str, int]
 
 
 class JteratorArguments(BatchArguments):
@@ -107,32 +112,50 @@ class PipelineRunner(Step):
         if self._chosen is not None:
             rows = [row for row in rows if row in self._chosen]
         known = experiment.catalogue.analysed()
-        work = [
-            [*row, key]
-            for row in rows
-            if known.get((self.pipeline.name, *row)) != (key := self._key(row))
-        ]
+        images = self._images(rows)
+        work = []
+        for row in rows:
+            digests = {cycle: image["source"] for cycle, image in images[row].items()}
+            key = self._key(digests)
+            if known.get((self.pipeline.name, *row)) != key:
+                work.append({"site": list(row), "key": key, "images": images[row]})
         common = {
+            "sources": source_folders(experiment),
             "version": experiment.catalogue.get("ngff_version"),
             "pipeline": self.pipeline.model_dump(mode="json"),
             "channels": self._cycles,
         }
         remove(self._parts)
         return [
-            {"job": number, "units": len(part), "sites": list(part), **common}
+            {"job": number, "units": len(part), "work": list(part), **common}
             for number, part in enumerate(split(work, args.batch_size, default_workers()), 1)
         ]
 
-    def _key(self, row: tuple[str, str, int]) -> str:
+    def _images(self, rows: Sequence[Site]) -> dict[Site, dict[str, dict[str, Any]]]:
+        """For each site and cycle the digest of its image, and its plan if it is not converted."""
+        cycles = sorted(set(self._cycles.values()))
+        found: dict[Site, dict[str, dict[str, Any]]] = {row: {} for row in rows}
+        unconverted = set()
+        for row in rows:
+            folder = self.experiment.plate(row[0])
+            for cycle in cycles:
+                try:
+                    found[row][str(cycle)] = {"source": folder.image(*row[1:], cycle).source}
+                except NotFoundError:
+                    unconverted.add(row)
+                except FormatError:
+                    # Damaged: the job will say so.
+                    found[row][str(cycle)] = {"source": ""}
+        if unconverted:
+            for plan in image_plans(self.experiment, sorted(unconverted)):
+                images = found[plan["plate"], plan["well"], plan["site"]]
+                if plan["cycle"] in cycles:
+                    images.setdefault(str(plan["cycle"]), {"source": plan["source"], "plan": plan})
+        return found
+
+    def _key(self, digests: dict[str, str]) -> str:
         """What the result of a site depends on: its images, the pipeline and the program."""
-        folder = self.experiment.plate(row[0])
-        sources = []
-        for cycle in sorted(set(self._cycles.values())):
-            try:
-                sources.append(folder.info(row[1], row[2], cycle).attributes.get("source"))
-            except (NotFoundError, FormatError):
-                sources.append(None)
-        text = json.dumps([sources, self.pipeline.model_dump(mode="json"), __version__])
+        text = json.dumps([digests, self.pipeline.model_dump(mode="json"), __version__])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
@@ -144,24 +167,27 @@ class PipelineRunner(Step):
             The disk is full or refuses: no further site could be written either.
         """
         checked = check(PipelineDescription.model_validate(batch["pipeline"]))
+        readers = open_readers(batch["sources"])
         failures: list[dict[str, Any]] = []
         done: list[list[Any]] = []
         tables: dict[str, list[pd.DataFrame]] = {}
-        for plate, well, site, key in batch["sites"]:
-            folder = PlateFolder(
-                self.experiment.path / "plates" / f"{plate}.ome.zarr", batch["version"]
-            )
-            try:
-                labels, features = _analyse(checked, folder, well, site, batch["channels"])
-            except (PipelineError, MissingError, NotFoundError, FormatError) as error:
-                failures.append(failure(plate, well, site, error))
-                continue
-            for name, array in labels.items():
-                folder.write_labels(well, site, name, array)
-            for name, table in features.items():
-                table.insert(0, "plate", plate)
-                tables.setdefault(name, []).append(table)
-            done.append([plate, well, site, key])
+        try:
+            for work in batch["work"]:
+                plate, well, site = work["site"]
+                folder = PlateFolder(
+                    self.experiment.path / "plates" / f"{plate}.ome.zarr", batch["version"]
+                )
+                try:
+                    features = _analyse(checked, folder, work, batch["channels"], readers)
+                except (PipelineError, MissingError, NotFoundError, FormatError) as error:
+                    failures.append(failure(plate, well, site, error))
+                    continue
+                for name, table in features.items():
+                    tables.setdefault(name, []).append(table)
+                digests = {cycle: image["source"] for cycle, image in work["images"].items()}
+                done.append([plate, well, site, work["key"], digests])
+        finally:
+            close_readers(readers)
         features_store = FeatureStore(self.experiment.path / "features")
         parts = {}
         for name, pieces in tables.items():
@@ -214,33 +240,53 @@ class PipelineRunner(Step):
 
 
 def _analyse(
-    checked: CheckedPipeline, folder: PlateFolder, well: str, site: int, channels: dict[str, int]
-) -> tuple[dict[str, np.ndarray], dict[str, pd.DataFrame]]:
-    """Labels (t, z, y, x) and features of one site, over all time points."""
-    times = folder.info(well, site, min(channels.values(), default=0)).shape[0]
+    checked: CheckedPipeline,
+    folder: PlateFolder,
+    work: dict[str, Any],
+    channels: dict[str, int],
+    readers: dict[str, PlaneReader],
+) -> dict[str, pd.DataFrame]:
+    """Analyse one site over all its time points: store its labels, return its features."""
+    plate, well, site = work["site"]
+    images: dict[int, SiteImage] = {
+        int(cycle): OriginalImage(image["plan"], readers)
+        if "plan" in image
+        else folder.image(well, site, int(cycle))
+        for cycle, image in work["images"].items()
+    }
+    for channel, cycle in channels.items():
+        if cycle not in images:
+            raise MissingError(f"Well {well} site {site} has no image of channel '{channel}'.")
     labels: dict[str, list[np.ndarray]] = {}
     features: dict[str, list[pd.DataFrame]] = {}
-    for t in range(times):
-        images = {
-            name: _plane_or_stack(folder.read_channel(well, site, name, t=t, cycle=cycle))
+    for t in range(max(image.times for image in images.values())):
+        pixels = {
+            name: _plane_or_stack(images[cycle].read_channel(name, t))
             for name, cycle in channels.items()
         }
         objects = {
             item.name: _plane_or_stack(folder.read_labels(well, site, item.name)[t])
             for item in checked.description.input.objects
         }
-        result = run_site(checked, images, objects)
+        result = run_site(checked, pixels, objects)
         for name, array in result.objects.items():
             labels.setdefault(name, []).append(array if array.ndim == 3 else array[np.newaxis])
         for name, table in result.tables.items():
             table = table.reset_index()
-            for column, value in (("t", t), ("site", site), ("well", well)):
+            for column, value in (("t", t), ("site", site), ("well", well), ("plate", plate)):
                 table.insert(0, column, value)
             features.setdefault(name, []).append(table)
-    return (
-        {name: np.stack(arrays) for name, arrays in labels.items()},
-        {name: pd.concat(tables, ignore_index=True) for name, tables in features.items()},
-    )
+    place = next(iter(images.values()))
+    for name, arrays in labels.items():
+        folder.write_labels(
+            well,
+            site,
+            name,
+            np.stack(arrays),
+            pixel_size_um=place.pixel_size_um,
+            translation_um=place.translation_um,
+        )
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in features.items()}
 
 
 def _plane_or_stack(array: np.ndarray) -> np.ndarray:

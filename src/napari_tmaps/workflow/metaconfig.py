@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from napari_tmaps.errors import NotFoundError
 from napari_tmaps.model.grid import StitchLayout
 from napari_tmaps.model.layout import (
     GridSettings,
@@ -20,6 +18,7 @@ from napari_tmaps.model.layout import (
 )
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.plan import image_plans, placed_planes
 from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
 
 
@@ -39,28 +38,6 @@ class MetaconfigArguments(BatchArguments):
     mip: Annotated[
         bool, Field(description="project all z planes into one image of maximum intensity")
     ] = False
-
-
-def planes_of(experiment: Experiment) -> pd.DataFrame:
-    """All source planes with pixel sizes and offsets of their acquisitions."""
-    acquisitions = experiment.catalogue.acquisitions()
-    if acquisitions.empty:
-        raise NotFoundError(
-            f"Experiment '{experiment.name}' has no acquisition yet. Add a folder of the "
-            "microscope first: tmaps add EXPERIMENT FOLDER."
-        )
-    planes = experiment.catalogue.source_planes()
-    facts = acquisitions.set_index("id")
-    sizes = {
-        number: fact["pixel_size_um"] or (np.nan, np.nan) for number, fact in facts["facts"].items()
-    }
-    numbers = planes["acquisition_id"]
-    return planes.assign(
-        pixel_y_um=numbers.map({n: size[0] for n, size in sizes.items()}).astype(float),
-        pixel_x_um=numbers.map({n: size[1] for n, size in sizes.items()}).astype(float),
-        t_offset=numbers.map(facts["t_offset"]).astype("int64"),
-        cycle_offset=numbers.map(facts["cycle_offset"]).astype("int64"),
-    )
 
 
 class MetadataConfigurator(Step):
@@ -91,7 +68,7 @@ class MetadataConfigurator(Step):
         """
         catalogue = self.experiment.catalogue
         workflow_type = self.experiment.workflow_type
-        planes = planes_of(self.experiment)
+        planes = placed_planes(self.experiment)
         acquisitions = catalogue.acquisitions()
         groups = dict(iter(planes.groupby("acquisition_id")))
         offsets = assign_offsets(
@@ -112,6 +89,7 @@ class MetadataConfigurator(Step):
         catalogue.set("mip", args.mip)
         catalogue.set("layout_notes", notes)
         catalogue.set_layout(sites, _channels(planes, acquisitions, workflow_type), gaps)
+        _mark_stale(self.experiment)
         if len(gaps):
             notes = [*notes, f"{len(gaps)} planes are missing; they are recorded as gaps."]
         return [
@@ -121,6 +99,24 @@ class MetadataConfigurator(Step):
 
     def delete_previous_job_output(self) -> None:
         """Nothing lies on disk."""
+
+
+def _mark_stale(experiment: Experiment) -> None:
+    """Mark the results that were made from other images than there are, or will be, now."""
+    analysed = experiment.catalogue.analysed_sources()
+    if not analysed:
+        return
+    now = {
+        (plan["plate"], plan["well"], plan["site"], plan["cycle"]): plan["source"]
+        for plan in image_plans(experiment)
+    }
+    experiment.catalogue.mark_stale(
+        {
+            pipeline
+            for pipeline, plate, well, site, sources in analysed
+            if any(now.get((plate, well, site, int(c))) != made for c, made in sources.items())
+        }
+    )
 
 
 def _damage(acquisitions: pd.DataFrame) -> list[str]:

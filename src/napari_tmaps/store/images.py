@@ -1,0 +1,195 @@
+"""The image of a site, wherever its pixels lie: in the plate, or in the microscope's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import FormatError, MissingError, unknown
+from napari_tmaps.store.plan import ImagePlan, PlannedPlane, SourceFolder
+from napari_tmaps.streams import ngff
+from napari_tmaps.streams.ngff import ImageInfo
+from napari_tmaps.vendors.pixels import PlaneReader
+
+Geometry = tuple[float | None, float | None, float | None]
+
+
+class SiteImage(Protocol):
+    """One image: a site in one cycle.
+
+    Attributes
+    ----------
+    times
+        Number of time points.
+    pixel_size_um, translation_um
+        (z, y, x).
+    source
+        Digest of what the image is made of.
+    """
+
+    @property
+    def times(self) -> int: ...
+    @property
+    def pixel_size_um(self) -> Geometry: ...
+    @property
+    def translation_um(self) -> tuple[float, float, float]: ...
+    @property
+    def source(self) -> str: ...
+
+    def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
+        """(z, y, x) in the original pixel type.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such channel.
+        MissingError
+            A plane of it was never recorded.
+        """
+
+    def close(self) -> None:
+        """Give files back that reading opened; the image can be read again."""
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An OME-Zarr image; `name` is what messages call it."""
+
+    path: Path
+    info: ImageInfo
+    name: str
+
+    @property
+    def times(self) -> int:
+        """See SiteImage."""
+        return self.info.shape[0]
+
+    @property
+    def pixel_size_um(self) -> Geometry:
+        """See SiteImage."""
+        return self.info.pixel_size_um
+
+    @property
+    def translation_um(self) -> tuple[float, float, float]:
+        """See SiteImage."""
+        return self.info.translation_um
+
+    @property
+    def source(self) -> str:
+        """See SiteImage."""
+        return str(self.info.attributes.get("source", ""))
+
+    def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
+        """See SiteImage."""
+        names = [item.name for item in self.info.channels]
+        if channel not in names:
+            raise unknown("channel", channel, names)
+        c = names.index(channel)
+        _refuse_gaps(self.name, channel, t, {z for (*tc, z) in self.info.missing if tc == [t, c]})
+        return np.asarray(ngff.read_levels(self.path)[0][t, c])
+
+    def close(self) -> None:
+        """See SiteImage."""
+
+
+@dataclass(frozen=True)
+class OriginalImage:
+    """An image whose pixels are read from the microscope's files when they are needed."""
+
+    plan: ImagePlan
+    readers: Mapping[str, PlaneReader]
+
+    @property
+    def times(self) -> int:
+        """See SiteImage."""
+        return self.plan["shape"][0]
+
+    @property
+    def pixel_size_um(self) -> Geometry:
+        """See SiteImage."""
+        z, y, x = self.plan["pixel_size_um"]
+        return z, y, x
+
+    @property
+    def translation_um(self) -> tuple[float, float, float]:
+        """See SiteImage."""
+        z, y, x = self.plan["translation_um"]
+        return z, y, x
+
+    @property
+    def source(self) -> str:
+        """See SiteImage."""
+        return self.plan["source"]
+
+    def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
+        """See SiteImage."""
+        names = [item["name"] for item in self.plan["channels"]]
+        if channel not in names:
+            raise unknown("channel", channel, names)
+        c = names.index(channel)
+        found = {p["z"]: p for p in self.plan["planes"] if (p["t"], p["c"]) == (t, c)}
+        name = f"Well {self.plan['well']} site {self.plan['site']}"
+        _refuse_gaps(name, channel, t, set(range(self.plan["shape"][2])) - set(found))
+        planes = [read_planned(found[z], self.readers) for z in sorted(found)]
+        if len({(plane.shape, plane.dtype) for plane in planes}) > 1:
+            raise FormatError(f"{name}: the planes of channel '{channel}' differ in size or type.")
+        return np.stack(planes)
+
+    def close(self) -> None:
+        """See SiteImage."""
+        close_readers(self.readers)
+
+
+def open_readers(sources: Mapping[str, SourceFolder]) -> dict[str, PlaneReader]:
+    """A reader for each acquisition; close them with `close_readers`."""
+    return {
+        key: PlaneReader(Path(source["root"]), source["reader"]) for key, source in sources.items()
+    }
+
+
+def close_readers(readers: Mapping[str, PlaneReader]) -> None:
+    """Close the files that this thread opened."""
+    for reader in readers.values():
+        reader.close()
+
+
+def read_planned(plane: PlannedPlane, readers: Mapping[str, PlaneReader]) -> npt.NDArray[Any]:
+    """One plane (y, x): a source plane, or the maximum of several.
+
+    Raises
+    ------
+    MissingError, FormatError
+        A file is gone or damaged, or sources differ in size or type.
+    """
+    result: npt.NDArray[Any] | None = None
+    for acquisition, path, series, page in plane["sources"]:
+        pixels = readers[acquisition].read(path, series, page)
+        if result is None:
+            result = pixels
+        elif pixels.shape != result.shape or pixels.dtype != result.dtype:
+            raise FormatError(
+                f"'{path}' is {describe(pixels)}, but the other z planes are {describe(result)}; "
+                "they cannot be projected into one image."
+            )
+        else:
+            result = np.maximum(result, pixels)
+    assert result is not None, "a planned plane has at least one source"
+    return result
+
+
+def describe(pixels: npt.NDArray[Any]) -> str:
+    """Size and type in a person's words."""
+    return f"{pixels.shape[0]} × {pixels.shape[1]} px {pixels.dtype}"
+
+
+def _refuse_gaps(name: str, channel: str, t: int, lost: set[int]) -> None:
+    if lost:
+        raise MissingError(
+            f"{name}: channel '{channel}' has no image at t = {t}, "
+            f"z = {', '.join(map(str, sorted(lost)))}."
+        )
