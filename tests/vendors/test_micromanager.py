@@ -386,6 +386,12 @@ def test_ndtiff_cut_off_in_its_pixels(tmp_path):
     assert values(result) == [0]
 
 
+def test_ndtiff_whose_axes_make_no_sense(tmp_path):
+    axes = [{"time": n, "z": n, "channel": n, "position": n} for n in range(40)]
+    with pytest.raises(FormatError, match="40 images have little in common: 40 positions"):
+        scan(write_ndtiff(tmp_path / "run", axes))
+
+
 BROKEN = [
     pytest.param(b"", "lists no images", id="empty"),
     pytest.param(struct.pack("<I", 99), "damaged at byte", id="cut"),

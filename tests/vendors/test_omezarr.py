@@ -258,6 +258,15 @@ def test_broken_image(tmp_path, change, message):
         scan(path)
 
 
+def test_sizes_that_cannot_be(tmp_path):
+    path = write_image(tmp_path / "i.zarr", 0)
+    level = json.loads((path / "0" / "zarr.json").read_text())
+    level["shape"][0] = 10**9
+    (path / "0" / "zarr.json").write_text(json.dumps(level))
+    with pytest.raises(FormatError, match="1000000000, 2, 3"):
+        scan(path)
+
+
 def test_field_that_points_outside(tmp_path):
     plate = write_plate(tmp_path / "p.zarr")
     secret = write_image(tmp_path / "secret", 0)

@@ -12,9 +12,12 @@ from pathlib import Path
 from napari_tmaps.errors import FormatError, InputError, TmapsError, unknown
 from napari_tmaps.model.planes import Scan, sort_planes
 from napari_tmaps.vendors import (
+    arrayscan,
     cellvoyager,
     czi,
+    deltavision,
     generic,
+    incell,
     leica,
     loaddata,
     micromanager,
@@ -23,6 +26,7 @@ from napari_tmaps.vendors import (
     ometiff,
     omezarr,
     tiffstack,
+    unsupported,
 )
 from napari_tmaps.vendors import pattern as patterns
 from napari_tmaps.vendors.listing import Listing, list_files, unused_images
@@ -55,15 +59,19 @@ class Vendor:
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
     Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
+    Vendor(incell.NAME, incell.recognise, incell.scan, incell.INDEX),
     Vendor(loaddata.NAME, loaddata.recognise, loaddata.scan),
     Vendor(omezarr.NAME, omezarr.recognise, omezarr.scan),
     Vendor(czi.NAME, czi.recognise, czi.scan),
     Vendor(nikon.NAME, nikon.recognise, nikon.scan),
     Vendor(leica.NAME, leica.recognise, leica.scan),
     Vendor(olympus.NAME, olympus.recognise, olympus.scan),
+    Vendor(deltavision.NAME, deltavision.recognise, deltavision.scan),
+    Vendor(arrayscan.NAME, arrayscan.recognise, arrayscan.scan),
     Vendor(ometiff.NAME, ometiff.recognise, ometiff.scan),
     Vendor(tiffstack.NAME, tiffstack.recognise, tiffstack.scan),
     Vendor(generic.NAME, generic.recognise, generic.scan),
+    Vendor(unsupported.NAME, unsupported.recognise, unsupported.scan),
 )
 
 

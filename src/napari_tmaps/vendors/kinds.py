@@ -18,7 +18,8 @@ KINDS: dict[str, tuple[str, ...]] = {
         ".companion.ome",
     ),
     "TIFF": (".tif", ".tiff", ".tf8", ".btf", ".lsm", ".stk"),
-    "pictures": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".dv", ".r3d"),
+    "DeltaVision": (".dv", ".r3d", ".r3d_d3d"),
+    "pictures": (".png", ".jpg", ".jpeg", ".bmp", ".gif"),
 }
 
 

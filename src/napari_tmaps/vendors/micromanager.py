@@ -48,6 +48,9 @@ from napari_tmaps.vendors.tiff import read_header
 NAME = "Micro-Manager"
 ENDINGS = (INDEX.lower(), METADATA)
 
+# More places than this for each image there is, and the axes make no sense.
+_SPARSEST = 100
+
 _PLACE = ("position", "row", "column")
 _KNOWN = (*_PLACE, "time", "channel", "z")
 _LABEL = re.compile(r"([A-Z]{1,2}\d{1,2})(?:[-_ ].*)?")
@@ -181,6 +184,11 @@ def _sites(stored: Stored, title: str) -> tuple[tuple[SiteImage, ...], bool]:
         many = len(channels) > 1
         channels = [part for each in channels for part in rgb_channels(each if many else None)]
     shape = (len(ranks[0]), len(keys), len(ranks[1]))
+    if np.prod(shape, dtype=float) * len(groups) > max(_SPARSEST * len(stored.planes), 10_000):
+        raise FormatError(
+            f"its {len(stored.planes)} images have little in common: {len(groups)} positions with "
+            f"{shape} times, channels and z"
+        )
     images = []
     for label, well, planes in zip(labels, wells, groups.values(), strict=True):
         pages = np.full(shape, -1, dtype=np.int64)

@@ -38,6 +38,7 @@ from napari_tmaps.vendors.opening import DAMAGE, no_plane, parse_xml
 
 NAME = "OME-Zarr"
 
+_MOST_PLANES = 1_000_000
 _GROUPS = ("plate", "well", "multiscales", "bioformats2raw.layout")
 
 
@@ -221,6 +222,8 @@ def _image(root: Path, place: _Place, plate: str) -> SiteImage:
     if not set(info.axes) <= set("tczyx") or not info.axes.endswith("yx"):
         raise FormatError(f"its axes are {info.axes}; only t, c, z, y, x in this order are read.")
     sizes = _sizes(info)
+    if np.prod(sizes, dtype=float) > _MOST_PLANES:
+        raise FormatError(f"its metadata are damaged: {sizes} planes (t, c, z) are announced.")
     size = dict(zip(info.axes, info.shape, strict=True))
     pages = np.arange(np.prod(sizes, dtype=int)).reshape(sizes)
     for lost in info.missing:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from napari_tmaps.errors import unknown
 from napari_tmaps.vendors.czi import CziPlanes
+from napari_tmaps.vendors.deltavision import DeltaVisionPlanes
 from napari_tmaps.vendors.generic import BioioPlanes
 from napari_tmaps.vendors.leica import LifPlanes
 from napari_tmaps.vendors.nikon import Nd2Planes
@@ -44,6 +45,7 @@ READERS: dict[str, Callable[[Path], PlaneFile]] = {
     "lif": LifPlanes,
     "oib": OibPlanes,
     "omezarr": OmeZarrPlanes,
+    "deltavision": DeltaVisionPlanes,
     "bioio": BioioPlanes,
 }
 
