@@ -15,7 +15,7 @@ demo: setup
 	$(BIN)/tmaps demo demo
 
 test: check
-	tools/screen.sh run $(BIN)/pytest -q
+	scripts/screen.sh run $(BIN)/pytest -q
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -31,7 +31,7 @@ bench-full: setup
 	$(BIN)/python benchmarks/run.py --full
 
 setup: $(READY)
-	@tools/screen.sh install
+	@scripts/screen.sh install
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Install it, or say where it is: make PYTHON=/path/to/python"; exit 1; }

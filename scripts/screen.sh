@@ -1,8 +1,8 @@
 #!/bin/sh
 # What a Linux machine without a desktop lacks for drawing a Qt window.
 #
-#   tools/screen.sh install        install it where we may, else name it; never fails
-#   tools/screen.sh run COMMAND…   run on the display, or on a virtual one where there is none
+#   scripts/screen.sh install        install it where we may, else name it; never fails
+#   scripts/screen.sh run COMMAND…   run on the display, or on a virtual one where there is none
 set -eu
 
 PACKAGES="xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libdbus-1-3 libfontconfig1
