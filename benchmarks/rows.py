@@ -17,6 +17,10 @@ Row = Callable[[Path, bool], Contest]
 ROWS = {
     "import/package": "rows_package:importing",
     "scan/cellvoyager": "rows_scan:cellvoyager",
+    "scan/pattern": "rows_scan:pattern",
+    "scan/tiff": "rows_scan:tiff_headers",
+    "convert/plate": "rows_convert:plate",
+    "convert/read_plane": "rows_convert:read_plane",
     "site/nuclei": "rows_site:nuclei",
     "site/segmentation": "rows_site:segmentation",
     "site/features": "rows_site:features",

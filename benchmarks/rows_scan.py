@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from timing import Contest
 
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.sample.index import CHANNELS, PLATE, Picture, index_files
 from napari_tmaps.vendors import scan
+from timing import Contest
 
 _SIZE = 32
 _SUBSET = 40
@@ -58,6 +58,53 @@ def cellvoyager(folder: Path, full: bool) -> Contest:
         accuracy_is="share of planes with the same size and pixel type",
         peer_share=len(subset) / len(paths),
         floor=floor,
+    )
+
+
+def pattern(folder: Path, full: bool) -> Contest:
+    """The same plate by the names of its files, against bioio file by file."""
+    from bioio import BioImage
+
+    pictures = _write_plate(folder, sites=11 if full else 3)
+    for index in ("MeasurementData.mlf", "MeasurementDetail.mrf"):
+        (folder / index).unlink()
+    names = r"_(?P<well>[A-P]\d\d)_T(?P<t>\d+)F(?P<site>\d+)L\d+A\d+Z(?P<z>\d+)C(?P<channel>\d+)"
+    paths = [folder / picture.name for picture in pictures]
+    subset = paths[:: len(paths) // _SUBSET]
+    return Contest(
+        "bioio.BioImage(path), file by file",
+        lambda: len(scan(folder, pattern=names).planes),
+        lambda: [BioImage(path).dims.Y for path in subset],
+        accuracy=lambda ours, peer: ours / len(paths),
+        accuracy_is="share of files that the layout has",
+        peer_share=len(subset) / len(paths),
+        floor=lambda: [path.stat() for path in paths],
+    )
+
+
+def tiff_headers(folder: Path, full: bool) -> Contest:
+    """Size and pixel type of TIFF files, against bioio file by file."""
+    from bioio import BioImage
+
+    from napari_tmaps.vendors.tiff import read_header
+
+    paths = [folder / picture.name for picture in _write_plate(folder, sites=52 if full else 5)]
+    subset = paths[:: len(paths) // _SUBSET]
+    return Contest(
+        "bioio.BioImage(path), file by file",
+        lambda: {path: read_header(path) for path in paths},
+        lambda: {path: BioImage(path) for path in subset},
+        accuracy=lambda ours, peer: float(
+            np.mean(
+                [
+                    (ours[path].height, ours[path].width) == (image.dims.Y, image.dims.X)
+                    for path, image in peer.items()
+                ]
+            )
+        ),
+        accuracy_is="share of files with the same size",
+        peer_share=len(subset) / len(paths),
+        floor=lambda: [path.read_bytes() for path in paths],
     )
 
 

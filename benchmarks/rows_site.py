@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from peers import Features
-from timing import Contest
 
 from napari_tmaps.measure.agreement import object_f1
 from napari_tmaps.model.pipeline import PipelineDescription
@@ -21,6 +19,8 @@ from napari_tmaps.pipeline import CheckedPipeline, check, ready_pipelines, run_s
 from napari_tmaps.sample import microscope
 from napari_tmaps.sample.field import BACKGROUND, BRIGHTEST
 from napari_tmaps.sample.specimen import grow
+from peers import Features
+from timing import Contest
 
 _SIZE = 2160
 _NUCLEI = 500
