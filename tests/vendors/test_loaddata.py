@@ -88,6 +88,14 @@ def test_folder_with_a_table(tmp_path):
     assert recognise(tmp_path / "screen").name == "Table of images (CSV)"
 
 
+def test_table_in_a_folder_below(tmp_path):
+    write_plate(tmp_path / "screen")
+    result = scan(tmp_path)
+    assert values(result) == [10, 11, 20, 21, 30, 31]
+    assert result.planes["path"][0] == "screen/images/B03_1_DNA.tif"
+    assert said(result, "ignored") == ""
+
+
 def test_other_tables_are_read_only_when_chosen(tmp_path):
     path = write_plate(tmp_path / "screen").rename(tmp_path / "screen" / "analysis.csv")
     assert recognise(path.parent).name == "TIFF"

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_tmaps.errors import FormatError, InputError, TmapsError, unknown
-from napari_tmaps.model.planes import Scan, sort_planes
+from napari_tmaps.errors import FormatError, TmapsError, unknown
+from napari_tmaps.model.planes import Scan
 from napari_tmaps.vendors import (
     arrayscan,
     cellvoyager,
@@ -29,7 +30,11 @@ from napari_tmaps.vendors import (
     unsupported,
 )
 from napari_tmaps.vendors import pattern as patterns
+from napari_tmaps.vendors.channelnames import rename_channels
 from napari_tmaps.vendors.listing import Listing, list_files, unused_images
+
+if TYPE_CHECKING:
+    from napari_tmaps.model.profile import ImportProfile
 
 __all__ = ["VENDORS", "Vendor", "recognise", "scan"]
 
@@ -81,6 +86,7 @@ def scan(
     pattern: str | None = None,
     vendor: str | None = None,
     channel_names: Mapping[str, str] | None = None,
+    profile: ImportProfile | None = None,
 ) -> Scan:
     """Understand a folder that a microscope wrote, or one of its files; no pixel is read.
 
@@ -96,19 +102,24 @@ def scan(
         Name of the format, where it should not be found out.
     channel_names
         New names of channels by their old ones.
+    profile
+        Corrections; `pattern` and `vendor` stand before those of the profile, `channel_names`
+        apply after it.
 
     Raises
     ------
     FormatError
         Nothing that can be recognised, or a damaged index.
     InputError
-        A pattern, a well or new names of channels that do not fit.
+        A pattern, a well, new names of channels or a correction that do not fit.
     NotFoundError
         No such file or folder, vendor or channel.
     StorageError
         The folder cannot be read.
     """
     listing = _list(Path(path))
+    if profile is not None and pattern is None and vendor is None:
+        pattern, vendor = profile.pattern, profile.vendor
     if pattern is not None:
         result = patterns.scan(listing, pattern)
         rest = "their names do not match the pattern"
@@ -120,11 +131,13 @@ def scan(
     told = [*result.planes["path"], *facts.pop("unreadable", ())]
     told += [site["file"] for site in facts.get("sites", ())]
     left_out = unused_images(listing, told, facts.pop("set_aside", {}), rest)
-    return replace(
-        _rename(result, channel_names or {}),
-        oddities=(*result.oddities, *listing.oddities, *left_out),
-        metadata=facts,
-    )
+    oddities = (*result.oddities, *listing.oddities, *left_out)
+    result = replace(result, oddities=oddities, metadata=facts)
+    if profile is not None:
+        from napari_tmaps.vendors.profile import apply_profile  # YAML and pydantic, rarely needed
+
+        result = apply_profile(result, profile)
+    return rename_channels(result, channel_names or {})
 
 
 def recognise(path: Path | str) -> Vendor | None:
@@ -163,20 +176,3 @@ def _choose(listing: Listing, name: str | None) -> Vendor:
         "Choose the folder with the images; if their names tell the layout, describe them by a "
         r"pattern, e.g. --pattern '(?P<well>[A-H]\d\d)_s(?P<site>\d+)_w(?P<channel>\d)'."
     )
-
-
-def _rename(result: Scan, names: Mapping[str, str]) -> Scan:
-    """The scan with other names of channels."""
-    if not names:
-        return result
-    old = [channel.name for channel in result.channels]
-    for name in names:
-        if name not in old:
-            raise unknown("channel", name, old)
-    new = {name: names.get(name, name).strip() for name in old}
-    twice = [name for name in new.values() if list(new.values()).count(name) > 1]
-    if twice:
-        raise InputError(f"Two channels would be named '{twice[0]}'. Give each its own name.")
-    planes = result.planes.assign(channel=result.planes["channel"].map(new).astype("str"))
-    channels = tuple(replace(channel, name=new[channel.name]) for channel in result.channels)
-    return replace(result, planes=sort_planes(planes), channels=channels)

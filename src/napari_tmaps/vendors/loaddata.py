@@ -88,8 +88,7 @@ def scan(listing: Listing) -> Scan:
     name = _table_of(listing) or ""
     table = _read(listing.root / name)
     records = _records(table)
-    folder = listing.root / posixpath.dirname(name)
-    paths, oddities = _locate(folder, records["stated"].unique())
+    paths, oddities = _locate(listing.root, posixpath.dirname(name), records["stated"].unique())
     records["path"] = records["stated"].map(paths)
     if records["path"].eq("").all():
         raise FormatError(
@@ -98,7 +97,7 @@ def scan(listing: Listing) -> Scan:
             "images beside the table."
         )
     values, assumed = _values(records, table)
-    planes, found, unreadable = _planes(folder, values)
+    planes, found, unreadable = _planes(listing.root, values)
     channels = list(dict.fromkeys(values["channel"]))
     if assumed:
         shown = ", ".join(assumed)
@@ -107,7 +106,7 @@ def scan(listing: Listing) -> Scan:
     tiff = all(suffix(path) in TIFF_SUFFIXES for path in values["path"] if path)
     return Scan(
         vendor=NAME,
-        root=folder,
+        root=listing.root,
         planes=planes,
         channels=tuple(_channel(name, table) for name in channels),
         pixel_size_um=_pixel_size(records, table),
@@ -261,9 +260,12 @@ def _pixel_size(records: pd.DataFrame, table: _Table) -> tuple[float, float] | N
 # -- files ----------------------------------------------------------------------------------
 
 
-def _locate(folder: Path, stated: Any) -> tuple[dict[str, str], list[Oddity]]:
-    """Paths as stated → files below the folder, "" for those that are not to be had."""
-    found = {text: _below(folder, text) for text in stated}
+def _locate(root: Path, folder: str, stated: Any) -> tuple[dict[str, str], list[Oddity]]:
+    """Paths as stated → files below the folder of the table, "" for those that are not to be had.
+
+    They are relative to the root, as paths of planes are.
+    """
+    found = {text: _below(root / folder, text) for text in stated}
     sources: dict[str, set[str]] = {}
     for text, name in found.items():
         if name:
@@ -289,7 +291,11 @@ def _locate(folder: Path, stated: Any) -> tuple[dict[str, str], list[Oddity]]:
             f"from the folder of the table, e.g. '{found[moved[0]]}'."
         )
         oddities.append(Oddity("doubtful", text))
-    return {text: "" if text in set(shared) else name for text, name in found.items()}, oddities
+    refused = set(lost) | set(shared)
+    return {
+        text: "" if text in refused else posixpath.join(folder, name)
+        for text, name in found.items()
+    }, oddities
 
 
 def _below(folder: Path, stated: str) -> str:
@@ -381,14 +387,14 @@ def _real(text: str) -> float:
     return float("nan") if value is None else value
 
 
-def _planes(folder: Path, values: pd.DataFrame) -> tuple[pd.DataFrame, list[Oddity], list[str]]:
+def _planes(root: Path, values: pd.DataFrame) -> tuple[pd.DataFrame, list[Oddity], list[str]]:
     """Source planes with the facts of their files; oddities; files that cannot be read."""
     columns = values.drop(columns=["line", "pixel_size_um"], errors="ignore")
     planes = make_planes(
         **{str(name): columns[name].array for name in columns}, missing=values["path"].eq("").array
     )
     tiffs = planes["path"].map(suffix).isin(TIFF_SUFFIXES) | planes["missing"]
-    headers, reasons = checks.read_headers(folder, planes.loc[tiffs, "path"].unique())
+    headers, reasons = checks.read_headers(root, planes.loc[tiffs, "path"].unique())
     known = checks.apply_headers(planes[tiffs].reset_index(drop=True), headers)
     pages = known["path"].map({name: header.pages for name, header in headers.items()})
     beyond = known["page"].ge(pages) | known["page"].lt(0)
