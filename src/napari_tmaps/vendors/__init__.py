@@ -18,6 +18,7 @@ from napari_tmaps.vendors import (
     czi,
     deltavision,
     generic,
+    harmony,
     incell,
     leica,
     loaddata,
@@ -63,6 +64,7 @@ class Vendor:
 # The most specific first: the first that recognises a folder reads it.
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
+    Vendor(harmony.NAME, harmony.recognise, harmony.scan, harmony.INDEX),
     Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
     Vendor(incell.NAME, incell.recognise, incell.scan, incell.INDEX),
     Vendor(loaddata.NAME, loaddata.recognise, loaddata.scan),
