@@ -17,6 +17,7 @@ _LONG = {"w": "well", "s": "site", "c": "channel"}
 _NUMBERS = ("site", "z", "t", "cycle", "column")
 _ASSUMED = {"well": "A01", "site": "1", "channel": "C01"}
 _FIRST_LOOK = 256
+_MOST_VALUES = 1000
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class PatternPreview:
     unmatched_examples
         Some that do not.
     values
-        Group → the different texts it takes, as people count.
+        Group → the different texts it takes, as people count; of very many the first 1000 seen.
     problems
         Sentences: the pattern is wrong, wells that are none, planes claimed twice.
     """
@@ -99,7 +100,7 @@ def preview(
         if perf_counter() > end:
             break
     values = {
-        group: tuple(natural_sort({texts[index] for texts in planes}))
+        group: tuple(natural_sort(list(dict.fromkeys(t[index] for t in planes))[:_MOST_VALUES]))
         for index, group in enumerate(groups)
     }
     return PatternPreview(

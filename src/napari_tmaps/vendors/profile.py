@@ -205,9 +205,9 @@ def _placed(planes: pd.DataFrame, profile: ImportProfile) -> pd.DataFrame:
     places = profile.grid.n_vertical * profile.grid.n_horizontal
     wrong = sites[sites.ne(places)].reset_index()
     if len(wrong):
-        first = wrong.iloc[0]
+        first, grid = wrong.iloc[0], profile.grid
         raise InputError(
-            f"The grid of the profile has {profile.grid.n_vertical} × "
-            f"{profile.grid.n_horizontal} = {places} places, but well {first['well']} has {first['site']} sites."
+            f"The grid of the profile has {grid.n_vertical} × {grid.n_horizontal} = {places} "
+            f"places, but well {first['well']} has {first['site']} sites."
         )
     return planes.assign(stage_y_um=float("nan"), stage_x_um=float("nan"))
