@@ -19,6 +19,7 @@ from napari_tmaps.errors import (
     StorageError,
 )
 from napari_tmaps.model.channels import Channel
+from napari_tmaps.streams import chunkfiles
 from napari_tmaps.streams.ngff import (
     ImageWriter,
     read_attributes,
@@ -365,15 +366,15 @@ def test_nothing_else_is_ever_replaced(tmp_path, kind):
 @pytest.mark.parametrize("after", [0, 3, 9], ids=["at-once", "between", "late"])
 def test_the_disk_refuses(tmp_path, monkeypatch, version, number, after):
     done = []
-    original = Path.write_bytes
+    original = chunkfiles.write_parts
 
-    def refuse(self, content):
-        done.append(self)
+    def refuse(path, parts):
+        done.append(path)
         if len(done) > after:
             raise OSError(number, "refused")
-        return original(self, content)
+        original(path, parts)
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(chunkfiles, "write_parts", refuse)
     with pytest.raises(StorageError, match=r"disk is full|No permission") as caught:
         write(tmp_path / "a", pixels(), version=version)
     assert str(tmp_path / "a") in str(caught.value)

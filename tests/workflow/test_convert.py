@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import itertools
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,7 +116,7 @@ def test_planes_of_a_site_that_disagree(experiment, folder):
 
 
 def test_full_disk_leaves_what_is_whole(experiment, monkeypatch):
-    from napari_tmaps.streams import ngff
+    from napari_tmaps.streams import chunkfiles, ngff
 
     run(convert(experiment))
     plate = experiment.plate("plate01")
@@ -127,7 +126,7 @@ def test_full_disk_leaves_what_is_whole(experiment, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(chunkfiles, "write_parts", full)
     with pytest.raises(StorageError, match="disk is full"):
         run(convert(experiment))
     monkeypatch.undo()

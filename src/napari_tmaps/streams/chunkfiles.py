@@ -7,16 +7,16 @@ Source: the zarr specifications 2 and 3, and their "sharding_indexed" codec.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.streams.atomic import write_json
+from napari_tmaps.streams.atomic import write_text
 
 LONGEST_CHUNK = 1024
 
@@ -55,8 +55,17 @@ class ChunkFiles:
 
     def create(self, axes: str) -> None:
         """Write the description of the array."""
-        for name, text in self._describe(axes).items():
-            write_json(self.folder / name, text)
+        described = _describe(
+            self.shape,
+            self.dtype,
+            self.zarr_format,
+            self.compression,
+            self._chunk,
+            self._grid,
+            axes,
+        )
+        for name, text in described.items():
+            write_text(self.folder / name, text)
 
     def write(self, place: tuple[int, int, int], plane: npt.NDArray[Any]) -> None:
         """Write the plane (y, x) at (t, c, z). Safe to call for different planes at a time."""
@@ -64,10 +73,10 @@ class ChunkFiles:
         parts = {grid: encode(chunk) for grid, chunk in self._chunks(plane)}
         if self.zarr_format == 2:
             for grid, part in parts.items():
-                self._write_file(self.folder.joinpath(*map(str, (*place, *grid))), part)
+                write_parts(self.folder.joinpath(*map(str, (*place, *grid))), [part])
             return
         file = self.folder.joinpath("c", *map(str, (*place, 0, 0)))
-        self._write_file(file, _shard(list(parts.values())) if len(parts) > 1 else parts[0, 0])
+        write_parts(file, _shard(list(parts.values())) if len(parts) > 1 else parts.values())
 
     def _chunks(self, plane: npt.NDArray[Any]) -> Iterator[tuple[tuple[int, int], Any]]:
         height, width = self._chunk
@@ -89,55 +98,66 @@ class ChunkFiles:
             codec = numcodecs.Blosc("lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE)
         return lambda chunk: bytes(codec.encode(chunk))
 
-    @staticmethod
-    def _write_file(path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
 
-    def _describe(self, axes: str) -> dict[str, Mapping[str, Any]]:
-        """File → JSON, as zarr itself describes such an array."""
-        import numcodecs
-        import zarr
-        from zarr.codecs import BloscCodec, ZstdCodec
-        from zarr.storage import MemoryStore
+@lru_cache(maxsize=64)
+def _describe(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    zarr_format: Literal[2, 3],
+    compression: Literal["blosc", "zstd"],
+    chunk: tuple[int, int],
+    grid: tuple[int, int],
+    axes: str,
+) -> Mapping[str, str]:
+    """File → JSON text, as zarr itself describes such an array; the sites of a plate are alike."""
+    import numcodecs
+    import zarr
+    from zarr.codecs import BloscCodec, ZstdCodec
+    from zarr.storage import MemoryStore
 
-        height, width = self._chunk
-        options: dict[str, Any]
-        if self.zarr_format == 2:
-            options = {
-                "chunk_key_encoding": {"name": "v2", "separator": "/"},
-                "compressors": numcodecs.Zstd(level=1)
-                if self.compression == "zstd"
-                else numcodecs.Blosc("lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE),
-            }
-        else:
-            options = {
-                "dimension_names": list(axes),
-                "compressors": ZstdCodec(level=1)
-                if self.compression == "zstd"
-                else BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
-            }
-            if self._grid != (1, 1):
-                rows, columns = self._grid
-                options["shards"] = (1, 1, 1, rows * height, columns * width)
-        files: dict[str, Any] = {}
-        zarr.create_array(
-            MemoryStore(files),
-            shape=self.shape,
-            dtype=self.dtype,
-            chunks=(1, 1, 1, height, width),
-            fill_value=0,
-            zarr_format=self.zarr_format,
-            **options,
-        )
-        return {name: json.loads(value.to_bytes()) for name, value in files.items()}
+    height, width = chunk
+    options: dict[str, Any]
+    if zarr_format == 2:
+        options = {
+            "chunk_key_encoding": {"name": "v2", "separator": "/"},
+            "compressors": numcodecs.Zstd(level=1)
+            if compression == "zstd"
+            else numcodecs.Blosc("lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE),
+        }
+    else:
+        options = {
+            "dimension_names": list(axes),
+            "compressors": ZstdCodec(level=1)
+            if compression == "zstd"
+            else BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
+        }
+        if grid != (1, 1):
+            options["shards"] = (1, 1, 1, grid[0] * height, grid[1] * width)
+    files: dict[str, Any] = {}
+    zarr.create_array(
+        MemoryStore(files),
+        shape=shape,
+        dtype=dtype,
+        chunks=(1, 1, 1, height, width),
+        fill_value=0,
+        zarr_format=zarr_format,
+        **options,
+    )
+    return {name: value.to_bytes().decode() for name, value in files.items()}
 
 
-def _shard(parts: list[bytes]) -> bytes:
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file of parts that follow each other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.writelines(parts)
+
+
+def _shard(parts: list[bytes]) -> list[bytes]:
     """Chunks one after the other, then where each begins and how long it is, then a checksum."""
     import google_crc32c
 
     lengths = np.array([len(part) for part in parts], "<u8")
     index = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1).astype("<u8").tobytes()
     checksum = int(google_crc32c.value(index)).to_bytes(4, "little")
-    return b"".join([*parts, index, checksum])
+    return [*parts, index, checksum]

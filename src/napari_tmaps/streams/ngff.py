@@ -142,6 +142,7 @@ class ImageWriter:
             labels=labels,
         )
         self._written: set[tuple[int, int, int]] = set()
+        self._samples: dict[int, dict[int, npt.NDArray[Any]]] = {}
         self._levels: list[ChunkFiles] = []
         self._folder: Path | None = None
 
@@ -199,6 +200,7 @@ class ImageWriter:
             )
         self._levels.clear()
         self._written.clear()
+        self._samples.clear()
         self._folder = hidden_beside(self.path)
         try:
             with disk_errors(self.path):
@@ -270,6 +272,10 @@ class ImageWriter:
         with disk_errors(self.path):
             for level, pixels in zip(self._levels, planes, strict=True):
                 level.write(place, pixels)
+        index = t * self.shape[2] + z
+        step = -(-self.shape[0] * self.shape[2] // PLANES_FOR_CONTRAST)
+        if index % step == 0 or c not in self._samples:
+            self._samples.setdefault(c, {})[index] = planes[-1].copy()
         self._written.add(place)
 
     def _metadata(self) -> dict[str, Any]:
@@ -293,15 +299,11 @@ class ImageWriter:
         return attributes
 
     def _window(self, c: int) -> tuple[float, float]:
-        import zarr
-
         given = self._contrast[c] if self._contrast is not None else None
         if given is not None:
             return float(given[0]), float(given[1])
-        places = sorted(place for place in self._written if place[1] == c)
-        step = max(1, -(-len(places) // PLANES_FOR_CONTRAST))
-        coarsest = zarr.open_array(self._levels[-1].folder, mode="r")
-        values = [np.asarray(coarsest[place]).ravel() for place in places[::step]]
+        samples = self._samples.get(c, {})
+        values = [samples[index].ravel() for index in sorted(samples)]
         pixels = np.concatenate(values) if values else np.zeros(0, self.dtype)
         pixels = pixels[np.isfinite(pixels)]
         if not pixels.size:
