@@ -416,14 +416,22 @@ def test_broken_index(tmp_path, data, message):
         scan(tmp_path)
 
 
-def test_stacks_that_are_none(tmp_path):
-    (tmp_path / "run_MMStack_Pos0.ome.tif").write_bytes(b"II*\0" + bytes(100))
+def test_stack_without_pages(tmp_path):
+    path = tmp_path / "run_MMStack_Pos0.ome.tif"
+    write_tiff(path, {}, [], "MMStack")
     with pytest.raises(FormatError, match="none of its images can be read"):
-        scan(tmp_path)
+        scan(path)
+
+
+def test_copies_of_other_programs_are_read_as_what_they_are(tmp_path):
+    path = tmp_path / "MAX_run_MMStack_Pos0.ome.tif"
+    tifffile.imwrite(path, np.zeros((2, 4, 6), np.uint16), ome=True, metadata={"axes": "ZYX"})
+    assert recognise(path).name == "OME-TIFF"
+    assert len(scan(path).planes) == 2
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_damaged_bytes_give_only_our_own_errors(tmp_path, data):

@@ -297,7 +297,7 @@ def test_a_few_omezarr_beside_many_tiffs_do_not_count(tmp_path):
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_damaged_metadata_give_only_our_own_errors(tmp_path, data):

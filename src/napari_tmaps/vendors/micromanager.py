@@ -38,6 +38,7 @@ from napari_tmaps.vendors.micromanager_files import (
     STACK,
     Stored,
     StoredPlane,
+    is_stack,
     read_ndtiff,
     read_sequence,
     read_stack,
@@ -50,6 +51,9 @@ ENDINGS = (INDEX.lower(), METADATA)
 
 # More places than this for each image there is, and the axes make no sense.
 _SPARSEST = 100
+
+# Files of a stack that are looked at to know it: one may be empty or damaged.
+_TRIED = 3
 
 _PLACE = ("position", "row", "column")
 _KNOWN = (*_PLACE, "time", "channel", "z")
@@ -107,6 +111,9 @@ def _datasets(listing: Listing) -> dict[str, list[str]]:
         elif match := STACK.search(name):
             first = stacks.setdefault((dirname(name), match[1]), name)
             found.setdefault(first, []).append(name)
+    for first in stacks.values():
+        if not any(is_stack(listing.root / name) for name in found[first][:_TRIED]):
+            del found[first]
     sequences = {dirname(name): name for name in listing.names if basename(name) == METADATA}
     for name in listing.names:
         if dirname(name) in sequences and any(k.fullmatch(basename(name)) for k in SEQUENCE):

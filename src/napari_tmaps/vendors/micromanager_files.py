@@ -34,6 +34,8 @@ SEQUENCE = (
     re.compile(r"img_(?P<t>\d+)_(?P<c>.+)_(?P<z>\d+)\.tiff?$"),
 )
 
+# Stands before the JSON object of the acquisition in the head of a TIFF.
+_SUMMARY = 2355492
 _WIDTH, _HEIGHT, _SAMPLES = 256, 257, 277
 _STRIPS, _STRIP_BYTES, _METADATA_TAG = 273, 279, 51123
 # What NDTiff says of its pixels: bits for each colour, and how many colours.
@@ -143,6 +145,16 @@ def _text(data: bytes, at: int) -> tuple[str, int]:
 # -- image stacks ---------------------------------------------------------------------------
 
 
+def is_stack(path: Path) -> bool:
+    """True if Micro-Manager wrote the file: others save copies under its names."""
+    try:
+        with open(path, "rb") as file:
+            mark = file.read(36)[32:]
+    except OSError:
+        return False
+    return mark in (struct.pack("<I", _SUMMARY), struct.pack(">I", _SUMMARY))
+
+
 def read_stack(root: Path, names: list[str]) -> Stored:
     """An acquisition of image stacks.
 
@@ -215,7 +227,11 @@ def read_sequence(listing: Listing, name: str) -> Stored:
             axes |= {"channel": int(groups["c"]), "position": int(groups["p"])}
         else:
             axes |= {"channel": groups["c"], "position": basename(folder)}
-        known = facts.get(file_name) or keyed.get((int(groups["t"]), groups["c"], int(groups["z"]))) or {}
+        known = (
+            facts.get(file_name)
+            or keyed.get((int(groups["t"]), groups["c"], int(groups["z"])))
+            or {}
+        )
         page = 0 if file_name in there else -1
         stored.planes.append(StoredPlane(join(folder, file_name), page, axes, known))
         if page < 0:
@@ -317,7 +333,7 @@ class _Pages:
         """
         for at in (16, 20, 32):
             mark, length = struct.unpack_from(self._order + "II", self._head, at)
-            if mark == 2355492:
+            if mark == _SUMMARY:
                 return self.json_at(at + 8, length)
         return {}
 
