@@ -1,0 +1,100 @@
+"""Moments of the intensities of objects."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.runs import Boxes, Floats, Runs
+from napari_tmaps.measure.separable import add_columns
+
+
+class WeightedMoments(NamedTuple):
+    """Moments of the objects in an image.
+
+    Attributes
+    ----------
+    y, x
+        Centre of the intensities in pixels; NaN for an object that is black.
+    central
+        central[k, p, q] is the sum of intensity × (y' - y)^p × (x' - x)^q, for p + q up to 3.
+    """
+
+    y: Floats
+    x: Floats
+    central: Floats
+
+
+@kernel
+def weighted_moments(runs: Runs, boxes: Boxes, image: npt.NDArray[Any]) -> WeightedMoments:
+    """Centre and central moments of the intensities of objects, to order 3."""
+    count = runs.labels.size
+    centre_y, centre_x = np.full(count, np.nan), np.full(count, np.nan)
+    central = np.zeros((count, 4, 4), np.float64)
+    for k in range(count):
+        total, sum_y, sum_x = np.int64(0), np.int64(0), np.int64(0)
+        top, left = boxes.top[k], boxes.left[k]
+        for i in range(runs.first[k], runs.first[k + 1]):
+            values = image[runs.row[i], runs.start[i] : runs.stop[i]]
+            begin, line = runs.start[i] - left, np.int64(0)
+            for i_x in range(values.size):
+                value = np.int64(values[i_x])
+                line += value
+                sum_x += value * (begin + i_x)
+            total += line
+            sum_y += line * (runs.row[i] - top)
+        if total == 0:
+            continue
+        y, x = sum_y / total, sum_x / total
+        sums = np.zeros((4, boxes.right[k] - left), np.float64)
+        add_columns(runs, k, top, left, image, 0.0, powers(-y, boxes.bottom[k] - top, 1.0, 4), sums)
+        along_x = powers(-x, boxes.right[k] - left, 1.0, 4)
+        for p in range(4):
+            for q in range(4 - p):
+                for i in range(along_x.shape[1]):
+                    central[k, p, q] += sums[p, i] * along_x[q, i]
+        centre_y[k], centre_x[k] = top + y, left + x
+    return WeightedMoments(centre_y, centre_x, central)
+
+
+@kernel
+def powers(start: float, length: int, unit: float, number: int) -> Floats:
+    """Powers 0, 1, … of the positions start, start + 1, … in a unit."""
+    result = np.ones((number, length), np.float64)
+    for i in range(length):
+        for n in range(1, number):
+            result[n, i] = result[n - 1, i] * ((start + i) / unit)
+    return result
+
+
+def hu(central: Floats) -> Floats:
+    """The seven moments of Hu, "Visual pattern recognition by moment invariants" (1962).
+
+    Array (objects, 7) from the central moments (objects, p, q); NaN for an object that is black.
+    """
+    total = central[:, 0, 0]
+    total = np.where(total > 0, total, np.nan)
+
+    def scaled(p: int, q: int) -> Floats:
+        nu: Floats = central[:, p, q] / total ** ((p + q) / 2 + 1)
+        return nu
+
+    a, b = scaled(2, 0) - scaled(0, 2), 2 * scaled(1, 1)
+    c, d = scaled(3, 0) - 3 * scaled(1, 2), 3 * scaled(2, 1) - scaled(0, 3)
+    e, f = scaled(3, 0) + scaled(1, 2), scaled(2, 1) + scaled(0, 3)
+    g, h = e**2 - 3 * f**2, 3 * e**2 - f**2
+    return np.stack(
+        [
+            scaled(2, 0) + scaled(0, 2),
+            a**2 + b**2,
+            c**2 + d**2,
+            e**2 + f**2,
+            c * e * g + d * f * h,
+            a * (e**2 - f**2) + 2 * b * e * f,
+            d * e * g - c * f * h,
+        ],
+        axis=1,
+    )
