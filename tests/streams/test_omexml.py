@@ -11,7 +11,8 @@ from lxml import etree
 from napari_tmaps.errors import FormatError, InputError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.streams.omexml import OmeImage, PlaneFacts, image_omexml, parse_omexml
+from napari_tmaps.streams.omexml import OmeImage, PlaneFacts, parse_omexml
+from napari_tmaps.streams.omexml_writer import image_omexml
 
 NAMESPACE = {"ome": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}
 PLAIN = OmeImage(shape=(1, 1, 1, 4, 5), dtype=np.dtype("uint8"))

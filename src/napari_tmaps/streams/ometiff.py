@@ -18,7 +18,8 @@ import numpy.typing as npt
 from napari_tmaps.errors import FormatError, InputError, NotFoundError, StorageError, unknown
 from napari_tmaps.streams.atomic import disk_errors, replacing
 from napari_tmaps.streams.axes import ORDER, SAMPLES, check_axes, full_shape, take_planes
-from napari_tmaps.streams.omexml import OmeImage, image_omexml, parse_omexml
+from napari_tmaps.streams.omexml import OmeImage, parse_omexml
+from napari_tmaps.streams.omexml_writer import image_omexml
 from napari_tmaps.streams.pixeltypes import IN_OME_TIFF, stored_type
 
 if TYPE_CHECKING:

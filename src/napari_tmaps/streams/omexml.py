@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,11 @@ import numpy as np
 from napari_tmaps.errors import FormatError, InputError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.streams.pixeltypes import IN_OME_TIFF, stored_type
 
 if TYPE_CHECKING:
     from ome_types import OME, model
 
-_OME_NAMES = {"float32": "float", "float64": "double"}
+OME_NAMES = {"float32": "float", "float64": "double"}
 _NUMPY_NAMES = {"float": "float32", "double": "float64", "bit": "uint8"}
 MICROMETERS = {"pm": 1e-6, "Å": 1e-4, "nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6,
                 "in": 25400.0}  # fmt: skip
@@ -96,32 +95,6 @@ class OmeImage:
             )
 
 
-def image_omexml(*images: OmeImage, with_pixels: bool = True) -> str:
-    """OME-XML, valid by the schema, of one image or several.
-
-    Parameters
-    ----------
-    with_pixels
-        True: for the head of an OME-TIFF that holds the planes of all images one after the other,
-        z fastest, then c, then t. False: the document stands alone.
-
-    Raises
-    ------
-    InputError
-        Pixels of a type that OME does not know.
-    """
-    from ome_types import OME
-
-    ome = OME(creator="napari-tmaps")
-    first_page = 0
-    for number, image in enumerate(images):
-        ome.images.append(_image(number, image, first_page if with_pixels else None))
-        first_page += int(np.prod(image.shape[:3]))
-        _annotate(ome, number, image.annotations)
-    ome.plates.extend(_plates(images))
-    return str(ome.to_xml())
-
-
 def parse_omexml(text: str) -> tuple[OmeImage, ...]:
     """The images that an OME-XML document describes; the other way round, from any program.
 
@@ -145,139 +118,6 @@ def parse_omexml(text: str) -> tuple[OmeImage, ...]:
 def clean(text: str) -> str:
     """The text with the replacement character � for what XML cannot hold (control characters)."""
     return _NOT_XML.sub("\ufffd", text)
-
-
-def _image(number: int, image: OmeImage, first_page: int | None) -> model.Image:
-    from ome_types import model
-
-    size_t, size_c, size_z, size_y, size_x = image.shape
-    dtype = stored_type(image.dtype, IN_OME_TIFF, "OME-XML")
-    depths = {channel.bit_depth for channel in image.channels}
-    pixels = model.Pixels(
-        id=f"Pixels:{number}",
-        dimension_order=model.Pixels_DimensionOrder.XYZCT,
-        type=model.PixelType(_OME_NAMES.get(dtype.name, dtype.name)),
-        significant_bits=depths.pop() if len(depths) == 1 else None,
-        size_t=size_t,
-        size_c=size_c * image.samples,
-        size_z=size_z,
-        size_y=size_y,
-        size_x=size_x,
-        big_endian=False,
-        interleaved=True if image.samples > 1 else None,
-        time_increment=image.time_step_s,
-        channels=[_channel(number, c, image) for c in range(size_c)],
-        planes=[_plane(facts) for facts in _planes(image)],
-    )
-    for axis, size in zip("zyx", image.pixel_size_um, strict=True):
-        if size is not None:
-            setattr(pixels, f"physical_size_{axis}", size)
-    if first_page is None:
-        pixels.metadata_only = model.MetadataOnly()
-    else:
-        pixels.tiff_data_blocks = [
-            model.TiffData(ifd=first_page, plane_count=size_t * size_c * size_z)
-        ]
-    return model.Image(
-        id=f"Image:{number}",
-        name=clean(image.name) or None,
-        description=clean(image.description) or None,
-        acquisition_date=image.acquired,
-        pixels=pixels,
-    )
-
-
-def _channel(number: int, c: int, image: OmeImage) -> model.Channel:
-    from ome_types import model
-
-    described = model.Channel(id=f"Channel:{number}:{c}", samples_per_pixel=image.samples)
-    if image.channels:
-        channel = image.channels[c]
-        described.name = clean(channel.name)
-        described.excitation_wavelength = channel.excitation_nm
-        described.emission_wavelength = channel.emission_nm
-        if channel.color is not None:
-            described.color = model.Color(channel.color)
-    return described
-
-
-def _planes(image: OmeImage) -> list[PlaneFacts]:
-    """Facts of planes, with the exposure of the channel where the plane has none of its own."""
-    facts = {(plane.t, plane.c, plane.z): plane for plane in image.planes}
-    for c, channel in enumerate(image.channels):
-        if channel.exposure_ms is None:
-            continue
-        for t, z in np.ndindex(image.shape[0], image.shape[2]):
-            plane = facts.get((t, c, z), PlaneFacts(t, c, z))
-            if plane.exposure_ms is None:
-                facts[t, c, z] = replace(plane, exposure_ms=channel.exposure_ms)
-    return [facts[place] for place in sorted(facts)]
-
-
-def _plane(facts: PlaneFacts) -> model.Plane:
-    from ome_types import model
-
-    plane = model.Plane(the_t=facts.t, the_c=facts.c, the_z=facts.z)
-    for axis, position in zip("zyx", facts.position_um, strict=True):
-        if position is not None:
-            setattr(plane, f"position_{axis}", position)
-            setattr(plane, f"position_{axis}_unit", model.UnitsLength.MICROMETER)
-    plane.delta_t = facts.time_s
-    if facts.exposure_ms is not None:
-        plane.exposure_time = facts.exposure_ms
-        plane.exposure_time_unit = model.UnitsTime.MILLISECOND
-    return plane
-
-
-def _plates(images: Sequence[OmeImage]) -> list[model.Plate]:
-    from ome_types import model
-
-    plates: dict[str, model.Plate] = {}
-    wells: dict[tuple[str, WellName], model.Well] = {}
-    for number, image in enumerate(images):
-        if image.plate is None or image.well is None:
-            continue
-        plate = plates.setdefault(
-            image.plate,
-            model.Plate(
-                id=f"Plate:{len(plates)}",
-                name=clean(image.plate),
-                row_naming_convention=model.NamingConvention.LETTER,
-                column_naming_convention=model.NamingConvention.NUMBER,
-            ),
-        )
-        well = wells.get((image.plate, image.well))
-        if well is None:
-            well = model.Well(
-                id=f"Well:{len(wells)}",
-                row=image.well.row_index,
-                column=image.well.column_index,
-            )
-            wells[image.plate, image.well] = well
-            plate.wells.append(well)
-        well.well_samples.append(
-            model.WellSample(
-                id=f"WellSample:{number}",
-                index=image.site,
-                image_ref=model.ImageRef(id=f"Image:{number}"),
-            )
-        )
-    return list(plates.values())
-
-
-def _annotate(ome: OME, number: int, annotations: Mapping[str, Mapping[str, str]]) -> None:
-    from ome_types import model
-
-    for namespace, values in annotations.items():
-        if ome.structured_annotations is None:
-            ome.structured_annotations = model.StructuredAnnotations()
-        notes = ome.structured_annotations.map_annotations
-        entries = [model.Map.M(k=clean(key), value=clean(text)) for key, text in values.items()]
-        note = model.MapAnnotation(
-            id=f"Annotation:{len(notes)}", namespace=namespace, value=model.Map(ms=entries)
-        )
-        notes.append(note)
-        ome.images[number].annotation_refs.append(model.AnnotationRef(id=note.id))
 
 
 def _parse_image(ome: OME, image: model.Image) -> OmeImage:

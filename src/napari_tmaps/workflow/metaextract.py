@@ -8,7 +8,7 @@ each entry called like its file. 100,000 single-plane files make a thousand arch
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +19,14 @@ from pydantic import Field
 from napari_tmaps.errors import NotFoundError, unknown
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import dense
-from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
-from napari_tmaps.streams.omexml import OmeImage, PlaneFacts, image_omexml
+from napari_tmaps.streams.omexml import OmeImage, PlaneFacts
+from napari_tmaps.streams.omexml_writer import image_omexml
 from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
+
+_FLOATS = dict.fromkeys(("stage_y_um", "stage_x_um", "stage_z_um", "time_s"), float)
 
 
 class MetaextractArguments(BatchArguments):
@@ -41,6 +43,7 @@ class MetadataExtractor(Step):
     """Writes OME-XML for each microscope file."""
 
     name = "metaextract"
+    stage = "image_conversion"
     Arguments = MetaextractArguments
     has_collect_phase = False
 
@@ -52,7 +55,9 @@ class MetadataExtractor(Step):
             planes = planes[~planes["missing"]]
             folder = _folder(self.experiment, row["plate"], row["name"])
             files = list(planes["path"].unique())
-            by_path = dict(iter(planes.drop(columns="acquisition_id").groupby("path")))
+            # JSON knows no NaN.
+            plain = planes.drop(columns="acquisition_id").astype(object)
+            by_path = dict(iter(plain.where(planes.notna(), None).groupby("path")))
             for number, start in enumerate(range(0, len(files), args.batch_size), 1):
                 names = files[start : start + args.batch_size]
                 target = folder / f"omexml-{number:06d}.zip"
@@ -62,7 +67,7 @@ class MetadataExtractor(Step):
                     {
                         "job": len(batches) + 1,
                         "units": len(names),
-                        "target": str(target.relative_to(self.experiment.path)),
+                        "target": str(target.relative_to(self.path)),
                         "facts": row["facts"],
                         "files": {name: by_path[name].to_dict("list") for name in names},
                     }
@@ -74,23 +79,17 @@ class MetadataExtractor(Step):
 
         Files whose image size is unknown, because they are damaged, get no document.
         """
-        target = self.experiment.path / batch["target"]
+        target = self.path / batch["target"]
         with (
             replacing(target) as temporary,
             disk_errors(target),
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
             for name, planes in batch["files"].items():
-                table = pd.DataFrame(planes)
+                table = pd.DataFrame(planes).astype(_FLOATS)
                 if (table["height"] > 0).all():
                     archive.writestr(f"{name}.ome.xml", _document(table, batch["facts"]))
         return JobResult()
-
-    def collect_job_output(
-        self, results: Sequence[JobResult], args: MetaextractArguments
-    ) -> list[Progress]:
-        """Nothing to collect."""
-        return []
 
     def delete_previous_job_output(self) -> None:
         """Remove the archives."""
