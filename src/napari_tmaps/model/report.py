@@ -54,8 +54,10 @@ def report_text(report: dict[str, Any]) -> str:
         f"Sites        {sum(sites.values())} in all, {_range(sites.values())} a well",
         f"Channels     {', '.join(report['channels'])}",
         f"z, t, cycles {report['size_z']}, {report['size_t']}, {report['cycles']}",
-        f"Image        {f'{size[0]} × {size[1]} px' if size else 'unknown'}, "
-        f"{report['dtype'] or 'unknown type'}",
+        (
+            f"Image        {f'{size[0]} × {size[1]} px' if size else 'unknown'}, "
+            f"{report['dtype'] or 'unknown type'}"
+        ),
         f"Pixel        {f'{pixel[0]:.6g} × {pixel[1]:.6g} µm' if pixel else 'unknown'}",
         f"Planes       {report['planes']} there, {len(report['missing'])} missing",
         "",
