@@ -135,7 +135,7 @@ MISTAKES = [
         ["analyse", "{experiment}", "--pipeline", "nope"], "nuclei_and_cells", id="no-pipeline"
     ),
     pytest.param(
-        ["analyse", "{experiment}", "--pipeline", "{pipeline}"], "channel", id="not-converted"
+        ["analyse", "{experiment}", "--pipeline", "{pipeline}"], "Convert it", id="not-converted"
     ),
     pytest.param(
         ["features", "{experiment}", "Nuclei", "--out", "{tmp}/x.csv"], "Nuclei", id="no-objects"

@@ -7,16 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from napari_tmaps import __version__
 from napari_tmaps.cli import show
-from napari_tmaps.errors import InputError, NotFoundError
-
-if TYPE_CHECKING:
-    from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.errors import InputError
 
 app = typer.Typer(
     help="From the folder that a microscope wrote to objects, features and answers.\n\n"
@@ -256,9 +253,10 @@ def analyse(
     """Run a pipeline over the plates: segment objects and measure them. Finished sites are kept."""
     from napari_tmaps.store.experiment import Experiment
     from napari_tmaps.workflow import analyse as analyse_experiment
+    from napari_tmaps.workflow.jterator import find_pipeline
 
     with _errors(verbose), Experiment.open(experiment) as opened:
-        description = _pipeline(pipeline, opened.path)
+        description = find_pipeline(opened.path, pipeline)
         failures, _ = show.follow(
             analyse_experiment(opened, description, sites=_sites(opened, wells), workers=workers)
         )
@@ -370,22 +368,6 @@ def _gaps(gaps: list[dict[str, Any]], most: int = 20) -> str:
     if len(gaps) > most:
         lines.append(f"and {len(gaps) - most} more (--json lists all)")
     return "\n".join(lines) or "none"
-
-
-def _pipeline(text: str, experiment: Path) -> PipelineDescription:
-    """A pipeline by file, by name in the experiment, or by name of a ready one."""
-    from napari_tmaps.pipeline import load_pipeline, ready_pipelines
-
-    for path in (Path(text), experiment / "pipelines" / f"{text}.yaml"):
-        if path.is_file():
-            return load_pipeline(path)
-    ready = ready_pipelines()
-    if text in ready:
-        return ready[text]
-    raise NotFoundError(
-        f"There is no pipeline file '{text}', and no ready pipeline of that name. Ready ones are: "
-        f"{', '.join(ready)}."
-    )
 
 
 def _only_plate(experiment: Any) -> str:

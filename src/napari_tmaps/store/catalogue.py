@@ -429,6 +429,15 @@ class Catalogue:
                 )
             connection.execute(sa.insert(table), rows)
 
+    def forget_objects(self, names: Iterable[str]) -> None:
+        """Forget object types, and that their pipelines have analysed anything."""
+        table, types = schema.analysed, schema.object_types
+        mine = types.c.name.in_(list(names))
+        with self._begin() as connection:
+            pipelines = sa.select(types.c.pipeline).where(mine)
+            connection.execute(sa.delete(table).where(table.c.pipeline.in_(pipelines)))
+            connection.execute(sa.delete(types).where(mine))
+
     def failures(self) -> pd.DataFrame:
         """Sites that could not be done: step, plate, well, site, message."""
         return self._read(sa.select(schema.failures))
@@ -442,17 +451,48 @@ class Catalogue:
             if rows:
                 connection.execute(sa.insert(table), rows)
 
-    def set_jobs(self, step: str, jobs: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the jobs of a step; each has job, state, seconds and message."""
-        with self._begin() as connection:
-            connection.execute(sa.delete(schema.jobs).where(schema.jobs.c.step == step))
-            rows = [{"step": step, **job} for job in jobs]
-            if rows:
-                connection.execute(sa.insert(schema.jobs), rows)
+    # -- jobs -----------------------------------------------------------------------------------
 
     def jobs(self) -> pd.DataFrame:
-        """Jobs of the last run of each step: step, job, state, seconds, message."""
-        return self._read(sa.select(schema.jobs).order_by(schema.jobs.c.step, schema.jobs.c.job))
+        """Jobs of the last run of each step: step, phase, job, state, exitcode, seconds, …"""
+        table = schema.jobs
+        return self._read(
+            sa.select(table).order_by(table.c.step, table.c.phase.desc(), table.c.job)
+        )
+
+    def set_jobs(self, step: str, jobs: Iterable[Mapping[str, Any]]) -> None:
+        """Replace the jobs of a step; each has phase, job and state."""
+        self._write_jobs(step, jobs, sa.delete(schema.jobs).where(schema.jobs.c.step == step))
+
+    def update_jobs(self, step: str, jobs: Iterable[Mapping[str, Any]]) -> None:
+        """Store what is new of some jobs of a step; all of them with the same columns."""
+        self._write_jobs(step, jobs)
+
+    def _write_jobs(
+        self, step: str, jobs: Iterable[Mapping[str, Any]], before: sa.Delete | None = None
+    ) -> None:
+        rows = [{"step": step, **job} for job in jobs]
+        with self._begin() as connection:
+            if before is not None:
+                connection.execute(before)
+            if rows:
+                connection.execute(sa.insert(schema.jobs).prefix_with("OR REPLACE"), rows)
+
+    def submissions(self) -> pd.DataFrame:
+        """Submissions: id, created, state, request, steps, message; the last one last."""
+        return self._read(sa.select(schema.submissions).order_by(schema.submissions.c.id))
+
+    def add_submission(self, **values: Any) -> int:
+        """Store a new submission (columns of schema.submissions); returns its number."""
+        with self._begin() as connection:
+            done = connection.execute(sa.insert(schema.submissions), values)
+            return int(done.inserted_primary_key[0])  # type: ignore[index]
+
+    def update_submission(self, number: int, **values: Any) -> None:
+        """Change columns of a submission."""
+        table = schema.submissions
+        with self._begin() as connection:
+            connection.execute(sa.update(table).where(table.c.id == number).values(**values))
 
     @cached_property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
+VERSION = 2
 """Raised when the tables change; an experiment of another version is refused with a clear word."""
 
 metadata = MetaData()
@@ -164,12 +164,30 @@ failures = Table(
     Column("message", String, nullable=False),
 )
 
+# One row for each time a workflow was sent off. `request` is all that is needed to go on with it,
+# `steps` the state of each of its steps.
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("steps", JSON, nullable=False, default=dict),
+    Column("message", String, nullable=False, default=""),
+)
+
+# The jobs of the last run of each step; phase is "run" or "collect".
 jobs = Table(
     "jobs",
     metadata,
     Column("step", String, primary_key=True),
+    Column("phase", String, primary_key=True),
     Column("job", Integer, primary_key=True),
     Column("state", String, nullable=False),
+    Column("exitcode", Integer),
     Column("seconds", Float),
+    Column("cpu_s", Float),
+    Column("memory_mb", Float),
     Column("message", String, nullable=False, default=""),
 )

@@ -16,7 +16,7 @@ from napari_tmaps.store.plan import ImagePlan, PlannedPlane, image_plans, source
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.vendors.pixels import PlaneReader
-from napari_tmaps.workflow.local import default_workers
+from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.step import (
     Batch,
     BatchArguments,
@@ -37,6 +37,8 @@ class ImageExtractor(Step):
     """Writes one image a site and cycle; sites that are up to date are left alone."""
 
     name = "imextract"
+    stage = "image_conversion"
+    requires = ("metaconfig",)
     Arguments = ImextractArguments
 
     def create_run_batches(self, args: ImextractArguments) -> list[Batch]:
@@ -47,7 +49,12 @@ class ImageExtractor(Step):
         NotFoundError
             metaconfig has not run.
         """
-        images = [plan for plan in image_plans(self.experiment) if not self._up_to_date(plan)]
+        images = [
+            plan
+            for plan in image_plans(self.experiment)
+            if self.is_chosen(plan["plate"], plan["well"], plan["site"])
+            and not self._up_to_date(plan)
+        ]
         sources = source_folders(self.experiment)
         return [
             {
@@ -62,7 +69,7 @@ class ImageExtractor(Step):
 
     def _folder(self, plate: str, version: str) -> PlateFolder:
         # By path alone: jobs do not touch the catalogue.
-        return PlateFolder(self.experiment.path / "plates" / f"{plate}.ome.zarr", version)
+        return PlateFolder(self.path / "plates" / f"{plate}.ome.zarr", version)
 
     def _up_to_date(self, image: ImagePlan) -> bool:
         version = self.experiment.catalogue.get("ngff_version")
@@ -163,9 +170,7 @@ class ImageExtractor(Step):
                 writer.write_plane(plane["t"], plane["c"], plane["z"], other)
         return lost
 
-    def collect_job_output(
-        self, results: Sequence[JobResult], args: ImextractArguments
-    ) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
         """Write the metadata of plates and wells; record gaps."""
         experiment = self.experiment
         version = experiment.catalogue.get("ngff_version")

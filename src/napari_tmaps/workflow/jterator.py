@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,13 @@ from napari_tmaps.errors import FormatError, MissingError, NotFoundError, Pipeli
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.pipeline import CheckedPipeline, check, run_site
+from napari_tmaps.pipeline import (
+    CheckedPipeline,
+    check,
+    load_pipeline,
+    ready_pipelines,
+    run_site,
+)
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.images import OriginalImage, SiteImage, close_readers, open_readers
@@ -25,23 +31,63 @@ from napari_tmaps.store.plan import image_plans, source_folders
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.streams.atomic import remove, write_json
 from napari_tmaps.vendors.pixels import PlaneReader
-from napari_tmaps.workflow.local import default_workers
+from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.step import (
     Batch,
     BatchArguments,
     JobResult,
+    Site,
     Step,
     failure,
     split,
 )
-
-Site = tuple[str, str, int]
 
 
 class JteratorArguments(BatchArguments):
     """Arguments of jterator."""
 
     batch_size: Annotated[int, Field(ge=1, description="sites per job")] = 100
+    pipeline: Annotated[
+        str,
+        Field(
+            description="name of a pipeline of the experiment or of a ready one, or a file; may be "
+            "left out where the experiment has only one"
+        ),
+    ] = ""
+
+
+def find_pipeline(folder: Path, text: str) -> PipelineDescription:
+    """A pipeline by file, by name in an experiment's folder, or by name of a ready one.
+
+    Parameters
+    ----------
+    text
+        Empty takes the only pipeline of the experiment.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such pipeline, or not exactly one.
+    """
+    own = sorted((folder / "pipelines").glob("*.yaml"))
+    if not text:
+        if len(own) == 1:
+            return load_pipeline(own[0])
+        names = ", ".join(path.stem for path in own) or "none"
+        raise NotFoundError(
+            f"Say which pipeline to run (pipeline). The experiment has {names}; ready ones are "
+            f"{', '.join(ready_pipelines())}."
+        )
+    for path in (Path(text), folder / "pipelines" / f"{text}.yaml"):
+        if path.is_file():
+            return load_pipeline(path)
+    ready = ready_pipelines()
+    if text in ready:
+        return ready[text]
+    raise NotFoundError(
+        f"There is no pipeline file '{text}', and no pipeline of that name. The experiment has "
+        f"{', '.join(path.stem for path in own) or 'none'}; ready ones are {', '.join(ready)}."
+    )
 
 
 class PipelineRunner(Step):
@@ -50,34 +96,45 @@ class PipelineRunner(Step):
     Parameters
     ----------
     pipeline
-        Checked here against the channels and objects of the experiment, before any image is read.
+        None takes the one that the arguments name.
     sites
         (plate, well, site) of the sites to analyse; None means all.
-
-    Raises
-    ------
-    PipelineError
-        The pipeline cannot run on this experiment.
     """
 
     name = "jterator"
+    stage = "image_analysis"
+    requires = ("metaconfig",)
     Arguments = JteratorArguments
 
     def __init__(
         self,
         experiment: Experiment,
-        pipeline: PipelineDescription,
+        pipeline: PipelineDescription | None = None,
         *,
-        sites: Sequence[tuple[str, str, int]] | None = None,
+        sites: Collection[Site] | None = None,
     ) -> None:
-        super().__init__(experiment)
-        self.pipeline = pipeline
-        self._chosen = None if sites is None else set(sites)
-        self._checked = check(
-            pipeline,
-            channels=experiment.catalogue.channel_names(),
-            objects=tuple(experiment.catalogue.object_types()["name"]),
-        )
+        super().__init__(experiment, sites=sites)
+        self._pipeline = pipeline
+
+    @classmethod
+    def for_collect(cls, experiment: Experiment, batch: Batch) -> PipelineRunner:
+        """The step that collects the results of the pipeline that was begun."""
+        return cls(experiment, PipelineDescription.model_validate(batch["pipeline"]))
+
+    def _load(self, args: JteratorArguments) -> PipelineDescription:
+        return self._pipeline or find_pipeline(self.path, args.pipeline)
+
+    def check(self, args: JteratorArguments) -> None:
+        """Refuse a pipeline that is not there, cannot be read, or asks for what we cannot do.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such pipeline.
+        PipelineError
+            The file is no pipeline, or asks for illumination correction.
+        """
+        pipeline = self._load(args)
         corrected = [item.name for item in pipeline.input.channels if item.correct]
         if corrected:
             raise PipelineError(
@@ -86,12 +143,15 @@ class PipelineRunner(Step):
                 "'correct: false' for these channels."
             )
 
-        cycles = experiment.catalogue.channels().set_index("name")["cycle"]
-        self._cycles = {item.name: int(cycles[item.name]) for item in pipeline.input.channels}
-
     @property
     def _parts(self) -> Path:
-        return self.experiment.path / "workflow" / self.name
+        return self.path / "workflow" / self.name / "parts"
+
+    def create_collect_batch(self, args: BatchArguments) -> Batch:
+        """The whole pipeline, for its file may change while the jobs run."""
+        assert isinstance(args, JteratorArguments)
+        pipeline = self._load(args).model_dump(mode="json")
+        return {**super().create_collect_batch(args), "pipeline": pipeline}
 
     def create_run_batches(self, args: JteratorArguments) -> list[Batch]:
         """Batches of sites that were not analysed like this yet.
@@ -100,6 +160,8 @@ class PipelineRunner(Step):
         ------
         NotFoundError
             There are no converted images.
+        PipelineError
+            The pipeline cannot run on this experiment; no image was read.
         """
         experiment = self.experiment
         sites = experiment.catalogue.sites()
@@ -108,32 +170,39 @@ class PipelineRunner(Step):
                 f"Experiment '{experiment.name}' has no sites yet. Convert it first: "
                 f"tmaps convert {experiment.path.name}."
             )
+        pipeline = self._load(args)
+        check(
+            pipeline,
+            channels=experiment.catalogue.channel_names(),
+            objects=tuple(experiment.catalogue.object_types()["name"]),
+        )
+        cycle_of = experiment.catalogue.channels().set_index("name")["cycle"]
+        cycles = {item.name: int(cycle_of[item.name]) for item in pipeline.input.channels}
         rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
-        if self._chosen is not None:
-            rows = [row for row in rows if row in self._chosen]
+        rows = [row for row in rows if self.is_chosen(*row)]
         known = experiment.catalogue.analysed()
-        images = self._images(rows)
+        images = self._images(rows, sorted(set(cycles.values())))
         work = []
         for row in rows:
             digests = {cycle: image["source"] for cycle, image in images[row].items()}
-            key = self._key(digests)
-            if known.get((self.pipeline.name, *row)) != key:
+            key = _key(digests, pipeline)
+            if known.get((pipeline.name, *row)) != key:
                 work.append({"site": list(row), "key": key, "images": images[row]})
         common = {
             "sources": source_folders(experiment),
             "version": experiment.catalogue.get("ngff_version"),
-            "pipeline": self.pipeline.model_dump(mode="json"),
-            "channels": self._cycles,
+            "pipeline": pipeline.model_dump(mode="json"),
+            "channels": cycles,
         }
-        remove(self._parts)
         return [
             {"job": number, "units": len(part), "work": list(part), **common}
             for number, part in enumerate(split(work, args.batch_size, default_workers()), 1)
         ]
 
-    def _images(self, rows: Sequence[Site]) -> dict[Site, dict[str, dict[str, Any]]]:
+    def _images(
+        self, rows: Sequence[Site], cycles: Sequence[int]
+    ) -> dict[Site, dict[str, dict[str, Any]]]:
         """For each site and cycle the digest of its image, and its plan if it is not converted."""
-        cycles = sorted(set(self._cycles.values()))
         found: dict[Site, dict[str, dict[str, Any]]] = {row: {} for row in rows}
         unconverted = set()
         for row in rows:
@@ -153,11 +222,6 @@ class PipelineRunner(Step):
                     images.setdefault(str(plan["cycle"]), {"source": plan["source"], "plan": plan})
         return found
 
-    def _key(self, digests: dict[str, str]) -> str:
-        """What the result of a site depends on: its images, the pipeline and the program."""
-        text = json.dumps([digests, self.pipeline.model_dump(mode="json"), __version__])
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
         """Analyse the sites of one batch; a site that fails does not stop the others.
 
@@ -174,9 +238,7 @@ class PipelineRunner(Step):
         try:
             for work in batch["work"]:
                 plate, well, site = work["site"]
-                folder = PlateFolder(
-                    self.experiment.path / "plates" / f"{plate}.ome.zarr", batch["version"]
-                )
+                folder = PlateFolder(self.path / "plates" / f"{plate}.ome.zarr", batch["version"])
                 try:
                     features = _analyse(checked, folder, work, batch["channels"], readers)
                 except (PipelineError, MissingError, NotFoundError, FormatError) as error:
@@ -188,45 +250,46 @@ class PipelineRunner(Step):
                 done.append([plate, well, site, work["key"], digests])
         finally:
             close_readers(readers)
-        features_store = FeatureStore(self.experiment.path / "features")
+        features_store = FeatureStore(self.path / "features")
         parts = {}
         for name, pieces in tables.items():
             part = self._parts / name / f"{batch['job']:06d}.parquet"
             features_store.write_part(part, pieces)
-            parts[name] = str(part.relative_to(self.experiment.path))
+            parts[name] = str(part.relative_to(self.path))
         return JobResult(failures, {"done": done, "parts": parts})
 
-    def collect_job_output(
-        self, results: Sequence[JobResult], args: JteratorArguments
-    ) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
         """Put the tables into place and store what the experiment now has."""
+        pipeline = PipelineDescription.model_validate(batch["pipeline"])
         catalogue, features = self.experiment.catalogue, self.experiment.features
         done = [tuple(row) for result in results for row in result.facts["done"]]
         failures = [item for result in results for item in result.failures]
         catalogue.set_failures(self.name, failures)
         notes = []
-        if not results:
+        if not batch["jobs"]:
             notes.append(Progress(self.name, 0, 0, "All sites are analysed already."))
-        names = [item.name for item in self.pipeline.output.objects]
-        catalogue.set_analysed(self.pipeline.name, done, names)
+        names = [item.name for item in pipeline.output.objects]
         for name in names:
             parts = [
-                self.experiment.path / result.facts["parts"][name]
+                self.path / result.facts["parts"][name]
                 for result in results
                 if name in result.facts["parts"]
             ]
             features.collect(name, parts, [row[:3] for row in done])
+        # Only now: a collect that is ended before this is repeated as a whole.
+        catalogue.set_analysed(pipeline.name, done, names)
+        for name in names:
             if name in features.object_types():
                 catalogue.set_object_type(
-                    name, self.pipeline.name, features.count(name), len(features.columns(name))
+                    name, pipeline.name, features.count(name), len(features.columns(name))
                 )
         remove(self._parts)
         if done:
             write_json(
-                self.experiment.path / "metadata" / f"pipeline-{self.pipeline.name}.json",
+                self.path / "metadata" / f"pipeline-{pipeline.name}.json",
                 {
                     "program": f"napari-tmaps {__version__}",
-                    "pipeline": self.pipeline.model_dump(mode="json"),
+                    "pipeline": pipeline.model_dump(mode="json"),
                     "sites": len(done),
                     "failed_sites": len(failures),
                 },
@@ -234,9 +297,17 @@ class PipelineRunner(Step):
         return notes
 
     def delete_previous_job_output(self) -> None:
-        """Remove the tables of the pipeline's objects; labels are replaced by the next run."""
-        for item in self.pipeline.output.objects:
-            self.experiment.features.remove(item.name)
+        """Remove the tables of all objects; labels are replaced by the next run."""
+        names = self.experiment.features.object_types()
+        self.experiment.catalogue.forget_objects(names)
+        for name in names:
+            self.experiment.features.remove(name)
+
+
+def _key(digests: dict[str, str], pipeline: PipelineDescription) -> str:
+    """What the result of a site depends on: its images, the pipeline and the program."""
+    text = json.dumps([digests, pipeline.model_dump(mode="json"), __version__])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _analyse(

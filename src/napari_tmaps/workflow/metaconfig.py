@@ -44,6 +44,8 @@ class MetadataConfigurator(Step):
     """Works out the layout; all of it happens in collect, for only the coordinator may store it."""
 
     name = "metaconfig"
+    stage = "image_conversion"
+    requires = ("metaextract",)
     Arguments = MetaconfigArguments
 
     def create_run_batches(self, args: MetaconfigArguments) -> list[Batch]:
@@ -54,9 +56,7 @@ class MetadataConfigurator(Step):
         """Nothing to do."""
         return JobResult()
 
-    def collect_job_output(
-        self, results: Sequence[JobResult], args: MetaconfigArguments
-    ) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
         """Store sites, channels, offsets and gaps.
 
         Raises
@@ -66,6 +66,7 @@ class MetadataConfigurator(Step):
         InputError
             The stated grid does not fit the number of sites.
         """
+        args = MetaconfigArguments.model_validate(batch["args"])
         catalogue = self.experiment.catalogue
         workflow_type = self.experiment.workflow_type
         planes = placed_planes(self.experiment)

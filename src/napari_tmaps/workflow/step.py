@@ -8,17 +8,23 @@ in the coordinator, stores it. So any engine can run the jobs, in any order, any
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.workflow import Stage
 from napari_tmaps.store.experiment import Experiment
 
 Batch = dict[str, Any]
 """JSON: `job` (number from 1), `units` (how much work, for progress) and what the step needs."""
+
+Site = tuple[str, str, int]
+"""Plate, well, number of the site."""
 
 
 class BatchArguments(BaseModel):
@@ -44,25 +50,87 @@ class JobResult:
 
 
 class Step(ABC):
-    """One step of the workflow over one experiment."""
+    """One step of the workflow over one experiment.
+
+    A new step is a subclass in a file of its own and one line in workflow/steps.py.
+
+    Parameters
+    ----------
+    sites
+        Work on these sites only; None means all. Steps that do not work by sites ignore it.
+
+    Attributes
+    ----------
+    stage, requires, workflow_types
+        Where the step belongs: its stage, the steps that must have run before it, and the types of
+        workflow that have it.
+    planned
+        True for a step that has arguments but cannot run yet.
+    path
+        Folder of the experiment.
+    """
 
     name: ClassVar[str]
+    stage: ClassVar[Stage]
+    requires: ClassVar[tuple[str, ...]] = ()
+    workflow_types: ClassVar[tuple[WorkflowType, ...]] = ("canonical", "multiplexing")
+    planned: ClassVar[bool] = False
     Arguments: ClassVar[type[BatchArguments]]
     has_collect_phase: ClassVar[bool] = True
 
-    def __init__(self, experiment: Experiment) -> None:
+    path: Path
+    experiment: Experiment
+
+    def __init__(self, experiment: Experiment, *, sites: Collection[Site] | None = None) -> None:
         self.experiment = experiment
+        self.path = experiment.path
+        self._sites = None if sites is None else set(sites)
+
+    @classmethod
+    def for_jobs(cls, folder: Path) -> Self:
+        """The step as run jobs get it: by the folder of the experiment alone.
+
+        It has no `experiment`, so that a job cannot touch the catalogue.
+        """
+        step = cls.__new__(cls)
+        step.path = folder
+        return step
+
+    @classmethod
+    def for_collect(cls, experiment: Experiment, batch: Batch) -> Self:
+        """The step that collects what was begun with a collect batch, perhaps elsewhere."""
+        return cls(experiment)
+
+    def is_chosen(self, plate: str, well: str, site: int) -> bool:
+        """True if the step shall work on the site."""
+        return self._sites is None or (plate, well, site) in self._sites
+
+    def check(self, args: Any) -> None:  # noqa: B027 - most steps have nothing to refuse
+        """Refuse arguments that cannot work, before anything runs.
+
+        Raises
+        ------
+        TmapsError
+            Says what does not fit.
+        """
 
     @abstractmethod
     def create_run_batches(self, args: Any) -> list[Batch]:
-        """Batches of the run phase; what is up to date already gets none."""
+        """Batches of the run phase; what is up to date already gets none. Writes nothing."""
+
+    def create_collect_batch(self, args: BatchArguments) -> Batch:
+        """What collect needs beside the results of the jobs."""
+        return {"args": args.model_dump(mode="json")}
 
     @abstractmethod
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
-        """Do one batch; called in any thread or process."""
+        """Do one batch; called in any thread or process, with `path` alone."""
 
-    def collect_job_output(self, results: Sequence[JobResult], args: Any) -> list[Progress]:
-        """Store what the jobs say and return what the user should be told; in the coordinator."""
+    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+        """Store what the jobs say and return what the user should be told; in the coordinator.
+
+        It may be repeated with the same results, if it was interrupted.
+        """
         return []
 
     @abstractmethod

@@ -1,0 +1,180 @@
+"""What a step has on disk: its batches, the results of its jobs, their logs.
+
+workflow/<step>/batches/run-000001.json     one a job, made by init
+workflow/<step>/batches/collect.json        written last: the batches are complete
+workflow/<step>/results/run-000001.json     what the job says; written by the job alone
+workflow/<step>/collected.json              collect is through
+logs/<step>/run-000001.log
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_tmaps.errors import FormatError, NotFoundError
+from napari_tmaps.streams.atomic import disk_errors, remove, write_text
+from napari_tmaps.workflow.step import Batch
+
+Phase = Literal["init", "run", "collect"]
+
+
+class StepFolder:
+    """Batches, results and logs of one step.
+
+    Parameters
+    ----------
+    experiment
+        Folder of the experiment.
+    step
+        Name of the step.
+    """
+
+    def __init__(self, experiment: Path, step: str) -> None:
+        self.step = step
+        self.root = experiment / "workflow" / step
+        self.logs = experiment / "logs" / step
+
+    # -- batches --------------------------------------------------------------------------------
+
+    def write(self, batches: Iterable[Batch], collect: Batch) -> list[Batch]:
+        """Replace all batches; returns job and units of each.
+
+        Raises
+        ------
+        StorageError
+            The disk refuses. The step then counts as not begun.
+        """
+        remove(self.root)
+        remove(self.logs)
+        folder = self.root / "batches"
+        with disk_errors(folder):
+            folder.mkdir(parents=True)
+            (self.root / "results").mkdir()
+            self.logs.mkdir(parents=True)
+            jobs = []
+            for batch in batches:
+                # No temporary names: without collect.json none of them counts.
+                text = json.dumps(batch, ensure_ascii=False, allow_nan=False)
+                self._batch_path(batch["job"]).write_text(text, encoding="utf-8")
+                jobs.append({"job": batch["job"], "units": batch["units"]})
+        _write_json(folder / "collect.json", {**collect, "jobs": jobs})
+        return jobs
+
+    def _batch_path(self, job: int) -> Path:
+        return self.root / "batches" / f"run-{job:06d}.json"
+
+    def batch(self, job: int) -> Batch:
+        """The batch of a run job.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such job.
+        """
+        path = self._batch_path(job)
+        if not path.is_file():
+            jobs = self.jobs()
+            raise NotFoundError(
+                f"{self.step} has no job {job}. Its jobs are 1 to {len(jobs)}."
+                if jobs
+                else f"{self.step} has no job {job}: there is nothing to do, or init has not run."
+            )
+        return _read_json(path)
+
+    def collect_batch(self) -> Batch:
+        """The batch of collect.
+
+        Raises
+        ------
+        NotFoundError
+            init has not run to its end.
+        """
+        path = self.root / "batches" / "collect.json"
+        if not path.is_file():
+            raise NotFoundError(
+                f"{self.step} has no batches yet. Make them first: tmaps {self.step} "
+                f"{self.root.parents[1]} init."
+            )
+        return _read_json(path)
+
+    def is_open(self) -> bool:
+        """True if init is through and collect is not."""
+        begun = (self.root / "batches" / "collect.json").is_file()
+        return begun and not (self.root / "collected.json").is_file()
+
+    def set_collected(self) -> None:
+        """Say that collect is through."""
+        _write_json(self.root / "collected.json", {})
+
+    def reopen(self) -> None:
+        """Forget results and collect, but keep the batches: all jobs can run again."""
+        remove(self.root / "collected.json")
+        for job in self.finished():
+            remove(self._result_path(job))
+
+    def units(self) -> dict[int, int]:
+        """Amount of work of each job, by its number."""
+        return {item["job"]: item["units"] for item in self.collect_batch()["jobs"]}
+
+    def jobs(self) -> list[int]:
+        """Numbers of the run jobs."""
+        return list(self.units())
+
+    # -- results --------------------------------------------------------------------------------
+
+    def _result_path(self, job: int) -> Path:
+        return self.root / "results" / f"run-{job:06d}.json"
+
+    def write_result(self, job: int, result: dict[str, Any]) -> None:
+        """Store what a job says, whole or not at all."""
+        _write_json(self._result_path(job), result)
+
+    def result(self, job: int) -> dict[str, Any] | None:
+        """What a job said; None if it has not finished."""
+        path = self._result_path(job)
+        return _read_json(path) if path.is_file() else None
+
+    def finished(self) -> list[int]:
+        """Numbers of the jobs that have a result, good or bad."""
+        return sorted(int(path.stem[4:]) for path in (self.root / "results").glob("run-*.json"))
+
+    # -- logs -----------------------------------------------------------------------------------
+
+    def log_path(self, phase: Phase, job: int | None = None) -> Path:
+        """Log of a phase, or of one of its run jobs."""
+        return self.logs / (f"run-{job:06d}.log" if phase == "run" else f"{phase}.log")
+
+    def log(self, phase: Phase, job: int | None = None) -> str:
+        """Text of a log.
+
+        Raises
+        ------
+        NotFoundError
+            The job has not begun.
+        """
+        path = self.log_path(phase, job)
+        if not path.is_file():
+            what = f"Job {job}" if phase == "run" else f"The {phase} phase"
+            raise NotFoundError(f"{what} of {self.step} has no log: it has not begun yet.")
+        return path.read_text(encoding="utf-8")
+
+    def begun(self) -> set[int]:
+        """Numbers of the run jobs that have begun: they have a log."""
+        return {int(path.stem[4:]) for path in self.logs.glob("run-*.log")}
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    write_text(path, json.dumps(value, ensure_ascii=False))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(
+            f"'{path}' is damaged: {error}. Remove it and run the step again."
+        ) from error
+    return value

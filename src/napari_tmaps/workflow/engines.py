@@ -1,0 +1,117 @@
+"""Engines run the jobs of a phase: threads, processes or dask. All give the same results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_tmaps.errors import InputError
+from napari_tmaps.workflow.job import JobCall, Outcome
+
+TICK_S = 0.5
+"""How often an engine says that it is still alive."""
+ATTEMPTS = 3
+"""How often a job is begun whose worker dies."""
+
+
+def default_workers() -> int:
+    """Number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+Outcomes = Generator[Outcome | None, None, None]
+
+
+class Engine(Protocol):
+    """Something that runs jobs. What it starts lives until `close`, over many phases."""
+
+    def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
+        """Run jobs; yields as they end, and None when nothing has ended for a while.
+
+        Closing the iterator cancels: jobs that have not begun never will, those under way are
+        finished (threads) or ended (processes).
+        """
+        ...
+
+    def close(self) -> None:
+        """Give processes and connections back."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None: ...
+
+
+class EngineChoice(BaseModel):
+    """Which engine to use; stored with a submission, so that resuming uses the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Annotated[
+        Literal["threads", "processes", "dask"],
+        Field(description="threads of this program, processes, or a dask cluster"),
+    ] = "dask"
+    workers: Annotated[
+        int, Field(ge=0, description="jobs at the same time; 0: one for each processor")
+    ] = 0
+    scheduler: Annotated[
+        str, Field(description="address of a running dask scheduler, e.g. tcp://host:8786")
+    ] = ""
+    cluster: Annotated[
+        str, Field(description="YAML file that describes a cluster with a queue (dask-jobqueue)")
+    ] = ""
+
+    def make(self) -> Engine:
+        """Start the engine.
+
+        Raises
+        ------
+        InputError
+            The choices exclude each other, or the cluster cannot be reached or started.
+        """
+        if (self.scheduler or self.cluster) and self.kind != "dask":
+            raise InputError(
+                f"A scheduler or a cluster goes with the engine 'dask', not with '{self.kind}'."
+            )
+        if self.scheduler and self.cluster:
+            raise InputError("Give either the address of a scheduler or a cluster file, not both.")
+        workers = self.workers or default_workers()
+        if self.kind == "threads":
+            from napari_tmaps.workflow.local import Threads
+
+            return Threads(workers)
+        if self.kind == "processes":
+            from napari_tmaps.workflow.engine_processes import Processes
+
+            return Processes(workers)
+        from napari_tmaps.workflow import engine_dask
+
+        if self.scheduler:
+            return engine_dask.connect(self.scheduler)
+        if self.cluster:
+            return engine_dask.start_cluster(Path(self.cluster))
+        return engine_dask.start_local(workers)
+
+
+class ClosesItself:
+    """An engine as a context: leaving it closes it."""
+
+    def close(self) -> None:
+        """Give processes and connections back."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

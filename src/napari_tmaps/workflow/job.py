@@ -1,0 +1,209 @@
+"""One run job: read its batch, do it, write its result and its log.
+
+Stateless: everything comes from the folder of the experiment and goes there, into files that no
+other job writes. Every engine calls `run_job`, in a thread, a process or on another machine.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter, process_time, thread_time
+from typing import TextIO
+
+from napari_tmaps.errors import StorageError, TmapsError
+from napari_tmaps.workflow.batches import StepFolder
+from napari_tmaps.workflow.step import JobResult, Step
+
+TIMED_OUT = 124
+"""Exit code of a job that took longer than it may."""
+_TIMEOUT_MARK = "Timeout ("  # how faulthandler begins
+
+
+@dataclass(frozen=True, slots=True)
+class JobCall:
+    """All that an engine has to carry to where a job runs.
+
+    Attributes
+    ----------
+    experiment
+        Folder of the experiment, as the worker sees it.
+    duration_s, memory_mb
+        What the job may take; 0 means no limit.
+    cores
+        Threads that numerical libraries may use.
+    """
+
+    experiment: str
+    step: type[Step]
+    job: int
+    duration_s: int = 0
+    memory_mb: int = 0
+    cores: int = 1
+
+    @property
+    def files(self) -> StepFolder:
+        """Where batches, results and logs lie."""
+        return StepFolder(Path(self.experiment), self.step.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes
+    ----------
+    exitcode
+        0 if the job was done (single sites may have failed); else `message` says why.
+    seconds, cpu_s
+        Wall and processor time; None if the job did not live to tell.
+    memory_mb
+        Peak memory of the process so far.
+    storage
+        True if the disk refused: other jobs will fare no better.
+    """
+
+    job: int
+    exitcode: int = 0
+    message: str = ""
+    seconds: float | None = None
+    cpu_s: float | None = None
+    memory_mb: float | None = None
+    storage: bool = False
+
+
+def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
+    """Do one job; whatever goes wrong is told in the outcome, the result and the log.
+
+    Parameters
+    ----------
+    own_process
+        The process runs no other job at the same time: its time limit can be enforced, by ending
+        the process, and processor time is that of all its threads.
+    """
+    files = call.files
+    if own_process and timed_out(call):
+        # A cluster that lost the worker sends the job again; it would hang again.
+        return took_too_long(call)
+    clock = process_time if own_process else thread_time
+    start, cpu = perf_counter(), clock()
+    result, message, storage = JobResult(), "", False
+    with _log(files.log_path("run", call.job)) as log:
+        print(
+            f"{datetime.now():%Y-%m-%d %H:%M:%S} {call.step.name} job {call.job} on "
+            f"{socket.gethostname()}, process {os.getpid()}",
+            file=log,
+        )
+        try:
+            with _time_limit(call.duration_s if own_process else 0, log):
+                step = call.step.for_jobs(Path(call.experiment))
+                result = step.run_job(files.batch(call.job), assume_clean_state=True)
+        except TmapsError as error:
+            message, storage = str(error), isinstance(error, StorageError)
+        except Exception as error:  # noqa: BLE001 - a job ends here: its log and state must tell
+            traceback.print_exc(file=log)
+            message = f"{type(error).__name__}: {error}"
+        outcome = Outcome(
+            job=call.job,
+            exitcode=1 if message else 0,
+            message=message,
+            seconds=perf_counter() - start,
+            cpu_s=clock() - cpu,
+            memory_mb=_peak_memory_mb(),
+            storage=storage,
+        )
+        try:
+            files.write_result(call.job, {"outcome": asdict(outcome), **asdict(result)})
+        except StorageError as error:
+            if not storage:
+                outcome = Outcome(call.job, 1, str(error), storage=True)
+        for item in result.failures:
+            where = f"{item['plate']} {item['well']} site {item['site']}"
+            print(f"  {where}: {item['message']}", file=log)
+        if outcome.exitcode:
+            print(f"{outcome.message}\nJOB FAILED", file=log)
+        else:
+            print(f"JOB COMPLETED in {outcome.seconds:.2f} s", file=log)
+    return outcome
+
+
+def read_outcome(files: StepFolder, job: int) -> tuple[Outcome, JobResult] | None:
+    """What a finished job wrote; None if it has not finished."""
+    content = files.result(job)
+    if content is None:
+        return None
+    return Outcome(**content["outcome"]), JobResult(content["failures"], content["facts"])
+
+
+def timed_out(call: JobCall) -> bool:
+    """True if the log ends with the time limit of an earlier attempt."""
+    path = call.files.log_path("run", call.job)
+    return path.is_file() and _TIMEOUT_MARK in path.read_text(encoding="utf-8", errors="replace")
+
+
+def took_too_long(call: JobCall) -> Outcome:
+    """The outcome of a job that its time limit has ended."""
+    return Outcome(
+        call.job,
+        TIMED_OUT,
+        f"took longer than {call.duration_s} s and was stopped; its log shows where it was. Allow "
+        "more with --duration, or make the batches smaller.",
+    )
+
+
+class _Nowhere:
+    """A log that could not be opened, because the disk is full."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@contextmanager
+def _log(path: Path) -> Iterator[TextIO]:
+    try:
+        file = path.open("a", encoding="utf-8", errors="replace")
+    except OSError:
+        yield _Nowhere()  # type: ignore[misc]
+        return
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # a log that cannot be written must not hide what happened
+            file.close()
+
+
+@contextmanager
+def _time_limit(seconds: int, log: TextIO) -> Iterator[None]:
+    """End the process when the time is up, with the place where it hangs in the log.
+
+    The watch is a thread of the C library, so that code that never lets go of the interpreter is
+    ended as well.
+    """
+    if not seconds or isinstance(log, _Nowhere):
+        yield
+        return
+    log.flush()
+    faulthandler.dump_traceback_later(seconds, exit=True, file=log)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _peak_memory_mb() -> float:
+    if sys.platform == "win32":
+        import psutil  # type: ignore[import-untyped]
+
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,133 @@
+"""One coordinator for an experiment at a time, and how others see and stop it.
+
+workflow/coordinator.json     who it is; its time of change is the heartbeat
+workflow/kill                 a request to stop
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from napari_tmaps.errors import ExistsError
+from napari_tmaps.streams.atomic import disk_errors, remove
+
+BEAT_S = 5.0
+"""How often the coordinator says that it lives."""
+SILENT_S = 60.0
+"""A coordinator on another machine that was silent for so long is dead."""
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder / "workflow" / "coordinator.json"
+
+
+def coordinator(folder: Path) -> dict[str, Any] | None:
+    """Who works on an experiment now: what, pid, host, since; None if nobody does."""
+    path = _lock_path(folder)
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        beat = path.stat().st_mtime
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:  # just being written, or cut short when its maker died
+        content, beat = {"what": "starting", "pid": None, "host": "", "since": ""}, 0.0
+        with suppress(OSError):
+            beat = path.stat().st_mtime
+    return content if _lives(content, beat) else None
+
+
+def _lives(content: dict[str, Any], beat: float) -> bool:
+    if content["host"] != socket.gethostname():
+        return time.time() - beat < SILENT_S
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        # A number of a process is used again some day; its start is not.
+        return bool(abs(psutil.Process(content["pid"]).create_time() - content["started"]) < 2)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def coordinating(folder: Path, what: str) -> Iterator[None]:
+    """Be the coordinator of an experiment for a while.
+
+    Raises
+    ------
+    ExistsError
+        Another one is at work; the message says which.
+    """
+    import psutil  # type: ignore[import-untyped]
+
+    path = _lock_path(folder)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "what": what,
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
+        "started": psutil.Process().create_time(),
+    }
+    _take(folder, path, content)
+    remove(_kill_path(folder))
+    ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(path, ended), daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
+        remove(path)
+        remove(_kill_path(folder))
+
+
+def _take(folder: Path, path: Path, content: dict[str, Any]) -> None:
+    with disk_errors(path):
+        for _ in range(2):
+            try:
+                with path.open("x", encoding="utf-8") as file:
+                    json.dump(content, file)
+                return
+            except FileExistsError as error:
+                other = coordinator(folder)
+                if other is None:  # its maker is dead
+                    remove(path)
+                    continue
+                raise ExistsError(
+                    f"'{folder.name}' is being worked on since {other['since']}: {other['what']}, "
+                    f"process {other['pid']} on {other['host']}. Wait for it (tmaps workflow "
+                    f"{folder} status), or stop it (tmaps workflow {folder} kill)."
+                ) from error
+    raise ExistsError(f"'{folder.name}' has just been taken by another program. Try again.")
+
+
+def _beat(path: Path, ended: threading.Event) -> None:
+    while not ended.wait(BEAT_S):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _kill_path(folder: Path) -> Path:
+    return folder / "workflow" / "kill"
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask the coordinator, wherever it runs, to stop its jobs and itself."""
+    with disk_errors(folder):
+        _kill_path(folder).touch()
+
+
+def is_asked_to_stop(folder: Path) -> bool:
+    """True if somebody asked."""
+    return _kill_path(folder).exists()

@@ -1,0 +1,202 @@
+"""The phases of a step: init, run, collect; in the coordinator.
+
+What an interrupted run has left is put in place first, so that nothing that was finished is done
+again: init skips what is up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from time import monotonic
+from typing import Any
+
+from napari_tmaps.errors import StorageError
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.workflow import SubmissionArguments
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.streams.atomic import remove
+from napari_tmaps.workflow.batches import StepFolder
+from napari_tmaps.workflow.engines import Engine
+from napari_tmaps.workflow.job import JobCall, Outcome, read_outcome
+from napari_tmaps.workflow.step import BatchArguments, Step
+
+_FLUSH_S = 1.0
+
+
+def run_phases(
+    step: Step,
+    args: BatchArguments,
+    engine: Engine,
+    limits: SubmissionArguments | None = None,
+) -> Iterator[Progress]:
+    """Do a step with all its phases; yields after each job, and once for each failed site.
+
+    Closing the generator cancels. Also then the finished jobs are collected.
+
+    Raises
+    ------
+    TmapsError
+        The step as a whole cannot go on, e.g. because the disk is full.
+    """
+    yield from salvage(step.experiment, type(step))
+    init_step(step, args)
+    notes: list[Progress] = []
+    try:
+        yield from run_jobs(step.experiment, type(step), engine, limits=limits)
+    finally:
+        notes = collect_step(step.experiment, type(step))
+    yield from notes
+
+
+def salvage(experiment: Experiment, step: type[Step]) -> Iterator[Progress]:
+    """Collect what the jobs of an interrupted run have finished, and remove what they have not."""
+    files = StepFolder(experiment.path, step.name)
+    if not files.is_open():
+        return
+    finished = len(files.finished())
+    remove_unfinished(experiment)
+    yield from collect_step(experiment, step)
+    if finished:
+        text = f"{finished} jobs of an interrupted run are kept."
+        yield Progress(step.name, 0, 0, text)
+
+
+def remove_unfinished(experiment: Experiment) -> None:
+    """Remove the hidden files that ended jobs were writing; no job may be under way."""
+    for room in ("plates", "workflow", "metadata", "features"):
+        for path in list((experiment.path / room).rglob(".*.part")):
+            remove(path)
+
+
+def init_step(step: Step, args: BatchArguments) -> int:
+    """Make the batches of a step; returns the number of run jobs.
+
+    Raises
+    ------
+    TmapsError
+        The step cannot run with these arguments, or not yet.
+    """
+    step.check(args)
+    batches = step.create_run_batches(args)
+    collect = step.create_collect_batch(args)
+    jobs = StepFolder(step.path, step.name).write(batches, collect)
+    rows = [_row("run", item["job"], "NEW") for item in jobs]
+    step.experiment.catalogue.set_jobs(step.name, [*rows, _row("collect", 1, "NEW")])
+    return len(jobs)
+
+
+def run_jobs(
+    experiment: Experiment,
+    step: type[Step],
+    engine: Engine,
+    *,
+    limits: SubmissionArguments | None = None,
+) -> Iterator[Progress]:
+    """Run the jobs that have no result yet; a job that fails does not stop the others.
+
+    Raises
+    ------
+    StorageError
+        The disk refuses: the other jobs would fare no better.
+    """
+    limits = limits or SubmissionArguments()
+    files = StepFolder(experiment.path, step.name)
+    units = files.units()
+    total, finished = sum(units.values()), set(files.finished())
+    done = sum(units[job] for job in finished)
+    calls = [
+        JobCall(str(experiment.path), step, job, limits.duration_s, limits.memory, limits.cores)
+        for job in units
+        if job not in finished
+    ]
+    yield Progress(step.name, done, total)
+    states = _States(experiment, files, [call.job for call in calls])
+    crashed = False
+    try:
+        with closing(engine.outcomes(calls)) as outcomes:
+            for outcome in outcomes:
+                if outcome is None:
+                    states.flush()
+                    yield Progress(step.name, done, total)
+                    continue
+                states.ended(outcome)
+                crashed = crashed or outcome.seconds is None
+                done += units[outcome.job]
+                if outcome.storage:
+                    raise StorageError(outcome.message)
+                found = read_outcome(files, outcome.job)
+                for item in found[1].failures if found else ():
+                    where = f"{item['plate']} {item['well']} site {item['site']}"
+                    yield Progress(step.name, done, total, f"{where}: {item['message']}", True)
+                if outcome.exitcode:
+                    text = f"Job {outcome.job}: {outcome.message}"
+                    yield Progress(step.name, done, total, text, True)
+                yield Progress(step.name, done, total)
+    finally:
+        states.close()
+        if crashed:
+            remove_unfinished(experiment)
+    yield Progress(step.name, total, total)
+
+
+def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:
+    """Store what the finished jobs say; returns what the user should be told.
+
+    Raises
+    ------
+    TmapsError
+        The step cannot be collected; it can be tried again.
+    """
+    files = StepFolder(experiment.path, step.name)
+    batch = files.collect_batch()
+    found = [read_outcome(files, job) for job in files.finished()]
+    results = [result for outcome, result in filter(None, found) if not outcome.exitcode]
+    notes = step.for_collect(experiment, batch).collect_job_output(batch, results)
+    files.set_collected()
+    experiment.catalogue.update_jobs(step.name, [_row("collect", 1, "TERMINATED", exitcode=0)])
+    return notes
+
+
+class _States:
+    """Stores the states of the jobs of one phase, not more often than once a second."""
+
+    def __init__(self, experiment: Experiment, files: StepFolder, jobs: Iterable[int]) -> None:
+        self._catalogue = experiment.catalogue
+        self._files = files
+        self._changed = {job: _row("run", job, "SUBMITTED") for job in jobs}
+        self._live = set(self._changed)
+        self._running: set[int] = set()
+        self._time = 0.0
+        self.flush()
+
+    def ended(self, outcome: Outcome) -> None:
+        values = asdict(outcome)
+        del values["storage"]
+        self._live.discard(outcome.job)
+        self._changed[outcome.job] = _row("run", state="TERMINATED", **values)
+        self.flush()
+
+    def flush(self, *, now: bool = False) -> None:
+        if not now and monotonic() - self._time < _FLUSH_S:
+            return
+        for job in (self._files.begun() & self._live) - self._running:
+            self._running.add(job)
+            self._changed[job] = _row("run", job, "RUNNING")
+        if self._changed:
+            self._catalogue.update_jobs(self._files.step, self._changed.values())
+            self._changed.clear()
+        self._time = monotonic()
+
+    def close(self) -> None:
+        """Whatever has not ended was stopped."""
+        for job in self._live:
+            self._changed[job] = _row("run", job, "STOPPED")
+        self._live.clear()
+        self.flush(now=True)
+
+
+def _row(phase: str, job: int, state: str, **values: Any) -> dict[str, Any]:
+    row = {"phase": phase, "job": job, "state": state, "exitcode": None, "message": ""}
+    return {**row, "seconds": None, "cpu_s": None, "memory_mb": None, **values}
