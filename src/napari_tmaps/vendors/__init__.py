@@ -19,6 +19,7 @@ from napari_tmaps.vendors import (
     deltavision,
     generic,
     harmony,
+    imagexpress,
     incell,
     leica,
     loaddata,
@@ -65,6 +66,7 @@ class Vendor:
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
     Vendor(harmony.NAME, harmony.recognise, harmony.scan, harmony.INDEX),
+    Vendor(imagexpress.NAME, imagexpress.recognise, imagexpress.scan, imagexpress.INDEX),
     Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
     Vendor(incell.NAME, incell.recognise, incell.scan, incell.INDEX),
     Vendor(loaddata.NAME, loaddata.recognise, loaddata.scan),
