@@ -26,6 +26,8 @@ MORPHOLOGY = [
     "Morphology_Minor_Axis_Length",
     "Morphology_Maximum_Radius",
     "Morphology_Mean_Radius",
+    "Morphology_Maximum_Feret_Diameter",
+    "Morphology_Minimum_Feret_Diameter",
 ]
 
 # Cells 3 and 8; nucleus 70 lies in cell 3, spots 1, 2 in cell 3 and none in cell 8.
@@ -155,6 +157,8 @@ def test_morphology_of_a_square_by_hand():
         "Minor_Axis_Length": 4 * np.sqrt(2),
         "Maximum_Radius": 3,
         "Mean_Radius": (16 * 1 + 8 * 2 + 3) / 25,
+        "Maximum_Feret_Diameter": 4 * np.sqrt(2),
+        "Minimum_Feret_Diameter": 4,
     }
     assert row.to_dict() == pytest.approx(
         {f"Morphology_{name}": value for name, value in expected.items()}, abs=1e-12
@@ -193,3 +197,16 @@ def test_morphology_as_scikit_image():
     check_form(ours, MORPHOLOGY, theirs["label"].tolist())
     for name, other in names.items():
         np.testing.assert_allclose(ours[f"Morphology_{name}"], theirs[other], rtol=1e-9, atol=1e-7)
+
+
+def test_zernike_is_measured_on_demand():
+    plain = measure_morphology(CELLS, CELLS)
+    table = measure_morphology(CELLS, CELLS, measure_zernike=True)
+    added = [name for name in table if name not in plain]
+    assert len(added) == 49
+    assert (added[0], added[-1]) == ("Morphology_Zernike-0-0", "Morphology_Zernike-12-12")
+    # 9 pixels in a circle of radius √2, and 6 in one of radius √(1 + 1/4).
+    assert table["Morphology_Zernike-0-0"].tolist() == pytest.approx(
+        [9 / (2 * np.pi), 6 / (1.25 * np.pi)]
+    )
+    assert table[MORPHOLOGY].equals(plain)

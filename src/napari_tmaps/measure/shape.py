@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.distance import squared_distances
+from napari_tmaps.measure.hull import NOTHING, convex_edge
 from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, paint
 
 
@@ -144,49 +145,35 @@ def hull_areas(runs: Runs, boxes: Boxes) -> Ints:
     """
     count = runs.labels.size
     result = np.zeros(count, np.int64)
-    far = 1 << 40
     for k in range(count):
         rows = boxes.bottom[k] - boxes.top[k]
-        outer = np.full((2, 2 * rows + 1), far, np.int64)  # left edge; right edge, mirrored
+        left, right = np.full(2 * rows + 1, NOTHING), np.full(2 * rows + 1, NOTHING)  # mirrored
         for i in range(runs.first[k], runs.first[k + 1]):
             y = 2 * (runs.row[i] - boxes.top[k]) + 1
             a, b = 2 * runs.start[i], 2 * (runs.stop[i] - 1)
-            outer[0, y] = min(outer[0, y], a - 1)
-            outer[1, y] = min(outer[1, y], -b - 1)
+            left[y] = min(left[y], a - 1)
+            right[y] = min(right[y], -b - 1)
             for near in (y - 1, y + 1):
-                outer[0, near] = min(outer[0, near], a)
-                outer[1, near] = min(outer[1, near], -b)
-        for side in range(2):
-            result[k] -= _first_pixels(outer[side], far)
-        result[k] += rows
+                left[near] = min(left[near], a)
+                right[near] = min(right[near], -b)
+        result[k] = rows - _first_pixels(convex_edge(left)) - _first_pixels(convex_edge(right))
     return result
 
 
 @kernel
-def _first_pixels(edge: Ints, far: int) -> int:
-    """Sum over the rows of the first pixel at or right of the convex edge.
+def _first_pixels(corners: Ints) -> int:
+    """Sum over the rows of the first pixel at or right of the convex edge with these corners.
 
-    `edge` holds the leftmost point at each half row (rows are the odd ones), in half pixels.
+    Corners (y, x) are in half pixels; rows are the odd lines.
     """
-    ys, xs = np.empty(edge.size, np.int64), np.empty(edge.size, np.int64)
-    n = 0
-    for y in range(edge.size):
-        x = edge[y]
-        if x == far:
-            continue
-        while n >= 2 and (xs[n - 1] - xs[n - 2]) * (y - ys[n - 2]) >= (x - xs[n - 2]) * (
-            ys[n - 1] - ys[n - 2]
-        ):
-            n -= 1
-        ys[n], xs[n] = y, x
-        n += 1
     total = 0
     corner = 1
-    for y in range(1, edge.size, 2):
-        while ys[corner] < y:
+    for y in range(1, corners[-1, 0], 2):
+        while corners[corner, 0] < y:
             corner += 1
-        step = ys[corner] - ys[corner - 1]
-        x = xs[corner - 1] * step + (xs[corner] - xs[corner - 1]) * (y - ys[corner - 1])
+        step = corners[corner, 0] - corners[corner - 1, 0]
+        x = corners[corner - 1, 1] * step
+        x += (corners[corner, 1] - corners[corner - 1, 1]) * (y - corners[corner - 1, 0])
         total -= -x // (2 * step)
     return total
 

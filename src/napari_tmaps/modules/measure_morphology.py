@@ -14,6 +14,7 @@ def measure_morphology(
     extract_objects: SegmentedObjects,
     assign_objects: SegmentedObjects,
     *,
+    measure_zernike: bool = False,
     aggregate: bool = False,
 ) -> Annotated[Measurement, "measurements"]:
     """Measure the size, position and shape of objects.
@@ -25,6 +26,8 @@ def measure_morphology(
     assign_objects
         Objects that receive the values: the same ones, or objects that each hold one of them
         (e.g. the cells of nuclei).
+    measure_zernike
+        Measure Zernike moments of the shape (49 features).
     aggregate
         On where an object may hold many measured ones (e.g. the spots of a cell): it receives
         their number and the mean, standard deviation and sum of each feature.
@@ -59,9 +62,14 @@ def measure_morphology(
     * `Morphology_Equivalent_Diameter`: diameter of the disc with the same area.
     * `Morphology_Maximum_Radius`, `_Mean_Radius`: largest and mean distance of the pixels to the
       nearest pixel outside the object; the rim of the image counts as outside.
+    * `Morphology_Maximum_Feret_Diameter`, `_Minimum_Feret_Diameter`: largest and smallest distance
+      of two parallel lines with the object between them, from pixel centre to pixel centre.
+    * `Morphology_Zernike-n-m`, n up to 12: magnitude of the Zernike moment in the smallest circle
+      around the pixel centres, divided by the area of the circle, as in CellProfiler (TissueMAPS
+      stretched objects to squares first); NaN for a single pixel.
     """
     check_same_shape(extract_objects=extract_objects, assign_objects=assign_objects)
-    from napari_tmaps.measure import shape
+    from napari_tmaps.measure import hull, shape
     from napari_tmaps.measure.assign import make_table
     from napari_tmaps.measure.runs import find_boxes, find_runs
 
@@ -71,6 +79,7 @@ def measure_morphology(
     axes = shape.axes(of)
     outline = shape.outlines(runs, boxes)
     radii = shape.radii(runs, boxes)
+    feret = hull.calipers(runs)
     unknown = np.full(of.area.size, np.nan)
     features = {
         "Morphology_Local_Centroid_x": of.x,
@@ -90,6 +99,15 @@ def measure_morphology(
         "Morphology_Minor_Axis_Length": axes.minor,
         "Morphology_Maximum_Radius": radii.maximum,
         "Morphology_Mean_Radius": radii.mean,
+        "Morphology_Maximum_Feret_Diameter": feret.maximum,
+        "Morphology_Minimum_Feret_Diameter": feret.minimum,
     }
+    if measure_zernike:
+        from napari_tmaps.measure import zernike
+
+        circles = hull.enclosing_circles(runs)
+        moments = zernike.zernike_of_shape(runs, boxes, circles, zernike.polynomials())
+        for i, (n, m) in enumerate(zernike.ORDERS):
+            features[f"Morphology_Zernike-{n}-{m}"] = moments[:, i]
     receivers = as_labels("objects that receive the values", assign_objects)
     return make_table(features, runs, receivers, aggregate=aggregate)

@@ -1,0 +1,132 @@
+"""Zernike moments: how mass is spread over the circle around an object.
+
+A Zernike polynomial is a sum of products of powers of y and x. So all moments follow from the
+sums of those products over the object.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import comb, factorial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.hull import Circles
+from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs
+from napari_tmaps.measure.separable import add_columns, add_mask_columns
+from napari_tmaps.measure.weighted import powers
+
+DEGREE = 12
+
+
+class Polynomials(NamedTuple):
+    """Zernike polynomials as sums of terms factor × y^p × (i x)^q, i the imaginary unit.
+
+    Attributes
+    ----------
+    of
+        To which polynomial each term belongs.
+    p, q, factor
+        The terms; the sign of i^q is in the factor.
+    """
+
+    of: Ints
+    p: Ints
+    q: Ints
+    factor: Floats
+
+
+# (n, m) of each polynomial.
+ORDERS = tuple((n, m) for n in range(DEGREE + 1) for m in range(n % 2, n + 1, 2))
+
+
+@cache
+def polynomials() -> Polynomials:
+    """The polynomials of `ORDERS`."""
+    factors = np.zeros((len(ORDERS), DEGREE + 1, DEGREE + 1))
+    for i, (n, m) in enumerate(ORDERS):
+        for s in range((n - m) // 2 + 1):
+            radial = (-1) ** s * factorial(n - s) // factorial(s)
+            radial //= factorial((n + m) // 2 - s) * factorial((n - m) // 2 - s)
+            # r^(n - 2 s) turned m times is (y² + x²)^j × (y + i x)^m.
+            j = (n - m) // 2 - s
+            for a in range(j + 1):
+                for b in range(m + 1):
+                    sign = (-1) ** (b // 2)
+                    factors[i, 2 * (j - a) + m - b, 2 * a + b] += (
+                        sign * radial * comb(j, a) * comb(m, b)
+                    )
+    of, p, q = np.nonzero(factors)
+    return Polynomials(of, p, q, factors[of, p, q])
+
+
+@kernel
+def zernike_of_shape(runs: Runs, boxes: Boxes, circles: Circles, terms: Polynomials) -> Floats:
+    """Magnitudes of the Zernike moments of the objects' shapes, (objects, polynomials).
+
+    |sum of the polynomial over the pixels of the object| / area of the circle, as in
+    CellProfiler. The polynomials are laid into the smallest circle around the pixel centres. NaN
+    for a single pixel.
+    """
+    count = runs.labels.size
+    result = np.full((count, len(ORDERS)), np.nan)
+    for k in range(count):
+        radius = circles.radius[k]
+        if radius == 0:
+            continue
+        along_y, along_x = _powers(boxes, circles, k)
+        sums = np.zeros_like(along_x)
+        add_mask_columns(runs, k, boxes.top[k], boxes.left[k], along_y, sums)
+        _magnitudes(sums, along_x, terms, result[k])
+        result[k] /= np.pi * radius**2
+    return result
+
+
+@kernel
+def zernike_of_stain(
+    runs: Runs, boxes: Boxes, circles: Circles, image: npt.NDArray[Any], terms: Polynomials
+) -> Floats:
+    """The same of the intensities of the objects, divided by the objects' area."""
+    count = runs.labels.size
+    result = np.full((count, len(ORDERS)), np.nan)
+    for k in range(count):
+        if circles.radius[k] == 0:
+            continue
+        along_y, along_x = _powers(boxes, circles, k)
+        sums = np.zeros_like(along_x)
+        add_columns(runs, k, boxes.top[k], boxes.left[k], image, 0.0, along_y, sums)
+        _magnitudes(sums, along_x, terms, result[k])
+        area = 0
+        for i in range(runs.first[k], runs.first[k + 1]):
+            area += runs.stop[i] - runs.start[i]
+        result[k] /= area
+    return result
+
+
+@kernel
+def _powers(boxes: Boxes, circles: Circles, k: int) -> tuple[Floats, Floats]:
+    top, left, radius = boxes.top[k], boxes.left[k], circles.radius[k]
+    return (
+        powers(top - circles.y[k], boxes.bottom[k] - top, radius, DEGREE + 1),
+        powers(left - circles.x[k], boxes.right[k] - left, radius, DEGREE + 1),
+    )
+
+
+@kernel
+def _magnitudes(sums: Floats, along_x: Floats, terms: Polynomials, result: Floats) -> None:
+    moments = np.zeros((DEGREE + 1, DEGREE + 1), np.float64)
+    by_column = along_x.T.copy()
+    for p in range(DEGREE + 1):
+        line = moments[p]
+        for x in range(by_column.shape[0]):
+            for q in range(DEGREE + 1):
+                line[q] += sums[p, x] * by_column[x, q]
+    parts = np.zeros((result.size, 2), np.float64)  # real and imaginary
+    for t in range(terms.of.size):
+        p, q = terms.p[t], terms.q[t]
+        parts[terms.of[t], q & 1] += terms.factor[t] * moments[p, q]
+    for i in range(result.size):
+        result[i] = np.hypot(parts[i, 0], parts[i, 1])
