@@ -95,13 +95,13 @@ class EngineChoice(BaseModel):
             from napari_tmaps.workflow.engine_processes import Processes
 
             return Processes(workers)
-        from napari_tmaps.workflow import engine_dask
+        from napari_tmaps.workflow.engine_dask import connect, start_cluster, start_local
 
         if self.scheduler:
-            return engine_dask.connect(self.scheduler)
+            return connect(self.scheduler)
         if self.cluster:
-            return engine_dask.start_cluster(Path(self.cluster))
-        return engine_dask.start_local(workers)
+            return start_cluster(Path(self.cluster))
+        return start_local(workers)
 
 
 class ClosesItself:

@@ -66,7 +66,7 @@ def coordinating(folder: Path, what: str) -> Iterator[None]:
     ExistsError
         Another one is at work; the message says which.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     path = _lock_path(folder)
     with disk_errors(path):

@@ -1,0 +1,186 @@
+"""dask: an embedded cluster of processes, any running scheduler, or a queue by dask-jobqueue.
+
+Only calls and outcomes travel through the scheduler, never arrays: workers read and write the
+folder of the experiment, which they must see under the same path.
+"""
+
+from __future__ import annotations
+
+import importlib
+import queue
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+
+from napari_tmaps.errors import FormatError, InputError, NotFoundError
+from napari_tmaps.workflow.engine_processes import KILLED
+from napari_tmaps.workflow.engines import TICK_S, ClosesItself, Outcomes
+from napari_tmaps.workflow.job import JobCall, Outcome, run_job, timed_out, took_too_long
+from napari_tmaps.workflow.threadpools import limit_environment, limit_this_process
+
+KINDS = {
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "sge": "SGECluster",
+    "lsf": "LSFCluster",
+    "htcondor": "HTCondorCluster",
+    "oar": "OARCluster",
+    "local": "LocalCluster",
+}
+"""Kinds of queues that a cluster file may name, and their classes in dask-jobqueue."""
+_WAIT_S = 15
+
+
+class Dask(ClosesItself):
+    """Runs jobs on a dask cluster; cancelling takes back those that have not begun.
+
+    Parameters
+    ----------
+    client
+        A `distributed.Client`; closed with the engine.
+    cluster
+        Closed as well, if it was started for us.
+    """
+
+    def __init__(self, client: Any, cluster: Any = None) -> None:
+        self._client = client
+        self._cluster = cluster
+
+    def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
+        """Run jobs; see `Engine`."""
+        ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for call in calls:  # marks of earlier runs must not be taken for those of this one
+            call.files.log_path("run", call.job).unlink(missing_ok=True)
+        names = [f"{call.step.name}-{call.job}-{uuid4().hex}" for call in calls]
+        futures = self._client.map(_run, calls, key=names, pure=False)
+        waiting = dict(zip(names, calls, strict=True))
+        for future in futures:
+            future.add_done_callback(ended.put)
+        try:
+            while waiting:
+                try:
+                    done = [ended.get(timeout=TICK_S)]
+                except queue.Empty:
+                    yield None
+                    continue
+                while not ended.empty():
+                    done.append(ended.get())
+                good = [future for future in done if future.status == "finished"]
+                told = dict(zip((f.key for f in good), self._client.gather(good), strict=True))
+                for future in done:
+                    call = waiting.pop(future.key)
+                    yield told.get(future.key) or _lost(call, future)
+        finally:
+            self._client.cancel(futures)
+
+    def close(self) -> None:
+        """Leave the scheduler, and end the cluster if it was started for us."""
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+def _run(call: JobCall) -> Outcome:
+    limit_this_process(call.cores)
+    return run_job(call)
+
+
+def _lost(call: JobCall, future: Any) -> Outcome:
+    """The outcome of a job that did not come back."""
+    if timed_out(call):
+        return took_too_long(call)
+    return Outcome(
+        call.job,
+        KILLED,
+        f"its worker died again and again ({future.status}: {future.exception(timeout=_WAIT_S)}), "
+        "perhaps for want of memory. Make the batches smaller, or use fewer workers.",
+    )
+
+
+def start_local(workers: int) -> Dask:
+    """A cluster of processes on this machine, one job each at a time."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    environment = {"distributed.nanny.pre-spawn-environ": limit_environment()}
+    with dask.config.set({**environment, "distributed.scheduler.allowed-failures": 2}):
+        cluster = LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+        )
+    return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
+
+
+def connect(address: str) -> Dask:
+    """A scheduler that runs already.
+
+    Raises
+    ------
+    InputError
+        Nothing answers at that address.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=_WAIT_S)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        raise InputError(
+            f"No dask scheduler answers at '{address}': {error}. Give the address that the "
+            "scheduler printed when it started, e.g. tcp://host:8786."
+        ) from error
+    return Dask(client)
+
+
+def start_cluster(path: Path) -> Dask:
+    """A cluster whose workers are jobs of a queue, as a file describes it.
+
+    The file has `kind` (slurm, pbs, sge, lsf, htcondor, oar or local), `jobs` (how many workers
+    to ask for) and whatever else the class of dask-jobqueue takes, e.g. queue, cores, memory,
+    walltime.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such file.
+    FormatError
+        It is no YAML, or not a description of a cluster.
+    InputError
+        dask-jobqueue is not installed.
+    """
+    from distributed import Client
+
+    kind, jobs, options = _read_cluster(path)
+    try:
+        module = importlib.import_module("dask_jobqueue")
+    except ImportError as error:
+        raise InputError(
+            "Clusters with a queue need dask-jobqueue, which is not installed: pip install "
+            "'napari-tmaps[hpc]'."
+        ) from error
+    try:
+        cluster = getattr(module, KINDS[kind])(**options)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"The cluster of '{path}' cannot be started: {error}") from error
+    cluster.scale(jobs=jobs)
+    return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
+
+
+def _read_cluster(path: Path) -> tuple[str, int, dict[str, Any]]:
+    if not path.is_file():
+        raise NotFoundError(f"There is no cluster file '{path}'.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FormatError(f"'{path}' is no YAML file: {error}") from error
+    if not isinstance(content, Mapping) or content.get("kind") not in KINDS:
+        raise FormatError(
+            f"'{path}' describes no cluster: it needs a line 'kind: …' with one of "
+            f"{', '.join(KINDS)}."
+        )
+    options = dict(content)
+    kind, jobs = options.pop("kind"), options.pop("jobs", 1)
+    if not isinstance(jobs, int) or jobs < 1:
+        raise FormatError(f"'{path}': jobs is {jobs!r}; it must be a number from 1.")
+    return kind, jobs, options

@@ -1,0 +1,179 @@
+"""Processes of this machine, each running one job at a time.
+
+Unlike concurrent.futures, a process that dies takes only its own job with it, which is begun
+again in a new one; and a job beyond its limits can be ended.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from time import monotonic
+
+from napari_tmaps.workflow.engines import ATTEMPTS, TICK_S, ClosesItself, Outcomes
+from napari_tmaps.workflow.job import JobCall, Outcome, run_job, timed_out, took_too_long
+from napari_tmaps.workflow.threadpools import limit_this_process
+
+KILLED = 137
+"""Exit code of a job whose process was ended from outside, as a shell tells it."""
+_GRACE_S = 10.0
+"""A process ends itself when its time is up; if it has not after this, it is ended."""
+
+
+@dataclass
+class _Task:
+    call: JobCall
+    attempts: int = 0
+    begun: float = 0.0
+
+
+class _Worker:
+    """One process and the job that it has now."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.task: _Task | None = None
+
+    def begin(self, task: _Task) -> bool:
+        """Send a job; False if the process is dead."""
+        task.attempts += 1
+        task.begun = monotonic()
+        try:
+            self.connection.send(task.call)
+        except (BrokenPipeError, ConnectionResetError):
+            task.attempts -= 1
+            return False
+        self.task = task
+        return True
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.connection.close()
+
+
+class Processes(ClosesItself):
+    """Runs jobs in processes of this machine; cancelling ends those under way."""
+
+    def __init__(self, workers: int) -> None:
+        self._number = workers
+        self._workers: list[_Worker] = []
+
+    def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
+        """Run jobs; see `Engine`."""
+        queue = deque(_Task(call) for call in calls)
+        try:
+            while queue or self._busy():
+                self._begin(queue)
+                ready = wait([worker.connection for worker in self._busy()], TICK_S)
+                if not ready:
+                    yield None
+                for worker in self._busy():
+                    outcome = self._look(worker, queue, has_news=worker.connection in ready)
+                    if outcome is not None:
+                        yield outcome
+        finally:
+            for worker in self._busy():
+                self._drop(worker)
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in list(self._workers):
+            self._drop(worker)
+
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.task]
+
+    def _begin(self, queue: deque[_Task]) -> None:
+        for worker in [worker for worker in self._workers if not worker.task]:
+            if queue and not worker.begin(queue[0]):
+                self._drop(worker)
+            elif worker.task:
+                queue.popleft()
+        while queue and len(self._workers) < self._number:
+            worker = _Worker()
+            self._workers.append(worker)
+            if worker.begin(queue[0]):
+                queue.popleft()
+
+    def _look(self, worker: _Worker, queue: deque[_Task], *, has_news: bool) -> Outcome | None:
+        """What became of a job; None if it goes on, or is begun again because its process died."""
+        task = worker.task
+        assert task is not None
+        call = task.call
+        if has_news:
+            try:
+                outcome: Outcome = worker.connection.recv()
+            except (EOFError, ConnectionResetError):
+                return self._died(worker, task, queue)
+            worker.task = None
+            return outcome
+        if call.duration_s and monotonic() - task.begun > call.duration_s + _GRACE_S:
+            self._drop(worker)
+            return took_too_long(call)
+        if call.memory_mb and (used := _memory_mb(worker)) > call.memory_mb:
+            self._drop(worker)
+            return Outcome(
+                call.job,
+                KILLED,
+                f"needed {used:.0f} MB, more than the {call.memory_mb} MB that it may, and was "
+                "stopped. Allow more with --memory, or make the batches smaller.",
+            )
+        return None
+
+    def _died(self, worker: _Worker, task: _Task, queue: deque[_Task]) -> Outcome | None:
+        worker.process.join(_GRACE_S)
+        exitcode = worker.process.exitcode
+        self._drop(worker)
+        if timed_out(task.call):
+            return took_too_long(task.call)
+        if task.attempts < ATTEMPTS:
+            queue.append(task)
+            return None
+        return Outcome(
+            task.call.job,
+            KILLED,
+            f"its process died {task.attempts} times (last exit code {exitcode}), perhaps for want "
+            "of memory or by a defect of a library. Make batches smaller, or use fewer workers.",
+        )
+
+    def _drop(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.end()
+
+
+def _memory_mb(worker: _Worker) -> float:
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        return float(psutil.Process(worker.process.pid).memory_info().rss) / 2**20
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _work(connection: Connection) -> None:
+    """The life of a worker: job after job, until its maker dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's affair
+    threading.Thread(target=_die_with_coordinator, daemon=True).start()
+    while True:
+        call: JobCall = connection.recv()
+        limit_this_process(call.cores)
+        connection.send(run_job(call))
+
+
+def _die_with_coordinator() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,172 @@
+"""Every engine runs the same jobs with the same results, and survives what jobs do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+from tests.workflow.toys import Toy, ToyArguments, begun
+
+from napari_tmaps.errors import FormatError, InputError, NotFoundError
+from napari_tmaps.model.workflow import SubmissionArguments
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.engines import EngineChoice
+from napari_tmaps.workflow.job import TIMED_OUT
+from napari_tmaps.workflow.phases import run_phases
+
+
+@pytest.fixture
+def empty(tmp_path):
+    with Experiment.create(tmp_path / "empty.tmaps") as experiment:
+        yield experiment
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with EngineChoice(kind="processes", workers=2).make() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def dask():
+    with EngineChoice(kind="dask", workers=2).make() as engine:
+        yield engine
+
+
+@pytest.fixture(params=["threads", "processes", "dask"])
+def engine(request):
+    if request.param == "threads":
+        return EngineChoice(kind="threads", workers=2).make()
+    return request.getfixturevalue(request.param)
+
+
+def toy(experiment, engine, *jobs, **limits):
+    arguments = SubmissionArguments(**limits)
+    events = list(run_phases(Toy(experiment), ToyArguments(jobs=jobs), engine, arguments))
+    return [event.message for event in events if event.failed], events
+
+
+def jobs_of(experiment):
+    table = experiment.catalogue.jobs()
+    return table[table["phase"] == "run"].set_index("job")
+
+
+def test_all_jobs_are_done_and_told(empty, engine):
+    failed, events = toy(empty, engine, *["ok"] * 5)
+    assert failed == []
+    assert "total 55" in [event.message for event in events]
+    assert (events[-2].done, events[-2].total) == (5, 5)
+    table = jobs_of(empty)
+    assert table["state"].tolist() == ["TERMINATED"] * 5
+    assert table["exitcode"].tolist() == [0] * 5
+    assert (table["seconds"] >= 0).all()
+    assert (table["memory_mb"] > 10).all()
+    assert "JOB COMPLETED" in (empty.path / "logs/toy/run-000003.log").read_text()
+
+
+def test_one_bad_job_stops_no_other(empty, engine):
+    failed, events = toy(empty, engine, "ok", "raise", "fail", "ok")
+    assert sorted(failed) == ["Job 2: RuntimeError: the toy is broken", "p A01 site 3: no image"]
+    assert "total 17" in [event.message for event in events]
+    assert jobs_of(empty)["exitcode"].tolist() == [0, 1, 0, 0]
+    log = (empty.path / "logs/toy/run-000002.log").read_text()
+    assert "Traceback" in log
+    assert "JOB FAILED" in log
+
+
+def test_a_step_without_jobs(empty, engine):
+    (empty.path / "toys").mkdir()
+    assert toy(empty, engine)[0] == []
+    assert len(jobs_of(empty)) == 0
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_a_killed_worker_begins_its_job_again(empty, name, request):
+    failed, events = toy(empty, request.getfixturevalue(name), "ok", "die once", "ok", "ok")
+    assert failed == []
+    assert "total 30" in [event.message for event in events]
+    assert begun(empty.path, 2) == 2
+    assert begun(empty.path, 3) == 1
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_a_job_that_kills_every_worker_is_given_up(empty, name, request):
+    failed, events = toy(empty, request.getfixturevalue(name), "die", "ok", "ok")
+    assert len(failed) == 1
+    assert "died" in failed[0]
+    assert begun(empty.path, 1) == 3
+    assert "total 13" in [event.message for event in events]
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_a_hanging_job_is_stopped_when_its_time_is_up(empty, name, request):
+    failed, events = toy(empty, request.getfixturevalue(name), "hang", "ok", duration="0:00:01")
+    assert len(failed) == 1
+    assert "longer than 1 s" in failed[0]
+    assert begun(empty.path, 1) == 1
+    assert "total 4" in [event.message for event in events]
+    assert jobs_of(empty)["exitcode"].tolist() == [TIMED_OUT, 0]
+    assert "_sleep_for_ever" in (empty.path / "logs/toy/run-000001.log").read_text()
+
+
+def test_a_job_that_needs_too_much_memory_is_stopped(empty, processes):
+    failed, events = toy(empty, processes, "eat", "ok", memory=300)
+    assert len(failed) == 1
+    assert "more than the 300 MB" in failed[0]
+    assert "total 4" in [event.message for event in events]
+
+
+def test_cancelling_keeps_what_is_finished(empty, processes):
+    arguments = ToyArguments(jobs=("ok", "hang", "hang"))
+    events = run_phases(Toy(empty), arguments, processes)
+    for event in events:
+        if event.done == 1:
+            break
+    events.close()
+    assert (empty.path / "toys" / "total").read_text() == "1"
+    assert jobs_of(empty)["state"].tolist() == ["TERMINATED", "STOPPED", "STOPPED"]
+
+
+def test_ctrl_c_stops_and_keeps_what_is_finished(empty, processes):
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        toy(empty, processes, "ok", "hang", "hang")
+    assert (empty.path / "toys" / "total").read_text() == "1"
+    assert jobs_of(empty)["state"].tolist() == ["TERMINATED", "STOPPED", "STOPPED"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        pytest.param({"kind": "threads", "scheduler": "tcp://x"}, "goes with", id="no-dask"),
+        pytest.param({"scheduler": "tcp://x", "cluster": "y"}, "not both", id="both"),
+        pytest.param({"scheduler": "nonsense://x"}, "No dask scheduler", id="no-address"),
+    ],
+)
+def test_engines_that_do_not_fit(choice, words):
+    with pytest.raises(InputError, match=words):
+        EngineChoice(**choice).make()
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        pytest.param(None, NotFoundError, "no cluster file", id="missing"),
+        pytest.param("kind: [", FormatError, "no YAML", id="no-yaml"),
+        pytest.param("kind: cray", FormatError, "slurm", id="unknown-kind"),
+        pytest.param("- slurm", FormatError, "kind", id="list"),
+        pytest.param("{kind: slurm, jobs: none}", FormatError, "jobs", id="jobs"),
+        pytest.param("kind: slurm", InputError, "dask-jobqueue", id="not-installed"),
+    ],
+)
+def test_cluster_files_that_do_not_fit(tmp_path, monkeypatch, text, error, words):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    path = tmp_path / "cluster.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(error, match=words):
+        EngineChoice(cluster=str(path)).make()
