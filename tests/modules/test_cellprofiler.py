@@ -54,5 +54,4 @@ def test_shapes(human, objects):
     assert ours.index.tolist() == theirs.index.tolist()
     names = {f"Morphology_{a}": f"AreaShape_{b}" for a, b in SHAPE.items()}
     for name, difference in differences(ours, theirs, names).items():
-        print(objects, name, difference)
         assert difference < 1e-3, name

@@ -19,6 +19,8 @@ from napari_tmaps.modules.invert import invert
 from napari_tmaps.modules.label import label
 from napari_tmaps.modules.measure_intensity import measure_intensity
 from napari_tmaps.modules.measure_morphology import measure_morphology
+from napari_tmaps.modules.measure_neighbours import measure_neighbours
+from napari_tmaps.modules.measure_point_pattern import measure_point_pattern
 from napari_tmaps.modules.measure_texture import measure_texture
 from napari_tmaps.modules.project import project
 from napari_tmaps.modules.register_objects import register_objects
@@ -38,7 +40,13 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
     "label": (label, relabel, filter, expand_or_shrink),
     "segment": (separate_clumps, segment_secondary),
     "register": (register_objects,),
-    "measure": (measure_intensity, measure_morphology, measure_texture),
+    "measure": (
+        measure_intensity,
+        measure_morphology,
+        measure_texture,
+        measure_neighbours,
+        measure_point_pattern,
+    ),
 }
 
 MODULES: dict[str, Callable[..., Any]] = {
