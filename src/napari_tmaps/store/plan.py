@@ -9,18 +9,20 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypedDict
+from itertools import groupby, pairwise
+from math import isfinite
+from operator import itemgetter
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import NotFoundError
-from napari_tmaps.model.layout import SITE, final_planes
+from napari_tmaps.model.layout import final_planes
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
-
-_SOURCE = ["acquisition_id", "path", "series", "page"]
 
 
 class PlannedPlane(TypedDict):
@@ -137,62 +139,86 @@ def image_plans(
     used = catalogue.plate_channels()
     channels = {key: [name for name in facts if name in names] for key, names in used.items()}
     prints = catalogue.fingerprints()
-    for _, group in planes.groupby([*SITE, "cycle"], sort=False):
-        there = group[~group["missing"]]
-        first = group.iloc[0]
-        key = (str(first["plate"]), str(first["well"]), int(first["site"]))
-        cycle = int(first["cycle"])
-        if there.empty or key not in places:
+    # Rows come sorted by site and cycle. Plain values: a screen has as many sites as rows.
+    rows = zip(*(planes[name].tolist() for name in _Row._fields), strict=True)
+    for (plate, well, site, cycle), group in groupby(
+        map(_Row._make, rows), key=itemgetter(*range(4))
+    ):
+        planned = list(group)
+        there = [row for row in planned if not row.missing]
+        if not there or (plate, well, site) not in places:
             continue
-        names = channels[key[0], cycle]
-        pixel = (there["pixel_y_um"].iloc[0], there["pixel_x_um"].iloc[0])
+        names = channels[plate, cycle]
+        pixel = (there[0].pixel_y_um, there[0].pixel_x_um)
         plan: ImagePlan = {
-            "plate": key[0],
-            "well": key[1],
-            "site": key[2],
+            "plate": plate,
+            "well": well,
+            "site": site,
             "cycle": cycle,
-            "shape": [int(group["t"].max()) + 1, len(names), int(group["z"].max()) + 1],
+            "shape": [
+                max(row.t for row in planned) + 1,
+                len(names),
+                max(row.z for row in planned) + 1,
+            ],
             "channels": [facts[name] for name in names],
             "pixel_size_um": [
-                None if mip else _known(there["z_step_um"].iloc[0]),
+                None if mip else _known(there[0].z_step_um),
                 *(_known(size) for size in pixel),
             ],
             "time_step_s": _time_step(there),
-            "translation_um": _first_pixel_um(places[key], pixel),
-            "planes": list(_planned(there, names)),
+            "translation_um": _first_pixel_um(places[plate, well, site], pixel),
+            "planes": _planned(there, names),
             "source": "",
         }
-        files = sorted({(row[0], row[1]) for plane in plan["planes"] for row in plane["sources"]})
+        files = sorted({(str(row.acquisition_id), row.path) for row in there})
         plan["source"] = _digest([plan, [prints.get(file) for file in files]])
         yield plan
 
 
-def _planned(planes: pd.DataFrame, names: list[str]) -> Iterator[PlannedPlane]:
-    rows = zip(
-        planes["t"],
-        planes["channel"],
-        planes["z"],
-        planes[_SOURCE].to_numpy().tolist(),
-        strict=True,
-    )
-    grouped: dict[tuple[int, str, int], list[list[Any]]] = {}
-    for t, channel, z, source in rows:
-        grouped.setdefault((int(t), channel, int(z)), []).append([str(source[0]), *source[1:]])
-    for (t, channel, z), sources in grouped.items():
-        yield {"t": t, "c": names.index(channel), "z": z, "sources": sources}
+class _Row(NamedTuple):
+    plate: str
+    well: str
+    site: int
+    cycle: int
+    channel: str
+    t: int
+    z: int
+    missing: bool
+    acquisition_id: int
+    path: str
+    series: int
+    page: int
+    time_s: float
+    pixel_y_um: float
+    pixel_x_um: float
+    z_step_um: float
+
+
+def _planned(rows: list[_Row], names: list[str]) -> list[PlannedPlane]:
+    index = {name: c for c, name in enumerate(names)}
+    planes: dict[tuple[int, int, int], PlannedPlane] = {}
+    for row in rows:
+        c = index[row.channel]
+        plane = planes.setdefault(
+            (row.t, c, row.z), {"t": row.t, "c": c, "z": row.z, "sources": []}
+        )
+        plane["sources"].append([str(row.acquisition_id), row.path, row.series, row.page])
+    return list(planes.values())
 
 
 def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return value if isfinite(value) else None
 
 
-def _time_step(planes: pd.DataFrame) -> float | None:
+def _time_step(rows: list[_Row]) -> float | None:
     """Median time between time points, None where there is one or times are not known."""
-    starts = planes.groupby("t")["time_s"].min().sort_index()
-    steps = starts.diff().dropna()
-    if steps.empty or starts.isna().any() or steps.median() <= 0:
+    starts: dict[int, float] = {}
+    for row in rows:
+        starts[row.t] = min(row.time_s, starts.get(row.t, row.time_s))
+    if len(starts) < 2:
         return None
-    return float(round(steps.median(), 6))
+    step = median(later - sooner for sooner, later in pairwise(starts[t] for t in sorted(starts)))
+    return round(step, 6) if step > 0 else None
 
 
 def _first_pixel_um(place: dict[Any, Any], pixel: tuple[float, float]) -> list[float]:
@@ -203,7 +229,7 @@ def _first_pixel_um(place: dict[Any, Any], pixel: tuple[float, float]) -> list[f
         ("stage_x_um", "width", pixel[1]),
     ):
         value = float(place[axis]) - (float(place[side]) - 1) / 2 * size
-        position.append(value if np.isfinite(value) else 0.0)
+        position.append(value if isfinite(value) else 0.0)
     return position
 
 

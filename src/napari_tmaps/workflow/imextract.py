@@ -10,9 +10,16 @@ from pydantic import Field
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
 from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.images import close_readers, describe, open_readers, read_planned
-from napari_tmaps.store.plan import ImagePlan, PlannedPlane, image_plans, source_folders
+from napari_tmaps.store.plan import (
+    ImagePlan,
+    PlannedPlane,
+    image_plans,
+    placed_planes,
+    source_folders,
+)
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.vendors.pixels import PlaneReader
@@ -174,12 +181,9 @@ class ImageExtractor(Step):
         """Write the metadata of plates and wells; record gaps."""
         experiment = self.experiment
         version = experiment.catalogue.get("ngff_version")
-        images = pd.DataFrame(
-            [
-                {key: plan[key] for key in ("plate", "well", "site", "cycle")}
-                for plan in image_plans(experiment)
-            ]
-        )
+        planes = placed_planes(experiment)
+        planes["cycle"] += planes["cycle_offset"]
+        images = planes[[*SITE, "cycle"]].drop_duplicates()
         for plate, group in images.groupby("plate"):
             folder = self._folder(str(plate), version)
             written = [
