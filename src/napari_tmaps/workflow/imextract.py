@@ -56,18 +56,19 @@ class ImageExtractor(Step):
         NotFoundError
             metaconfig has not run.
         """
+        version = self.experiment.catalogue.get("ngff_version")
         images = [
             plan
             for plan in image_plans(self.experiment)
             if self.is_chosen(plan["plate"], plan["well"], plan["site"])
-            and not self._up_to_date(plan)
+            and not self._up_to_date(plan, self._folder(plan["plate"], version))
         ]
         sources = source_folders(self.experiment)
         return [
             {
                 "job": number,
                 "units": len(part),
-                "version": self.experiment.catalogue.get("ngff_version"),
+                "version": version,
                 "sources": sources,
                 "images": list(part),
             }
@@ -78,9 +79,7 @@ class ImageExtractor(Step):
         # By path alone: jobs do not touch the catalogue.
         return PlateFolder(self.path / "plates" / f"{plate}.ome.zarr", version)
 
-    def _up_to_date(self, image: ImagePlan) -> bool:
-        version = self.experiment.catalogue.get("ngff_version")
-        folder = self._folder(image["plate"], version)
+    def _up_to_date(self, image: ImagePlan, folder: PlateFolder) -> bool:
         try:
             info = folder.info(image["well"], image["site"], image["cycle"])
         except (NotFoundError, FormatError):
