@@ -41,7 +41,7 @@ def plate(folder: Path, full: bool) -> Contest:
 
     source, out = folder / "source", folder / "out"
     source.mkdir()
-    sites = _write_sites(source, 12 if full else 4)
+    sites = _write_sites(source, 24 if full else 9)
     subset = list(sites)[:2]
 
     def ours() -> Path:
