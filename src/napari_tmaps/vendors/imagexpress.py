@@ -70,7 +70,7 @@ def scan(listing: Listing) -> Scan:
     channels, wave_oddities = _channels(kept, facts, plan)
     planes, found, unreadable = _planes(listing, kept, facts, channels, plan)
     scale, scale_oddities = pixel_size(
-        [facts[name].pixel_size_um for name in kept["path"]], "The description of the images"
+        [facts[name].pixel_size_um for name in kept["path"]], "the descriptions of the images"
     )
     step, step_oddities = _z_step(planes, facts)
     first = facts[kept["path"].iloc[0]]

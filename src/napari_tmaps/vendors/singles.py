@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,11 @@ _SMALLEST_UM, _LARGEST_UM = 0.01, 100.0
 
 
 def check_files(
-    root: Path, planes: pd.DataFrame, *, fill: bool = True
+    root: Path,
+    planes: pd.DataFrame,
+    *,
+    fill: bool = True,
+    stacks: Mapping[str, int] | None = None,
 ) -> tuple[pd.DataFrame, list[Oddity], list[str]]:
     """Open the TIFFs of some planes: are they there, readable, alike, and each plane only once?
 
@@ -26,21 +30,23 @@ def check_files(
     fill
         Add missing rows where a site lacks what others have; False where an index declares every
         plane.
+    stacks
+        Planes of files that hold more than their headers tell.
 
     Returns
     -------
     The planes with size and pixel type; oddities; names of the files that cannot be read.
     """
     headers, reasons = checks.read_headers(root, planes["path"].unique())
-    pages = planes["path"].map({name: header.pages for name, header in headers.items()})
-    beyond = planes["page"].ge(pages)
+    pages = {name: header.pages for name, header in headers.items()} | dict(stacks or {})
+    beyond = planes["page"].ge(planes["path"].map(pages))
     oddities = []
     if beyond.any():
         short = planes.loc[beyond, "path"].unique().tolist()
         text = f"{examples(short)} have fewer pages than they should; these planes are missing."
         oddities.append(Oddity("missing", text))
     last = planes.groupby("path")["page"].max()
-    longer = [name for name, header in headers.items() if header.pages > last[name] + 1]
+    longer = [name for name in headers if pages[name] > last[name] + 1]
     if longer:
         text = f"{examples(longer)} have more pages than planes; the last pages are not read."
         oddities.append(Oddity("doubtful", text))
@@ -70,7 +76,7 @@ def pixel_size(
     """
     stated = list(dict.fromkeys((y, x) for y, x in sizes if y and x and min(y, x) > 0))
     if not stated:
-        text = f"{source} tells no size of pixels; it is unknown."
+        text = f"There is no size of pixels in {source}; it is unknown."
         return None, [Oddity("incomplete", text)]
     oddities = []
     y, x = stated[0]
