@@ -50,6 +50,16 @@ def follow(events: Iterator[Progress], *, quiet: bool = False) -> tuple[int, dic
     return failures, seconds
 
 
+def paced(events: Iterator[Progress], interval: float) -> Iterator[Progress]:
+    """The same events; where there is no terminal, with a line of progress now and then."""
+    last = perf_counter()
+    for event in events:
+        yield event
+        if not sys.stderr.isatty() and event.total and perf_counter() - last > interval:
+            last = perf_counter()
+            yield Progress(event.stage, 0, 0, f"{event.done} of {event.total}")
+
+
 class _Bars:
     """A progress bar for each stage on a terminal; elsewhere one line when a stage ends."""
 

@@ -47,8 +47,7 @@ class StepFolder:
         StorageError
             The disk refuses. The step then counts as not begun.
         """
-        remove(self.root)
-        remove(self.logs)
+        self.clear()
         folder = self.root / "batches"
         with disk_errors(folder):
             folder.mkdir(parents=True)
@@ -62,6 +61,11 @@ class StepFolder:
                 jobs.append({"job": batch["job"], "units": batch["units"]})
         _write_json(folder / "collect.json", {**collect, "jobs": jobs})
         return jobs
+
+    def clear(self) -> None:
+        """Remove batches, results and logs."""
+        remove(self.root)
+        remove(self.logs)
 
     def _batch_path(self, job: int) -> Path:
         return self.root / "batches" / f"run-{job:06d}.json"

@@ -219,6 +219,18 @@ def part_of(
     )
 
 
+def with_argument(
+    description: WorkflowDescription, step: str, name: str, value: Any
+) -> WorkflowDescription:
+    """The workflow with one batch argument of one step changed."""
+    content = description.model_dump()
+    for stage in content["stages"]:
+        for item in stage["steps"]:
+            if item["name"] == step:
+                item["batch_args"][name] = value
+    return WorkflowDescription.model_validate(content)
+
+
 def argument_rows(model: type[BatchArguments | SubmissionArguments]) -> list[dict[str, Any]]:
     """Arguments for a form, a client or a command line, as JSON values.
 

@@ -52,8 +52,6 @@ class Dask(ClosesItself):
     def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
         """Run jobs; see `Engine`."""
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for call in calls:  # marks of earlier runs must not be taken for those of this one
-            call.files.log_path("run", call.job).unlink(missing_ok=True)
         names = [f"{call.step.name}-{call.job}-{uuid4().hex}" for call in calls]
         futures = self._client.map(_run, calls, key=names, pure=False)
         waiting = dict(zip(names, calls, strict=True))

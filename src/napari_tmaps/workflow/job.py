@@ -90,7 +90,7 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
         the process, and processor time is that of all its threads.
     """
     files = call.files
-    if own_process and timed_out(call):
+    if own_process and call.duration_s and timed_out(call):
         # A cluster that lost the worker sends the job again; it would hang again.
         return took_too_long(call)
     clock = process_time if own_process else thread_time

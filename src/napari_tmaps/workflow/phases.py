@@ -6,7 +6,7 @@ again: init skips what is up to date.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from time import monotonic
@@ -30,7 +30,7 @@ def run_phases(
     args: BatchArguments,
     engine: Engine,
     limits: SubmissionArguments | None = None,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Do a step with all its phases; yields after each job, and once for each failed site.
 
     Closing the generator cancels. Also then the finished jobs are collected.
@@ -111,6 +111,8 @@ def run_jobs(
         for job in units
         if job not in finished
     ]
+    for call in calls:  # what an earlier attempt said is not of this one
+        files.log_path("run", call.job).unlink(missing_ok=True)
     yield Progress(step.name, done, total)
     states = _States(experiment, files, [call.job for call in calls])
     crashed = False
@@ -151,8 +153,10 @@ def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:
     """
     files = StepFolder(experiment.path, step.name)
     batch = files.collect_batch()
-    found = [read_outcome(files, job) for job in files.finished()]
-    results = [result for outcome, result in filter(None, found) if not outcome.exitcode]
+    found = [item for job in files.finished() if (item := read_outcome(files, job))]
+    results = [result for outcome, result in found if not outcome.exitcode]
+    # Jobs that ran elsewhere, or when their coordinator was dead, are known by their files only.
+    experiment.catalogue.update_jobs(step.name, [_ended(outcome) for outcome, _ in found])
     notes = step.for_collect(experiment, batch).collect_job_output(batch, results)
     files.set_collected()
     experiment.catalogue.update_jobs(step.name, [_row("collect", 1, "TERMINATED", exitcode=0)])
@@ -172,10 +176,8 @@ class _States:
         self.flush()
 
     def ended(self, outcome: Outcome) -> None:
-        values = asdict(outcome)
-        del values["storage"]
         self._live.discard(outcome.job)
-        self._changed[outcome.job] = _row("run", state="TERMINATED", **values)
+        self._changed[outcome.job] = _ended(outcome)
         self.flush()
 
     def flush(self, *, now: bool = False) -> None:
@@ -195,6 +197,12 @@ class _States:
             self._changed[job] = _row("run", job, "STOPPED")
         self._live.clear()
         self.flush(now=True)
+
+
+def _ended(outcome: Outcome) -> dict[str, Any]:
+    values = asdict(outcome)
+    del values["storage"]
+    return _row("run", state="TERMINATED", **values)
 
 
 def _row(phase: str, job: int, state: str, **values: Any) -> dict[str, Any]:

@@ -1,0 +1,334 @@
+"""`tmaps workflow EXPERIMENT …`, also installed as tm_workflow: all steps, one after another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_tmaps.cli import show
+from napari_tmaps.cli.options import (
+    Cluster,
+    Depth,
+    EngineKind,
+    EngineOption,
+    Interval,
+    Scheduler,
+    Workers,
+)
+from napari_tmaps.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from napari_tmaps.model.progress import Progress
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.submission import Request
+
+app = typer.Typer(
+    help="Run the whole workflow, or parts of it: submit, look, stop, go on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Stage = Annotated[str | None, typer.Option("--stage", "-s", help="Stage or step to begin with.")]
+Until = Annotated[str | None, typer.Option(help="Stage or step to end with.")]
+Wells = Annotated[str, typer.Option(help="Only these wells, separated by commas, e.g. B02,C03.")]
+Sites = Annotated[str, typer.Option(help="Only sites of these numbers, separated by commas.")]
+Random = Annotated[int, typer.Option(min=0, help="Only so many sites, drawn at random.")]
+Pipeline = Annotated[
+    str, typer.Option(help="Pipeline to run: its name in the experiment, a ready one or a file.")
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Go on in the background, also without this terminal.")
+]
+File = Annotated[Path, typer.Option("--file", "-f", help="Workflow file (.yaml).")]
+
+
+@app.callback()
+def _before(
+    context: typer.Context,
+    experiment: Annotated[
+        Path, typer.Argument(metavar="EXPERIMENT", help="Folder of the experiment (….tmaps).")
+    ],
+    verbose: Annotated[
+        int, typer.Option("--verbosity", "-v", count=True, help="Show tracebacks of errors.")
+    ] = 0,
+) -> None:
+    context.obj = (experiment, verbose > 0)
+
+
+@app.command()
+def submit(
+    context: typer.Context,
+    stage: Stage = None,
+    until: Until = None,
+    pipeline: Pipeline = "",
+    wells: Wells = "",
+    sites: Sites = "",
+    random: Random = 0,
+    engine: EngineOption = EngineKind.DASK,
+    workers: Workers = 0,
+    scheduler: Scheduler = "",
+    cluster: Cluster = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")
+    ] = False,
+    detach: Detach = False,
+    depth: Depth = 1,
+    interval: Interval = 10,
+) -> None:
+    """Run the workflow. What is up to date is skipped."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.engines import EngineChoice
+    from napari_tmaps.workflow.submission import Subset, prepare
+    from napari_tmaps.workflow.submission import dry_run as plan
+    from napari_tmaps.workflow.submission import submit as send
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        request = prepare(
+            experiment,
+            _with_pipeline(experiment, pipeline),
+            start=stage,
+            until=until,
+            subset=Subset(
+                wells=tuple(_listed(wells)),
+                sites=tuple(_numbers(sites)),
+                random=random,
+            ),
+            engine=EngineChoice(
+                kind=engine.value, workers=workers, scheduler=scheduler, cluster=cluster
+            ),
+        )
+        if dry_run:
+            _show_plan(plan(experiment, request))
+        elif detach:
+            _detach(experiment, request)
+        else:
+            _follow(send(experiment, request), depth, interval, folder)
+
+
+@app.command()
+def resubmit(
+    context: typer.Context,
+    stage: Stage = None,
+    depth: Depth = 1,
+    interval: Interval = 10,
+    detach: Detach = False,
+) -> None:
+    """Run the workflow as last time, from a stage or step on. What is up to date is skipped."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.submission import last_submission, prepare
+    from napari_tmaps.workflow.submission import submit as send
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        _, last, _ = last_submission(experiment)
+        request = prepare(
+            experiment, last.description, start=stage, subset=last.subset, engine=last.engine
+        )
+        if detach:
+            _detach(experiment, request)
+        else:
+            _follow(send(experiment, request), depth, interval, folder)
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    engine: Annotated[EngineKind | None, typer.Option(help="Another engine than before.")] = None,
+    detach: Detach = False,
+    depth: Depth = 1,
+    interval: Interval = 10,
+) -> None:
+    """Go on where the last submission stopped; jobs and sites that failed are tried again."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.engines import EngineChoice
+    from napari_tmaps.workflow.submission import resume as go_on
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        if detach:
+            _detach(experiment, None)
+            return
+        choice = None if engine is None else EngineChoice(kind=engine.value)
+        _follow(go_on(experiment, choice), depth, interval, folder)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Until the workflow ends.")] = False,
+    interval: Interval = 10,
+) -> None:
+    """Say where the workflow stands."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.status import status as state_of
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        while True:
+            state = state_of(experiment)
+            if as_json:
+                typer.echo(json.dumps(state, indent=2, ensure_ascii=False))
+            else:
+                _show_status(state)
+            if not watch or state["coordinator"] is None:
+                return
+            time.sleep(interval)
+
+
+@app.command()
+def kill(
+    context: typer.Context,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until it has stopped.")] = 60,
+) -> None:
+    """Stop the workflow, wherever it runs. 'resume' goes on."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.lock import ask_to_stop, coordinator
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        if coordinator(experiment.path) is None:
+            raise NotFoundError(f"Nothing is at work on '{experiment.name}'.")
+        ask_to_stop(experiment.path)
+        end = time.monotonic() + wait
+        while coordinator(experiment.path) is not None and time.monotonic() < end:
+            time.sleep(0.1)
+        still = coordinator(experiment.path) is not None
+    typer.echo("It will stop soon." if still else "It has stopped; 'resume' goes on.")
+
+
+@app.command()
+def log(
+    context: typer.Context,
+    step: Annotated[str, typer.Option("--step", "-s", help="Step; else the whole workflow.")] = "",
+    job: Annotated[int, typer.Option("--job", "-j", min=1, help="Number of the job.")] = 1,
+) -> None:
+    """Print the log of a job, or of a workflow that runs in the background."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.batches import StepFolder
+    from napari_tmaps.workflow.detached import log_path
+    from napari_tmaps.workflow.steps import find_step
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        if step:
+            text = StepFolder(experiment.path, find_step(step).name).log("run", job)
+        elif log_path(experiment.path).is_file():
+            text = log_path(experiment.path).read_text(encoding="utf-8")
+        else:
+            raise NotFoundError("No workflow was sent into the background yet; see --step.")
+        typer.echo(text, nl=False)
+
+
+@app.command()
+def download(context: typer.Context, file: File) -> None:
+    """Write the workflow into a file, with all arguments, to be edited."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.description import save_workflow, workflow_of
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        save_workflow(workflow_of(experiment), file)
+        typer.echo(f"Wrote '{file}'.")
+
+
+@app.command()
+def upload(context: typer.Context, file: File) -> None:
+    """Take a workflow file, of ours or of TissueMAPS, as that of the experiment."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.description import FILE, check_description, load_workflow
+    from napari_tmaps.workflow.submission import steps_done
+
+    folder, verbose = context.obj
+    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+        check_description(load_workflow(file), done=steps_done(experiment))
+        shutil.copyfile(file, experiment.path / FILE)
+        typer.echo(f"'{experiment.name}' has the workflow of '{file}' now.")
+
+
+def _with_pipeline(experiment: Experiment, pipeline: str) -> Any:
+    """The workflow of the experiment; the analysis runs another pipeline, if one is given."""
+    from napari_tmaps.workflow.description import with_argument, workflow_of
+
+    description = workflow_of(experiment)
+    if pipeline:
+        path = Path(pipeline)
+        name = str(path.absolute()) if path.is_file() else pipeline
+        description = with_argument(description, "jterator", "pipeline", name)
+    return description
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _listed(text)]
+    except ValueError as error:
+        raise InputError(f"--sites is '{text}', but must be numbers, e.g. 1,2,5.") from error
+
+
+def _follow(events: Iterator[Progress], depth: int, interval: float, folder: Path) -> None:
+    failures, _ = show.follow(show.paced(events, interval), quiet=depth == 0)
+    if failures:
+        typer.secho(
+            f"{failures} problems; see 'tmaps workflow {folder} status' and 'tmaps info {folder}'. "
+            f"'tmaps workflow {folder} resume' tries them again.",
+            fg=typer.colors.RED,
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _detach(experiment: Experiment, request: Request | None) -> None:
+    from napari_tmaps.workflow.detached import start
+
+    process = start(experiment.path, request)
+    typer.echo(
+        f"The workflow runs in the background (process {process}). Look: tmaps workflow "
+        f"{experiment.path} status --watch. Stop: tmaps workflow {experiment.path} kill."
+    )
+
+
+def _show_plan(rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        text = (
+            "depends on the steps before"
+            if row["jobs"] is None
+            else f"{row['jobs']} jobs, {row['units']} files or sites"
+        )
+        if row["seconds"] is not None:
+            text += f", about {row['seconds']:.0f} s of one worker"
+        if row["memory_mb"] is not None:
+            text += f", {row['memory_mb']:.0f} MB a worker"
+        typer.echo(f"{row['step']:<12}{text}")
+
+
+def _show_status(state: Mapping[str, Any]) -> None:
+    last = state["submission"]
+    if last is None:
+        typer.echo("Nothing was submitted yet.")
+    else:
+        typer.echo(f"Submission {last['id']} of {last['created']}: {last['state']}")
+        if last["message"]:
+            typer.echo(f"  {last['message']}")
+    for step in state["steps"]:
+        share = step["done"] / step["total"] if step["total"] else 1.0
+        bar = "█" * round(20 * share) if step["state"] != "NEW" else ""
+        jobs = ", ".join(f"{number} {name}" for name, number in step["jobs"].items())
+        typer.echo(
+            f"{step['name']:<12}{step['state']:<12}|{bar:<20}| "
+            f"{step['done']} of {step['total']}  {jobs}"
+        )
+        for job in step["failed"]:
+            typer.echo(f"  job {job['job']}: {job['message']}")

@@ -1,0 +1,79 @@
+"""Where a workflow stands, for anyone who looks: another terminal, the window, a client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from napari_tmaps.errors import NotFoundError
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.batches import StepFolder
+from napari_tmaps.workflow.lock import coordinator
+from napari_tmaps.workflow.steps import STEPS
+
+STATES = ("NEW", "SUBMITTED", "RUNNING", "STOPPED", "TERMINATED")
+"""The states of a job."""
+
+
+def status(experiment: Experiment) -> dict[str, Any]:
+    """State of the last submission and of the steps, as JSON values; the output of `--json`.
+
+    `submission` is None, or has id, created, state and message; `coordinator` tells who is at
+    work now, or is None. Each of `steps` has name, state, jobs (state → number), done and total
+    (units of work), failed (jobs with their messages), seconds, cpu_s and memory_mb.
+    """
+    now = coordinator(experiment.path)
+    submissions = experiment.catalogue.submissions()
+    last, steps = None, {}
+    if len(submissions):
+        row: Any = submissions.iloc[-1].to_dict()
+        steps = row["steps"]
+        state, message = row["state"], row["message"]
+        if state in ("SUBMITTED", "RUNNING") and now is None:
+            state, message = "STOPPED", "It ended without a word; 'resume' goes on."
+            steps = {name: "STOPPED" if s == "RUNNING" else s for name, s in steps.items()}
+        last = {
+            "id": int(row["id"]),
+            "created": row["created"],
+            "state": state,
+            "message": message,
+        }
+    jobs = dict(iter(experiment.catalogue.jobs().groupby("step")))
+    return {
+        "submission": last,
+        "coordinator": now,
+        "steps": [
+            _step(experiment, step.name, steps.get(step.name), jobs.get(step.name), now is not None)
+            for step in STEPS
+            if step.name in steps or step.name in jobs
+        ],
+    }
+
+
+def _step(
+    experiment: Experiment, name: str, state: str | None, jobs: pd.DataFrame | None, alive: bool
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name, "state": state, "jobs": {}, "done": 0, "total": 0}
+    row |= {"failed": [], "seconds": 0.0, "cpu_s": 0.0, "memory_mb": None}
+    if jobs is None:
+        return row
+    run = jobs[jobs["phase"] == "run"]
+    states = run["state"] if alive else run["state"].replace(["SUBMITTED", "RUNNING"], "STOPPED")
+    if state is None:
+        through = (jobs.loc[jobs["phase"] == "collect", "state"] == "TERMINATED").all()
+        row["state"] = "TERMINATED" if through else "RUNNING" if alive else "STOPPED"
+    try:
+        units = StepFolder(experiment.path, name).units()
+    except NotFoundError:
+        units = {}
+    ended = run[run["state"] == "TERMINATED"]
+    bad = ended[ended["exitcode"] != 0]
+    row["jobs"] = {s: int(n) for s in STATES if (n := (states == s).sum())}
+    row["done"] = sum(units.get(job, 0) for job in ended["job"])
+    row["total"] = sum(units.values())
+    row["failed"] = bad[["job", "exitcode", "message"]].astype({"exitcode": int}).to_dict("records")
+    row["seconds"] = float(ended["seconds"].sum())
+    row["cpu_s"] = float(ended["cpu_s"].sum())
+    row["memory_mb"] = float(ended["memory_mb"].max()) if ended["memory_mb"].notna().any() else None
+    return row
