@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.components import find_root
 from napari_tmaps.measure.distance import squared_distances
 from napari_tmaps.measure.runs import Ints
 from napari_tmaps.measure.watershed import flood
@@ -65,7 +66,7 @@ def _find_waists(squared: Ints) -> tuple[Ints, Ints, Ints]:
         for step in (-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1):
             if parent[p + step] < 0:
                 continue
-            a, b = _peak(parent, p), _peak(parent, p + step)
+            a, b = find_root(parent, p), find_root(parent, p + step)
             if a == b:
                 continue
             # Each piece is known by its thickest pixel; the one taken earlier stays on top.
@@ -77,14 +78,6 @@ def _find_waists(squared: Ints) -> tuple[Ints, Ints, Ints]:
                 smaller.append(b)
                 larger.append(a)
     return np.array(waist, np.int64), np.array(smaller, np.int64), np.array(larger, np.int64)
-
-
-@kernel
-def _peak(parent: Ints, p: int) -> int:
-    while parent[p] != p:
-        parent[p] = parent[parent[p]]
-        p = parent[p]
-    return p
 
 
 @kernel

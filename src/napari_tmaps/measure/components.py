@@ -95,7 +95,7 @@ def _connect(row: Ints, start: Ints, stop: Ints, diagonal: bool) -> tuple[Ints, 
             above += 1
         j = above
         while j < i and row[j] == row[i] - 1 and start[j] < stop[i] + reach:
-            a, b = _root(parent, i), _root(parent, j)
+            a, b = find_root(parent, i), find_root(parent, j)
             parent[max(a, b)] = min(a, b)
             j += 1
     pieces = 0
@@ -109,7 +109,8 @@ def _connect(row: Ints, start: Ints, stop: Ints, diagonal: bool) -> tuple[Ints, 
 
 
 @kernel
-def _root(parent: Ints, i: int) -> int:
+def find_root(parent: Ints, i: int) -> int:
+    """Piece that stands for all that were joined with piece i; shortens the way to it."""
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]

@@ -17,7 +17,7 @@ from napari_tmaps.measure.runs import Floats, Ints
 Border = Literal["mirror", "repeat"]
 
 
-def _positions(length: int, before: int, after: int, border: Border) -> Ints:
+def positions(length: int, before: int, after: int, border: Border) -> Ints:
     """Pixels of a line that stand for the positions -before … length + after - 1."""
     wanted = np.arange(-before, length + after)
     if border == "repeat":
@@ -33,8 +33,8 @@ def gaussian(
     radius = radius or int(4 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
     weights /= weights[0] + 2 * weights[1:].sum()
-    rows = _positions(image.shape[0], radius, radius, border)
-    columns = _positions(image.shape[1], radius, radius, border)
+    rows = positions(image.shape[0], radius, radius, border)
+    columns = positions(image.shape[1], radius, radius, border)
     return _convolve(image, weights.astype(np.float32), rows, columns)
 
 
@@ -76,8 +76,8 @@ def box_sums(image: npt.NDArray[Any], size: int, border: Border = "mirror") -> t
     An even window reaches one pixel farther up and left.
     """
     before, after = size // 2, (size - 1) // 2
-    rows = _positions(image.shape[0], before, after, border)
-    columns = _positions(image.shape[1], before, after, border)
+    rows = positions(image.shape[0], before, after, border)
+    columns = positions(image.shape[1], before, after, border)
     return _box_sums(image, size, rows, columns)
 
 
@@ -119,8 +119,8 @@ def median(image: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     An even window reaches one pixel farther up and left and gives the upper of the two middles.
     """
     before, after = size // 2, (size - 1) // 2
-    rows = _positions(image.shape[0], before, after, "mirror")
-    columns = _positions(image.shape[1], before, after, "mirror")
+    rows = positions(image.shape[0], before, after, "mirror")
+    columns = positions(image.shape[1], before, after, "mirror")
     return _median(image, size, rows, columns)
 
 
@@ -166,8 +166,8 @@ def bilateral(image: npt.NDArray[Any], sigma: float) -> Floats:
     radius = max(1, round(1.5 * sigma))
     near = np.exp(-0.5 * (np.arange(2 * radius * radius + 1) / sigma**2))
     alike = np.exp(-0.5 * (np.arange(1 << (8 * image.itemsize)) / sigma) ** 2)
-    rows = _positions(image.shape[0], radius, radius, "mirror")
-    columns = _positions(image.shape[1], radius, radius, "mirror")
+    rows = positions(image.shape[0], radius, radius, "mirror")
+    columns = positions(image.shape[1], radius, radius, "mirror")
     return _bilateral(image, radius, near, alike, rows, columns)
 
 

@@ -12,9 +12,13 @@ from napari_tmaps.modules.apply_mask import apply_mask
 from napari_tmaps.modules.clip import clip
 from napari_tmaps.modules.combine_channels import combine_channels
 from napari_tmaps.modules.combine_masks import combine_masks
+from napari_tmaps.modules.detect_blobs import detect_blobs
 from napari_tmaps.modules.expand_or_shrink import expand_or_shrink
 from napari_tmaps.modules.fill import fill
 from napari_tmaps.modules.filter import filter  # noqa: A004 - the name that its users know
+from napari_tmaps.modules.generate_volume_image import generate_volume_image
+from napari_tmaps.modules.identify_spots_2D import identify_spots_2D
+from napari_tmaps.modules.identify_spots_3D import identify_spots_3D
 from napari_tmaps.modules.invert import invert
 from napari_tmaps.modules.label import label
 from napari_tmaps.modules.measure_intensity import measure_intensity
@@ -22,8 +26,10 @@ from napari_tmaps.modules.measure_morphology import measure_morphology
 from napari_tmaps.modules.measure_neighbours import measure_neighbours
 from napari_tmaps.modules.measure_point_pattern import measure_point_pattern
 from napari_tmaps.modules.measure_texture import measure_texture
+from napari_tmaps.modules.measure_volume_image import measure_volume_image
 from napari_tmaps.modules.project import project
 from napari_tmaps.modules.register_objects import register_objects
+from napari_tmaps.modules.register_objects_channel import register_objects_channel
 from napari_tmaps.modules.relabel import relabel
 from napari_tmaps.modules.rescale import rescale
 from napari_tmaps.modules.segment_secondary import segment_secondary
@@ -32,21 +38,25 @@ from napari_tmaps.modules.smooth import smooth
 from napari_tmaps.modules.threshold_adaptive import threshold_adaptive
 from napari_tmaps.modules.threshold_manual import threshold_manual
 from napari_tmaps.modules.threshold_otsu import threshold_otsu
+from napari_tmaps.modules.use_label_image import use_label_image
 
 CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
     "image": (smooth, project, rescale, invert, combine_channels, apply_mask),
     "threshold": (threshold_manual, threshold_otsu, threshold_adaptive),
     "mask": (fill, combine_masks, clip),
-    "label": (label, relabel, filter, expand_or_shrink),
+    "label": (label, relabel, filter, expand_or_shrink, use_label_image),
     "segment": (separate_clumps, segment_secondary),
-    "register": (register_objects,),
+    "spots": (detect_blobs, identify_spots_2D, identify_spots_3D),
+    "register": (register_objects, register_objects_channel),
     "measure": (
         measure_intensity,
         measure_morphology,
         measure_texture,
         measure_neighbours,
         measure_point_pattern,
+        measure_volume_image,
     ),
+    "volume": (generate_volume_image,),
 }
 
 MODULES: dict[str, Callable[..., Any]] = {

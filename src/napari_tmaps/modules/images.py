@@ -48,6 +48,22 @@ def check_plane(name: str, image: npt.NDArray[Any]) -> None:
         )
 
 
+def check_stack(name: str, image: npt.NDArray[Any]) -> None:
+    """Refuse an image that is not a stack (z, y, x) of uint8 or uint16.
+
+    Raises
+    ------
+    InputError
+        Other pixels or other axes.
+    """
+    if image.ndim != 3 or image.size == 0:
+        raise InputError(
+            f"The {name} has the shape {image.shape}. This module works on stacks (z, y, x) with "
+            "at least one pixel along each axis."
+        )
+    check_intensity(name, image[0])
+
+
 def check_same_shape(**images: npt.NDArray[Any]) -> None:
     """Refuse images that do not cover the same pixels.
 
