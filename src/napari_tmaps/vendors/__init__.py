@@ -15,6 +15,7 @@ from napari_tmaps.model.planes import Scan
 from napari_tmaps.vendors import (
     arrayscan,
     cellvoyager,
+    cq1,
     czi,
     deltavision,
     generic,
@@ -22,6 +23,7 @@ from napari_tmaps.vendors import (
     imagexpress,
     incell,
     leica,
+    leica_matrix,
     loaddata,
     metamorph,
     micromanager,
@@ -29,6 +31,7 @@ from napari_tmaps.vendors import (
     olympus,
     ometiff,
     omezarr,
+    scanr,
     tiffstack,
     unsupported,
 )
@@ -66,9 +69,12 @@ class Vendor:
 # The most specific first: the first that recognises a folder reads it.
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
+    Vendor(cq1.NAME, cq1.recognise, cq1.scan),
     Vendor(harmony.NAME, harmony.recognise, harmony.scan, harmony.INDEX),
     Vendor(imagexpress.NAME, imagexpress.recognise, imagexpress.scan, imagexpress.INDEX),
     Vendor(metamorph.NAME, metamorph.recognise, metamorph.scan),
+    Vendor(scanr.NAME, scanr.recognise, scanr.scan, scanr.INDEX),
+    Vendor(leica_matrix.NAME, leica_matrix.recognise, leica_matrix.scan),
     Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
     Vendor(incell.NAME, incell.recognise, incell.scan, incell.INDEX),
     Vendor(loaddata.NAME, loaddata.recognise, loaddata.scan),
