@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from napari_tmaps import __version__
 from napari_tmaps.cli.commands import app
 from napari_tmaps.pipeline import save_pipeline
+from napari_tmaps.store.experiment import Experiment
 
 runner = CliRunner()
 
@@ -211,6 +212,49 @@ def test_wells_can_be_chosen(experiment, pipeline):
     )
     result = tmaps("analyse", experiment, "--pipeline", pipeline, "--wells", "D01", code=1)
     assert "'D01'" in result.output
+
+
+def test_report_and_table_of_a_scan(folder, tmp_path):
+    (folder / name("C03", 2, "GFP", 0)).unlink()
+    scan = ("scan", folder, "--pattern", PATTERN)
+    tmaps(*scan, "--report", tmp_path / "r.json", "--table", tmp_path / "planes.csv")
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [(row["well"], row["site"], row["channel"]) for row in report["missing"]] == [
+        ("C03", 2, "GFP")
+    ]
+    assert len(pd.read_csv(tmp_path / "planes.csv")) == 8
+    tmaps(*scan, "--report", tmp_path / "r.txt")
+    assert "C03 site 2 GFP" in (tmp_path / "r.txt").read_text()
+    assert ".json or .txt" in tmaps(*scan, "--report", tmp_path / "r.pdf", code=1).output
+
+
+def test_import_profile(folder, tmp_path):
+    profile = tmp_path / "profile.yaml"
+    profile.write_text(
+        f"pattern: '{PATTERN}'\nplate: P7\npixel_size_um: 0.5\n"
+        "channels: {GFP: Tubulin}\nexclude: [well=C03]\n"
+    )
+    found = json.loads(tmaps("scan", folder, "--profile", profile, "--json").stdout)
+    assert found["plates"] == ["P7"]
+    assert found["wells"] == ["B02"]
+    assert found["channels"] == ["DAPI", "Tubulin"]
+    assert found["pixel_size_um"] == [0.5, 0.5]
+    path = tmp_path / "profiled.tmaps"
+    tmaps("create", path)
+    tmaps("add", path, folder, "--profile", profile)
+    tmaps("convert", path)
+    assert json.loads(tmaps("info", path, "--json").stdout)["channels"] == ["DAPI", "Tubulin"]
+    profile.write_text(
+        f"pattern: '{PATTERN}'\ngrid: {{stitch_layout: vertical, n_vertical: 2, n_horizontal: 1}}\n"
+    )
+    path = tmp_path / "grid.tmaps"
+    tmaps("create", path)
+    tmaps("add", path, folder, "--profile", profile, "--plate", "p")
+    tmaps("convert", path)
+    with Experiment.open(path) as opened:
+        assert opened.sites("p", "B02")[["y", "x"]].to_numpy().tolist() == [[0, 0], [1, 0]]
+    profile.write_text("exclude: [well=H12]\n")
+    assert "H12" in tmaps("scan", folder, "--profile", profile, code=1).output
 
 
 def test_strict_scan(tmp_path, folder):

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_tmaps import __version__
-from napari_tmaps.cli import show
+from napari_tmaps.cli import show, workflow
+from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_tmaps.model.planes import Scan
 
 app = typer.Typer(
     help="From the folder that a microscope wrote to objects, features and answers.\n\n"
@@ -47,6 +51,12 @@ Vendor = Annotated[
 ]
 
 
+Profile = Annotated[
+    Path | None,
+    typer.Option(help="Import profile (.yaml): pattern, names, pixel size, exclusions, shifts …"),
+]
+
+
 class WorkflowType(StrEnum):
     """Types of experiments."""
 
@@ -62,6 +72,9 @@ class StitchLayout(StrEnum):
     VERTICAL = "vertical"
     ZIGZAG_VERTICAL = "zigzag_vertical"
 
+
+attach_steps(app)
+app.add_typer(workflow.app, name="workflow", rich_help_panel="Steps of the workflow")
 
 _errors: Callable[[bool], AbstractContextManager[None]] = show.plain_errors
 
@@ -97,6 +110,14 @@ def scan(
     folder: Annotated[Path, typer.Argument(help="Folder or file that the microscope wrote.")],
     pattern: Pattern = None,
     vendor: Vendor = None,
+    profile: Profile = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write the import report: .json or .txt, with every missing image."),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Write the table of all images that were found, .csv.")
+    ] = None,
     as_json: AsJson = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if anything odd was found.")
@@ -107,11 +128,16 @@ def scan(
 
     Nothing is written and no pixel is read. Exits with 1 if images are damaged or claimed twice.
     """
-    from napari_tmaps.vendors import scan as scan_folder
-
     with _errors(verbose):
-        found = scan_folder(folder, pattern=pattern, vendor=vendor)
+        found = _scan(folder, pattern, vendor, profile)
         summary = found.summary()
+        if report is not None:
+            _write_report(found, report)
+        if table is not None:
+            from napari_tmaps.streams.atomic import disk_errors, replacing
+
+            with replacing(table) as temporary, disk_errors(table):
+                found.planes.to_csv(temporary, index=False)
     if as_json:
         typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
@@ -167,6 +193,7 @@ def add(
     ] = None,
     pattern: Pattern = None,
     vendor: Vendor = None,
+    profile: Profile = None,
     update: Annotated[
         bool,
         typer.Option("--update", help="The acquisition is known, but its folder has changed."),
@@ -176,10 +203,11 @@ def add(
     """Register a folder of the microscope as an acquisition of a plate; no pixel is read."""
     from napari_tmaps.model.wells import PlateFormat
     from napari_tmaps.store.experiment import Experiment
-    from napari_tmaps.vendors import scan as scan_folder
 
     with _errors(verbose), Experiment.open(experiment) as opened:
-        found = scan_folder(folder, pattern=pattern, vendor=vendor)
+        found = _scan(folder, pattern, vendor, profile)
+        if profile is not None:
+            _state_grid(opened, profile)
         names = opened.add(
             found,
             plate=plate,
@@ -347,6 +375,38 @@ def pipelines(verbose: Verbose = False) -> None:
             typer.echo(f"{name}: makes {made} from {needs}")
             if description.description:
                 typer.echo(f"  {description.description}")
+
+
+def _scan(folder: Path, pattern: str | None, vendor: str | None, profile: Path | None) -> Scan:
+    from napari_tmaps.vendors import scan as scan_folder
+    from napari_tmaps.vendors.profile import load_profile
+
+    corrections = None if profile is None else load_profile(profile)
+    return scan_folder(folder, pattern=pattern, vendor=vendor, profile=corrections)
+
+
+def _state_grid(experiment: Any, profile: Path) -> None:
+    """Keep the order of sites that a profile states; the conversion asks for it."""
+    from napari_tmaps.vendors.profile import load_profile
+
+    grid = load_profile(profile).grid
+    if grid is not None:
+        known = experiment.catalogue.get("metaconfig", {})
+        experiment.catalogue.set("metaconfig", {**known, **grid.model_dump()})
+
+
+def _write_report(found: Scan, path: Path) -> None:
+    """The import report, as its ending asks."""
+    from napari_tmaps.model.report import import_report, report_text
+    from napari_tmaps.streams.atomic import write_text
+
+    content = import_report(found)
+    if path.suffix.lower() == ".json":
+        write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    elif path.suffix.lower() == ".txt":
+        write_text(path, report_text(content))
+    else:
+        raise InputError(f"The report '{path.name}' should end in .json or .txt.")
 
 
 def _finish(failures: int, experiment: Path) -> None:
