@@ -84,11 +84,11 @@ class MetaSeries:
 def read_metaseries(path: Path | str) -> MetaSeries:
     """The facts in the description of a TIFF; empty for a file that has none or is damaged."""
     return MetaSeries(
-        {name: html.unescape(value) for name, value in _PROP.findall(_description(path))}
+        {name: html.unescape(value) for name, value in _PROP.findall(read_description(path))}
     )
 
 
-def _description(path: Path | str) -> str:
+def read_description(path: Path | str) -> str:
     """The description of the first page of a classic TIFF; "" where it cannot be read.
 
     Damaged files are told by the reader of headers, which opens them too.

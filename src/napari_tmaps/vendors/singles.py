@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +10,10 @@ import pandas as pd
 from napari_tmaps.model.planes import Oddity
 from napari_tmaps.vendors import checks
 from napari_tmaps.vendors.listing import examples
+from napari_tmaps.vendors.tiff import TiffHeader
+
+Headers = tuple[dict[str, TiffHeader], dict[str, str]]
+"""Headers of files by their names, and of those that cannot be read the reason."""
 
 _SMALLEST_UM, _LARGEST_UM = 0.01, 100.0
 
@@ -20,8 +24,9 @@ def check_files(
     *,
     fill: bool = True,
     stacks: Mapping[str, int] | None = None,
+    read: Callable[[Path, Iterable[str]], Headers] = checks.read_headers,
 ) -> tuple[pd.DataFrame, list[Oddity], list[str]]:
-    """Open the TIFFs of some planes: are they there, readable, alike, and each plane only once?
+    """Open the files of some planes: are they there, readable, alike, and each plane only once?
 
     Parameters
     ----------
@@ -32,12 +37,14 @@ def check_files(
         plane.
     stacks
         Planes of files that hold more than their headers tell.
+    read
+        Reads the headers; of TIFFs unless told otherwise.
 
     Returns
     -------
     The planes with size and pixel type; oddities; names of the files that cannot be read.
     """
-    headers, reasons = checks.read_headers(root, planes["path"].unique())
+    headers, reasons = read(root, planes["path"].unique())
     pages = {name: header.pages for name, header in headers.items()} | dict(stacks or {})
     beyond = planes["page"].ge(planes["path"].map(pages))
     oddities = []
