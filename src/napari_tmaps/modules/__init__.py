@@ -34,6 +34,7 @@ from napari_tmaps.modules.relabel import relabel
 from napari_tmaps.modules.rescale import rescale
 from napari_tmaps.modules.segment_secondary import segment_secondary
 from napari_tmaps.modules.separate_clumps import separate_clumps
+from napari_tmaps.modules.separate_primary_iterative import separate_primary_iterative
 from napari_tmaps.modules.smooth import smooth
 from napari_tmaps.modules.threshold_adaptive import threshold_adaptive
 from napari_tmaps.modules.threshold_manual import threshold_manual
@@ -45,7 +46,7 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
     "threshold": (threshold_manual, threshold_otsu, threshold_adaptive),
     "mask": (fill, combine_masks, clip),
     "label": (label, relabel, filter, expand_or_shrink, use_label_image),
-    "segment": (separate_clumps, segment_secondary),
+    "segment": (separate_clumps, separate_primary_iterative, segment_secondary),
     "spots": (detect_blobs, identify_spots_2D, identify_spots_3D),
     "register": (register_objects, register_objects_channel),
     "measure": (
