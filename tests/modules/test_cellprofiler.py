@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from napari_tmaps.modules import measure_morphology
+from napari_tmaps.modules import measure_intensity, measure_morphology
 
 SHAPE = {
     "Area": "Area",
@@ -26,6 +26,29 @@ SHAPE = {
     "Maximum_Feret_Diameter": "MaxFeretDiameter",
     "Minimum_Feret_Diameter": "MinFeretDiameter",
 } | {f"Zernike-{n}-{m}": f"Zernike_{n}_{m}" for n in range(10) for m in range(n % 2, n + 1, 2)}
+
+INTENSITY = {
+    "max": "Intensity_MaxIntensity",
+    "mean": "Intensity_MeanIntensity",
+    "min": "Intensity_MinIntensity",
+    "sum": "Intensity_IntegratedIntensity",
+    "std": "Intensity_StdIntensity",
+    "lower_quartile": "Intensity_LowerQuartileIntensity",
+    "median": "Intensity_MedianIntensity",
+    "upper_quartile": "Intensity_UpperQuartileIntensity",
+    "mad": "Intensity_MADIntensity",
+    "edge_max": "Intensity_MaxIntensityEdge",
+    "edge_mean": "Intensity_MeanIntensityEdge",
+    "edge_min": "Intensity_MinIntensityEdge",
+    "edge_sum": "Intensity_IntegratedIntensityEdge",
+    "edge_std": "Intensity_StdIntensityEdge",
+    "mass_displacement": "Intensity_MassDisplacement",
+    "center_x": "Location_CenterMassIntensity_X",
+    "center_y": "Location_CenterMassIntensity_Y",
+}
+# CellProfiler takes rank n × share instead of (n - 1) × share: up to a rank higher.
+RANKS = {"lower_quartile", "median", "upper_quartile", "mad"}
+PLACES = {"mass_displacement", "center_x", "center_y", "max_x", "max_y"}
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +78,29 @@ def test_shapes(human, objects):
     names = {f"Morphology_{a}": f"AreaShape_{b}" for a, b in SHAPE.items()}
     for name, difference in differences(ours, theirs, names).items():
         assert difference < 1e-3, name
+
+
+@pytest.mark.parametrize("objects", ["Nuclei", "Cells"])
+@pytest.mark.parametrize(("channel", "file"), [("DNA", "d0"), ("PH3", "d1")])
+def test_intensities(human, objects, channel, file):
+    labels, theirs = read(human, objects)
+    (path,) = (human.parents[1] / "cp_examples").rglob(f"AS_09125_050116030001_D03f00{file}*")
+    image = tifffile.imread(path)
+    ours = measure_intensity(
+        labels,
+        labels,
+        image,
+        measure_quantiles=True,
+        measure_edge=True,
+        measure_location=True,
+    )
+    # CellProfiler's intensities go from 0 to 1.
+    scaled = [name for name in ours if name.removeprefix("Intensity_") not in PLACES]
+    ours[scaled] /= 255
+    names = {f"Intensity_{a}": f"{b}_{channel}" for a, b in INTENSITY.items()}
+    for name, difference in differences(ours, theirs, names).items():
+        rank = name.removeprefix("Intensity_") in RANKS
+        assert difference < (2e-2 if rank else 1e-3), name
+    # Where several pixels are brightest, CellProfiler takes any of them.
+    y, x = (theirs[f"Location_MaxIntensity_{axis}_{channel}"].astype(int) for axis in "YX")
+    np.testing.assert_array_equal(image[y, x], np.rint(ours["Intensity_max"] * 255))

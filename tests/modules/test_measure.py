@@ -210,3 +210,45 @@ def test_zernike_is_measured_on_demand():
         [9 / (2 * np.pi), 6 / (1.25 * np.pi)]
     )
     assert table[MORPHOLOGY].equals(plain)
+
+
+def test_more_intensities_by_hand():
+    """Cell 3 has the intensities 5 0 0 | 2 4 7 | 0 0 3; of its nine pixels one is not outline."""
+    settings = {"measure_quantiles": True, "measure_edge": True, "measure_location": True}
+    table = measure_intensity(CELLS, CELLS, STAIN, background_distance=1, **settings)
+    row = {name.removeprefix("Intensity_"): value for name, value in table.loc[3].items()}
+    assert row == pytest.approx(
+        {
+            "max": 7,
+            "mean": 21 / 9,
+            "min": 0,
+            "sum": 21,
+            "std": np.std([5, 0, 0, 2, 4, 7, 0, 0, 3]),
+            "lower_quartile": 0,
+            "median": 2,
+            "upper_quartile": 4,
+            "mad": 2,  # 0 1 2 2 2 2 2 3 5
+            "edge_max": 7,
+            "edge_mean": 17 / 8,
+            "edge_min": 0,
+            "edge_sum": 17,
+            "edge_std": np.std([5, 0, 0, 2, 7, 0, 0, 3]),
+            "center_x": (0 * 7 + 1 * 4 + 2 * 10) / 21,
+            "center_y": (0 * 5 + 1 * 13 + 2 * 3) / 21,
+            "mass_displacement": np.hypot(24 / 21 - 1, 19 / 21 - 1),
+            "max_x": 2,
+            "max_y": 1,
+            "background": 0,
+            "corrected_mean": 21 / 9,
+            "corrected_sum": 21,
+        }
+    )
+    assert list(table)[:5] == INTENSITY
+
+
+def test_background_is_taken_off():
+    image = np.where(CELLS > 0, 30, 12).astype(np.uint8)
+    table = measure_intensity(CELLS, CELLS, image, background_distance=3)
+    assert table["Intensity_background"].tolist() == [12, 12]
+    assert table["Intensity_corrected_mean"].tolist() == [18, 18]
+    assert table["Intensity_corrected_sum"].tolist() == [18 * 9, 18 * 6]

@@ -29,25 +29,13 @@ def count_neighbours(
     count = runs.labels.size
     result = np.zeros(count, np.int64)
     met = np.full(count, -1)  # for which object each was met last
-    reach = np.empty(distance + 1, np.int64)
-    for dy in range(distance + 1):
-        reach[dy] = int(np.sqrt(distance**2 - dy**2))
+    reach = disc_rows(distance)
     for k in range(count):
-        top, left = max(0, boxes.top[k] - distance), max(0, boxes.left[k] - distance)
-        bottom = min(labels.shape[0], boxes.bottom[k] + distance)
-        right = min(labels.shape[1], boxes.right[k] + distance)
-        near = np.zeros((bottom - top, right - left), np.bool_)
-        for i in range(runs.first[k], runs.first[k + 1]):
-            for y in range(
-                max(top, runs.row[i] - distance), min(bottom, runs.row[i] + distance + 1)
-            ):
-                wide = reach[abs(y - runs.row[i])]
-                begin, end = runs.start[i] - wide, runs.stop[i] + wide
-                near[y - top, max(0, begin - left) : max(0, end - left)] = True
+        top, left, near = paint_near(runs, boxes, k, reach, labels.shape)
         last = runs.labels[k]
         met[k] = k
-        for y in range(bottom - top):
-            for x in range(right - left):
+        for y in range(near.shape[0]):
+            for x in range(near.shape[1]):
                 label = np.int64(labels[top + y, left + x])
                 if near[y, x] and label != 0 and label != last:
                     last = label
@@ -55,6 +43,37 @@ def count_neighbours(
                     result[k] += met[other] != k
                     met[other] = k
     return result
+
+
+@kernel
+def disc_rows(radius: int) -> Ints:
+    """How far a disc reaches to either side, 0 … radius rows off its centre."""
+    reach = np.empty(radius + 1, np.int64)
+    for dy in range(radius + 1):
+        reach[dy] = int(np.sqrt(radius**2 - dy**2))
+    return reach
+
+
+@kernel
+def paint_near(
+    runs: Runs, boxes: Boxes, k: int, reach: Ints, shape: tuple[int, int]
+) -> tuple[int, int, npt.NDArray[np.bool_]]:
+    """Pixels of an image within the distance of an object that `reach` says.
+
+    Returns the place (top, left) of a canvas that holds all of them, and the canvas.
+    """
+    distance = reach.size - 1
+    top, left = max(0, boxes.top[k] - distance), max(0, boxes.left[k] - distance)
+    bottom = min(shape[0], boxes.bottom[k] + distance)
+    right = min(shape[1], boxes.right[k] + distance)
+    near = np.zeros((bottom - top, right - left), np.bool_)
+    for i in range(runs.first[k], runs.first[k + 1]):
+        row = runs.row[i]
+        for y in range(max(top, row - distance), min(bottom, row + distance + 1)):
+            wide = reach[abs(y - row)]
+            begin, end = runs.start[i] - wide - left, runs.stop[i] + wide - left
+            near[y - top, max(0, begin) : max(0, end)] = True
+    return top, left, near
 
 
 @kernel

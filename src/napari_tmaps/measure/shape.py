@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.distance import squared_distances
@@ -108,16 +109,7 @@ def outlines(runs: Runs, boxes: Boxes) -> Outline:
     pixels = np.empty(count, np.int64)
     for k in range(count):
         top, left = boxes.top[k] - 1, boxes.left[k] - 1
-        height, width = boxes.bottom[k] - top + 1, boxes.right[k] - left + 1
-        mask = np.zeros((height, width), np.uint8)
-        paint(runs, k, top, left, mask)
-        border = np.zeros((height, width), np.uint8)
-        for y in range(1, height - 1):
-            line = border[y, 1:-1]
-            here, above, below = mask[y, 1:-1], mask[y - 1, 1:-1], mask[y + 1, 1:-1]
-            before, after = mask[y, :-2], mask[y, 2:]
-            for x in range(width - 2):
-                line[x] = here[x] & ~(above[x] & below[x] & before[x] & after[x])
+        border = inner_border(runs, boxes, k)
         seen = np.zeros(4, np.int64)
         on_border = 0
         for i in range(runs.first[k], runs.first[k + 1]):
@@ -134,6 +126,23 @@ def outlines(runs: Runs, boxes: Boxes) -> Outline:
         perimeter[k] = seen[1] + seen[2] * root + seen[3] * ((1 + root) / 2)
         pixels[k] = on_border
     return Outline(perimeter, pixels)
+
+
+@kernel
+def inner_border(runs: Runs, boxes: Boxes, k: int) -> npt.NDArray[np.uint8]:
+    """Pixels of an object with a 4-neighbour outside it, in its box with a frame of one pixel."""
+    top, left = boxes.top[k] - 1, boxes.left[k] - 1
+    height, width = boxes.bottom[k] - top + 1, boxes.right[k] - left + 1
+    mask = np.zeros((height, width), np.uint8)
+    paint(runs, k, top, left, mask)
+    border = np.zeros((height, width), np.uint8)
+    for y in range(1, height - 1):
+        line = border[y, 1:-1]
+        here, above, below = mask[y, 1:-1], mask[y - 1, 1:-1], mask[y + 1, 1:-1]
+        before, after = mask[y, :-2], mask[y, 2:]
+        for x in range(width - 2):
+            line[x] = here[x] & ~(above[x] & below[x] & before[x] & after[x])
+    return border
 
 
 @kernel
