@@ -13,7 +13,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_tmaps.errors import FormatError, TmapsError
+from napari_tmaps.errors import FormatError, InputError, TmapsError
 from napari_tmaps.model.wells import PlateFormat
 from napari_tmaps.vendors import recognise, scan
 from napari_tmaps.vendors.pixels import PlaneReader
@@ -300,6 +300,29 @@ def test_damaged_picture(tmp_path):
     result = scan(tmp_path)
     assert result.planes["missing"].tolist() == [True, False]
     assert "cannot be read" in said(result, "unreadable")
+
+
+def test_damaged_colour_picture(tmp_path):
+    iio.imwrite(tmp_path / almf(1, 1, "png"), np.full((16, 16, 3), (10, 20, 30), np.uint8))
+    (tmp_path / almf(2, 1, "png")).write_bytes(b"nothing")
+    planes = scan(tmp_path).planes
+    missing = planes[planes["missing"]]
+    assert set(missing["channel"]) == {"C01 R", "C01 G", "C01 B"}
+    assert set(missing["site"]) == {2}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "image--L0000--S00--U99--V00--J08--E00--O00--X00--Y00--T0000--C00.ome.tif",
+        "p--A00--A00--W0001--P001--T00001--Z001--C01.ome.tif",
+    ],
+    ids=["matrix", "almf"],
+)
+def test_well_that_no_plate_has(tmp_path, name):
+    write(tmp_path / name)
+    with pytest.raises(InputError, match="no well"):
+        scan(tmp_path)
 
 
 def test_names_of_both_kinds(tmp_path):

@@ -194,14 +194,16 @@ def _colours(
     table: pd.DataFrame, headers: dict[str, TiffHeader]
 ) -> tuple[pd.DataFrame, list[Oddity]]:
     """One row a colour, and what to say of it."""
-    pages = [headers[name].pages if name in headers else 1 for name in table["path"]]
-    coloured = [number > 1 for number in pages]
-    if not any(coloured):
+    stored = table["path"].map({name: header.pages for name, header in headers.items()})
+    # A picture that cannot be read has the colours of the others of its channel.
+    pages = stored.fillna(stored.groupby(table["channel"]).transform("max")).fillna(1).astype(int)
+    coloured = pages.gt(1)
+    if not coloured.any():
         return table, []
     table = table.assign(coloured=coloured).loc[table.index.repeat(pages)]
     page = table.groupby("path").cumcount()
     parts = page.map(dict(enumerate(name for name, _ in RGB)))
     channel = table["channel"].where(~table["coloured"], table["channel"] + " " + parts)
-    text = f"{sum(coloured)} images are {RGB_ODDITY.message}"
+    text = f"{int(coloured.sum())} images are {RGB_ODDITY.message}"
     table = table.assign(page=page, channel=channel).drop(columns="coloured")
     return table.reset_index(drop=True), [Oddity(RGB_ODDITY.kind, text)]
