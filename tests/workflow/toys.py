@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.streams.ngff import ImageWriter
+from napari_tmaps.workflow.imextract import ImageExtractor
+from napari_tmaps.workflow.jterator import PipelineRunner
 from napari_tmaps.workflow.step import BatchArguments, JobResult, Step
 
 
@@ -67,3 +70,22 @@ def begun(folder: Path, job: int) -> int:
     """How often a job was begun."""
     path = folder / "toys" / f"{job}.count"
     return len(path.read_text()) if path.exists() else 0
+
+
+class DyingExtractor(ImageExtractor):
+    """imextract whose process is killed once, in the middle of writing an image."""
+
+    def run_job(self, batch, assume_clean_state=False):
+        mark = self.path / "killed"
+        if not mark.exists():
+            mark.touch()
+            ImageWriter.__exit__ = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        return super().run_job(batch, assume_clean_state)
+
+
+class SlowRunner(PipelineRunner):
+    """jterator that takes its time, so that it can be disturbed."""
+
+    def run_job(self, batch, assume_clean_state=False):
+        time.sleep(0.5)
+        return super().run_job(batch, assume_clean_state)

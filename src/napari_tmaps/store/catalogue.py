@@ -293,7 +293,7 @@ class Catalogue:
                 sites.assign(plate_id=sites["plate"].map(ids)).drop(columns="plate"),
             )
             _insert(connection, schema.channels, channels)
-        self.add_gaps(gaps)
+        self.add_gaps(gaps, "metaconfig")
 
     def sites(self) -> pd.DataFrame:
         """Sites: id, plate, well, site, y, x, stage µm, height, width; in order of the plate."""
@@ -341,10 +341,10 @@ class Catalogue:
             .select_from(gaps.join(sites).join(plates))
             .order_by(sites.c.id)
         )
-        return self._read(query).drop(columns="site_id")
+        return self._read(query).drop(columns=["site_id", "step"])
 
-    def add_gaps(self, gaps: pd.DataFrame) -> None:
-        """Record planes that are not there; known ones keep their first reason."""
+    def add_gaps(self, gaps: pd.DataFrame, step: str) -> None:
+        """Record planes that a step could not find; known ones keep their first reason."""
         if gaps.empty:
             return
         key = ["plate", "well", "site", "cycle", "channel", "z", "t"]
@@ -354,7 +354,23 @@ class Catalogue:
         ids = self.sites().set_index(["plate", "well", "site"])["id"]
         rows = new.assign(site_id=[ids[tuple(row)] for row in new[key[:3]].to_numpy()])
         with self._begin() as connection:
-            _insert(connection, schema.gaps, rows.drop(columns=key[:3]))
+            _insert(connection, schema.gaps, rows.drop(columns=key[:3]).assign(step=step))
+
+    def forget_gaps(self, step: str, images: Iterable[tuple[str, str, int, int]]) -> None:
+        """Forget what a step could not find of images (plate, well, site, cycle) that it redid."""
+        gaps, sites, plates = schema.gaps, schema.sites, schema.plates
+        query = (
+            sa.select(plates.c.name, sites.c.well, sites.c.site, gaps.c.cycle, gaps.c.site_id)
+            .select_from(gaps.join(sites).join(plates))
+            .where(gaps.c.step == step)
+            .distinct()
+        )
+        redone = set(images)
+        with self._begin() as connection:
+            for *image, site_id in connection.execute(query).all():
+                if tuple(image) in redone:
+                    mine = (gaps.c.site_id == site_id, gaps.c.cycle == image[-1])
+                    connection.execute(sa.delete(gaps).where(gaps.c.step == step, *mine))
 
     # -- results --------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2
+VERSION = 3
 """Raised when the tables change; an experiment of another version is refused with a clear word."""
 
 metadata = MetaData()
@@ -118,7 +118,7 @@ sites = Table(
     UniqueConstraint("plate_id", "well", "site"),
 )
 
-# Planes that are not there after conversion, each with its reason.
+# Planes that are not there after conversion, each with its reason and the step that found out.
 gaps = Table(
     "gaps",
     metadata,
@@ -128,6 +128,7 @@ gaps = Table(
     Column("z", Integer, nullable=False),
     Column("t", Integer, nullable=False),
     Column("reason", String, nullable=False),
+    Column("step", String, nullable=False),
 )
 
 object_types = Table(

@@ -99,7 +99,7 @@ class ImageExtractor(Step):
         readers = open_readers(batch["sources"])
         failures: list[dict[str, Any]] = []
         gaps: list[dict[str, Any]] = []
-        written = 0
+        written: list[tuple[str, str, int, int]] = []
         try:
             for image in batch["images"]:
                 where = (image["plate"], image["well"], image["site"])
@@ -108,7 +108,7 @@ class ImageExtractor(Step):
                 except (FormatError, MissingError) as error:
                     failures.append(failure(*where, error))
                     continue
-                written += 1
+                written.append((*where, image["cycle"]))
                 for plane, cause in lost:
                     failures.append(failure(*where, cause))
                     gaps.append(
@@ -194,12 +194,13 @@ class ImageExtractor(Step):
             plate_format = experiment.catalogue.plate_format(str(plate))
             folder.write_layout(str(plate), plate_format, written, rounds)
         gaps = [gap for result in results for gap in result.facts["gaps"]]
-        experiment.catalogue.add_gaps(pd.DataFrame(gaps))
+        redone = [tuple(image) for result in results for image in result.facts["written"]]
+        experiment.catalogue.forget_gaps(self.name, redone)
+        experiment.catalogue.add_gaps(pd.DataFrame(gaps), self.name)
         experiment.catalogue.set_failures(
             self.name, [item for result in results for item in result.failures]
         )
-        count = sum(result.facts["written"] for result in results)
-        if not count and not gaps:
+        if not batch["jobs"]:
             return [Progress(self.name, 0, 0, "All images are there already.")]
         return []
 

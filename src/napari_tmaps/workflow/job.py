@@ -69,6 +69,8 @@ class Outcome:
         Peak memory of the process so far.
     storage
         True if the disk refused: other jobs will fare no better.
+    again
+        True if an earlier attempt has died, perhaps in the middle of writing a file.
     """
 
     job: int
@@ -78,6 +80,7 @@ class Outcome:
     cpu_s: float | None = None
     memory_mb: float | None = None
     storage: bool = False
+    again: bool = False
 
 
 def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
@@ -93,6 +96,7 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
     if own_process and call.duration_s and timed_out(call):
         # A cluster that lost the worker sends the job again; it would hang again.
         return took_too_long(call)
+    again = files.log_path("run", call.job).exists()
     clock = process_time if own_process else thread_time
     start, cpu = perf_counter(), clock()
     result, message, storage = JobResult(), "", False
@@ -119,6 +123,7 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
             cpu_s=clock() - cpu,
             memory_mb=_peak_memory_mb(),
             storage=storage,
+            again=again,
         )
         try:
             files.write_result(call.job, {"outcome": asdict(outcome), **asdict(result)})

@@ -290,7 +290,7 @@ class PipelineRunner(Step):
                 {
                     "program": f"napari-tmaps {__version__}",
                     "pipeline": pipeline.model_dump(mode="json"),
-                    "sites": len(done),
+                    "sites": sum(key[0] == pipeline.name for key in catalogue.analysed()),
                     "failed_sites": len(failures),
                 },
             )

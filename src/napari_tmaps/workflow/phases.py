@@ -56,7 +56,7 @@ def salvage(experiment: Experiment, step: type[Step]) -> Iterator[Progress]:
     if not files.is_open():
         return
     finished = len(files.finished())
-    remove_unfinished(experiment)
+    remove_unfinished(experiment)  # also what collect itself has left
     yield from collect_step(experiment, step)
     if finished:
         text = f"{finished} jobs of an interrupted run are kept."
@@ -115,7 +115,6 @@ def run_jobs(
         files.log_path("run", call.job).unlink(missing_ok=True)
     yield Progress(step.name, done, total)
     states = _States(experiment, files, [call.job for call in calls])
-    crashed = False
     try:
         with closing(engine.outcomes(calls)) as outcomes:
             for outcome in outcomes:
@@ -124,7 +123,6 @@ def run_jobs(
                     yield Progress(step.name, done, total)
                     continue
                 states.ended(outcome)
-                crashed = crashed or outcome.seconds is None
                 done += units[outcome.job]
                 if outcome.storage:
                     raise StorageError(outcome.message)
@@ -138,8 +136,6 @@ def run_jobs(
                 yield Progress(step.name, done, total)
     finally:
         states.close()
-        if crashed:
-            remove_unfinished(experiment)
     yield Progress(step.name, total, total)
 
 
@@ -155,6 +151,8 @@ def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:
     batch = files.collect_batch()
     found = [item for job in files.finished() if (item := read_outcome(files, job))]
     results = [result for outcome, result in found if not outcome.exitcode]
+    if len(found) < len(batch["jobs"]) or any(outcome.again for outcome, _ in found):
+        remove_unfinished(experiment)
     # Jobs that ran elsewhere, or when their coordinator was dead, are known by their files only.
     experiment.catalogue.update_jobs(step.name, [_ended(outcome) for outcome, _ in found])
     notes = step.for_collect(experiment, batch).collect_job_output(batch, results)
@@ -201,7 +199,7 @@ class _States:
 
 def _ended(outcome: Outcome) -> dict[str, Any]:
     values = asdict(outcome)
-    del values["storage"]
+    del values["storage"], values["again"]
     return _row("run", state="TERMINATED", **values)
 
 
