@@ -84,7 +84,7 @@ class PlaneReader:
         files[path] = file
         while len(files) > self._keep:
             files.popitem(last=False)[1].close()
-        return file.read(series, page)
+        return file.read(int(series), int(page))
 
     def close(self) -> None:
         """Close the files that this thread opened."""
