@@ -15,7 +15,7 @@ from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import convert
-from napari_tmaps.workflow.metaextract import read_omexml
+from napari_tmaps.workflow.metaextract import acquisition_omexml, read_omexml
 
 
 def test_every_pixel_arrives(experiment):
@@ -61,6 +61,22 @@ def test_omexml_of_each_file_is_valid(experiment, folder):
     assert pixels.channels[0].name == "GFP"
     with pytest.raises(NotFoundError, match="acquisition01"):
         next(read_omexml(experiment, "plate01", "acquisition02"))
+
+
+def test_omexml_of_a_whole_acquisition_is_valid(experiment):
+    import ome_types
+
+    ome = ome_types.from_xml(
+        acquisition_omexml(experiment, "plate01", "acquisition01"), validate=True
+    )
+    assert [image.name for image in ome.images] == [
+        "B02 site 1", "B02 site 2", "C03 site 1", "C03 site 2",
+    ]  # fmt: skip
+    assert [channel.name for channel in ome.images[0].pixels.channels] == ["DAPI", "GFP"]
+    assert [(well.row, well.column) for well in ome.plates[0].wells] == [(1, 1), (2, 2)]
+    assert len(ome.plates[0].wells[0].well_samples) == 2
+    with pytest.raises(NotFoundError, match="plate01/acquisition01"):
+        acquisition_omexml(experiment, "plate01", "x")
 
 
 def test_omexml_before_metaextract(experiment):

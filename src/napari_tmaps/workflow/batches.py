@@ -10,7 +10,7 @@ logs/<step>/run-000001.log
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,20 +39,24 @@ class StepFolder:
 
     # -- batches --------------------------------------------------------------------------------
 
-    def write(self, batches: Iterable[Batch], collect: Batch) -> list[Batch]:
+    def write(self, batches: Sequence[Batch], collect: Batch) -> list[Batch]:
         """Replace all batches; returns job and units of each.
+
+        The logs of the jobs before are kept where there is nothing new to do.
 
         Raises
         ------
         StorageError
             The disk refuses. The step then counts as not begun.
         """
-        self.clear()
+        remove(self.root)
+        if batches:
+            remove(self.logs)
         folder = self.root / "batches"
         with disk_errors(folder):
             folder.mkdir(parents=True)
             (self.root / "results").mkdir()
-            self.logs.mkdir(parents=True)
+            self.logs.mkdir(parents=True, exist_ok=True)
             jobs = []
             for batch in batches:
                 # No temporary names: without collect.json none of them counts.
@@ -84,7 +88,7 @@ class StepFolder:
             raise NotFoundError(
                 f"{self.step} has no job {job}. Its jobs are 1 to {len(jobs)}."
                 if jobs
-                else f"{self.step} has no job {job}: there is nothing to do, or init has not run."
+                else f"{self.step} has no job {job}: there is nothing to do."
             )
         return _read_json(path)
 

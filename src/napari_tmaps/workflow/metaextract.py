@@ -98,7 +98,7 @@ class MetadataExtractor(Step):
 
 
 def _document(planes: pd.DataFrame, facts: dict[str, Any]) -> str:
-    """OME-XML of one file: an image for each site that it holds."""
+    """OME-XML of planes: an image for each site."""
     channels = {item["name"]: Channel(**item) for item in facts["channels"]}
     images = []
     for (well, site), part in planes.groupby(["well", "site"], sort=False):
@@ -169,3 +169,23 @@ def read_omexml(experiment: Experiment, plate: str, acquisition: str) -> Iterato
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 yield name.removesuffix(".ome.xml"), archive.read(name).decode()
+
+
+def acquisition_omexml(experiment: Experiment, plate: str, acquisition: str) -> str:
+    """One OME-XML document of a whole acquisition: an image for each site.
+
+    Raises
+    ------
+    NotFoundError
+        No such acquisition.
+    """
+    rows = {
+        f"{row['plate']}/{row['name']}": row
+        for row in experiment.catalogue.acquisitions().to_dict("records")
+    }
+    name = f"{plate}/{acquisition}"
+    if name not in rows:
+        raise unknown("acquisition", name, rows)
+    planes = experiment.catalogue.source_planes(acquisition=rows[name]["id"])
+    known = planes[~planes["missing"] & (planes["height"] > 0)]
+    return _document(known.assign(plate=plate), rows[name]["facts"])

@@ -83,7 +83,10 @@ def init_step(step: Step, args: BatchArguments) -> int:
     collect = step.create_collect_batch(args)
     jobs = StepFolder(step.path, step.name).write(batches, collect)
     rows = [_row("run", item["job"], "NEW") for item in jobs]
-    step.experiment.catalogue.set_jobs(step.name, [*rows, _row("collect", 1, "NEW")])
+    catalogue = step.experiment.catalogue
+    # What is known of the jobs before is kept where there is nothing new to do.
+    store = catalogue.set_jobs if rows else catalogue.update_jobs
+    store(step.name, [*rows, _row("collect", 1, "NEW")])
     return len(jobs)
 
 
