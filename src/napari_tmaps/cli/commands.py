@@ -333,6 +333,25 @@ def save(
 
 
 @app.command()
+def omexml(
+    experiment: ExperimentPath,
+    out: Annotated[Path, typer.Option(help="File to write: .ome.xml.")],
+    plate: Annotated[str | None, typer.Option(help="Plate, if there are several.")] = None,
+    acquisition: Annotated[str, typer.Option(help="Name of the acquisition.")] = "acquisition01",
+    verbose: Verbose = False,
+) -> None:
+    """Write what is known of an acquisition as one OME-XML document."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.streams.atomic import write_text
+    from napari_tmaps.workflow.metaextract import acquisition_omexml
+
+    with _errors(verbose), Experiment.open(experiment) as opened:
+        text = acquisition_omexml(opened, plate or _only_plate(opened), acquisition)
+        write_text(out, text)
+        typer.echo(f"Wrote '{out}'.")
+
+
+@app.command()
 def info(experiment: ExperimentPath, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Say what an experiment holds: plates, wells, objects, features, gaps and failures."""
     from napari_tmaps.store.experiment import Experiment
