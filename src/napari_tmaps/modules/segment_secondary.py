@@ -9,7 +9,6 @@ import numpy as np
 from napari_tmaps.model.kinds import IntensityImage, LabelImage
 from napari_tmaps.modules.images import (
     Intensity,
-    Labels,
     Mask,
     as_labels,
     check_intensity,
@@ -79,7 +78,7 @@ def segment_secondary(
     if not nuclei.any() or nuclei.all():
         return nuclei
     from napari_tmaps.measure.components import fill_objects
-    from napari_tmaps.measure.watershed import flood
+    from napari_tmaps.measure.watershed import draw_lines, flood
 
     foreground = _foreground(intensity_image, contrast_threshold, min_threshold, max_threshold)
     # Nuclei are part of their cells whatever the stain says: background never enters them.
@@ -87,8 +86,7 @@ def segment_secondary(
     highest = intensity_image.dtype.type(np.iinfo(intensity_image.dtype).max)
     levels = (highest - intensity_image).astype(np.uint16)
     cells = fill_objects(flood(levels, nuclei, foreground))
-    cells = np.where(_touching(cells), np.int32(0), cells)
-    return np.where(nuclei > 0, nuclei, cells)
+    return draw_lines(cells, nuclei)
 
 
 def _foreground(image: IntensityImage, contrast: float, low: float, high: float) -> Mask:
@@ -104,14 +102,3 @@ def _foreground(image: IntensityImage, contrast: float, low: float, high: float)
     foreground[image < low] = False
     foreground[image > high] = True
     return foreground
-
-
-def _touching(cells: Labels) -> Mask:
-    """Pixels with another cell directly above or to the left: a line one pixel wide."""
-    line = np.zeros(cells.shape, bool)
-    for here, before, mark in (
-        (cells[1:], cells[:-1], line[1:]),
-        (cells[:, 1:], cells[:, :-1], line[:, 1:]),
-    ):
-        mark |= (here != before) & (here > 0) & (before > 0)
-    return line
