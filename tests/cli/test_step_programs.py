@@ -80,7 +80,7 @@ def test_engines_are_those_of_the_workflow():
 def test_the_phases_of_a_step(experiment):
     assert "1 jobs" in tmaps("metaextract", experiment, "init", "-b", 10).output
     batch = json.loads(tmaps("metaextract", experiment, "info", "-j", 1).output)
-    assert len(batch["files"]) == 4
+    assert len(batch["planes"]["path"]) == 4
     collect = json.loads(tmaps("metaextract", experiment, "info", "-p", "collect").output)
     assert collect["args"] == {"batch_size": 10}
     tmaps("metaextract", experiment, "run", "-j", 1, "--assume-clean-state")
@@ -216,3 +216,24 @@ def test_starting_stays_quick():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_kill_waits_until_it_has_stopped(experiment):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from napari_tmaps.workflow.lock import coordinating, is_asked_to_stop\n"
+        "folder = Path(sys.argv[1])\n"
+        "with coordinating(folder, 'a workflow'):\n"
+        "    while not is_asked_to_stop(folder): time.sleep(0.05)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(experiment)])
+    lock = experiment / "workflow" / "coordinator.json"
+    while not lock.exists():
+        assert process.poll() is None
+    text = tmaps("convert", experiment, code=1).output
+    assert f"process {process.pid}" in text
+    assert "kill" in text
+    assert "has stopped" in tmaps("workflow", experiment, "kill").output
+    assert process.wait(10) == 0
+    assert not (experiment / "workflow" / "kill").exists()

@@ -170,3 +170,13 @@ def test_cluster_files_that_do_not_fit(tmp_path, monkeypatch, text, error, words
         path.write_text(text)
     with pytest.raises(error, match=words):
         EngineChoice(cluster=str(path)).make()
+
+
+def test_thousands_of_jobs_and_their_states(empty):
+    """States are stored now and then, not one by one; the last ones are not forgotten."""
+    with EngineChoice(kind="threads", workers=2).make() as engine:
+        failed, _ = toy(empty, engine, *["nothing"] * 300, "raise")
+    assert len(failed) == 1
+    table = jobs_of(empty)
+    assert table["state"].value_counts().to_dict() == {"TERMINATED": 301}
+    assert table.loc[301, "exitcode"] == 1

@@ -205,11 +205,13 @@ class PipelineRunner(Step):
         """For each site and cycle the digest of its image, and its plan if it is not converted."""
         found: dict[Site, dict[str, dict[str, Any]]] = {row: {} for row in rows}
         unconverted = set()
+        folders = {name: self.experiment.plate(name) for name in {row[0] for row in rows}}
         for row in rows:
-            folder = self.experiment.plate(row[0])
             for cycle in cycles:
                 try:
-                    found[row][str(cycle)] = {"source": folder.image(*row[1:], cycle).source}
+                    found[row][str(cycle)] = {
+                        "source": folders[row[0]].image(*row[1:], cycle).source
+                    }
                 except NotFoundError:
                     unconverted.add(row)
                 except FormatError:

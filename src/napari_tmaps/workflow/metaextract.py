@@ -54,22 +54,20 @@ class MetadataExtractor(Step):
             planes = self.experiment.catalogue.source_planes(acquisition=row["id"])
             planes = planes[~planes["missing"]]
             folder = _folder(self.experiment, row["plate"], row["name"])
-            files = list(planes["path"].unique())
-            # JSON knows no NaN.
-            plain = planes.drop(columns="acquisition_id").astype(object)
-            by_path = dict(iter(plain.where(planes.notna(), None).groupby("path")))
-            for number, start in enumerate(range(0, len(files), args.batch_size), 1):
-                names = files[start : start + args.batch_size]
+            codes, _ = pd.factorize(planes["path"])
+            facts = {key: row["facts"][key] for key in ("channels", "z_step_um", "pixel_size_um")}
+            parts = planes.drop(columns="acquisition_id").groupby(codes // args.batch_size)
+            for number, (_, part) in enumerate(parts, 1):
                 target = folder / f"omexml-{number:06d}.zip"
                 if target.exists():
                     continue
                 batches.append(
                     {
                         "job": len(batches) + 1,
-                        "units": len(names),
+                        "units": part["path"].nunique(),
                         "target": str(target.relative_to(self.path)),
-                        "facts": row["facts"],
-                        "files": {name: by_path[name].to_dict("list") for name in names},
+                        "facts": facts,
+                        "planes": {name: _plain(column) for name, column in part.items()},
                     }
                 )
         return batches
@@ -85,8 +83,8 @@ class MetadataExtractor(Step):
             disk_errors(target),
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
-            for name, planes in batch["files"].items():
-                table = pd.DataFrame(planes).astype(_FLOATS)
+            planes = pd.DataFrame(batch["planes"]).astype(_FLOATS)
+            for name, table in planes.groupby("path", sort=False):
                 if (table["height"] > 0).all():
                     archive.writestr(f"{name}.ome.xml", _document(table, batch["facts"]))
         return JobResult()
@@ -95,6 +93,12 @@ class MetadataExtractor(Step):
         """Remove the archives."""
         for row in self.experiment.catalogue.acquisitions().to_dict("records"):
             remove(_folder(self.experiment, row["plate"], row["name"]))
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """Values for JSON, which knows no NaN."""
+    values: list[Any] = column.tolist()
+    return [None if value != value else value for value in values]
 
 
 def _document(planes: pd.DataFrame, facts: dict[str, Any]) -> str:
