@@ -21,10 +21,12 @@ from napari_tmaps.modules.identify_spots_2D import identify_spots_2D
 from napari_tmaps.modules.identify_spots_3D import identify_spots_3D
 from napari_tmaps.modules.invert import invert
 from napari_tmaps.modules.label import label
+from napari_tmaps.modules.measure_colocalisation import measure_colocalisation
 from napari_tmaps.modules.measure_intensity import measure_intensity
 from napari_tmaps.modules.measure_morphology import measure_morphology
 from napari_tmaps.modules.measure_neighbours import measure_neighbours
 from napari_tmaps.modules.measure_point_pattern import measure_point_pattern
+from napari_tmaps.modules.measure_radial_distribution import measure_radial_distribution
 from napari_tmaps.modules.measure_texture import measure_texture
 from napari_tmaps.modules.measure_volume_image import measure_volume_image
 from napari_tmaps.modules.project import project
@@ -53,6 +55,8 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
         measure_intensity,
         measure_morphology,
         measure_texture,
+        measure_radial_distribution,
+        measure_colocalisation,
         measure_neighbours,
         measure_point_pattern,
         measure_volume_image,
