@@ -121,18 +121,20 @@ def _count_pairs(
     met: npt.NDArray[np.int32],
 ) -> tuple[int, int]:
     """Count the pairs of pixels that lie one step apart; how many kinds, and how many in all."""
-    kinds, number = 0, 0
+    # Unsigned positions, which need no test for being counted from the end.
+    kinds, found = np.uintp(0), np.uintp(0)
     for i in range(runs.first[k], runs.first[k + 1]):
         at = runs.row[i] * width - corner
-        for p in range(at + runs.start[i], at + runs.stop[i]):
-            a, b = levels[p], levels[p + step]
+        for p in range(np.uintp(at + runs.start[i]), np.uintp(at + runs.stop[i])):
+            a, b = levels[p], levels[p + np.uintp(step)]
             if a != 0 and b != 0:
-                pair = np.int64(min(a, b)) << 8 | np.int64(max(a, b))
+                pair = np.uint32(min(a, b)) << np.uint32(8) | np.uint32(max(a, b))
+                count = pairs[pair]
+                pairs[pair] = count + np.int32(1)
                 met[kinds] = pair
-                kinds += pairs[pair] == 0
-                pairs[pair] += 1
-                number += 1
-    return kinds, number
+                kinds += np.uintp(count == 0)
+                found += np.uintp(1)
+    return int(kinds), int(found)
 
 
 @kernel
@@ -152,13 +154,13 @@ def _add_statistics(
     """
     squares, together, products = np.int64(0), 0.0, np.int64(0)
     for pair in met:
-        low, high = pair >> 8, pair & 255
-        n = np.int64(pairs[pair])
-        pairs[pair] = 0
-        minus[high - low] += n
-        plus[high + low] += n
-        single[low] += n
-        single[high] += n
+        low, high = np.int64(pair >> 8), np.int64(pair & 255)
+        n = np.int64(pairs[np.uintp(pair)])
+        pairs[np.uintp(pair)] = 0
+        minus[np.uintp(high - low)] += n
+        plus[np.uintp(high + low)] += n
+        single[np.uintp(low)] += n
+        single[np.uintp(high)] += n
         products += n * low * high
         squares += n * n * (2 if low == high else 1)
         together += _in_bits(n, bits) + (n if low == high else 0)
