@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 import tifffile
 
-from napari_tmaps.modules import measure_intensity, measure_morphology
+from napari_tmaps.measure.agreement import object_f1
+from napari_tmaps.modules import (
+    detect_blobs,
+    measure_intensity,
+    measure_morphology,
+    measure_point_pattern,
+)
 
 SHAPE = {
     "Area": "Area",
@@ -104,3 +110,27 @@ def test_intensities(human, objects, channel, file):
     # Where several pixels are brightest, CellProfiler takes any of them.
     y, x = (theirs[f"Location_MaxIntensity_{axis}_{channel}"].astype(int) for axis in "YX")
     np.testing.assert_array_equal(image[y, x], np.rint(ours["Intensity_max"] * 255))
+
+
+@pytest.fixture(scope="module")
+def speckles(shared_data):
+    folder = shared_data / "cp_reference" / "ExampleSpeckles"
+    nuclei = tifffile.imread(folder / "1-162hrhoe2_LBL_Nuclei.tiff").astype(np.int32)
+    foci = tifffile.imread(folder / "1-162hrhoe2_LBL_h2ax.tiff").astype(np.int32)
+    stain = shared_data / "cp_examples" / "ExampleSpeckles" / "images" / "1-162hrh2ax2.tif"
+    return nuclei, foci, tifffile.imread(stain), pd.read_csv(folder / "Nuclei.csv")
+
+
+def test_foci_of_each_nucleus_are_counted(speckles):
+    nuclei, foci, _, table = speckles
+    ours = measure_point_pattern(foci, nuclei, nuclei, aggregate=True)
+    assert ours["Count"].tolist() == table["Children_h2ax_Count"].tolist()
+
+
+def test_foci_are_found(speckles):
+    """Beside CellProfiler's 152 foci, which it found with settings for this image."""
+    nuclei, foci, stain, _ = speckles
+    blobs = detect_blobs(stain, nuclei, threshold=6.0, mean_area=9, min_area=3).blobs
+    agreement = object_f1(foci, blobs, 0.3)
+    assert agreement.recall > 0.9
+    assert agreement.f1 > 0.75

@@ -252,3 +252,13 @@ def test_background_is_taken_off():
     assert table["Intensity_background"].tolist() == [12, 12]
     assert table["Intensity_corrected_mean"].tolist() == [18, 18]
     assert table["Intensity_corrected_sum"].tolist() == [18 * 9, 18 * 6]
+
+
+def test_each_receiver_has_a_row_even_if_most_receive_their_own_values():
+    """Object 8 holds nothing; then object 3 is larger than what is measured in it."""
+    measured = CELLS * (CELLS == 3)
+    table = measure_intensity(measured, CELLS, STAIN)
+    assert table.index.tolist() == [3, 8]
+    assert table.loc[8].isna().all()
+    larger = np.where(CELLS == 0, 3, CELLS * (CELLS == 3)).astype(np.int32)
+    assert measure_intensity(measured, larger, STAIN).loc[3, "Intensity_sum"] == 21

@@ -11,7 +11,7 @@ import pandas as pd
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Floats, Ints, Runs, find_runs
+from napari_tmaps.measure.runs import Floats, Ints, Runs, count_pixels, find_runs
 
 NO_PARENT = -1
 
@@ -58,7 +58,10 @@ def make_table(
             "object must lie wholly inside one of 'assign_objects'; assign its values to the "
             "objects themselves or to objects that enclose them."
         )
-    receivers = find_runs(assign).labels
+    # Objects that receive their own values are known already: every pixel is that of its parent.
+    own = np.array_equal(parents, runs.labels)
+    own = own and np.count_nonzero(assign) == count_pixels(runs).sum()
+    receivers = runs.labels if own else find_runs(assign).labels
     place = np.searchsorted(receivers, parents)
     index = pd.Index(receivers.astype(np.int32), name="label")
     if aggregate:
