@@ -180,3 +180,27 @@ def test_thousands_of_jobs_and_their_states(empty):
     table = jobs_of(empty)
     assert table["state"].value_counts().to_dict() == {"TERMINATED": 301}
     assert table.loc[301, "exitcode"] == 1
+
+
+def test_a_straggler_of_an_earlier_round_disturbs_nobody(empty):
+    """A job that was sent off before a new init, and ends after it, is not taken for a new one."""
+    from napari_tmaps.workflow.batches import StepFolder
+    from napari_tmaps.workflow.phases import collect_step, init_step
+
+    files = StepFolder(empty.path, "toy")
+    init_step(Toy(empty), ToyArguments(jobs=("ok",)))
+    old = files.batch(1)
+    init_step(Toy(empty), ToyArguments(jobs=("ok", "ok")))
+    files.write_result(old, {"outcome": {"job": 1}, "facts": {"squared": 1000}})
+    assert files.finished() == []
+    (note,) = collect_step(empty, Toy)
+    assert note.message == "total 0"
+
+
+def test_cancelling_on_dask_ends_the_cluster(empty):
+    with EngineChoice(kind="dask", workers=1).make() as engine:
+        events = run_phases(Toy(empty), ToyArguments(jobs=("hang", "ok")), engine)
+        while begun(empty.path, 1) == 0:
+            next(events)
+        events.close()
+    assert jobs_of(empty)["state"].tolist() == ["STOPPED", "STOPPED"]

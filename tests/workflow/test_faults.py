@@ -109,7 +109,7 @@ def test_killed_coordinator(make, undisturbed):
         "for event in run_step(runner, runner.Arguments(batch_size=1), workers=1): pass\n",
     )
     files = StepFolder(experiment.path, "jterator")
-    wait_for(lambda: len(files.finished()) >= 2)
+    wait_for(lambda: files.is_open() and len(files.finished()) >= 2)
     process.send_signal(signal.SIGKILL)
     process.wait()
     finished = len(files.finished())
@@ -204,7 +204,7 @@ def test_ctrl_c_in_another_process(make, undisturbed):
         "except KeyboardInterrupt: sys.exit(130)\n",
     )
     files = StepFolder(experiment.path, "jterator")
-    wait_for(lambda: len(files.finished()) >= 1)
+    wait_for(lambda: files.is_open() and len(files.finished()) >= 1)
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(30) == 130
     assert not files.is_open()

@@ -64,7 +64,7 @@ def test_every_engine_gives_the_same_tables_and_pixels(kind, make, undisturbed):
     elif kind == "scheduler":
         from distributed import LocalCluster
 
-        with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster:
             choice = EngineChoice(scheduler=cluster.scheduler_address)
             assert run(submit(experiment, prepare(experiment, engine=choice))) == []
     else:
@@ -84,7 +84,7 @@ def test_a_cluster_with_a_queue(make, undisturbed, tmp_path, monkeypatch):  # no
     class Queue(LocalCluster):
         def __init__(self, queue, cores):
             asked["options"] = (queue, cores)
-            super().__init__(n_workers=0, threads_per_worker=1, dashboard_address=None)
+            super().__init__(n_workers=0, threads_per_worker=1, dashboard_address=":0")
 
         def scale(self, jobs):
             asked.setdefault("jobs", jobs)  # closing scales to none

@@ -1,18 +1,22 @@
 """What a step has on disk: its batches, the results of its jobs, their logs.
 
-workflow/<step>/batches/run-000001.json     one a job, made by init
-workflow/<step>/batches/collect.json        written last: the batches are complete
-workflow/<step>/results/run-000001.json     what the job says; written by the job alone
-workflow/<step>/collected.json              collect is through
+workflow/<step>/batches/run-000001.json           one a job, made by init
+workflow/<step>/batches/collect.json              written last: the batches are complete
+workflow/<step>/results/<round>/run-000001.json   what the job says; written by the job alone
+workflow/<step>/collected.json                    collect is through
 logs/<step>/run-000001.log
+
+Each init begins a new round. A job of an earlier one that is still under way somewhere keeps to
+its own, and disturbs nobody.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 from napari_tmaps.errors import FormatError, NotFoundError
 from napari_tmaps.streams.atomic import disk_errors, remove, write_text
@@ -53,17 +57,17 @@ class StepFolder:
         if batches:
             remove(self.logs)
         folder = self.root / "batches"
+        number = uuid4().hex[:8]
         with disk_errors(folder):
             folder.mkdir(parents=True)
-            (self.root / "results").mkdir()
             self.logs.mkdir(parents=True, exist_ok=True)
             jobs = []
             for batch in batches:
                 # No temporary names: without collect.json none of them counts.
-                text = json.dumps(batch, ensure_ascii=False, allow_nan=False)
+                text = json.dumps({**batch, "round": number}, ensure_ascii=False, allow_nan=False)
                 self._batch_path(batch["job"]).write_text(text, encoding="utf-8")
                 jobs.append({"job": batch["job"], "units": batch["units"]})
-        _write_json(folder / "collect.json", {**collect, "jobs": jobs})
+        _write_json(folder / "collect.json", {**collect, "round": number, "jobs": jobs})
         return jobs
 
     def clear(self) -> None:
@@ -120,8 +124,7 @@ class StepFolder:
     def reopen(self) -> None:
         """Forget results and collect, but keep the batches: all jobs can run again."""
         remove(self.root / "collected.json")
-        for job in self.finished():
-            remove(self._result_path(job))
+        remove(self.root / "results")
 
     def units(self) -> dict[int, int]:
         """Amount of work of each job, by its number."""
@@ -133,21 +136,22 @@ class StepFolder:
 
     # -- results --------------------------------------------------------------------------------
 
-    def _result_path(self, job: int) -> Path:
-        return self.root / "results" / f"run-{job:06d}.json"
+    def _result_paths(self) -> list[Path]:
+        folder = self.root / "results" / str(self.collect_batch()["round"])
+        return sorted(folder.glob("run-*.json"))
 
-    def write_result(self, job: int, result: dict[str, Any]) -> None:
-        """Store what a job says, whole or not at all."""
-        _write_json(self._result_path(job), result)
+    def write_result(self, batch: Batch, result: dict[str, Any]) -> None:
+        """Store what the job of a batch says, whole or not at all."""
+        folder = self.root / "results" / str(batch["round"])
+        _write_json(folder / f"run-{batch['job']:06d}.json", result)
 
-    def result(self, job: int) -> dict[str, Any] | None:
-        """What a job said; None if it has not finished."""
-        path = self._result_path(job)
-        return _read_json(path) if path.is_file() else None
+    def results(self) -> Iterator[dict[str, Any]]:
+        """What each job said that has finished, well or not."""
+        return (_read_json(path) for path in self._result_paths())
 
     def finished(self) -> list[int]:
-        """Numbers of the jobs that have a result, good or bad."""
-        return sorted(int(path.stem[4:]) for path in (self.root / "results").glob("run-*.json"))
+        """Numbers of the jobs that have finished, well or not."""
+        return [int(path.stem[4:]) for path in self._result_paths()]
 
     # -- logs -----------------------------------------------------------------------------------
 

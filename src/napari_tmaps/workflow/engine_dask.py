@@ -35,7 +35,10 @@ _WAIT_S = 15
 
 
 class Dask(ClosesItself):
-    """Runs jobs on a dask cluster; cancelling takes back those that have not begun.
+    """Runs jobs on a dask cluster.
+
+    Cancelling takes back jobs that have not begun, and ends the cluster if it was started for us;
+    on another's cluster the jobs under way go on to their end.
 
     Parameters
     ----------
@@ -73,6 +76,8 @@ class Dask(ClosesItself):
                     yield told.get(future.key) or _lost(call, future)
         finally:
             self._client.cancel(futures)
+            if waiting and self._cluster is not None:
+                self.close()  # ends those under way
 
     def close(self) -> None:
         """Leave the scheduler, and end the cluster if it was started for us."""
@@ -106,7 +111,7 @@ def start_local(workers: int) -> Dask:
     environment = {"distributed.nanny.pre-spawn-environ": limit_environment()}
     with dask.config.set({**environment, "distributed.scheduler.allowed-failures": 2}):
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0"
         )
     return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
 

@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter, process_time, thread_time
-from typing import TextIO
+from typing import Any, TextIO
 
 from napari_tmaps.errors import StorageError, TmapsError
 from napari_tmaps.workflow.batches import StepFolder
-from napari_tmaps.workflow.step import JobResult, Step
+from napari_tmaps.workflow.step import Batch, JobResult, Step
 
 TIMED_OUT = 124
 """Exit code of a job that took longer than it may."""
@@ -71,6 +71,8 @@ class Outcome:
         True if the disk refused: other jobs will fare no better.
     again
         True if an earlier attempt has died, perhaps in the middle of writing a file.
+    failures
+        Sites that could not be done: plate, well, site, message.
     """
 
     job: int
@@ -81,6 +83,7 @@ class Outcome:
     memory_mb: float | None = None
     storage: bool = False
     again: bool = False
+    failures: tuple[dict[str, Any], ...] = ()
 
 
 def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
@@ -100,6 +103,7 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
     clock = process_time if own_process else thread_time
     start, cpu = perf_counter(), clock()
     result, message, storage = JobResult(), "", False
+    batch: Batch | None = None
     with _log(files.log_path("run", call.job)) as log:
         print(
             f"{datetime.now():%Y-%m-%d %H:%M:%S} {call.step.name} job {call.job} on "
@@ -109,7 +113,8 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
         try:
             with _time_limit(call.duration_s if own_process else 0, log):
                 step = call.step.for_jobs(Path(call.experiment))
-                result = step.run_job(files.batch(call.job), assume_clean_state=True)
+                batch = files.batch(call.job)
+                result = step.run_job(batch, assume_clean_state=True)
         except TmapsError as error:
             message, storage = str(error), isinstance(error, StorageError)
         except Exception as error:  # noqa: BLE001 - a job ends here: its log and state must tell
@@ -124,9 +129,11 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
             memory_mb=_peak_memory_mb(),
             storage=storage,
             again=again,
+            failures=tuple(result.failures),
         )
         try:
-            files.write_result(call.job, {"outcome": asdict(outcome), **asdict(result)})
+            if batch is not None:
+                files.write_result(batch, {"outcome": asdict(outcome), "facts": result.facts})
         except StorageError as error:
             if not storage:
                 outcome = Outcome(call.job, 1, str(error), storage=True)
@@ -140,12 +147,11 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
     return outcome
 
 
-def read_outcome(files: StepFolder, job: int) -> tuple[Outcome, JobResult] | None:
-    """What a finished job wrote; None if it has not finished."""
-    content = files.result(job)
-    if content is None:
-        return None
-    return Outcome(**content["outcome"]), JobResult(content["failures"], content["facts"])
+def read_outcomes(files: StepFolder) -> Iterator[tuple[Outcome, JobResult]]:
+    """What the finished jobs wrote."""
+    for content in files.results():
+        outcome = Outcome(**content["outcome"])
+        yield outcome, JobResult(list(outcome.failures), content["facts"])
 
 
 def timed_out(call: JobCall) -> bool:

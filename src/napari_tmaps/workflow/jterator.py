@@ -255,7 +255,7 @@ class PipelineRunner(Step):
         features_store = FeatureStore(self.path / "features")
         parts = {}
         for name, pieces in tables.items():
-            part = self._parts / name / f"{batch['job']:06d}.parquet"
+            part = self._parts / batch["round"] / name / f"{batch['job']:06d}.parquet"
             features_store.write_part(part, pieces)
             parts[name] = str(part.relative_to(self.path))
         return JobResult(failures, {"done": done, "parts": parts})

@@ -19,7 +19,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engines import Engine
-from napari_tmaps.workflow.job import JobCall, Outcome, read_outcome
+from napari_tmaps.workflow.job import JobCall, Outcome, read_outcomes
 from napari_tmaps.workflow.step import BatchArguments, Step
 
 _FLUSH_S = 1.0
@@ -129,8 +129,7 @@ def run_jobs(
                 done += units[outcome.job]
                 if outcome.storage:
                     raise StorageError(outcome.message)
-                found = read_outcome(files, outcome.job)
-                for item in found[1].failures if found else ():
+                for item in outcome.failures:
                     where = f"{item['plate']} {item['well']} site {item['site']}"
                     yield Progress(step.name, done, total, f"{where}: {item['message']}", True)
                 if outcome.exitcode:
@@ -152,7 +151,7 @@ def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:
     """
     files = StepFolder(experiment.path, step.name)
     batch = files.collect_batch()
-    found = [item for job in files.finished() if (item := read_outcome(files, job))]
+    found = list(read_outcomes(files))
     results = [result for outcome, result in found if not outcome.exitcode]
     if len(found) < len(batch["jobs"]) or any(outcome.again for outcome, _ in found):
         remove_unfinished(experiment)
@@ -202,7 +201,7 @@ class _States:
 
 def _ended(outcome: Outcome) -> dict[str, Any]:
     values = asdict(outcome)
-    del values["storage"], values["again"]
+    del values["storage"], values["again"], values["failures"]
     return _row("run", state="TERMINATED", **values)
 
 
