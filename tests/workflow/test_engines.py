@@ -111,10 +111,11 @@ def test_a_hanging_job_is_stopped_when_its_time_is_up(empty, name, request):
     assert "_sleep_for_ever" in (empty.path / "logs/toy/run-000001.log").read_text()
 
 
-def test_a_job_that_needs_too_much_memory_is_stopped(empty, processes):
-    failed, events = toy(empty, processes, "eat", "ok", memory=300)
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_a_job_that_needs_too_much_memory_is_stopped(empty, name, request):
+    failed, events = toy(empty, request.getfixturevalue(name), "eat", "ok", memory=450)
     assert len(failed) == 1
-    assert "more than the 300 MB" in failed[0]
+    assert "more than the 450 MB" in failed[0]
     assert "total 4" in [event.message for event in events]
 
 

@@ -229,8 +229,8 @@ def test_the_lock_of_a_dead_process_does_not_hold(make):  # noqa: F811
     with pytest.raises(ExistsError, match="sleep"), coordinating(experiment.path, "mine"):
         pass
     process.kill()
+    wait_for(lambda: at_work(experiment.path) is None)  # though it is not waited for yet
     process.wait()
-    assert at_work(experiment.path) is None
     with coordinating(experiment.path, "mine"):
         assert at_work(experiment.path)["what"] == "mine"
 

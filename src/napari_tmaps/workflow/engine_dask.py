@@ -16,9 +16,8 @@ from uuid import uuid4
 import yaml
 
 from napari_tmaps.errors import FormatError, InputError, NotFoundError
-from napari_tmaps.workflow.engine_processes import KILLED
 from napari_tmaps.workflow.engines import TICK_S, ClosesItself, Outcomes
-from napari_tmaps.workflow.job import JobCall, Outcome, run_job, timed_out, took_too_long
+from napari_tmaps.workflow.job import KILLED, JobCall, Outcome, run_job, stopped_by_limit
 from napari_tmaps.workflow.threadpools import limit_environment, limit_this_process
 
 KINDS = {
@@ -93,8 +92,9 @@ def _run(call: JobCall) -> Outcome:
 
 def _lost(call: JobCall, future: Any) -> Outcome:
     """The outcome of a job that did not come back."""
-    if timed_out(call):
-        return took_too_long(call)
+    limited = stopped_by_limit(call)
+    if limited is not None:
+        return limited
     return Outcome(
         call.job,
         KILLED,

@@ -17,11 +17,16 @@ from multiprocessing.connection import Connection, wait
 from time import monotonic
 
 from napari_tmaps.workflow.engines import ATTEMPTS, TICK_S, ClosesItself, Outcomes
-from napari_tmaps.workflow.job import JobCall, Outcome, run_job, timed_out, took_too_long
+from napari_tmaps.workflow.job import (
+    KILLED,
+    JobCall,
+    Outcome,
+    run_job,
+    stopped_by_limit,
+    took_too_long,
+)
 from napari_tmaps.workflow.threadpools import limit_this_process
 
-KILLED = 137
-"""Exit code of a job whose process was ended from outside, as a shell tells it."""
 _GRACE_S = 10.0
 """A process ends itself when its time is up; if it has not after this, it is ended."""
 
@@ -122,22 +127,15 @@ class Processes(ClosesItself):
         if call.duration_s and monotonic() - task.begun > call.duration_s + _GRACE_S:
             self._drop(worker)
             return took_too_long(call)
-        if call.memory_mb and (used := _memory_mb(worker)) > call.memory_mb:
-            self._drop(worker)
-            return Outcome(
-                call.job,
-                KILLED,
-                f"needed {used:.0f} MB, more than the {call.memory_mb} MB that it may, and was "
-                "stopped. Allow more with --memory, or make the batches smaller.",
-            )
         return None
 
     def _died(self, worker: _Worker, task: _Task, queue: deque[_Task]) -> Outcome | None:
         worker.process.join(_GRACE_S)
         exitcode = worker.process.exitcode
         self._drop(worker)
-        if timed_out(task.call):
-            return took_too_long(task.call)
+        limited = stopped_by_limit(task.call)
+        if limited is not None:
+            return limited
         if task.attempts < ATTEMPTS:
             queue.append(task)
             return None
@@ -151,15 +149,6 @@ class Processes(ClosesItself):
     def _drop(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         worker.end()
-
-
-def _memory_mb(worker: _Worker) -> float:
-    import psutil  # type: ignore[import-untyped]
-
-    try:
-        return float(psutil.Process(worker.process.pid).memory_info().rss) / 2**20
-    except psutil.NoSuchProcess:
-        return 0.0
 
 
 def _work(connection: Connection) -> None:

@@ -10,9 +10,10 @@ import faulthandler
 import os
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,11 @@ from napari_tmaps.workflow.step import Batch, JobResult, Step
 
 TIMED_OUT = 124
 """Exit code of a job that took longer than it may."""
+KILLED = 137
+"""Exit code of a job whose process was ended, as a shell tells it."""
 _TIMEOUT_MARK = "Timeout ("  # how faulthandler begins
+_MEMORY_MARK = "Too much memory: "
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +101,10 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
         the process, and processor time is that of all its threads.
     """
     files = call.files
-    if own_process and call.duration_s and timed_out(call):
-        # A cluster that lost the worker sends the job again; it would hang again.
-        return took_too_long(call)
+    limited = stopped_by_limit(call) if own_process else None
+    if limited is not None:
+        # A cluster that lost the worker sends the job again; it would fare no better.
+        return limited
     again = files.log_path("run", call.job).exists()
     clock = process_time if own_process else thread_time
     start, cpu = perf_counter(), clock()
@@ -111,7 +117,7 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
             file=log,
         )
         try:
-            with _time_limit(call.duration_s if own_process else 0, log):
+            with _limits(call, log) if own_process else nullcontext():
                 step = call.step.for_jobs(Path(call.experiment))
                 batch = files.batch(call.job)
                 result = step.run_job(batch, assume_clean_state=True)
@@ -154,10 +160,22 @@ def read_outcomes(files: StepFolder) -> Iterator[tuple[Outcome, JobResult]]:
         yield outcome, JobResult(list(outcome.failures), content["facts"])
 
 
-def timed_out(call: JobCall) -> bool:
-    """True if the log ends with the time limit of an earlier attempt."""
+def stopped_by_limit(call: JobCall) -> Outcome | None:
+    """The outcome of a job that its limit of time or memory has ended; its log tells."""
     path = call.files.log_path("run", call.job)
-    return path.is_file() and _TIMEOUT_MARK in path.read_text(encoding="utf-8", errors="replace")
+    if not (call.duration_s or call.memory_mb) or not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if _TIMEOUT_MARK in text:
+        return took_too_long(call)
+    if _MEMORY_MARK in text:
+        return Outcome(
+            call.job,
+            KILLED,
+            f"needed more than the {call.memory_mb} MB that it may, and was stopped. Allow more "
+            "with --memory, or make the batches smaller.",
+        )
+    return None
 
 
 def took_too_long(call: JobCall) -> Outcome:
@@ -192,26 +210,44 @@ def _log(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _time_limit(seconds: int, log: TextIO) -> Iterator[None]:
-    """End the process when the time is up, with the place where it hangs in the log.
+def _limits(call: JobCall, log: TextIO) -> Iterator[None]:
+    """End the process when time or memory is used up; the log then says so, and where it was.
 
-    The watch is a thread of the C library, so that code that never lets go of the interpreter is
-    ended as well.
+    The watch over time is a thread of the C library, so that code that never lets go of the
+    interpreter is ended as well.
     """
-    if not seconds or isinstance(log, _Nowhere):
+    if isinstance(log, _Nowhere):
         yield
         return
     log.flush()
-    faulthandler.dump_traceback_later(seconds, exit=True, file=log)
+    ended = threading.Event()
+    if call.duration_s:
+        faulthandler.dump_traceback_later(call.duration_s, exit=True, file=log)
+    if call.memory_mb:
+        watch = (call.memory_mb, ended, log)
+        threading.Thread(target=_watch_memory, args=watch, daemon=True).start()
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        ended.set()
+        if call.duration_s:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _watch_memory(limit_mb: int, ended: threading.Event, log: TextIO) -> None:
+    import psutil  # type: ignore[import-untyped]
+
+    process = psutil.Process()
+    while not ended.wait(_LOOK_S):
+        used = process.memory_info().rss / 2**20
+        if used > limit_mb:
+            print(f"{_MEMORY_MARK}{used:.0f} MB", file=log, flush=True)
+            os._exit(KILLED)
 
 
 def _peak_memory_mb() -> float:
     if sys.platform == "win32":
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         return float(psutil.Process().memory_info().peak_wset) / 2**20
     import resource

@@ -52,7 +52,9 @@ def _lives(content: dict[str, Any], beat: float) -> bool:
 
     try:
         # A number of a process is used again some day; its start is not.
-        return bool(abs(psutil.Process(content["pid"]).create_time() - content["started"]) < 2)
+        process = psutil.Process(content["pid"])
+        same = abs(process.create_time() - content["started"]) < 2
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
