@@ -46,6 +46,7 @@ class ImageExtractor(Step):
     name = "imextract"
     stage = "image_conversion"
     requires = ("metaconfig",)
+    all_done = "All images are there already."
     Arguments = ImextractArguments
 
     def create_run_batches(self, args: ImextractArguments) -> list[Batch]:
@@ -200,8 +201,6 @@ class ImageExtractor(Step):
         experiment.catalogue.set_failures(
             self.name, [item for result in results for item in result.failures]
         )
-        if not batch["jobs"]:
-            return [Progress(self.name, 0, 0, "All images are there already.")]
         return []
 
     def delete_previous_job_output(self) -> None:

@@ -104,6 +104,7 @@ class PipelineRunner(Step):
     name = "jterator"
     stage = "image_analysis"
     requires = ("metaconfig",)
+    all_done = "All sites are analysed already."
     Arguments = JteratorArguments
 
     def __init__(
@@ -255,7 +256,7 @@ class PipelineRunner(Step):
         features_store = FeatureStore(self.path / "features")
         parts = {}
         for name, pieces in tables.items():
-            part = self._parts / batch["round"] / name / f"{batch['job']:06d}.parquet"
+            part = self._parts / batch.get("round", "") / name / f"{batch['job']:06d}.parquet"
             features_store.write_part(part, pieces)
             parts[name] = str(part.relative_to(self.path))
         return JobResult(failures, {"done": done, "parts": parts})
@@ -267,9 +268,6 @@ class PipelineRunner(Step):
         done = [tuple(row) for result in results for row in result.facts["done"]]
         failures = [item for result in results for item in result.failures]
         catalogue.set_failures(self.name, failures)
-        notes = []
-        if not batch["jobs"]:
-            notes.append(Progress(self.name, 0, 0, "All sites are analysed already."))
         names = [item.name for item in pipeline.output.objects]
         for name in names:
             parts = [
@@ -296,7 +294,7 @@ class PipelineRunner(Step):
                     "failed_sites": len(failures),
                 },
             )
-        return notes
+        return []
 
     def delete_previous_job_output(self) -> None:
         """Remove the tables of all objects; labels are replaced by the next run."""

@@ -41,13 +41,15 @@ def run_phases(
         The step as a whole cannot go on, e.g. because the disk is full.
     """
     yield from salvage(step.experiment, type(step))
-    init_step(step, args)
+    jobs = init_step(step, args)
     notes: list[Progress] = []
     try:
         yield from run_jobs(step.experiment, type(step), engine, limits=limits)
     finally:
         notes = collect_step(step.experiment, type(step))
     yield from notes
+    if not jobs and step.all_done:
+        yield Progress(step.name, 0, 0, step.all_done)
 
 
 def salvage(experiment: Experiment, step: type[Step]) -> Iterator[Progress]:

@@ -64,6 +64,8 @@ class Step(ABC):
     stage, requires, workflow_types
         Where the step belongs: its stage, the steps that must have run before it, and the types of
         workflow that have it.
+    all_done
+        What to tell when there is nothing to do.
     planned
         True for a step that has arguments but cannot run yet.
     path
@@ -74,6 +76,7 @@ class Step(ABC):
     stage: ClassVar[Stage]
     requires: ClassVar[tuple[str, ...]] = ()
     workflow_types: ClassVar[tuple[WorkflowType, ...]] = ("canonical", "multiplexing")
+    all_done: ClassVar[str] = ""
     planned: ClassVar[bool] = False
     Arguments: ClassVar[type[BatchArguments]]
     has_collect_phase: ClassVar[bool] = True

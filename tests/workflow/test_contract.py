@@ -1,0 +1,63 @@
+"""A step by hand, as scripts and other engines may use it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.workflow.test_analyse import discs
+
+from napari_tmaps.errors import InputError
+from napari_tmaps.workflow.imextract import ImageExtractor
+from napari_tmaps.workflow.jterator import PipelineRunner
+from napari_tmaps.workflow.metaconfig import MetadataConfigurator
+from napari_tmaps.workflow.metaextract import MetadataExtractor
+from napari_tmaps.workflow.step import Step
+from napari_tmaps.workflow.steps import STEPS
+
+
+def by_hand(step, **arguments):
+    args = step.Arguments(**arguments)
+    batches = json.loads(json.dumps(step.create_run_batches(args), allow_nan=False))
+    # A job has nothing but the folder.
+    results = [type(step).for_jobs(step.path).run_job(batch) for batch in batches]
+    step.collect_job_output(step.create_collect_batch(args), results)
+    return len(batches)
+
+
+def test_all_steps_by_hand(experiment):
+    assert by_hand(MetadataExtractor(experiment), batch_size=3) == 3
+    assert by_hand(MetadataConfigurator(experiment)) == 0
+    images = ImageExtractor(experiment)
+    assert by_hand(images, batch_size=1) == 4
+    assert by_hand(images) == 0
+    runner = PipelineRunner(experiment, discs())
+    assert by_hand(runner) == 4
+    assert len(experiment.features.read("Discs")) == 8
+    runner.delete_previous_job_output()
+    assert experiment.info()["objects"] == {}
+    assert by_hand(runner) == 4
+    assert len(experiment.features.read("Discs")) == 8
+    images.delete_previous_job_output()
+    assert by_hand(images) == 4
+    MetadataExtractor(experiment).delete_previous_job_output()
+    assert by_hand(MetadataExtractor(experiment), batch_size=100) == 1
+
+
+def test_jobs_cannot_touch_the_catalogue(experiment):
+    step = ImageExtractor.for_jobs(experiment.path)
+    assert not hasattr(step, "experiment")
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_every_step_keeps_the_contract(step: type[Step], experiment):
+    made = step(experiment)
+    assert step.Arguments() is not None
+    assert set(step.requires) < {other.name for other in STEPS}
+    assert (step.collect_job_output is not Step.collect_job_output) == step.has_collect_phase or (
+        step.planned
+    )
+    if step.planned:
+        with pytest.raises(InputError, match="cannot run yet"):
+            made.check(step.Arguments())
+        made.delete_previous_job_output()
