@@ -35,7 +35,7 @@ from napari_tmaps.vendors.cellvoyager_index import (
     read_settings,
     record_table,
 )
-from napari_tmaps.vendors.listing import Listing, examples
+from napari_tmaps.vendors.listing import Listing, examples, leaves_folder
 from napari_tmaps.vendors.xmlfile import Element
 
 NAME = "Yokogawa CellVoyager"
@@ -157,9 +157,9 @@ def _indexed(listing: Listing, index: str, title: str) -> tuple[pd.DataFrame, li
             "stopped before its first image?"
         )
     names = [record.text.replace("\\", "/") for record in images]
-    outside = [name for name in names if _leaves_folder(name)]
+    outside = [name for name in names if leaves_folder(name)]
     there, folder = set(listing.names), posixpath.dirname(index)
-    paths = ["" if _leaves_folder(name) else posixpath.join(folder, name) for name in names]
+    paths = ["" if leaves_folder(name) else posixpath.join(folder, name) for name in names]
     lost = [name for name in paths if name and name not in there]
     table = record_table(path, images)
     table["path"] = [name if name in there else "" for name in paths]
@@ -201,11 +201,6 @@ def _placed(failures: list[Element], image: Element) -> list[Element]:
         for record in failures
         if {"Row", "Column", "FieldIndex"} <= record.attributes.keys()
     ]
-
-
-def _leaves_folder(name: str) -> bool:
-    parts = name.split("/")
-    return ".." in parts or name.startswith("/") or ":" in parts[0]
 
 
 def _named(listing: Listing, title: str) -> tuple[pd.DataFrame, list[Oddity]]:

@@ -29,7 +29,7 @@ from napari_tmaps.model.wells import PlateFormat, WellName
 from napari_tmaps.vendors import checks
 from napari_tmaps.vendors.containers import unique_channels
 from napari_tmaps.vendors.harmony_index import Index, read_index
-from napari_tmaps.vendors.listing import Listing, examples
+from napari_tmaps.vendors.listing import Listing, examples, leaves_folder
 from napari_tmaps.vendors.opening import number
 from napari_tmaps.vendors.singles import check_files, pixel_size
 
@@ -74,7 +74,7 @@ def scan(listing: Listing) -> Scan:
             f"None of the {len(files)} images that '{path}' lists is there. Copy the images into "
             "the folder of the index."
         )
-    outside = [url for url in stated if _leaves_folder(url)]
+    outside = [url for url in stated if leaves_folder(url)]
     oddities = []
     if outside:
         text = (
@@ -153,11 +153,6 @@ def _only(listing: Listing) -> str:
             "folder of one, and add each as an acquisition of its own."
         )
     return found[0]
-
-
-def _leaves_folder(name: str) -> bool:
-    parts = name.split("/")
-    return ".." in parts or name.startswith("/") or ":" in parts[0]
 
 
 # -- what it means --------------------------------------------------------------------------

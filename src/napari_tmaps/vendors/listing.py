@@ -154,6 +154,12 @@ def is_image_folder(name: str) -> bool:
     return name.lower().endswith(".zarr")
 
 
+def leaves_folder(name: str) -> bool:
+    """True if a path that an index states leads out of its folder; such files are never read."""
+    parts = name.split("/")
+    return ".." in parts or name.startswith("/") or ":" in parts[0]
+
+
 def suffix(name: str) -> str:
     """Last suffix of a name in lower case, with its dot; "" if there is none."""
     return os.path.splitext(name)[1].lower()
