@@ -5,12 +5,14 @@ import errno
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from tests.workflow.screen import PATTERN, name, plane
 
 from napari_tmaps.errors import NotFoundError, PipelineError, StorageError
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.export import save_site
 from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import analyse, convert
 
@@ -197,6 +199,12 @@ def test_originals_are_read_in_place(experiment):
     assert run(analyse(experiment, discs())) == []
     table = experiment.features.read("Discs")
     assert experiment.labels("plate01", "B02", 1, "Discs").max() == 2
+    image, labels, *_ = save_site(
+        experiment, "plate01", "C03", 2, experiment.path.parent / "one.ome.tiff"
+    )
+    saved = tifffile.imread(image)
+    assert np.array_equal(saved[1], plane("C03", 2, "GFP", 0))
+    assert tifffile.imread(labels).max() == 2
     # Converting later changes neither the results nor their standing.
     assert run(convert(experiment)) == []
     assert experiment.info()["stale"] == []
@@ -218,8 +226,6 @@ def test_gaps_in_place(tmp_path, folder):
 
 def test_a_folder_that_has_grown(converted, folder):
     """Known files are recognised: only what is new or changed is converted and analysed."""
-    import tifffile
-
     run(analyse(converted, discs()))
     plate = converted.plate("plate01")
     before = (plate.image_path("B02", 1) / "zarr.json").stat().st_mtime_ns

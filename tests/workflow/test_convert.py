@@ -218,6 +218,11 @@ def test_stated_layout(tmp_path, stacks, folder):
             run(convert(experiment, n_vertical=3, n_horizontal=3))
 
 
+def test_a_layout_that_there_is_not(experiment):
+    with pytest.raises(InputError, match=r"stitch_layout is 'spiral'.*zigzag_horizontal"):
+        run(convert(experiment, stitch_layout="spiral"))
+
+
 def test_multiplexing_gives_each_round_its_own_channels(tmp_path, folder):
     with Experiment.create(tmp_path / "m.tmaps", workflow_type="multiplexing") as experiment:
         for number in (1, 2):

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import BaseModel, ValidationError
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.options import Cluster, Depth, EngineKind, EngineOption, Interval, Scheduler
@@ -27,7 +26,7 @@ from napari_tmaps.workflow.job import JobCall, run_job
 from napari_tmaps.workflow.lock import coordinating
 from napari_tmaps.workflow.phases import collect_step, init_step, run_jobs, salvage
 from napari_tmaps.workflow.slurm import slurm_script
-from napari_tmaps.workflow.step import BatchArguments, Step
+from napari_tmaps.workflow.step import BatchArguments, Step, make_arguments
 from napari_tmaps.workflow.steps import STEPS, find_step
 from napari_tmaps.workflow.submission import steps_done
 
@@ -36,9 +35,6 @@ SHORT = {
     "robust_align": "-r", "align": "-a", "clip": "-c",
 }  # fmt: skip
 """Short flags of batch arguments, as TissueMAPS has them."""
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Phase(StrEnum):
@@ -104,7 +100,7 @@ def _init(step: type[Step]) -> _Verb:
     def init(context: typer.Context, **values: Any) -> None:
         called: _Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
-            args = _validated(step.Arguments, values)
+            args = make_arguments(step.Arguments, values, called=_option)
             with coordinating(experiment.path, f"{step.name} init"):
                 show.follow(salvage(experiment, step))
                 jobs = init_step(step(experiment), args)
@@ -183,7 +179,7 @@ def _submit(step: type[Step]) -> _Verb:
     ) -> None:
         called: _Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
-            limits = _validated(SubmissionArguments, values)
+            limits = make_arguments(SubmissionArguments, values, called=_option)
             if print_script:
                 if print_script != "slurm":
                     raise InputError(f"There is no script for '{print_script}', only for slurm.")
@@ -288,15 +284,8 @@ def _cleanup(step: type[Step]) -> _Verb:
     return cleanup, "Remove the output of this step."
 
 
-def _validated(model: type[_Model], values: dict[str, Any]) -> _Model:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        lines = [
-            f"--{str(detail['loc'][0]).replace('_', '-')} is {detail['input']!r}: {detail['msg']}."
-            for detail in error.errors()
-        ]
-        raise InputError("\n".join(lines)) from error
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _with_options(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -38,14 +39,13 @@ def save_site(experiment: Experiment, plate: str, well: str, site: int, path: Pa
     folder, name = experiment.plate(plate), str(WellName.parse(well))
     layers = []
     for cycle in sorted(experiment.catalogue.channels()["cycle"].unique()):
-        image = folder.image(name, site, int(cycle))
-        info = image.info
-        scale = (info.time_step_s, *info.pixel_size_um)
-        for channel, color in zip(info.channels, display_colors(info.channels), strict=True):
-            stack = [image.read_channel(channel.name, t) for t in range(image.times)]
-            layers.append(
-                LayerData(np.stack(stack), channel.name, "image", "TZYX", scale, color=color)
-            )
+        with closing(experiment.site_image(plate, name, site, int(cycle))) as image:
+            scale = (image.time_step_s, *image.pixel_size_um)
+            for channel, color in zip(image.channels, display_colors(image.channels), strict=True):
+                stack = [image.read_channel(channel.name, t) for t in range(image.times)]
+                layers.append(
+                    LayerData(np.stack(stack), channel.name, "image", "TZYX", scale, color=color)
+                )
     tables = experiment.features.object_types()
     for object_type in folder.label_names(name, site):
         table = None

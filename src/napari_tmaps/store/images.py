@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, unknown
+from napari_tmaps.model.channels import Channel
 from napari_tmaps.store.plan import ImagePlan, PlannedPlane, SourceFolder
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.ngff import ImageInfo
@@ -26,6 +27,10 @@ class SiteImage(Protocol):
     ----------
     times
         Number of time points.
+    channels
+        In the order of the image.
+    time_step_s
+        Between time points; None where unknown.
     pixel_size_um, translation_um
         (z, y, x).
     source
@@ -34,6 +39,10 @@ class SiteImage(Protocol):
 
     @property
     def times(self) -> int: ...
+    @property
+    def channels(self) -> tuple[Channel, ...]: ...
+    @property
+    def time_step_s(self) -> float | None: ...
     @property
     def pixel_size_um(self) -> Geometry: ...
     @property
@@ -70,6 +79,16 @@ class StoredImage:
         return self.info.shape[0]
 
     @property
+    def channels(self) -> tuple[Channel, ...]:
+        """See SiteImage."""
+        return self.info.channels
+
+    @property
+    def time_step_s(self) -> float | None:
+        """See SiteImage."""
+        return self.info.time_step_s
+
+    @property
     def pixel_size_um(self) -> Geometry:
         """See SiteImage."""
         return self.info.pixel_size_um
@@ -86,7 +105,7 @@ class StoredImage:
 
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
         """See SiteImage."""
-        names = [item.name for item in self.info.channels]
+        names = [item.name for item in self.channels]
         if channel not in names:
             raise unknown("channel", channel, names)
         c = names.index(channel)
@@ -110,6 +129,16 @@ class OriginalImage:
         return self.plan["shape"][0]
 
     @property
+    def channels(self) -> tuple[Channel, ...]:
+        """See SiteImage."""
+        return tuple(Channel(**facts) for facts in self.plan["channels"])
+
+    @property
+    def time_step_s(self) -> float | None:
+        """See SiteImage."""
+        return self.plan["time_step_s"]
+
+    @property
     def pixel_size_um(self) -> Geometry:
         """See SiteImage."""
         z, y, x = self.plan["pixel_size_um"]
@@ -128,7 +157,7 @@ class OriginalImage:
 
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
         """See SiteImage."""
-        names = [item["name"] for item in self.plan["channels"]]
+        names = [item.name for item in self.channels]
         if channel not in names:
             raise unknown("channel", channel, names)
         c = names.index(channel)

@@ -43,9 +43,10 @@ def convert(
     from napari_tmaps.workflow.local import run_step
     from napari_tmaps.workflow.metaconfig import MetadataConfigurator
     from napari_tmaps.workflow.metaextract import MetadataExtractor
+    from napari_tmaps.workflow.step import make_arguments
 
     arguments = {**experiment.catalogue.get("metaconfig", {}), **layout}
-    metaconfig = MetadataConfigurator.Arguments.model_validate(arguments)
+    metaconfig = make_arguments(MetadataConfigurator.Arguments, arguments)
     extractor = MetadataExtractor(experiment)
     yield from run_step(extractor, extractor.Arguments(), workers=workers)
     yield from run_step(MetadataConfigurator(experiment), metaconfig, workers=workers)

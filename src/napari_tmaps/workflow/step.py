@@ -8,13 +8,14 @@ in the coordinator, stores it. So any engine can run the jobs, in any order, any
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from napari_tmaps.errors import InputError
 from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.workflow import Stage
@@ -31,6 +32,29 @@ class BatchArguments(BaseModel):
     """Arguments of a step; each step has a subclass, from which forms and options are made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def make_arguments(
+    model: type[_Model], values: Mapping[str, Any], *, called: Callable[[str], str] = str
+) -> _Model:
+    """Arguments from what a person gave; `called` says how they know the names.
+
+    Raises
+    ------
+    InputError
+        A value that does not fit, or an argument that there is not; all are told at once.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = [
+            f"{called(str(detail['loc'][0]))} is {detail['input']!r}: {detail['msg']}."
+            for detail in error.errors()
+        ]
+        raise InputError("\n".join(lines)) from error
 
 
 @dataclass(frozen=True, slots=True)
