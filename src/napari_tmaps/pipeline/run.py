@@ -192,21 +192,35 @@ def _outputs(
     """Outputs of a step, in the order of its signature, and whether the cache had them."""
     inputs = {name: values[item] for name, item in step.inputs.items()}
     if cache is None:
-        return _call(step, inputs, field_yx), False
+        return call_step(step, inputs, field_yx), False
     wires = {name: keys[item] for name, item in step.inputs.items()}
     key = step_key(step.spec, step.settings, wires)
     keys.update({item: f"{key}.{output}" for output, item in step.outputs.items()})
     known = cache.get(key)
     if known is not None:
         return known, True
-    outputs = _call(step, inputs, field_yx)
+    outputs = call_step(step, inputs, field_yx)
     cache.put(key, outputs)
     return outputs, False
 
 
-def _call(
-    step: Step, inputs: dict[str, Value], field_yx: tuple[int, ...] | None
+def call_step(
+    step: Step, inputs: Mapping[str, Value], field_yx: tuple[int, ...] | None
 ) -> tuple[Value, ...]:
+    """Outputs of one step, in the order of its signature; arrays become read-only.
+
+    Parameters
+    ----------
+    inputs
+        Value of each wired input of the module.
+    field_yx
+        Shape that images must have in y and x.
+
+    Raises
+    ------
+    PipelineError
+        The module failed, or what it returned is not what its signature says.
+    """
     try:
         returned = step.spec.function(**inputs, **step.settings)
     except TmapsError as error:
