@@ -125,7 +125,7 @@ def iter_site(
     names = [step.name for step in checked.steps]
     if upto is not None and upto not in names:
         raise unknown("active step", upto, names)
-    items = _inputs(checked, images, objects or {})
+    items = check_items(checked, images, objects or {})
     field_yx = next((value.shape[-2:] for value in items.values()), None)
     keys = {} if cache is None else {name: cache.image_key(value) for name, value in items.items()}
     # Modules see the caller's arrays read-only; for the caller they stay as they are.
@@ -160,9 +160,16 @@ def iter_site(
     return result
 
 
-def _inputs(
+def check_items(
     checked: CheckedPipeline, images: Mapping[str, Array], objects: Mapping[str, Array]
 ) -> dict[str, Array]:
+    """The images and labels that a pipeline reads, by item, as `run_site` is given them.
+
+    Raises
+    ------
+    MissingError, PipelineError
+        As `run_site`.
+    """
     found: dict[str, Array] = {}
     for what, names, given, kind in (
         ("image of channel", checked.channels, images, Kind.INTENSITY_IMAGE),
