@@ -12,7 +12,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "ZEISS CZI": (".czi",),
     "Nikon ND2": (".nd2",),
     "Leica LIF": (".lif",),
-    "Olympus OIB": (".oib",),
+    "Olympus OIB/OIF": (".oib", ".oif"),
     "OME-TIFF": (
         *(f".ome.{end}" for end in ("tif", "tiff", "tf2", "tf8", "btf")),
         ".companion.ome",

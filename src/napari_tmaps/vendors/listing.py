@@ -23,6 +23,9 @@ IMAGE_SUFFIXES = TIFF_SUFFIXES | {
 }
 """Suffixes of files that look like images, in lower case."""
 
+OIF_PARTS = ".files"
+"""What the folder with the planes of `name.oif` has behind that name."""
+
 # What operating systems and file servers leave in folders of images.
 _LITTER = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"})
 
@@ -38,7 +41,8 @@ class Listing:
     names
         Files relative to it, "/" between folders, sorted as people count (2 before 10). Hidden
         files and the thumbnails of operating systems are left out. A folder `*.zarr` is an image
-        and stands here as one name; its chunks are not listed.
+        and stands here as one name; its chunks are not listed. The parts of `name.oif`, in the
+        folder `name.oif.files` beside it, are not listed either.
     oddities
         Folders that could not be read, links that lead nowhere or in a circle.
     """
@@ -67,7 +71,8 @@ class Listing:
 def list_files(root: Path) -> Listing:
     """List a folder and everything below it; of a file, itself alone in its folder.
 
-    Linked folders are followed, each real folder once.
+    A folder `name.oif.files` stands for the `name.oif` beside it. Linked folders are
+    followed, each real folder once.
 
     Raises
     ------
@@ -77,6 +82,8 @@ def list_files(root: Path) -> Listing:
         The folder itself cannot be read.
     """
     root = Path(os.path.abspath(root.expanduser()))
+    if _is_oif_folder(root.name) and root.with_name(root.stem).is_file():
+        root = root.with_name(root.stem)
     if root.is_file() or is_image_folder(root.name):
         return Listing(root.parent, (root.name,))
     if not root.is_dir():
@@ -117,6 +124,7 @@ def _walk(root: Path) -> tuple[list[str], list[Oddity]]:
                 Oddity("unreadable", f"Folder '{folder}' cannot be read: {error.strerror}.")
             )
             continue
+        together = {entry.name for entry in found}
         for entry in found:
             name = f"{folder}/{entry.name}" if folder else entry.name
             if not _is_text(entry.name):
@@ -130,6 +138,8 @@ def _walk(root: Path) -> tuple[list[str], list[Oddity]]:
                 )
             elif entry.is_file() or is_image_folder(entry.name):
                 names.append(name)
+            elif _is_oif_folder(entry.name) and os.path.splitext(entry.name)[0] in together:
+                continue
             elif entry.is_dir():
                 (links if entry.is_symlink() else folders).append(name)
             elif entry.is_symlink():
@@ -139,6 +149,10 @@ def _walk(root: Path) -> tuple[list[str], list[Oddity]]:
 
 def _is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LITTER
+
+
+def _is_oif_folder(name: str) -> bool:
+    return name.lower().endswith(f".oif{OIF_PARTS}")
 
 
 def _is_text(name: str) -> bool:
