@@ -215,7 +215,7 @@ def test_an_error_names_its_step(live, images, ready):
     assert pipeline.wait()
     (failed,) = shown
     assert failed.step.name == "threshold_nuclei"
-    assert "smallest threshold" in failed.error
+    assert "'min_threshold' is 900.0" in failed.error
     pipeline.show(Request(check(ready), images, "smooth_nuclei", finish=False))
     assert pipeline.wait()
     assert not shown[-1].error  # it goes on after an error
