@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from napari_tmaps.errors import FormatError
-from napari_tmaps.gui.mosaic import Mosaic, Stack, Tiles
+from napari_tmaps.gui.mosaic import Mosaic, Stack
+from napari_tmaps.model.arrange import Tiles
 
 SIZE = 8
 

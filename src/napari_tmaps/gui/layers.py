@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tmaps.gui.arrange import arrange
 from napari_tmaps.gui.mosaic import Mosaic, Stack
 from napari_tmaps.gui.sources import Source
+from napari_tmaps.model.arrange import arrange
 from napari_tmaps.model.channels import display_colors
 from napari_tmaps.store.experiment import Experiment
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.model.arrange import Tiles
 
 COARSEST = 1024
 """A mosaic goes on with coarser levels until both of its sides are at most this long."""
@@ -55,30 +56,6 @@ class Stack:
     factors: tuple[tuple[float, float], ...]
     read: Read
     labels: bool = False
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Where the images of a mosaic lie, in pixels of the finest level; one entry an image.
-
-    Attributes
-    ----------
-    place
-        Number by which `Stack.read` knows the image.
-    top, left, height, width
-        Corner and size.
-    """
-
-    place: npt.NDArray[np.int64]
-    top: npt.NDArray[np.int64]
-    left: npt.NDArray[np.int64]
-    height: npt.NDArray[np.int64]
-    width: npt.NDArray[np.int64]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the mosaic."""
-        return int((self.top + self.height).max()), int((self.left + self.width).max())
 
 
 class Mosaic:

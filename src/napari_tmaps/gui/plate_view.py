@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from napari_tmaps.errors import NotFoundError, TmapsError
-from napari_tmaps.gui.arrange import arrange
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, features_of_site, mosaic_layers, row_of, site_layers
 from napari_tmaps.gui.running import SiteObjects, object_layers
 from napari_tmaps.gui.state import Choice, State, View
 from napari_tmaps.gui.zarr_source import ZarrSource, experiment_source
+from napari_tmaps.model.arrange import arrange
 from napari_tmaps.store.experiment import Experiment
 
 if TYPE_CHECKING:

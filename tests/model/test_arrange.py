@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_tmaps.gui.arrange import arrange
+from napari_tmaps.model.arrange import arrange, arrange_wells
 
 
 def places(*rows: tuple[str, int, int, int, float, float]) -> pd.DataFrame:
@@ -45,9 +45,9 @@ NAN = float("nan")
         pytest.param(
             [("B02", 1, 0, 0, 7, 9), ("B04", 1, 0, 0, 7, 9), ("C02", 1, 0, 0, 7, 9)],
             (0.5, 0.5),
-            [0, 0, 106],
-            [0, 424, 0],
-            id="wells with a gap of 6 %, the empty one in between kept",
+            [0, 0, 112],
+            [0, 432, 0],
+            id="wells with a gap of at least 6 %, the empty one in between kept",
         ),
     ],
 )
@@ -67,3 +67,14 @@ def test_index_is_the_number_of_the_image() -> None:
     table = places(("A01", 1, 0, 0, 0, 0), ("A02", 1, 0, 0, 0, 0)).loc[[1]]
     assert arrange(table, (1, 1)).place.tolist() == [1]
     assert arrange(table, (1, 1)).size == (100, 200)
+
+
+def test_wells_begin_where_the_coarse_levels_begin() -> None:
+    """A well of any size is cut into equal parts, each of them whole at three coarser levels."""
+    wide = places(("A01", 1, 0, 0, 0, 0), ("A01", 2, 0, 1, 0, 4600), ("B02", 1, 0, 0, 0, 0))
+    tiles, grid = arrange_wells(wide, (0.5, 0.5))
+    assert grid.cells == {"A01": (0, 0), "B02": (1, 1)}
+    assert grid.parts == (1, 3)  # 9400 pixels and the gap
+    assert all(size % 8 == 0 for size in grid.part)
+    assert grid.corner("B02") == (grid.part[0], 3 * grid.part[1]) == (112, tiles.left[2])
+    assert 9400 * 1.06 <= grid.corner("B02")[1] <= 9400 * 1.06 + 24
