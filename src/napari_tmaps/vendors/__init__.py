@@ -14,6 +14,7 @@ from napari_tmaps.errors import FormatError, TmapsError, unknown
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.vendors import (
     arrayscan,
+    bioformats,
     cellvoyager,
     cq1,
     czi,
@@ -33,7 +34,6 @@ from napari_tmaps.vendors import (
     omezarr,
     scanr,
     tiffstack,
-    unsupported,
 )
 from napari_tmaps.vendors import pattern as patterns
 from napari_tmaps.vendors.channelnames import rename_channels
@@ -88,7 +88,7 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor(ometiff.NAME, ometiff.recognise, ometiff.scan),
     Vendor(tiffstack.NAME, tiffstack.recognise, tiffstack.scan),
     Vendor(generic.NAME, generic.recognise, generic.scan),
-    Vendor(unsupported.NAME, unsupported.recognise, unsupported.scan),
+    Vendor(bioformats.NAME, bioformats.recognise, bioformats.scan),
 )
 
 

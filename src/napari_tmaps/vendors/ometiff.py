@@ -15,26 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError
-from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
-from napari_tmaps.model.wells import PlateFormat
 from napari_tmaps.vendors import omexml
 from napari_tmaps.vendors.containers import (
     RGB_ODDITY,
     Container,
     SiteImage,
-    rgb_channels,
     scan_files,
-    unique_channels,
 )
 from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
-from napari_tmaps.vendors.opening import DAMAGE, number, parse_xml, seconds
+from napari_tmaps.vendors.opening import DAMAGE, parse_xml
 from napari_tmaps.vendors.tiff import TiffHeader, read_header
 
 NAME = "OME-TIFF"
-
-_DTYPES = {"float": "float32", "double": "float64", "bit": "bool"}
 
 
 def recognise(listing: Listing) -> bool:
@@ -127,101 +121,52 @@ class _Document:
 
     def container(self) -> Container:
         plates = omexml.plates(self._root)
-        images: list[SiteImage] = []
-        start: float | None = None
-        for index, element in enumerate(omexml.every(self._root, "Image")):
-            image = self._image(index, element, plates.get(element.get("ID", "")))
-            date = seconds(next(omexml.every(element, "AcquisitionDate"), omexml.NOTHING).text)
-            start = date if start is None else start
-            if date is not None and start is not None and image.time_s is not None:
-                image = replace(image, time_s=image.time_s + (date - start))
-            images.append(image)
-        plate = next(omexml.every(self._root, "Plate"), omexml.NOTHING)
-        rows, columns = number(plate.get("Rows")), number(plate.get("Columns"))
+        elements = list(omexml.every(self._root, "Image"))
+        images, start = omexml.on_one_clock(
+            [
+                self._image(n, each, plates.get(each.get("ID", "")))
+                for n, each in enumerate(elements)
+            ],
+            elements,
+        )
         heights = {image.stage_yx_um[0] for image in images if image.stage_yx_um is not None}
         if len(heights) > 1:
-            self._oddities.append(
-                Oddity(
-                    "doubtful",
-                    "OME-TIFF does not tell whether the stage counts y up or "
-                    "down; down is assumed. If rows of sites come out reversed, state the layout.",
-                )
-            )
+            self._oddities.append(omexml.UPSIDE)
         return Container(
-            tuple(images),
+            images,
             tuple(self._oddities),
             omexml.facts(self._root),
-            PlateFormat(int(rows), int(columns)) if rows and columns else None,
+            omexml.plate_format(self._root),
             start,
         )
 
     def _image(self, index: int, element: Any, place: omexml.Place | None) -> SiteImage:
-        pixels = next(omexml.every(element, "Pixels"), None)
-        if pixels is None:
-            raise FormatError(f"its image {index + 1} has no Pixels in the OME-XML")
-        sizes = {axis: int(pixels.get(f"Size{axis}", "0")) for axis in "XYZCT"}
-        if min(sizes.values()) < 1:
-            raise FormatError(f"its image {index + 1} has impossible sizes {sizes} in the OME-XML")
-        described = list(omexml.every(pixels, "Channel"))
-        samples = int(described[0].get("SamplesPerPixel") or 1) if described else 1
-        planes = sizes["C"] // samples
-        channels = [
-            omexml.channel(described[c] if c < len(described) else None, c) for c in range(planes)
-        ]
-        title = element.get("Name") or f"image {index + 1}"
-        if samples > 1:
+        image, colors = omexml.site_image(index, element, place)
+        if colors > 1:
             self.colours = True
             self._oddities.append(RGB_ODDITY)
-            # Never more than red, green and blue: a fourth sample is transparency.
-            channels = [p for each in channels for p in rgb_channels(each if planes > 1 else None)]
-        colors = 3 if samples > 1 else 1
-        ifds, paths = self._ifds(pixels, (sizes["T"], planes, sizes["Z"]))
-        shape = (sizes["T"], planes * colors, sizes["Z"])
-        color = np.arange(shape[1]) % colors
-        height, width, dtype = self._size(ifds, paths, pixels)
-        size = [omexml.length_um(pixels, f"PhysicalSize{axis}") for axis in "YXZ"]
-        notes = omexml.plane_notes(pixels, (sizes["T"], planes, sizes["Z"]))
-        stage = notes.stage if notes.stage is not None else (place.stage if place else None)
-        exposures = notes.exposure_ms
-        return SiteImage(
-            name=title,
+        pixels = next(omexml.every(element, "Pixels"))
+        ifds, paths = self._ifds(pixels, (image.size_t, image.shape[1] // colors, image.size_z))
+        height, width, dtype = self._size(ifds, paths, image)
+        color = np.arange(image.shape[1]) % colors
+        return replace(
+            image,
             path=np.repeat(paths, colors, axis=1),
-            series=np.broadcast_to(color[None, :, None], shape),
-            channels=unique_channels(
-                Channel(
-                    c.name,
-                    c.color,
-                    c.excitation_nm,
-                    c.emission_nm,
-                    exposures.get(n // colors),
-                    omexml.significant_bits(pixels),
-                )
-                for n, c in enumerate(channels)
-            ),
-            size_t=shape[0],
-            size_z=shape[2],
+            series=np.broadcast_to(color[None, :, None], image.shape),
             height=height,
             width=width,
             dtype=dtype,
             pages=np.repeat(ifds, colors, axis=1),
-            plate=place.plate if place else "",
-            well=place.well if place else None,
-            pixel_size_um=None if size[0] is None or size[1] is None else (size[0], size[1]),
-            z_step_um=size[2] if sizes["Z"] > 1 else None,
-            stage_yx_um=stage,
-            stage_z_um=np.repeat(notes.stage_z_um, colors, axis=1),
-            time_s=np.repeat(notes.time_s, colors, axis=1),
         )
 
     def _size(
-        self, ifds: npt.NDArray[np.int64], paths: npt.NDArray[Any], pixels: Any
+        self, ifds: npt.NDArray[np.int64], paths: npt.NDArray[Any], image: SiteImage
     ) -> tuple[int, int, str]:
         """Height, width and pixel type; where OME-XML and pages disagree, the pages are right."""
-        kind = pixels.get("Type", "")
-        stated = (int(pixels.get("SizeY")), int(pixels.get("SizeX")), _DTYPES.get(kind, kind))
+        stated = (image.height, image.width, image.dtype)
         there = paths[ifds >= 0]
         header = self._files.header(there[0]) if there.size else None
-        if header is None or kind == "bit":
+        if header is None or image.dtype == "bool":
             return stated
         found = (header.height, header.width, header.dtype)
         # Only the first page is known; of further images in the file the OME-XML must be believed.

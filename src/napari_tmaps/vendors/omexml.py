@@ -5,16 +5,19 @@ After the OME data model of June 2016; elements are found whatever the year of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
-from napari_tmaps.model.wells import WellName
-from napari_tmaps.vendors.opening import number
+from napari_tmaps.model.planes import Oddity
+from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.vendors.containers import SiteImage, rgb_channels, unique_channels
+from napari_tmaps.vendors.opening import number, seconds
 
 # Units of length in µm and of time in s; others (pixel, reference frame) are no physical size.
 _UM = {
@@ -29,6 +32,7 @@ _UM = {
     "m": 1e6,
     "in": 25400.0,
 }
+_DTYPES = {"float": "float32", "double": "float64", "bit": "bool"}
 _SECONDS = {"ns": 1e-9, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -59,6 +63,13 @@ class Notes:
     stage_z_um: npt.NDArray[np.float64]
     time_s: npt.NDArray[np.float64]
     exposure_ms: dict[int, float]
+
+
+UPSIDE = Oddity(
+    "doubtful",
+    "OME-XML does not tell whether the stage counts y up or down; down is assumed. If rows of "
+    "sites come out reversed, state the layout.",
+)
 
 
 class _Nothing:
@@ -105,6 +116,85 @@ def plates(root: Any) -> dict[str, Place]:
                 for reference in every(sample, "ImageRef"):
                     places[reference.get("ID", "")] = Place(name, str(position), stage)
     return places
+
+
+def plate_format(root: Any) -> PlateFormat | None:
+    """Rows and columns of the first plate, as far as stated."""
+    plate = next(every(root, "Plate"), NOTHING)
+    rows, columns = number(plate.get("Rows")), number(plate.get("Columns"))
+    return PlateFormat(int(rows), int(columns)) if rows and columns else None
+
+
+def site_image(index: int, element: Any, place: Place | None) -> tuple[SiteImage, int]:
+    """An Image element as a site, all its planes there, without a path; and colours of a pixel.
+
+    Colours are 1, or 3, the parts of a colour picture, each a channel of its own: c = 3 · channel
+    of the file + colour. A fourth sample is transparency and left out.
+
+    Raises
+    ------
+    FormatError
+        It tells of no pixels, or of none that can be.
+    """
+    pixels = next(every(element, "Pixels"), None)
+    if pixels is None:
+        raise FormatError(f"its image {index + 1} has no Pixels in the OME-XML")
+    sizes = {axis: int(pixels.get(f"Size{axis}", "0")) for axis in "XYZCT"}
+    described = list(every(pixels, "Channel"))
+    samples = int(described[0].get("SamplesPerPixel") or 1) if described else 1
+    if min(*sizes.values(), samples) < 1:
+        raise FormatError(f"its image {index + 1} has impossible sizes {sizes} in the OME-XML")
+    planes = sizes["C"] // samples
+    colors = 3 if samples > 1 else 1
+    shape = (sizes["T"], planes, sizes["Z"])
+    channels = [channel(described[c] if c < len(described) else None, c) for c in range(planes)]
+    if colors > 1:
+        channels = [p for each in channels for p in rgb_channels(each if planes > 1 else None)]
+    notes = plane_notes(pixels, shape)
+    bits = significant_bits(pixels)
+    y, x, z = (length_um(pixels, f"PhysicalSize{axis}") for axis in "YXZ")
+    image = SiteImage(
+        name=element.get("Name") or f"image {index + 1}",
+        path="",
+        channels=unique_channels(
+            Channel(
+                each.name,
+                each.color,
+                each.excitation_nm,
+                each.emission_nm,
+                notes.exposure_ms.get(n // colors),
+                bits,
+            )
+            for n, each in enumerate(channels)
+        ),
+        size_t=sizes["T"],
+        size_z=sizes["Z"],
+        height=sizes["Y"],
+        width=sizes["X"],
+        dtype=_DTYPES.get(pixels.get("Type", ""), pixels.get("Type", "")),
+        plate=place.plate if place else "",
+        well=place.well if place else None,
+        pixel_size_um=None if y is None or x is None else (y, x),
+        z_step_um=z if sizes["Z"] > 1 else None,
+        stage_yx_um=notes.stage if notes.stage is not None else (place.stage if place else None),
+        stage_z_um=np.repeat(notes.stage_z_um, colors, axis=1),
+        time_s=np.repeat(notes.time_s, colors, axis=1),
+    )
+    return image, colors
+
+
+def on_one_clock(
+    images: Iterable[SiteImage], elements: Iterable[Any]
+) -> tuple[tuple[SiteImage, ...], float | None]:
+    """Times of all images from the first date that one of their elements tells, and that date."""
+    dates = [seconds(next(every(element, "AcquisitionDate"), NOTHING).text) for element in elements]
+    start = next((date for date in dates if date is not None), None)
+    return tuple(
+        replace(image, time_s=image.time_s + (date - start))
+        if date is not None and start is not None and image.time_s is not None
+        else image
+        for image, date in zip(images, dates, strict=True)
+    ), start
 
 
 def channel(element: Any, index: int) -> Channel:

@@ -30,8 +30,8 @@ DAMAGE = (
 )
 
 
-def library(module: str, package: str, what: str) -> Any:
-    """Import an optional library.
+def library(module: str, package: str, what: str, extra: str = "vendors") -> Any:
+    """Import an optional library, which an extra of ours brings.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def library(module: str, package: str, what: str) -> Any:
     except ImportError as error:
         raise FormatError(
             f"Reading {what} needs the package '{package}', which is not installed. Install it "
-            'with: pip install "napari-tmaps[vendors]"'
+            f'with: pip install "napari-tmaps[{extra}]"'
         ) from error
 
 

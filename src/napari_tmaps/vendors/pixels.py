@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from napari_tmaps.errors import unknown
+from napari_tmaps.vendors.bioformats import BioformatsPlanes
 from napari_tmaps.vendors.czi import CziPlanes
 from napari_tmaps.vendors.deltavision import DeltaVisionPlanes
 from napari_tmaps.vendors.generic import BioioPlanes
@@ -47,6 +48,7 @@ READERS: dict[str, Callable[[Path], PlaneFile]] = {
     "omezarr": OmeZarrPlanes,
     "deltavision": DeltaVisionPlanes,
     "bioio": BioioPlanes,
+    "bioformats": BioformatsPlanes,
 }
 
 
