@@ -18,6 +18,7 @@ from napari_tmaps.cli.commands import app
 from napari_tmaps.cli.options import EngineKind
 from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.pipeline import save_pipeline
+from napari_tmaps.store.known import known_experiments
 from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.steps import STEPS
 
@@ -111,6 +112,37 @@ def test_the_phases_of_a_step(experiment):
         subprocess.run(["sh", str(path)], check=True, env=env, capture_output=True)
     tmaps("imextract", experiment, "collect")
     assert len(list((experiment / "plates").rglob("0/zarr.json"))) == 2
+
+
+def test_lines_of_the_documentation_of_tissuemaps(experiment, monkeypatch):
+    """As written there: -vv before the number of the experiment, and --batch_size."""
+
+    def program(line: str) -> int:
+        monkeypatch.setattr(sys, "argv", line.split())
+        with pytest.raises(SystemExit) as ended:
+            (programs.workflow_main if line.startswith("tm_") else programs.step_main)()
+        return int(ended.value.code or 0)
+
+    number = next(row.number for row in known_experiments() if row.path == str(experiment))
+    for line in (
+        "metaextract -vv {n} init --batch_size 5",
+        "metaextract -vv {n} init -b 5",
+        "metaextract -vv {n} run -j 1",
+        "metaextract -vv {n} info --phase run --job 1",
+        "metaextract -vv {n} log --phase run --job 1",
+        "metaextract -vv {n} log --phase init",
+        "metaextract -vv {n} submit --depth 0 --interval 1 --engine threads",
+        "metaextract {n} submit --cores 1 --duration 00:10:00 --memory 2147 --engine threads",
+        "metaconfig {n} init --stitch_layout zigzag_horizontal --n_vertical 1",
+        "metaconfig {n} collect",
+        "imextract {n} init --delete -b 7",
+        "imextract {n} resubmit -d 1 -i 5 --engine threads",
+        "imextract {n} cleanup",
+        "tm_workflow -vv {n} submit --engine threads",
+        "tm_workflow -vv {n} resubmit --stage image_conversion",
+        "tm_workflow -vv {n} status",
+    ):
+        assert program(line.format(n=number)) == 0, line
 
 
 MISTAKES = [

@@ -26,13 +26,9 @@ def experiment(experiment_path: Path) -> Iterator[Experiment]:
 
 
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path) -> None:
-    """The recent experiments of the person who runs the tests stay as they are."""
-    from qtpy.QtCore import QSettings
-
-    QSettings.setPath(
-        QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings")
-    )
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins with an empty list of experiments."""
+    monkeypatch.setenv("TMAPS_CONFIG", str(tmp_path / "settings"))
 
 
 @pytest.fixture

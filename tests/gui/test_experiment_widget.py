@@ -242,7 +242,9 @@ def test_a_folder_that_nobody_understands(
 def test_an_experiment_that_is_gone_leaves_the_list(
     widget: ExperimentWidget, tmp_path: Path
 ) -> None:
-    recent.remember(str(tmp_path / "gone.tmaps"))
+    with Experiment.create(tmp_path / "gone.tmaps") as gone:
+        recent.remember(gone)
+    shutil.rmtree(tmp_path / "gone.tmaps")
     widget.setValue(Choice(str(tmp_path / "gone.tmaps")))
     assert "the folder does not exist" in widget._message.text()
     assert recent.recent() == []

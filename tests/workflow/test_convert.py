@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import shutil
 import zipfile
 
 import numpy as np
@@ -15,6 +16,8 @@ from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import convert
+from napari_tmaps.workflow.imextract import ImageExtractor
+from napari_tmaps.workflow.local import run_step
 from napari_tmaps.workflow.metaextract import acquisition_omexml, read_omexml
 
 
@@ -278,3 +281,43 @@ def test_damaged_image_is_not_taken_for_done(experiment):
     assert np.array_equal(
         experiment.image("plate01", "B02", 1, "DAPI")[0], plane("B02", 1, "DAPI", 0)
     )
+
+
+def convert_and_delete(experiment, folder, pattern=PATTERN) -> list[str]:
+    experiment.add(scan(folder, pattern=pattern), plate="plate01")
+    run(convert(experiment, in_place=True))
+    step = ImageExtractor(experiment)
+    events = list(run_step(step, step.Arguments(delete=True)))
+    return [event.message for event in events if "microscope files" in event.message]
+
+
+def test_originals_are_never_deleted(tmp_path, folder):
+    before = sorted(folder.iterdir())
+    with Experiment.create(tmp_path / "e.tmaps") as experiment:
+        (note,) = convert_and_delete(experiment, folder)
+    assert "they stay" in note
+    assert sorted(folder.iterdir()) == before
+
+
+def test_uploads_are_deleted_once_all_is_converted(tmp_path, folder):
+    with Experiment.create(tmp_path / "e.tmaps") as experiment:
+        uploads = experiment.path / "uploads" / "acquisition01"
+        shutil.copytree(folder, uploads)
+        (uploads / "notes.txt").write_text("kept")
+        path = uploads / name("C03", 2, "GFP", 0)
+        content = path.read_bytes()
+        path.write_bytes(content[:200])
+        (note,) = convert_and_delete(experiment, uploads)
+        assert "could not be made" in note
+        assert len(list(uploads.iterdir())) == 9
+        path.write_bytes(content)
+        experiment.add(scan(uploads, pattern=PATTERN), plate="plate01", update=True)
+        run(convert(experiment, in_place=True))
+        step = ImageExtractor(experiment)
+        events = list(run_step(step, step.Arguments(delete=True)))
+        assert "are deleted" in events[-1].message or "are deleted" in events[-2].message
+        assert [item.name for item in uploads.iterdir()] == ["notes.txt"]
+        image = experiment.image("plate01", "C03", 2, "GFP")
+        assert np.array_equal(image[0], plane("C03", 2, "GFP", 0))
+        # What is converted stays up to date without its files.
+        assert step.create_run_batches(step.Arguments()) == []

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tmaps import __version__
-from napari_tmaps.cli import show, workflow
+from napari_tmaps.cli import experiments, show, workflow
+from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.errors import InputError
 
@@ -30,8 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ExperimentPath = Annotated[
-    Path, typer.Argument(metavar="EXPERIMENT", help="Folder of the experiment (….tmaps).")
+NewExperiment = Annotated[
+    Path, typer.Argument(metavar="EXPERIMENT", help="Folder to make (….tmaps).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 Workers = Annotated[
@@ -75,6 +76,7 @@ class StitchLayout(StrEnum):
 
 attach_steps(app)
 app.add_typer(workflow.app, name="workflow", rich_help_panel="Steps of the workflow")
+app.add_typer(experiments.app, name="experiments")
 
 _errors: Callable[[bool], AbstractContextManager[None]] = show.plain_errors
 
@@ -150,7 +152,7 @@ def scan(
 
 @app.command()
 def create(
-    experiment: ExperimentPath,
+    experiment: NewExperiment,
     name: Annotated[str | None, typer.Option(help="Name; by default that of the folder.")] = None,
     description: Annotated[str, typer.Option(help="What the experiment is about.")] = "",
     workflow_type: Annotated[
@@ -163,6 +165,7 @@ def create(
 ) -> None:
     """Make a new, empty experiment."""
     from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.store.known import remember
 
     with (
         _errors(verbose),
@@ -174,7 +177,8 @@ def create(
             ngff_version=ngff_version,
         ) as made,
     ):
-        typer.echo(f"Made experiment '{made.name}' in '{made.path}'.")
+        number = remember(made).number
+        typer.echo(f"Made experiment '{made.name}' in '{made.path}', number {number} of your list.")
         typer.echo(f"Next: tmaps add {experiment} FOLDER")
 
 

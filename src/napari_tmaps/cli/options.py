@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    # TissueMAPS writes --batch_size as well as --batch-size.
+    "token_normalize_func": lambda text: text.replace("_", "-"),
+}
+
+
+@dataclass(frozen=True)
+class Called:
+    """What stands before the verb; `text` is a folder, a name or a number."""
+
+    text: str
+    verbose: bool
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the experiment.
+
+        Raises
+        ------
+        TmapsError
+            There is no such experiment, or there are several.
+        """
+        from napari_tmaps.store.known import find_experiment
+
+        return find_experiment(self.text).expanduser().absolute()
+
+
+ExperimentText = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPERIMENT",
+        help="Folder of the experiment (….tmaps), or its name or number (tmaps experiments).",
+    ),
+]
+Verbosity = Annotated[
+    int, typer.Option("--verbosity", "-v", count=True, help="Show tracebacks of errors.")
+]
+
+
+def before(context: typer.Context, experiment: ExperimentText, verbose: Verbosity = 0) -> None:
+    """Callback of the programs that take the experiment before a verb."""
+    context.obj = Called(experiment, verbose > 0)
 
 
 class EngineKind(StrEnum):

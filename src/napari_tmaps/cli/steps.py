@@ -5,15 +5,23 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from napari_tmaps.cli import show
-from napari_tmaps.cli.options import Cluster, Depth, EngineKind, EngineOption, Interval, Scheduler
+from napari_tmaps.cli.options import (
+    CONTEXT,
+    Called,
+    Cluster,
+    Depth,
+    EngineKind,
+    EngineOption,
+    Interval,
+    Scheduler,
+    before,
+)
 from napari_tmaps.cli.options import Workers as WorkersOption
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.model.progress import Progress
@@ -45,14 +53,6 @@ class Phase(StrEnum):
     COLLECT = "collect"
 
 
-@dataclass(frozen=True)
-class _Called:
-    """What stands before the verb."""
-
-    folder: Path
-    verbose: bool
-
-
 Job = Annotated[int, typer.Option("--job", "-j", min=1, help="Number of the job.")]
 MaybeJob = Annotated[int | None, typer.Option("--job", "-j", min=1, help="Number of the run job.")]
 OfPhase = Annotated[Phase, typer.Option("--phase", "-p", help="Phase that the job belongs to.")]
@@ -72,25 +72,13 @@ def step_app(name: str) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=CONTEXT,
     )
-    app.callback()(_before)
+    app.callback()(before)
     for verb in (_init, _run, _collect, _submit, _resubmit, _info, _log, _cleanup):
         function, text = verb(step)
         app.command(verb.__name__.strip("_"), help=text)(function)
     return app
-
-
-def _before(
-    context: typer.Context,
-    experiment: Annotated[
-        Path, typer.Argument(metavar="EXPERIMENT", help="Folder of the experiment (….tmaps).")
-    ],
-    verbose: Annotated[
-        int, typer.Option("--verbosity", "-v", count=True, help="Show tracebacks of errors.")
-    ] = 0,
-) -> None:
-    context.obj = _Called(experiment, verbose > 0)
 
 
 _Verb = tuple[Callable[..., None], str]
@@ -98,7 +86,7 @@ _Verb = tuple[Callable[..., None], str]
 
 def _init(step: type[Step]) -> _Verb:
     def init(context: typer.Context, **values: Any) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
             args = make_arguments(step.Arguments, values, called=_option)
             with coordinating(experiment.path, f"{step.name} init"):
@@ -123,9 +111,9 @@ def _run(step: type[Step]) -> _Verb:
             ),
         ] = False,
     ) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose):
-            folder = called.folder.expanduser().absolute()
+            folder = called.folder
             if not is_experiment(folder):
                 raise NotFoundError(f"'{folder}' is no experiment.")
             StepFolder(folder, step.name).batch(job)
@@ -139,7 +127,7 @@ def _run(step: type[Step]) -> _Verb:
 
 def _collect(step: type[Step]) -> _Verb:
     def collect(context: typer.Context) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
             files = StepFolder(experiment.path, step.name)
             lacking = sorted(set(files.jobs()) - set(files.finished()))
@@ -147,7 +135,7 @@ def _collect(step: type[Step]) -> _Verb:
                 raise InputError(
                     f"{len(lacking)} of {len(files.jobs())} jobs of {step.name} have not finished, "
                     f"e.g. job {lacking[0]}. Wait for them, or run them: "
-                    f"tmaps {step.name} {called.folder} run --job {lacking[0]}."
+                    f"tmaps {step.name} {called.text} run --job {lacking[0]}."
                 )
             with coordinating(experiment.path, f"{step.name} collect"):
                 show.follow(iter(collect_step(experiment, step)))
@@ -177,7 +165,7 @@ def _submit(step: type[Step]) -> _Verb:
         ] = "",
         **values: Any,
     ) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
             limits = make_arguments(SubmissionArguments, values, called=_option)
             if print_script:
@@ -202,7 +190,7 @@ def _resubmit(step: type[Step]) -> _Verb:
         engine: EngineOption = EngineKind.DASK,
         workers: WorkersOption = 0,
     ) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
             files = StepFolder(experiment.path, step.name)
             files.collect_batch()
@@ -237,9 +225,9 @@ def _process(
 
 def _info(step: type[Step]) -> _Verb:
     def info(context: typer.Context, job: MaybeJob = None, phase: OfPhase = Phase.RUN) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose):
-            files = StepFolder(called.folder.expanduser().absolute(), step.name)
+            files = StepFolder(called.folder, step.name)
             batch = files.collect_batch() if phase is Phase.COLLECT else files.batch(_asked(job))
         typer.echo(json.dumps(batch, indent=2, ensure_ascii=False))
 
@@ -248,9 +236,9 @@ def _info(step: type[Step]) -> _Verb:
 
 def _log(step: type[Step]) -> _Verb:
     def log(context: typer.Context, job: MaybeJob = None, phase: OfPhase = Phase.RUN) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose):
-            files = StepFolder(called.folder.expanduser().absolute(), step.name)
+            files = StepFolder(called.folder, step.name)
             number = _asked(job) if phase is Phase.RUN else None
             typer.echo(files.log(phase.value, number), nl=False)
 
@@ -265,7 +253,7 @@ def _asked(job: int | None) -> int:
 
 def _cleanup(step: type[Step]) -> _Verb:
     def cleanup(context: typer.Context) -> None:
-        called: _Called = context.obj
+        called: Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
             with coordinating(experiment.path, f"{step.name} cleanup"):
                 done = steps_done(experiment)

@@ -13,6 +13,8 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.options import (
+    CONTEXT,
+    Called,
     Cluster,
     Depth,
     EngineKind,
@@ -20,6 +22,7 @@ from napari_tmaps.cli.options import (
     Interval,
     Scheduler,
     Workers,
+    before,
 )
 from napari_tmaps.errors import InputError, NotFoundError
 
@@ -33,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
 
 Stage = Annotated[str | None, typer.Option("--stage", "-s", help="Stage or step to begin with.")]
@@ -50,17 +53,7 @@ Detach = Annotated[
 File = Annotated[Path, typer.Option("--file", "-f", help="Workflow file (.yaml).")]
 
 
-@app.callback()
-def _before(
-    context: typer.Context,
-    experiment: Annotated[
-        Path, typer.Argument(metavar="EXPERIMENT", help="Folder of the experiment (….tmaps).")
-    ],
-    verbose: Annotated[
-        int, typer.Option("--verbosity", "-v", count=True, help="Show tracebacks of errors.")
-    ] = 0,
-) -> None:
-    context.obj = (experiment, verbose > 0)
+app.callback()(before)
 
 
 @app.command()
@@ -90,8 +83,8 @@ def submit(
     from napari_tmaps.workflow.submission import dry_run as plan
     from napari_tmaps.workflow.submission import submit as send
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         request = prepare(
             experiment,
             _with_pipeline(experiment, pipeline),
@@ -111,7 +104,7 @@ def submit(
         elif detach:
             _detach(experiment, request)
         else:
-            _follow(send(experiment, request), depth, interval, folder)
+            _follow(send(experiment, request), depth, interval, called.text)
 
 
 @app.command()
@@ -127,8 +120,8 @@ def resubmit(
     from napari_tmaps.workflow.submission import last_submission, prepare
     from napari_tmaps.workflow.submission import submit as send
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         _, last, _ = last_submission(experiment)
         request = prepare(
             experiment, last.description, start=stage, subset=last.subset, engine=last.engine
@@ -136,7 +129,7 @@ def resubmit(
         if detach:
             _detach(experiment, request)
         else:
-            _follow(send(experiment, request), depth, interval, folder)
+            _follow(send(experiment, request), depth, interval, called.text)
 
 
 @app.command()
@@ -152,13 +145,13 @@ def resume(
     from napari_tmaps.workflow.engines import EngineChoice
     from napari_tmaps.workflow.submission import resume as go_on
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         if detach:
             _detach(experiment, None)
             return
         choice = None if engine is None else EngineChoice(kind=engine.value)
-        _follow(go_on(experiment, choice), depth, interval, folder)
+        _follow(go_on(experiment, choice), depth, interval, called.text)
 
 
 @app.command()
@@ -172,8 +165,8 @@ def status(
     from napari_tmaps.store.experiment import Experiment
     from napari_tmaps.workflow.status import status as state_of
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         while True:
             state = state_of(experiment)
             if as_json:
@@ -194,8 +187,8 @@ def kill(
     from napari_tmaps.store.experiment import Experiment
     from napari_tmaps.workflow.lock import ask_to_stop, coordinator
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         if coordinator(experiment.path) is None:
             raise NotFoundError(f"Nothing is at work on '{experiment.name}'.")
         ask_to_stop(experiment.path)
@@ -218,8 +211,8 @@ def log(
     from napari_tmaps.workflow.detached import log_path
     from napari_tmaps.workflow.steps import find_step
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         if step:
             text = StepFolder(experiment.path, find_step(step).name).log("run", job)
         elif log_path(experiment.path).is_file():
@@ -235,8 +228,8 @@ def download(context: typer.Context, file: File) -> None:
     from napari_tmaps.store.experiment import Experiment
     from napari_tmaps.workflow.description import save_workflow, workflow_of
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         save_workflow(workflow_of(experiment), file)
         typer.echo(f"Wrote '{file}'.")
 
@@ -248,8 +241,8 @@ def upload(context: typer.Context, file: File) -> None:
     from napari_tmaps.workflow.description import FILE, check_description, load_workflow
     from napari_tmaps.workflow.submission import steps_done
 
-    folder, verbose = context.obj
-    with show.plain_errors(verbose), Experiment.open(folder) as experiment:
+    called: Called = context.obj
+    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         check_description(load_workflow(file), done=steps_done(experiment))
         shutil.copyfile(file, experiment.path / FILE)
         typer.echo(f"'{experiment.name}' has the workflow of '{file}' now.")
@@ -278,12 +271,12 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--sites is '{text}', but must be numbers, e.g. 1,2,5.") from error
 
 
-def _follow(events: Iterator[Progress], depth: int, interval: float, folder: Path) -> None:
+def _follow(events: Iterator[Progress], depth: int, interval: float, called: str) -> None:
     failures, _ = show.follow(show.paced(events, interval), quiet=depth == 0)
     if failures:
         typer.secho(
-            f"{failures} problems; see 'tmaps workflow {folder} status' and 'tmaps info {folder}'. "
-            f"'tmaps workflow {folder} resume' tries them again.",
+            f"{failures} problems; see 'tmaps workflow {called} status' and 'tmaps info {called}'. "
+            f"'tmaps workflow {called} resume' tries them again.",
             fg=typer.colors.RED,
             err=True,
         )

@@ -180,7 +180,7 @@ class ExperimentWidget(QWidget):
         self._view.open(experiment)
         self._experiment, self._state = experiment, None
         facts = self._reload()
-        recent.remember(str(experiment.path))
+        recent.remember(experiment)
         self._title.setText(experiment.name)
         self._title.setToolTip(str(experiment.path))
         self._show_page()

@@ -1,31 +1,27 @@
-"""Experiments that were opened lately, kept in the user's settings."""
+"""Experiments that were opened lately: the top of the user's list, which `tmaps` has too."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSettings
+from napari_tmaps.errors import StorageError
+from napari_tmaps.store import known
+from napari_tmaps.store.experiment import Experiment
 
 _MOST = 8
-_KEY = "recent_experiments"
-
-
-def _settings() -> QSettings:
-    return QSettings(
-        QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-tmaps", "napari-tmaps"
-    )
 
 
 def recent() -> list[str]:
     """Folders of experiments, the latest first."""
-    value = _settings().value(_KEY, [])
-    # An ini file with one entry comes back as text.
-    return [value] if isinstance(value, str) else [str(item) for item in value or []]
+    return [row.path for row in known.known_experiments()[:_MOST]]
 
 
-def remember(path: str) -> None:
-    """Put an experiment at the top of the list."""
-    _settings().setValue(_KEY, [path, *(item for item in recent() if item != path)][:_MOST])
+def remember(experiment: Experiment) -> None:
+    """Put an experiment at the top of the list, if the user's folder can be written."""
+    try:
+        known.remember(experiment)
+    except StorageError:  # opening it matters more than finding it again
+        return
 
 
 def forget(path: str) -> None:
     """Take an experiment that is gone off the list."""
-    _settings().setValue(_KEY, [item for item in recent() if item != path])
+    known.forget(path)

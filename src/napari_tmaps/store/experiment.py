@@ -27,6 +27,8 @@ from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.streams.atomic import disk_errors, remove
 
 DATABASE = "experiment.db"
+UPLOADS = "uploads"
+"""Folder within an experiment for microscope files that were sent to it: ours to delete."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]*[A-Za-z0-9_+-])?")
 
 

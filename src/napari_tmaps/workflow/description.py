@@ -27,7 +27,6 @@ FILE = "workflow.yaml"
 
 _ELSEWHERE = {
     ("metaconfig", "regex"): "Give it when the folder is added: tmaps add … --pattern.",
-    ("imextract", "delete"): "Originals are never deleted; do so yourself when all is well.",
     ("jterator", "plot"): "Look at single sites in napari.",
 }
 """Batch arguments of TissueMAPS that have no counterpart here, and what to do instead."""

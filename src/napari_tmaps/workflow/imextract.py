@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from napari_tmaps.errors import FormatError, MissingError, NotFoundError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.experiment import UPLOADS
 from napari_tmaps.store.images import close_readers, describe, open_readers, read_planned
 from napari_tmaps.store.plan import (
     ImagePlan,
@@ -38,6 +40,13 @@ class ImextractArguments(BatchArguments):
     """Arguments of imextract."""
 
     batch_size: Annotated[int, Field(ge=1, description="image acquisition sites per job")] = 100
+    delete: Annotated[
+        bool,
+        Field(
+            description="remove the microscope files that were uploaded into the experiment, once "
+            "all images are converted; files anywhere else are never touched"
+        ),
+    ] = False
 
 
 class ImageExtractor(Step):
@@ -201,7 +210,31 @@ class ImageExtractor(Step):
         experiment.catalogue.set_failures(
             self.name, [item for result in results for item in result.failures]
         )
-        return []
+        return self._delete_uploads(version) if batch["args"]["delete"] else []
+
+    def _delete_uploads(self, version: str) -> list[Progress]:
+        """Remove the uploaded microscope files, if nothing is left to be made of them."""
+        whole = all(
+            self._up_to_date(plan, self._folder(plan["plate"], version))
+            for plan in image_plans(self.experiment)
+        )
+        uploads = (self.path / UPLOADS).resolve()
+        notes = []
+        for row in self.experiment.catalogue.acquisitions().to_dict("records"):
+            root = Path(row["root"]).resolve()
+            damaged = any(item["kind"] == "unreadable" for item in row["facts"]["oddities"])
+            if not root.is_relative_to(uploads):
+                text = f"were not uploaded but lie in '{root}': they stay."
+            elif damaged or not whole:
+                text = "stay: some images could not be made of them yet."
+            else:
+                planes = self.experiment.catalogue.source_planes(acquisition=row["id"])
+                for path in planes.loc[~planes["missing"], "path"].unique():
+                    remove(root / path)
+                text = "are deleted, as asked."
+            about = f"The microscope files of {row['plate']} {row['name']}"
+            notes.append(Progress(self.name, 0, 0, f"{about} {text}"))
+        return notes
 
     def delete_previous_job_output(self) -> None:
         """Remove the plates."""
