@@ -25,8 +25,9 @@ def test_columns(labels):
     with_moments = measure_radial_distribution(labels, labels, STAIN, measure_zernike=True)
     assert with_moments.shape == (len(table), 12 + 49)
     pairs = measure_colocalisation(labels, labels, STAIN, OTHER)
-    assert list(pairs)[::5] == ["Colocalisation_pearson", "Colocalisation_manders_1"]
-    assert pairs.shape == (len(table), 9)
+    names = ("pearson", "manders_1", "costes_2")
+    assert list(pairs)[::5] == [f"Colocalisation_{name}" for name in names]
+    assert pairs.shape == (len(table), 11)
 
 
 def test_values_stand_under_their_own_names():
@@ -37,10 +38,11 @@ def test_values_stand_under_their_own_names():
     assert row["RadialDistribution_mean-fraction-4-of-4"] < 1
     assert row["RadialDistribution_Zernike-0-0"] == pytest.approx(image[LABELS == 2].mean())
     itself = measure_colocalisation(LABELS, LABELS, STAIN, STAIN).loc[2]
-    assert itself.tolist() == pytest.approx([1] * 9)
+    assert itself[:9].tolist() == pytest.approx([1] * 9)
+    assert itself["Colocalisation_costes_1"] == itself["Colocalisation_costes_2"] > 0.5
     turned = measure_colocalisation(LABELS, LABELS, OTHER, STAIN)
     straight = measure_colocalisation(LABELS, LABELS, STAIN, OTHER)
-    for name in ("manders", "k", "rank_weighted"):
+    for name in ("manders", "k", "rank_weighted", "costes"):
         assert turned[f"Colocalisation_{name}_1"].equals(
             straight[f"Colocalisation_{name}_2"].rename(f"Colocalisation_{name}_1")
         )

@@ -76,6 +76,91 @@ def colocalisation(
 
 
 @kernel
+def costes(runs: Runs, image_1: npt.NDArray[Any], image_2: npt.NDArray[Any]) -> Floats:
+    """Share of each channel that is above Costes' thresholds where both channels are.
+
+    After Costes et al., "Automatic and quantitative measurement of protein-protein colocalization
+    in live cells" (2004). The thresholds lie on the line of the orthogonal regression over the
+    pixels of all objects that are not black in both images (y, x) of uint16. From the brightest
+    down, they are the first at which the pixels that are darker in one of the images do not go
+    together any more.
+
+    Returns an array (objects, 2); 0 where no pixel is above both thresholds.
+    """
+    count = runs.labels.size
+    result = np.zeros((count, 2), np.float64)
+    low_1, low_2 = _costes_thresholds(runs, image_1, image_2)
+    for k in range(count):
+        a, b = _pixels(runs, k, image_1), _pixels(runs, k, image_2)
+        sum_a, sum_b, both_a, both_b = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+        for i in range(a.size):
+            u, v = np.int64(a[i]), np.int64(b[i])
+            sum_a += u if u >= low_1 else 0
+            sum_b += v if v >= low_2 else 0
+            if u > low_1 and v > low_2:
+                both_a += u
+                both_b += v
+        if both_a > 0:
+            result[k, 0], result[k, 1] = both_a / sum_a, both_b / sum_b
+    return result
+
+
+@kernel
+def _costes_thresholds(
+    runs: Runs, image_1: npt.NDArray[Any], image_2: npt.NDArray[Any]
+) -> tuple[float, float]:
+    """Costes' thresholds of both images; infinite if they do not go together at all."""
+    # Sums of 1, u, v, u², v² and uv over the pixels that are darker than each threshold.
+    total = np.zeros(6, np.float64)
+    for k in range(runs.labels.size):
+        for i in range(runs.first[k], runs.first[k + 1]):
+            for x in range(runs.start[i], runs.stop[i]):
+                u, v = np.float64(image_1[runs.row[i], x]), np.float64(image_2[runs.row[i], x])
+                if u > 0 or v > 0:
+                    _add(total, u, v)
+    cov, var_1, var_2 = _spread(total)
+    if cov <= 0:
+        return np.inf, np.inf
+    slope = (var_2 - var_1 + np.sqrt((var_2 - var_1) ** 2 + 4 * cov**2)) / (2 * cov)
+    shift = (total[2] - slope * total[1]) / total[0]
+    bins = np.zeros((65538, 6), np.float64)
+    for k in range(runs.labels.size):
+        for i in range(runs.first[k], runs.first[k + 1]):
+            for x in range(runs.start[i], runs.stop[i]):
+                u, v = np.float64(image_1[runs.row[i], x]), np.float64(image_2[runs.row[i], x])
+                # Darker than the thresholds t and slope × t + shift in one of the images.
+                darkest = min(u, np.floor((v - shift) / slope))
+                _add(bins[max(0, int(darkest) + 1)], u, v)
+    for t in range(1, bins.shape[0]):
+        bins[t] += bins[t - 1]
+    threshold = bins.shape[0] - 1
+    while threshold > 1 and _spread(bins[threshold])[0] > 0:
+        threshold -= 1
+    return float(threshold), slope * threshold + shift
+
+
+@kernel
+def _add(sums: Floats, u: float, v: float) -> None:
+    sums[0] += 1
+    sums[1] += u
+    sums[2] += v
+    sums[3] += u * u
+    sums[4] += v * v
+    sums[5] += u * v
+
+
+@kernel
+def _spread(sums: Floats) -> tuple[float, float, float]:
+    """Covariance and variances, times the number of pixels; 0 without pixels."""
+    number = max(sums[0], 1.0)
+    return (
+        sums[5] - sums[1] * (sums[2] / number),
+        sums[3] - sums[1] * (sums[1] / number),
+        sums[4] - sums[2] * (sums[2] / number),
+    )
+
+
+@kernel
 def _pixels(runs: Runs, k: int, image: npt.NDArray[Any]) -> Pixels:
     area = 0
     for i in range(runs.first[k], runs.first[k + 1]):

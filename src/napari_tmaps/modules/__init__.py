@@ -24,6 +24,7 @@ from napari_tmaps.modules.label import label
 from napari_tmaps.modules.measure_colocalisation import measure_colocalisation
 from napari_tmaps.modules.measure_intensity import measure_intensity
 from napari_tmaps.modules.measure_morphology import measure_morphology
+from napari_tmaps.modules.measure_granularity import measure_granularity
 from napari_tmaps.modules.measure_neighbours import measure_neighbours
 from napari_tmaps.modules.measure_point_pattern import measure_point_pattern
 from napari_tmaps.modules.measure_radial_distribution import measure_radial_distribution
@@ -58,6 +59,7 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
         measure_radial_distribution,
         measure_colocalisation,
         measure_neighbours,
+        measure_granularity,
         measure_point_pattern,
         measure_volume_image,
     ),

@@ -66,6 +66,10 @@ def measure_colocalisation(
       in both channels, (n - |rank of a - rank of b|) / n for n distinct intensities. After Singan
       et al., "Dual channel rank-based intensity weighting for quantitative co-localization of
       microscopy images" (2011).
+    * `Colocalisation_costes_1`, `_2`: as `_manders`, but bright is what exceeds the thresholds of
+      Costes et al., "Automatic and quantitative measurement of protein-protein colocalization in
+      live cells" (2004), which are found once for the pixels of all objects of the site; 0 where
+      no pixel is bright in both channels.
     """
     check_intensity("intensity image", intensity_image)
     check_intensity("other image", other_image)
@@ -85,5 +89,7 @@ def measure_colocalisation(
     second = np.ascontiguousarray(other_image, np.uint16)
     values = pairs.colocalisation(runs, first, second, threshold_percent)
     features = {f"Colocalisation_{name}": values[:, i] for i, name in enumerate(pairs.NAMES)}
+    shares = pairs.costes(runs, first, second)
+    features |= {f"Colocalisation_costes_{n + 1}": shares[:, n] for n in range(2)}
     receivers = as_labels("objects that receive the values", assign_objects)
     return make_table(features, runs, receivers, aggregate=aggregate)
