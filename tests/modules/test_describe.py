@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from napari_tmaps.model.kinds import (
     LabelImage,
     MaskImage,
     Measurement,
+    Needs,
     SegmentedObjects,
 )
 from napari_tmaps.modules.describe import InputSpec, OutputSpec, SettingSpec, describe
@@ -351,3 +353,59 @@ def test_a_measuring_module_says_so():
         """
 
     assert describe(m).measures
+
+
+# --- versions and needs ---
+
+
+def test_the_version_follows_the_kernels_behind_a_module(monkeypatch, tmp_path):
+    """A copy of the package in which one kernel differs: what uses it is new, the rest is not."""
+    from napari_tmaps.modules import smooth, threshold_otsu, version
+
+    root = tmp_path / "napari_tmaps"
+    shutil.copytree(version._ROOT, root, ignore=shutil.ignore_patterns("__pycache__", "vendors"))
+    monkeypatch.setattr(version, "_ROOT", root)
+    before = {f: version.code_version.__wrapped__(f) for f in (smooth, threshold_otsu)}
+    assert before == {f: version.code_version(f) for f in (smooth, threshold_otsu)}
+    kernel = root / "measure" / "compile.py"  # used by kernels that smooth uses
+    kernel.write_text(kernel.read_text() + "# changed\n")
+    version._read.cache_clear()
+    changed = {f: version.code_version.__wrapped__(f) for f in (smooth, threshold_otsu)}
+    assert changed[smooth] != before[smooth]
+    histogram = root / "measure" / "histogram.py"
+    histogram.write_text(histogram.read_text() + "# changed\n")
+    version._read.cache_clear()
+    assert version.code_version.__wrapped__(smooth) == changed[smooth]
+    assert version.code_version.__wrapped__(threshold_otsu) != changed[threshold_otsu]
+    version._read.cache_clear()
+
+
+def test_what_a_module_needs_beside_its_inputs():
+    class Two(NamedTuple):
+        mask: MaskImage
+        labels: LabelImage
+
+    needs = Needs(
+        lambda settings: {} if settings["name"] == "there" else {"name": "it is not there."},
+        lambda settings: f"contents of {settings['name']}",
+    )
+
+    def f(image: IntensityImage, *, name: str = "") -> Annotated[Two, needs]:
+        """Do it.
+
+        Parameters
+        ----------
+        image, name
+            Something.
+        """
+        return Two(image > 0, image.astype(np.int32))
+
+    f.__annotations__ = {"image": IntensityImage, "name": str, "return": Annotated[Two, needs]}
+    spec = describe(f)
+    assert [output.name for output in spec.outputs] == ["mask", "labels"]
+    assert spec.missing({"name": "there"}) == {}
+    assert spec.missing({"name": "x"}) == {"name": "it is not there."}
+    assert spec.recipe({"name": "a"}) != spec.recipe({"name": "b"})
+    assert spec.recipe({"name": "a"}).startswith(spec.version)
+    assert describe(blur).missing({}) == {}
+    assert describe(blur).recipe({}) == describe(blur).version

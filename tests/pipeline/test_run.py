@@ -131,6 +131,11 @@ def test_the_callers_images_stay_writable_and_unchanged(description, modules, im
 WRONG_IMAGES = [
     pytest.param(np.zeros((2, 4)), "'DAPI' is float64, but intensities must be uint8", id="float"),
     pytest.param(np.zeros((2, 4), np.int32), "'DAPI' is int32", id="int32"),
+    pytest.param(
+        np.array([[0, 1, np.nan, np.inf], [np.nan, 0, 0, 0]], np.float32),
+        r"'DAPI' has 3 pixels that are NaN or infinite, the first at \(0, 2\)",
+        id="not-finite",
+    ),
     pytest.param(np.zeros(4, np.uint8), r"'DAPI' has the shape \(4,\)", id="1-d"),
     pytest.param(np.zeros((0, 4), np.uint8), r"'DAPI' has the shape \(0, 4\)", id="empty"),
     pytest.param(np.zeros((2, 2, 4, 1), np.uint8), "axes", id="4-d"),

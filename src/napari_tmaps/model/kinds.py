@@ -6,6 +6,8 @@ says of itself; forms, checks, help and documentation are made from it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -34,7 +36,7 @@ ACCEPTS: dict[Kind, tuple[Kind, ...]] = {
 }
 
 IntensityImage = Annotated[npt.NDArray[Any], Kind.INTENSITY_IMAGE]
-"""Intensities of shape ([Z,] Y, X), uint8 or uint16."""
+"""Intensities of shape ([Z,] Y, X): uint8 or uint16 as microscopes write them, or finite float32."""
 
 MaskImage = Annotated[npt.NDArray[Any], Kind.MASK_IMAGE]
 """Mask of shape ([Z,] Y, X): bool, or int32 labels, of which everything above 0 is foreground."""
@@ -47,3 +49,20 @@ SegmentedObjects = Annotated[npt.NDArray[np.int32], Kind.SEGMENTED_OBJECTS]
 
 Measurement = Annotated[pd.DataFrame, Kind.MEASUREMENT]
 """One row an object, index `label` (int32), float64 columns named Class_statistic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a module needs beside its inputs, said in the metadata of its return type.
+
+    Attributes
+    ----------
+    problems
+        From the settings to what is not there, as sentences by the setting that it belongs to
+        (empty if to none); no sentence if all is there. Asked before any image is read.
+    contents
+        From the settings to a text that changes with the contents of the files that they name.
+    """
+
+    problems: Callable[[Mapping[str, Any]], Mapping[str, str]]
+    contents: Callable[[Mapping[str, Any]], str] = lambda settings: ""

@@ -1,5 +1,7 @@
 """The analysis modules: typed, pure functions; images in, an image or a table out.
 
+`MODULES` are ours; `known_modules()` are these and those of the user (see own.py).
+
 Heavy libraries are imported when a module runs, so that this list costs nothing.
 """
 
@@ -24,7 +26,6 @@ from napari_tmaps.modules.label import label
 from napari_tmaps.modules.measure_colocalisation import measure_colocalisation
 from napari_tmaps.modules.measure_intensity import measure_intensity
 from napari_tmaps.modules.measure_morphology import measure_morphology
-from napari_tmaps.modules.measure_granularity import measure_granularity
 from napari_tmaps.modules.measure_neighbours import measure_neighbours
 from napari_tmaps.modules.measure_point_pattern import measure_point_pattern
 from napari_tmaps.modules.measure_radial_distribution import measure_radial_distribution
@@ -59,7 +60,6 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
         measure_radial_distribution,
         measure_colocalisation,
         measure_neighbours,
-        measure_granularity,
         measure_point_pattern,
         measure_volume_image,
     ),
@@ -69,3 +69,27 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
 MODULES: dict[str, Callable[..., Any]] = {
     module.__name__: module for modules in CATEGORIES.values() for module in modules
 }
+
+
+def known_modules() -> dict[str, Callable[..., Any]]:
+    """Our modules, then those in the folders that the user named and of installed packages."""
+    from napari_tmaps.modules.own import own_modules
+
+    return {**MODULES, **own_modules(MODULES).functions}
+
+
+def known_categories() -> dict[str, tuple[Callable[..., Any], ...]]:
+    """The same by category; those of the user stand under "own"."""
+    from napari_tmaps.modules.own import CATEGORY, own_modules
+
+    own = tuple(own_modules(MODULES).functions.values())
+    return {**CATEGORIES, CATEGORY: own} if own else CATEGORIES
+
+
+def __getattr__(name: str) -> Any:
+    # So that the script of a pipeline imports the user's modules as it does ours.
+    if not name.startswith("_"):
+        own = known_modules()
+        if name in own:
+            return own[name]
+    raise AttributeError(f"module 'napari_tmaps.modules' has no attribute '{name}'")

@@ -6,9 +6,7 @@ the window, of the check of a pipeline, of the JSON schema and of the help.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import linecache
 import re
 import reprlib
 import types
@@ -23,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import Kind
+from napari_tmaps.model.kinds import Kind, Needs
+from napari_tmaps.modules.version import code_version
 
 Module = Callable[..., Any]
 
@@ -87,10 +86,10 @@ class ModuleSpec:
         First line of the docstring.
     help
         The prose of the docstring: what stands above its sections, and its notes.
-    version
-        Hash of the file that the function is written in; another code, another version.
     model
         The settings as a pydantic model, with their defaults.
+    needs
+        What must be there beside the inputs; None for a module that needs nothing.
     """
 
     name: str
@@ -100,9 +99,26 @@ class ModuleSpec:
     inputs: tuple[InputSpec, ...]
     settings: tuple[SettingSpec, ...]
     outputs: tuple[OutputSpec, ...]
-    version: str
     function: Module
     model: type[BaseModel]
+    needs: Needs | None = None
+
+    @property
+    def version(self) -> str:
+        """Hash of the code: the function's file and all that it uses; see `code_version`."""
+        return code_version(self.function)
+
+    def recipe(self, settings: Mapping[str, Any]) -> str:
+        """The version, and the contents of the files that the settings name, as one text.
+
+        Results of the same recipe, settings and inputs are the same.
+        """
+        contents = self.needs.contents(settings) if self.needs else ""
+        return f"{self.version} {contents}".strip()
+
+    def missing(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """What the module needs and does not find: sentences, by setting; see `Needs`."""
+        return dict(self.needs.problems(settings)) if self.needs else {}
 
     @property
     def measures(self) -> bool:
@@ -177,7 +193,8 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
         else:
             raise _broken(name, f"'{parameter.name}' must be a plain argument")
     model = _model(name, sections[""][0], fields)
-    outputs = _outputs(name, hints.get("return"))
+    returned = hints.get("return")
+    outputs = _outputs(name, returned)
     wired = {spec.name for spec in inputs}
     measured = any(output.kind is Kind.MEASUREMENT for output in outputs)
     if measured and not {EXTRACT, ASSIGN} <= wired:
@@ -190,9 +207,12 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
         inputs=tuple(inputs),
         settings=tuple(_setting(name, key, field) for key, field in model.model_fields.items()),
         outputs=outputs,
-        version=_version(function),
         function=function,
         model=model,
+        needs=next(
+            (part for part in getattr(returned, "__metadata__", ()) if isinstance(part, Needs)),
+            None,
+        ),
     )
 
 
@@ -302,6 +322,9 @@ def _setting(module: str, name: str, field: FieldInfo) -> SettingSpec:
 
 
 def _outputs(module: str, hint: Any) -> tuple[OutputSpec, ...]:
+    bare = _bare(hint)
+    if isinstance(bare, type) and issubclass(bare, tuple):
+        hint = bare  # what it needs may stand around a NamedTuple
     if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
         kinds = {
             field: _kind(part) for field, part in get_type_hints(hint, include_extras=True).items()
@@ -366,13 +389,6 @@ def _help(module: str, name: str, texts: dict[str, str], hint: Any) -> str:
 
 def _field_infos(hint: Any) -> Iterator[FieldInfo]:
     return (part for part in getattr(hint, "__metadata__", ()) if isinstance(part, FieldInfo))
-
-
-def _version(function: Module) -> str:
-    # The whole file, so that its private functions count too.
-    lines = linecache.getlines(inspect.getsourcefile(function) or "")
-    source = "".join(lines).encode() or function.__code__.co_code
-    return hashlib.blake2b(source, digest_size=8).hexdigest()
 
 
 # --- values --------------------------------------------------------------------------------

@@ -98,7 +98,8 @@ def array_key(array: npt.NDArray[Any]) -> str:
 
 def step_key(spec: ModuleSpec, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     """Hash of a module, the values of its settings and the keys of its inputs."""
-    recipe = json.dumps([spec.name, spec.version, dict(settings), dict(inputs)], sort_keys=True)
+    code = spec.recipe(settings)
+    recipe = json.dumps([spec.name, code, dict(settings), dict(inputs)], sort_keys=True)
     return hashlib.blake2b(recipe.encode(), digest_size=16).hexdigest()
 
 

@@ -105,9 +105,9 @@ class _Checker:
         self, description: PipelineDescription, modules: Mapping[str, Module] | None
     ) -> None:
         if modules is None:
-            from napari_tmaps.modules import MODULES
+            from napari_tmaps.modules import known_modules
 
-            modules = MODULES
+            modules = known_modules()
         self.modules = list(modules)
         self.description = description
         self.specs = {
@@ -144,7 +144,8 @@ class _Checker:
                 self._check_step(number, call, self.specs[call.module])
             else:
                 text = f"there is no module '{call.module}'.{_near(call.module, self.modules)} "
-                self._add(number, call, "module", f"{text}Modules: {_listed(self.modules)}.")
+                text += f"Modules: {_listed(self.modules)}.{_why_not_loaded(call.module)}"
+                self._add(number, call, "module", text)
         self._check_output()
 
     def _add(self, number: int, call: ModuleCall, field: str, sentence: str) -> None:
@@ -199,6 +200,9 @@ class _Checker:
             self._add(number, call, field, sentence)
         if not call.active:
             return  # its wires may well lead nowhere for now
+        if len(self.problems) == before:
+            for field, sentence in spec.missing(spec.validate(call.settings)).items():
+                self._add(number, call, field, sentence)
         self._check_wires(number, call, spec)
         self._check_outputs(number, call, spec)
         if len(self.problems) > before:
@@ -329,6 +333,15 @@ def _same_features(step: Step, other: Step) -> bool:
         and step.spec.name == other.spec.name
         and step.settings == other.settings
     )
+
+
+def _why_not_loaded(module: str) -> str:
+    """What is known of a file of that name that holds no usable module."""
+    from napari_tmaps.modules import MODULES
+    from napari_tmaps.modules.own import own_modules
+
+    found = [text for text in own_modules(MODULES).problems if module in text]
+    return "".join(f" {text}" for text in found)
 
 
 def _near(name: str, known: Iterable[str]) -> str:

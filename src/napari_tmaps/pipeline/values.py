@@ -14,7 +14,7 @@ from napari_tmaps.modules.describe import OutputSpec
 from napari_tmaps.pipeline.checked import Step
 
 _DTYPES: dict[Kind, tuple[str, ...]] = {
-    Kind.INTENSITY_IMAGE: ("uint8", "uint16"),
+    Kind.INTENSITY_IMAGE: ("uint8", "uint16", "float32"),
     Kind.MASK_IMAGE: ("bool", "int32"),
     Kind.LABEL_IMAGE: ("int32",),
     Kind.SEGMENTED_OBJECTS: ("int32",),
@@ -43,8 +43,14 @@ def check_input(name: str, kind: Kind, value: npt.NDArray[Any]) -> npt.NDArray[A
     if kind is Kind.INTENSITY_IMAGE:
         if array.dtype.name not in _DTYPES[kind]:
             raise PipelineError(
-                f"'{name}' is {array.dtype.name}, but intensities must be uint8 or uint16. Convert "
-                "the image first, e.g. by scaling it to 0…65535."
+                f"'{name}' is {array.dtype.name}, but intensities must be uint8 or uint16, or "
+                "float32. Convert the image first, e.g. with .astype('float32')."
+            )
+        fault = _not_finite(array)
+        if fault:
+            raise PipelineError(
+                f"'{name}' {fault}. Intensities must be finite: replace these pixels first, e.g. "
+                "by the background."
             )
         return array
     if array.dtype.kind not in "ui":
@@ -83,11 +89,24 @@ def _array_fault(kind: Kind, value: object, field_yx: tuple[int, ...] | None) ->
         return f"is {type(value).__name__}"
     if value.dtype.name not in _DTYPES[kind]:
         return f"is {value.dtype.name} instead of {' or '.join(_DTYPES[kind])}"
+    if kind is Kind.INTENSITY_IMAGE and (fault := _not_finite(value)):
+        return fault
     if value.ndim not in (2, 3) or (field_yx is not None and value.shape[-2:] != field_yx):
         return f"has the shape {value.shape} for a site of {field_yx}"
     if kind is Kind.SEGMENTED_OBJECTS and value.min(initial=0) < 0:
         return f"has the label {value.min()}"
     return ""
+
+
+def _not_finite(image: npt.NDArray[Any]) -> str:
+    """How many pixels of an image are NaN or infinite, and where the first is; empty if none."""
+    if image.dtype.kind != "f":
+        return ""
+    wrong = ~np.isfinite(image)
+    if not wrong.any():
+        return ""
+    place = tuple(int(index) for index in np.argwhere(wrong)[0])
+    return f"has {np.count_nonzero(wrong)} pixels that are NaN or infinite, the first at {place}"
 
 
 def _table_fault(value: object) -> str:

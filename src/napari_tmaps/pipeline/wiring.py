@@ -69,9 +69,9 @@ def all_modules(modules: Modules | None) -> Modules:
     """The modules that exist: the given ones, else those of napari-tmaps."""
     if modules is not None:
         return modules
-    from napari_tmaps.modules import MODULES
+    from napari_tmaps.modules import known_modules
 
-    return MODULES
+    return known_modules()
 
 
 def spec_of(module: str, modules: Modules | None) -> ModuleSpec | None:
