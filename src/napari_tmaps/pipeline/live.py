@@ -38,8 +38,11 @@ class Request:
         Name of the active step whose outputs are wanted.
     view
         Rows and columns of the site that are looked at; None if all of it.
+    whole
+        Whether to go on to the whole site once the view is shown; without a view it is done
+        anyway.
     finish
-        Whether to go on to the end of the pipeline once the step is shown.
+        Whether to go on to the end of the pipeline once the step is shown on the whole site.
     """
 
     checked: CheckedPipeline
@@ -47,6 +50,7 @@ class Request:
     upto: str
     objects: Mapping[str, Array] = field(default_factory=dict)
     view: View | None = None
+    whole: bool = True
     finish: bool = True
 
 
@@ -163,7 +167,9 @@ class LivePipeline:
         steps = request.checked.steps
         at = next(n for n, step in enumerate(steps) if step.name == request.upto)
         if request.view is not None and not steps[at].target:
-            self._show_part(request, steps[at], is_old, show)
+            shown = self._show_part(request, steps[at], is_old, show)
+            if shown and not request.whole:
+                return
         run = iter_site(
             request.checked,
             request.images,
@@ -194,7 +200,8 @@ class LivePipeline:
         step: Step,
         is_old: Callable[[], bool],
         show: Callable[..., None],
-    ) -> None:
+    ) -> bool:
+        """Show the view; False if that is not possible, or brings nothing."""
         assert request.view is not None
         part = iter_region(
             request.checked,
@@ -210,10 +217,12 @@ class LivePipeline:
         except StopIteration as end:
             if end.value is not None:
                 show(step, values=end.value.values, view=end.value.view)
+            return end.value is not None
         except TmapsError:
-            return  # the run of the whole site finds the same, and knows the step
+            pass  # the run of the whole site finds the same, and knows the step
         finally:
             part.close()
+        return False
 
 
 def _threshold(step: Step, items: Mapping[str, Value]) -> float | None:
