@@ -21,9 +21,11 @@ from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
 from napari_tmaps.store.catalogue import Catalogue
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.fingerprint import fingerprints
+from napari_tmaps.store.illumination import IlluminationStore
 from napari_tmaps.store.images import OriginalImage, SiteImage, open_readers
 from napari_tmaps.store.plan import image_plans, source_folders
 from napari_tmaps.store.plates import PlateFolder
+from napari_tmaps.store.shifts import ShiftStore
 from napari_tmaps.streams.atomic import disk_errors, remove
 
 DATABASE = "experiment.db"
@@ -54,12 +56,18 @@ class Experiment:
         Its tables.
     features
         Its feature tables.
+    illumination
+        Its illumination fields.
+    shifts
+        By how much the images of its cycles are shifted.
     """
 
     def __init__(self, path: Path, catalogue: Catalogue) -> None:
         self.path = path
         self.catalogue = catalogue
         self.features = FeatureStore(path / "features")
+        self.illumination = IlluminationStore(path / "illumination")
+        self.shifts = ShiftStore(path / "alignment")
 
     # -- making and opening ---------------------------------------------------------------------
 

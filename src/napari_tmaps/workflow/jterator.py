@@ -26,9 +26,12 @@ from napari_tmaps.pipeline import (
 )
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
-from napari_tmaps.store.images import OriginalImage, SiteImage, close_readers, open_readers
-from napari_tmaps.store.plan import image_plans, source_folders
+from napari_tmaps.store.images import close_readers, open_readers
+from napari_tmaps.store.plan import source_folders
 from napari_tmaps.store.plates import PlateFolder
+from napari_tmaps.store.prepared import read_prepared
+from napari_tmaps.store.shifts import Window
+from napari_tmaps.store.sites import locate, open_located
 from napari_tmaps.streams.atomic import remove, write_json
 from napari_tmaps.vendors.pixels import PlaneReader
 from napari_tmaps.workflow.engines import default_workers
@@ -41,6 +44,9 @@ from napari_tmaps.workflow.step import (
     failure,
     split,
 )
+
+_PLACES = ["Morphology_Local_Centroid_y", "Morphology_Local_Centroid_x"]
+"""Features that are positions in the site, also where only a part of it was analysed."""
 
 
 class JteratorArguments(BatchArguments):
@@ -133,15 +139,17 @@ class PipelineRunner(Step):
         NotFoundError
             There is no such pipeline.
         PipelineError
-            The file is no pipeline, or asks for illumination correction.
+            The file is no pipeline, or asks for illumination correction that is not computed.
         """
         pipeline = self._load(args)
         corrected = [item.name for item in pipeline.input.channels if item.correct]
-        if corrected:
+        known = {entry.channel for entry in self.experiment.illumination.entries()}
+        lacking = [name for name in corrected if name not in known]
+        if lacking:
             raise PipelineError(
                 f"Pipeline '{pipeline.name}' asks for illumination correction of "
-                f"{', '.join(corrected)}, but the experiment has no illumination statistics. Set "
-                "'correct: false' for these channels."
+                f"{', '.join(lacking)}, but the experiment has no illumination statistics of it. "
+                "Compute them with the step corilla, or set 'correct: false' for these channels."
             )
 
     @property
@@ -153,6 +161,11 @@ class PipelineRunner(Step):
         assert isinstance(args, JteratorArguments)
         pipeline = self._load(args).model_dump(mode="json")
         return {**super().create_collect_batch(args), "pipeline": pipeline}
+
+    @staticmethod
+    def sites_of(batch: Batch) -> list[Site]:
+        """The sites of a batch."""
+        return [tuple(work["site"]) for work in batch["work"]]
 
     def create_run_batches(self, args: JteratorArguments) -> list[Batch]:
         """Batches of sites that were not analysed like this yet.
@@ -182,13 +195,23 @@ class PipelineRunner(Step):
         rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
         rows = [row for row in rows if self.is_chosen(*row)]
         known = experiment.catalogue.analysed()
-        images = self._images(rows, sorted(set(cycles.values())))
+        images = locate(experiment, rows, sorted(set(cycles.values())))
+        corrected = [item.name for item in pipeline.input.channels if item.correct]
+        fields = {
+            name: [f.folder for f in experiment.illumination.entries() if f.channel == name]
+            for name in corrected
+        }
         work = []
         for row in rows:
             digests = {cycle: image["source"] for cycle, image in images[row].items()}
-            key = _key(digests, pipeline)
+            window = experiment.shifts.window(*row)
+            shifts = {} if window is None else dict(window.shifts)
+            key = _key(digests, pipeline, fields, shifts)
             if known.get((pipeline.name, *row)) != key:
-                work.append({"site": list(row), "key": key, "images": images[row]})
+                shifts_json = {str(cycle): list(shift) for cycle, shift in shifts.items()}
+                work.append(
+                    {"site": list(row), "key": key, "images": images[row], "shifts": shifts_json}
+                )
         common = {
             "sources": source_folders(experiment),
             "version": experiment.catalogue.get("ngff_version"),
@@ -199,31 +222,6 @@ class PipelineRunner(Step):
             {"job": number, "units": len(part), "work": list(part), **common}
             for number, part in enumerate(split(work, args.batch_size, default_workers()), 1)
         ]
-
-    def _images(
-        self, rows: Sequence[Site], cycles: Sequence[int]
-    ) -> dict[Site, dict[str, dict[str, Any]]]:
-        """For each site and cycle the digest of its image, and its plan if it is not converted."""
-        found: dict[Site, dict[str, dict[str, Any]]] = {row: {} for row in rows}
-        unconverted = set()
-        folders = {name: self.experiment.plate(name) for name in {row[0] for row in rows}}
-        for row in rows:
-            for cycle in cycles:
-                try:
-                    found[row][str(cycle)] = {
-                        "source": folders[row[0]].image(*row[1:], cycle).source
-                    }
-                except NotFoundError:
-                    unconverted.add(row)
-                except FormatError:
-                    # Damaged: the job will say so.
-                    found[row][str(cycle)] = {"source": ""}
-        if unconverted:
-            for plan in image_plans(self.experiment, sorted(unconverted)):
-                images = found[plan["plate"], plan["well"], plan["site"]]
-                if plan["cycle"] in cycles:
-                    images.setdefault(str(plan["cycle"]), {"source": plan["source"], "plan": plan})
-        return found
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
         """Analyse the sites of one batch; a site that fails does not stop the others.
@@ -243,7 +241,7 @@ class PipelineRunner(Step):
                 plate, well, site = work["site"]
                 folder = PlateFolder(self.path / "plates" / f"{plate}.ome.zarr", batch["version"])
                 try:
-                    features = _analyse(checked, folder, work, batch["channels"], readers)
+                    features = self._analyse(checked, folder, work, batch, readers)
                 except (PipelineError, MissingError, NotFoundError, FormatError) as error:
                     failures.append(failure(plate, well, site, error))
                     continue
@@ -260,6 +258,75 @@ class PipelineRunner(Step):
             features_store.write_part(part, pieces)
             parts[name] = str(part.relative_to(self.path))
         return JobResult(failures, {"done": done, "parts": parts})
+
+    def _analyse(
+        self,
+        checked: CheckedPipeline,
+        folder: PlateFolder,
+        work: dict[str, Any],
+        batch: Batch,
+        readers: dict[str, PlaneReader],
+    ) -> dict[str, pd.DataFrame]:
+        """Analyse one site over all its time points: store its labels, return its features."""
+        plate, well, site = work["site"]
+        channels: dict[str, int] = batch["channels"]
+        images = {
+            int(cycle): open_located(
+                self.path, (plate, well, site), int(cycle), image, batch["version"], readers
+            )
+            for cycle, image in work["images"].items()
+        }
+        for channel, cycle in channels.items():
+            if cycle not in images:
+                raise MissingError(f"Well {well} site {site} has no image of channel '{channel}'.")
+        shifts = {int(cycle): (y, x) for cycle, (y, x) in work["shifts"].items()}
+        window = Window(shifts)  # everything, where nothing was aligned
+        corrected = {item.name for item in checked.description.input.channels if item.correct}
+        labels: dict[str, list[np.ndarray]] = {}
+        features: dict[str, list[pd.DataFrame]] = {}
+        for t in range(max(image.times for image in images.values())):
+            pixels = {
+                name: _plane_or_stack(
+                    read_prepared(
+                        images[cycle],
+                        name,
+                        t,
+                        site=(plate, well, site),
+                        cycle=cycle,
+                        correct=self.path / "illumination" if name in corrected else None,
+                        window=window,
+                    )
+                )
+                for name, cycle in channels.items()
+            }
+            objects = {
+                item.name: _plane_or_stack(
+                    window.cut(folder.read_labels(well, site, item.name)[t], -1)
+                )
+                for item in checked.description.input.objects
+            }
+            result = run_site(checked, pixels, objects)
+            for name, array in result.objects.items():
+                stack = array if array.ndim == 3 else array[np.newaxis]
+                labels.setdefault(name, []).append(window.paste(stack))
+            for name, table in result.tables.items():
+                table = table.reset_index()
+                for column in table.columns.intersection(_PLACES):
+                    table[column] += window.margins[0 if column.endswith("_y") else 2]
+                for column, value in (("t", t), ("site", site), ("well", well), ("plate", plate)):
+                    table.insert(0, column, value)
+                features.setdefault(name, []).append(table)
+        place = next(iter(images.values()))
+        for name, arrays in labels.items():
+            folder.write_labels(
+                well,
+                site,
+                name,
+                np.stack(arrays),
+                pixel_size_um=place.pixel_size_um,
+                translation_um=place.translation_um,
+            )
+        return {name: pd.concat(tables, ignore_index=True) for name, tables in features.items()}
 
     def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
         """Put the tables into place and store what the experiment now has."""
@@ -304,60 +371,17 @@ class PipelineRunner(Step):
             self.experiment.features.remove(name)
 
 
-def _key(digests: dict[str, str], pipeline: PipelineDescription) -> str:
+def _key(
+    digests: dict[str, str],
+    pipeline: PipelineDescription,
+    fields: dict[str, list[str]],
+    shifts: dict[int, tuple[int, int]],
+) -> str:
     """What the result of a site depends on: its images, the pipeline and the program."""
-    text = json.dumps([digests, pipeline.model_dump(mode="json"), __version__])
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _analyse(
-    checked: CheckedPipeline,
-    folder: PlateFolder,
-    work: dict[str, Any],
-    channels: dict[str, int],
-    readers: dict[str, PlaneReader],
-) -> dict[str, pd.DataFrame]:
-    """Analyse one site over all its time points: store its labels, return its features."""
-    plate, well, site = work["site"]
-    images: dict[int, SiteImage] = {
-        int(cycle): OriginalImage(image["plan"], readers)
-        if "plan" in image
-        else folder.image(well, site, int(cycle))
-        for cycle, image in work["images"].items()
-    }
-    for channel, cycle in channels.items():
-        if cycle not in images:
-            raise MissingError(f"Well {well} site {site} has no image of channel '{channel}'.")
-    labels: dict[str, list[np.ndarray]] = {}
-    features: dict[str, list[pd.DataFrame]] = {}
-    for t in range(max(image.times for image in images.values())):
-        pixels = {
-            name: _plane_or_stack(images[cycle].read_channel(name, t))
-            for name, cycle in channels.items()
-        }
-        objects = {
-            item.name: _plane_or_stack(folder.read_labels(well, site, item.name)[t])
-            for item in checked.description.input.objects
-        }
-        result = run_site(checked, pixels, objects)
-        for name, array in result.objects.items():
-            labels.setdefault(name, []).append(array if array.ndim == 3 else array[np.newaxis])
-        for name, table in result.tables.items():
-            table = table.reset_index()
-            for column, value in (("t", t), ("site", site), ("well", well), ("plate", plate)):
-                table.insert(0, column, value)
-            features.setdefault(name, []).append(table)
-    place = next(iter(images.values()))
-    for name, arrays in labels.items():
-        folder.write_labels(
-            well,
-            site,
-            name,
-            np.stack(arrays),
-            pixel_size_um=place.pixel_size_um,
-            translation_um=place.translation_um,
-        )
-    return {name: pd.concat(tables, ignore_index=True) for name, tables in features.items()}
+    facts: list[Any] = [digests, pipeline.model_dump(mode="json"), __version__]
+    if fields or shifts:
+        facts += [fields, shifts]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
 
 
 def _plane_or_stack(array: np.ndarray) -> np.ndarray:

@@ -1,0 +1,84 @@
+"""The images of chosen sites, as plain JSON that a job on another machine can open.
+
+An image is known by the digest of what it is made of; if it is not converted, its plan goes along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NotRequired, TypedDict
+
+from napari_tmaps.errors import FormatError, NotFoundError
+from napari_tmaps.store.images import OriginalImage, SiteImage
+from napari_tmaps.store.plan import ImagePlan, image_plans
+from napari_tmaps.store.plates import PlateFolder
+from napari_tmaps.vendors.pixels import PlaneReader
+
+if TYPE_CHECKING:
+    from napari_tmaps.store.experiment import Experiment
+
+Site = tuple[str, str, int]
+"""Plate, well, number of the site."""
+
+
+class Located(TypedDict):
+    """Digest of an image ("" where it is damaged), and its plan if its pixels are the originals."""
+
+    source: str
+    plan: NotRequired[ImagePlan]
+
+
+def locate(
+    experiment: Experiment, sites: Sequence[Site], cycles: Iterable[int]
+) -> dict[Site, dict[str, Located]]:
+    """For each site the images that it has, by the number of the cycle as text."""
+    found: dict[Site, dict[str, Located]] = {site: {} for site in sites}
+    wanted = list(cycles)
+    unconverted = set()
+    folders = {name: experiment.plate(name) for name in {site[0] for site in sites}}
+    for site in sites:
+        for cycle in wanted:
+            try:
+                image = folders[site[0]].image(*site[1:], cycle)
+                found[site][str(cycle)] = {"source": image.source}
+            except NotFoundError:
+                unconverted.add(site)
+            except FormatError:
+                # Damaged: the job will say so.
+                found[site][str(cycle)] = {"source": ""}
+    if unconverted:
+        for plan in image_plans(experiment, sorted(unconverted)):
+            if plan["cycle"] in wanted:
+                images = found[plan["plate"], plan["well"], plan["site"]]
+                images.setdefault(str(plan["cycle"]), {"source": plan["source"], "plan": plan})
+    return found
+
+
+def open_located(
+    root: Path,
+    site: Site,
+    cycle: int,
+    image: Located,
+    version: str,
+    readers: Mapping[str, PlaneReader],
+) -> SiteImage:
+    """The image, to read pixels from.
+
+    Parameters
+    ----------
+    root
+        Folder of the experiment.
+    version
+        OME-NGFF version of its plates.
+
+    Raises
+    ------
+    NotFoundError, FormatError
+        The image is gone or damaged since.
+    """
+    if "plan" in image:
+        return OriginalImage(image["plan"], readers)
+    plate, well, number = site
+    folder = PlateFolder(root / "plates" / f"{plate}.ome.zarr", version)
+    return folder.image(well, number, cycle)
