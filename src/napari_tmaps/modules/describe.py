@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.kinds import Kind, Needs
+from napari_tmaps.model.pixelsize import PixelSize
 from napari_tmaps.modules.version import code_version
 
 Module = Callable[..., Any]
@@ -29,7 +30,8 @@ Module = Callable[..., Any]
 # Where a measuring module says whose objects get its values.
 ASSIGN = "assign_objects"
 EXTRACT = "extract_objects"
-INTENSITY = "intensity_image"
+# Inputs whose items stand at the end of the names of the features that come from them.
+SOURCES = ("intensity_image", "other_image", "parent_objects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,9 @@ class ModuleSpec:
         The settings as a pydantic model, with their defaults.
     needs
         What must be there beside the inputs; None for a module that needs nothing.
+    pixel_size
+        Name of the argument that takes the site's `PixelSize`; empty if none does. It is no
+        setting: nobody types it.
     """
 
     name: str
@@ -102,6 +107,7 @@ class ModuleSpec:
     function: Module
     model: type[BaseModel]
     needs: Needs | None = None
+    pixel_size: str = ""
 
     @property
     def version(self) -> str:
@@ -180,6 +186,7 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
     texts = _parameter_texts(sections.get("Parameters", []))
     inputs: list[InputSpec] = []
     fields: dict[str, Any] = {}
+    pixel_size = ""
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name not in hints:
             raise _broken(name, f"'{parameter.name}' needs a type")
@@ -187,6 +194,9 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             text = _help(name, parameter.name, texts, hint)
             inputs.append(_input(name, parameter, hint, text))
+        elif hint == PixelSize:
+            _help(name, parameter.name, texts, hint)
+            pixel_size = parameter.name
         elif parameter.kind is parameter.KEYWORD_ONLY:
             text = _help(name, parameter.name, texts, hint)
             fields[parameter.name] = _field(name, parameter, hint, text)
@@ -213,6 +223,7 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
             (part for part in getattr(returned, "__metadata__", ()) if isinstance(part, Needs)),
             None,
         ),
+        pixel_size=pixel_size,
     )
 
 

@@ -12,7 +12,7 @@ from napari_tmaps.model.pipeline import ModuleCall, PipelineDescription
 from napari_tmaps.modules.describe import (
     ASSIGN,
     EXTRACT,
-    INTENSITY,
+    SOURCES,
     Module,
     ModuleSpec,
     OutputSpec,
@@ -318,11 +318,11 @@ def _target(call: ModuleCall, spec: ModuleSpec) -> Target | None:
     if not spec.measures:
         return None
     extract, assign = call.inputs[EXTRACT], call.inputs[ASSIGN]
-    item = call.inputs.get(INTENSITY)
+    items = [call.inputs[name].replace(".", "_") for name in SOURCES if name in call.inputs]
     return Target(
         objects=assign,
         prefix="" if extract == assign else f"{extract}_",
-        suffix="" if item is None else f"_{item.replace('.', '_')}",
+        suffix="".join(f"_{item}" for item in items),
     )
 
 

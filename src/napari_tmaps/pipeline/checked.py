@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.model.pixelsize import PixelSize
 from napari_tmaps.modules.describe import ModuleSpec
 
 
@@ -35,7 +36,7 @@ class Step:
     inputs
         Item that each input of the module gets; optional inputs without a wire are left out.
     settings
-        Value of every setting of the module.
+        Value of every setting of the module; after `CheckedPipeline.sized` also the pixel size.
     outputs
         Item that each output of the module becomes.
     target
@@ -87,3 +88,16 @@ class CheckedPipeline:
     def output_objects(self) -> tuple[str, ...]:
         """Object types that the pipeline keeps."""
         return tuple(objects.name for objects in self.description.output.objects)
+
+    def sized(self, pixel_size_um: PixelSize) -> CheckedPipeline:
+        """The pipeline for a site of this pixel size, which modules that ask for it are given.
+
+        Without this they take the pixel size as not known.
+        """
+        steps = (
+            replace(step, settings={**step.settings, step.spec.pixel_size: tuple(pixel_size_um)})
+            if step.spec.pixel_size
+            else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.model.pixelsize import UNKNOWN
 from napari_tmaps.modules.describe import Module
 from napari_tmaps.pipeline.check import check
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step
+
+_PIXEL_SIZE = "pixel_size_um"  # along z, y, x; asked for only where a module wants it
 
 _HEAD = '''"""{title}
 
@@ -55,13 +58,15 @@ def to_script(
     """
     checked = check(description, modules=modules)
     functions = sorted({step.spec.name for step in checked.steps})
-    inputs = [*checked.channels, *checked.input_objects]
     names = _variables(checked.items, taken=functions)
+    given = [names[item] for item in (*checked.channels, *checked.input_objects)]
+    if any(step.spec.pixel_size for step in checked.steps):
+        given.append(f"{_PIXEL_SIZE}={UNKNOWN}")
     lines = [
         _HEAD.format(
             title=_text(f"{description.name}\n\n{description.description}"),
             modules="\n".join(f"    {function}," for function in functions),
-            arguments=", ".join(names[item] for item in inputs),
+            arguments=", ".join(given),
         ).rstrip("\n"),
         f"    features = {{name: [] for name in {list(checked.output_objects)!r}}}",
     ]
@@ -80,6 +85,8 @@ def to_script(
 def _call(step: Step, names: Mapping[str, str], checked: CheckedPipeline) -> list[str]:
     arguments = [f"{name}={names[item]}" for name, item in step.inputs.items()]
     arguments += [f"{name}={value!r}" for name, value in step.settings.items()]
+    if step.spec.pixel_size:
+        arguments.append(f"{step.spec.pixel_size}={_PIXEL_SIZE}")
     made = ", ".join(names[item] for item in step.outputs.values())
     lines = [
         f"    {made} = {step.spec.name}(",
@@ -100,7 +107,7 @@ def _call(step: Step, names: Mapping[str, str], checked: CheckedPipeline) -> lis
 def _variables(items: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
     """A Python name for each item, close to its own and different from all others."""
     used = {*taken, *keyword.kwlist, *dir(builtins)}
-    used |= {"np", "pd", "table", "analyse", "features", "objects", "name"}
+    used |= {"np", "pd", "table", "analyse", "features", "objects", "name", _PIXEL_SIZE}
     names: dict[str, str] = {}
     for item in items:
         plain = re.sub(r"\W+", "_", item)

@@ -282,6 +282,7 @@ class PipelineRunner(Step):
         shifts = {int(cycle): (y, x) for cycle, (y, x) in work["shifts"].items()}
         window = Window(shifts)  # everything, where nothing was aligned
         corrected = {item.name for item in checked.description.input.channels if item.correct}
+        checked = checked.sized(next(iter(images.values())).pixel_size_um)
         labels: dict[str, list[np.ndarray]] = {}
         features: dict[str, list[pd.DataFrame]] = {}
         for t in range(max(image.times for image in images.values())):
