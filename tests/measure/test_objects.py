@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -132,6 +135,57 @@ def test_squared_distances_are_exact(labels):
     np.testing.assert_array_equal(
         squared_distances(mask.astype(np.uint8)), np.rint(expected).astype(int)
     )
+
+
+@pytest.mark.parametrize("shape", [(340, 700), (700, 340), (250, 250)])
+def test_squared_distances_of_large_objects(shape):
+    """Some rows are far from the background along the columns, some along the row."""
+    mask = np.zeros(shape, np.uint8)
+    mask[1:-1, 1:-1] = 1
+    mask[tuple(np.random.default_rng(1).integers(0, shape, (12, 2)).T)] = 0
+    expected = ndimage.distance_transform_edt(mask) ** 2
+    np.testing.assert_array_equal(squared_distances(mask), np.rint(expected).astype(int))
+
+
+def test_runs_of_a_read_only_image_are_found_once():
+    labels = np.eye(5, dtype=np.int32)
+    assert find_runs(labels) is not find_runs(labels)
+    labels.flags.writeable = False
+    runs = find_runs(labels)
+    assert find_runs(labels) is runs
+    # Who owns the image may change it again; what was found before then no longer counts.
+    labels.flags.writeable = True
+    labels[0] = 7
+    assert find_runs(labels).labels.tolist() == [1, 7]
+
+
+def test_runs_of_a_view_are_found_anew():
+    labels = np.ones((3, 3), np.int32)
+    view = labels.view()
+    view.flags.writeable = False
+    assert count_pixels(find_runs(view)).tolist() == [9]
+    labels[0] = 0
+    assert count_pixels(find_runs(view)).tolist() == [6]
+
+
+def test_runs_live_no_longer_than_their_image():
+    labels = np.ones((3, 3), np.int32)
+    labels.flags.writeable = False
+    image, runs = weakref.ref(labels), find_runs(labels)
+    kept = weakref.ref(runs.row)
+    del labels, runs
+    gc.collect()
+    assert image() is None
+    assert kept() is None
+
+
+def test_runs_of_one_image_from_many_threads():
+    images = [np.full((64, 64), n, np.int32) for n in range(1, 9)]
+    for image in images:
+        image.flags.writeable = False
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(find_runs, images * 20))
+    assert [int(runs.labels[0]) for runs in found] == list(range(1, 9)) * 20
 
 
 @many

@@ -11,7 +11,7 @@ import pandas as pd
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Floats, Ints, Runs, count_pixels, find_runs
+from napari_tmaps.measure.runs import Floats, Ints, Runs, count_pixels, find_runs, known_runs
 
 NO_PARENT = -1
 
@@ -49,7 +49,9 @@ def make_table(
         A measured object does not lie inside one receiving object, or shares it without
         `aggregate`.
     """
-    parents = find_parents(runs, assign)
+    # Runs are shared: objects that receive their own values are known without a look at pixels.
+    same = known_runs(assign) is runs
+    parents = runs.labels if same else find_parents(runs, assign)
     stray = np.flatnonzero(parents == NO_PARENT)
     if stray.size:
         raise InputError(
@@ -59,8 +61,10 @@ def make_table(
             "objects themselves or to objects that enclose them."
         )
     # Objects that receive their own values are known already: every pixel is that of its parent.
-    own = np.array_equal(parents, runs.labels)
-    own = own and np.count_nonzero(assign) == count_pixels(runs).sum()
+    own = same or (
+        np.array_equal(parents, runs.labels)
+        and np.count_nonzero(assign) == count_pixels(runs).sum()
+    )
     receivers = runs.labels if own else find_runs(assign).labels
     place = np.searchsorted(receivers, parents)
     index = pd.Index(receivers.astype(np.int32), name="label")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.runs import Boxes, Floats, Runs
-from napari_tmaps.measure.separable import add_columns, add_mask_columns
+from napari_tmaps.measure.separable import add_columns
 from napari_tmaps.measure.shape import Moments
 
 
@@ -21,8 +21,9 @@ def gabor(
 
     The definition of CellProfiler's MeasureTexture: waves along 0, 45, 90 and 135° under a
     Gaussian of sigma = √(area / π) / 3 and weight 1000 / (2π sigma²). Over the pixels of the object
-    the mean of the filter and that of the intensities are taken off. The response is the modulus
-    of the sum of their product, the largest of the four directions.
+    the mean of the filter and that of the intensities are taken off; where one of them is, the
+    other changes nothing. The response is the modulus of the sum of their product, the largest of
+    the four directions.
 
     Returns an array (objects, wavelengths).
     """
@@ -33,23 +34,22 @@ def gabor(
         sigma = np.sqrt(of.area[k] / np.pi) / 3
         along_y = _waves(top - of.y[k], boxes.bottom[k] - top, sigma, wavelengths)
         along_x = _waves(left - of.x[k], boxes.right[k] - left, sigma, wavelengths)
-        # Any constant can be taken off; one inside the object keeps the sums small.
-        offset = np.float64(image[top, runs.start[runs.first[k]]])
         stain = np.zeros(along_x.shape, np.float64)
-        shape = np.zeros(along_x.shape, np.float64)
-        add_columns(runs, k, top, left, image, offset, along_y, stain)
-        add_mask_columns(runs, k, top, left, along_y, shape)
-        total = 0.0
-        for i in range(runs.first[k], runs.first[k + 1]):
-            for value in image[runs.row[i], runs.start[i] : runs.stop[i]]:
-                total += value - offset
-        mean = total / of.area[k]
-        for u in range(along_x.shape[0]):
-            for x in range(along_x.shape[1]):
-                stain[u, x] -= mean * shape[u, x]
+        add_columns(runs, k, top, left, image, _mean(runs, k, image), along_y, stain)
         for f in range(wavelengths.size):
             result[k, f] = 1000 / (2 * np.pi * sigma**2) * _largest(stain, along_x, 1 + 4 * f)
     return result
+
+
+@kernel
+def _mean(runs: Runs, k: int, image: npt.NDArray[Any]) -> float:
+    area, total = 0, np.int64(0)
+    for i in range(runs.first[k], runs.first[k + 1]):
+        values = image[runs.row[i], runs.start[i] : runs.stop[i]]
+        area += values.size
+        for x in range(values.size):
+            total += np.int64(values[x])
+    return float(total / area)
 
 
 @kernel

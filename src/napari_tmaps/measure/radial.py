@@ -53,15 +53,21 @@ def radial_distribution(runs: Runs, boxes: Boxes, image: npt.NDArray[Any], rings
         centre_y, centre_x = centre // mask.shape[1], centre % mask.shape[1]
         away = _ways(mask, centre_y, centre_x)
         sums, pixels = np.zeros((rings, 8), np.int64), np.zeros((rings, 8), np.int64)
-        for y in range(1, mask.shape[0] - 1):
-            for x in range(1, mask.shape[1] - 1):
-                if away[y, x] < np.inf:
-                    part = away[y, x] / (away[y, x] + np.sqrt(squared[y, x]) + 0.001)
-                    ring = int(part * rings)
-                    steep = abs(y - centre_y) > abs(x - centre_x)
-                    eighth = (y > centre_y) + 2 * (x > centre_x) + 4 * steep
-                    sums[ring, eighth] += np.int64(image[top + y, left + x])
-                    pixels[ring, eighth] += 1
+        part = np.empty(mask.shape[1], np.int64)
+        for i in range(runs.first[k], runs.first[k + 1]):
+            y = runs.row[i] - top
+            begin, end = runs.start[i] - left, runs.stop[i] - left
+            way, deep = away[y, begin:end], squared[y, begin:end]
+            off_y = abs(y - centre_y)
+            for x in range(way.size):
+                part[x] = rings * (way[x] / (way[x] + np.sqrt(deep[x]) + 0.001))
+            values = image[runs.row[i], runs.start[i] : runs.stop[i]]
+            for x in range(way.size):
+                if way[x] < np.inf:
+                    off_x = begin + x - centre_x
+                    eighth = (y > centre_y) + 2 * (off_x > 0) + 4 * (off_y > abs(off_x))
+                    sums[part[x], eighth] += np.int64(values[x])
+                    pixels[part[x], eighth] += 1
         total, area = sums.sum(), pixels.sum()
         if total == 0:
             continue
@@ -76,30 +82,45 @@ def radial_distribution(runs: Runs, boxes: Boxes, image: npt.NDArray[Any], rings
 @kernel
 def _ways(mask: npt.NDArray[np.uint8], centre_y: int, centre_x: int) -> Floats:
     """Length of the shortest way to the centre within the mask; infinite where there is none."""
-    slant = np.sqrt(2.0)
+    height, width = mask.shape
     away = np.full(mask.shape, np.inf)
     away[centre_y, centre_x] = 0
+    # A step to the next pixel of a row; nothing gets past pixels outside.
+    steps = np.where(mask != 0, 1.0, np.inf)
+    # To and fro over the object, until no way gets shorter; once, if it is convex.
     changed = True
     while changed:
-        # To and fro over the object, until no way gets shorter; once, if it is convex.
+        for y in range(1, height - 1):
+            _shorten(away[y - 1], steps[y], away[y])
+            line, step = away[y], steps[y]
+            for x in range(1, width - 1):
+                line[x] = min(line[x], line[x - 1] + step[x])
+        for y in range(height - 2, 0, -1):
+            _shorten(away[y + 1], steps[y], away[y])
+            line, step = away[y], steps[y]
+            for x in range(width - 2, 0, -1):
+                line[x] = min(line[x], line[x + 1] + step[x])
         changed = False
-        for y in range(1, mask.shape[0] - 1):
-            for x in range(1, mask.shape[1] - 1):
-                if mask[y, x]:
-                    straight = min(away[y - 1, x], away[y, x - 1])
-                    best = min(straight + 1, min(away[y - 1, x - 1], away[y - 1, x + 1]) + slant)
-                    if best < away[y, x] - 1e-9:
-                        away[y, x] = best
-                        changed = True
-        for y in range(mask.shape[0] - 2, 0, -1):
-            for x in range(mask.shape[1] - 2, 0, -1):
-                if mask[y, x]:
-                    straight = min(away[y + 1, x], away[y, x + 1])
-                    best = min(straight + 1, min(away[y + 1, x - 1], away[y + 1, x + 1]) + slant)
-                    if best < away[y, x] - 1e-9:
-                        away[y, x] = best
-                        changed = True
+        for y in range(1, height - 1):
+            changed |= _shorten(away[y - 1], steps[y], away[y])
+            line, step = away[y], steps[y]
+            for x in range(1, width - 1):
+                changed |= line[x - 1] + step[x] < line[x] - 1e-9
     return away
+
+
+@kernel
+def _shorten(near: Floats, steps: Floats, line: Floats) -> bool:
+    """Come to a row from the one above or below; whether a way got shorter by that."""
+    slant = np.sqrt(2.0)
+    shorter = 0
+    before, straight, after = near[:-2], near[1:-1], near[2:]
+    here, step = line[1:-1], steps[1:-1]
+    for x in range(here.size):
+        best = min(straight[x] + step[x], min(before[x], after[x]) + slant * step[x])
+        shorter += best < here[x] - 1e-9
+        here[x] = min(here[x], best)
+    return shorter > 0
 
 
 @kernel

@@ -6,6 +6,7 @@ without looking at labels again, whatever their numbers are.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,12 +48,37 @@ class Boxes(NamedTuple):
     right: Ints
 
 
+# Runs of label images that nobody can change, for as long as the images live, by their identity.
+_known: dict[int, tuple[weakref.ref[npt.NDArray[Any]], Runs]] = {}
+
+
 def find_runs(labels: npt.NDArray[Any]) -> Runs:
-    """Runs of the objects of a label image (y, x); everything but 0 is an object."""
+    """Runs of the objects of a label image (y, x); everything but 0 is an object.
+
+    Those of a read-only image are found once and then shared: do not change them.
+    """
+    known = known_runs(labels)
+    if known is not None:
+        return known
     value, row, start, stop = scan(labels, count(labels))
     present, rank = _rank(value)
     first, order = _group(rank, present.size)
-    return Runs(present, first, row[order], start[order], stop[order])
+    runs = Runs(present, first, row[order], start[order], stop[order])
+    if _is_fixed(labels):
+        key = id(labels)
+        _known[key] = (weakref.ref(labels, lambda _: _known.pop(key, None)), runs)
+    return runs
+
+
+def known_runs(labels: npt.NDArray[Any]) -> Runs | None:
+    """The runs of a read-only label image if they were found before."""
+    image, runs = _known.get(id(labels), (None, None))
+    return runs if image is not None and image() is labels and _is_fixed(labels) else None
+
+
+def _is_fixed(array: npt.NDArray[Any]) -> bool:
+    """Whether nobody can change the array: not through it, and not through what it is a view of."""
+    return not array.flags.writeable and array.base is None
 
 
 def find_boxes(runs: Runs) -> Boxes:
@@ -121,10 +147,15 @@ def scan(labels: npt.NDArray[Any], runs: int) -> tuple[Ints, Ints, Ints, Ints]:
                 x += 1
             if x == width:
                 break
-            value[n] = line[x]
+            here = line[x]
+            value[n] = here
             row[n] = y
             start[n] = x
-            while x < width and line[x] == value[n]:
+            while x + 4 <= width and (line[x] == here) & (line[x + 1] == here) & (
+                line[x + 2] == here
+            ) & (line[x + 3] == here):
+                x += 4
+            while x < width and line[x] == here:
                 x += 1
             stop[n] = x
             n += 1

@@ -38,16 +38,3 @@ def add_columns(
             factor = factors[u, runs.row[i] - top]
             for x in range(np.uintp(values.size)):
                 sums[u, begin + x] += factor * (values[x] - offset)
-
-
-@kernel
-def add_mask_columns(
-    runs: Runs, k: int, top: int, left: int, factors: Floats, sums: Floats
-) -> None:
-    """The same with 1 as the intensity of each pixel."""
-    for i in range(runs.first[k], runs.first[k + 1]):
-        begin, end = np.uintp(runs.start[i] - left), np.uintp(runs.stop[i] - left)
-        for u in range(factors.shape[0]):
-            factor = factors[u, runs.row[i] - top]
-            for x in range(begin, end):
-                sums[u, x] += factor

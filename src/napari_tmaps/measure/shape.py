@@ -197,13 +197,16 @@ def radii(runs: Runs, boxes: Boxes) -> Radii:
         mask = np.zeros((boxes.bottom[k] - top + 1, boxes.right[k] - left + 1), np.uint8)
         paint(runs, k, top, left, mask)
         squared = squared_distances(mask)
+        roots = np.empty(mask.shape[1], np.float64)
         high, total, area = np.int64(0), 0.0, 0
         for i in range(runs.first[k], runs.first[k + 1]):
-            line = squared[runs.row[i] - top]
-            for x in range(runs.start[i] - left, runs.stop[i] - left):
+            line = squared[runs.row[i] - top, runs.start[i] - left : runs.stop[i] - left]
+            for x in range(line.size):
                 high = max(high, line[x])
-                total += np.sqrt(line[x])
-                area += 1
+                roots[x] = np.sqrt(line[x])
+            for x in range(line.size):
+                total += roots[x]
+            area += line.size
         largest[k], mean[k] = np.sqrt(high), total / area
     return Radii(largest, mean)
 

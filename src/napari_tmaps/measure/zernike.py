@@ -16,10 +16,11 @@ import numpy.typing as npt
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.hull import Circles
 from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs
-from napari_tmaps.measure.separable import add_columns, add_mask_columns
+from napari_tmaps.measure.separable import add_columns
 from napari_tmaps.measure.weighted import powers
 
 DEGREE = 12
+_ROOM = 16  # for the powers 0 … DEGREE, a multiple of what vector registers hold
 
 
 class Polynomials(NamedTuple):
@@ -78,9 +79,7 @@ def zernike_of_shape(runs: Runs, boxes: Boxes, circles: Circles, terms: Polynomi
         if radius == 0:
             continue
         along_y, along_x = _powers(boxes, circles, k)
-        sums = np.zeros_like(along_x)
-        add_mask_columns(runs, k, boxes.top[k], boxes.left[k], along_y, sums)
-        _magnitudes(sums, along_x, terms, result[k])
+        _magnitudes(_sums_over_runs(runs, boxes, k, along_y, along_x), terms, result[k])
         result[k] /= np.pi * radius**2
     return result
 
@@ -98,7 +97,7 @@ def zernike_of_stain(
         along_y, along_x = _powers(boxes, circles, k)
         sums = np.zeros_like(along_x)
         add_columns(runs, k, boxes.top[k], boxes.left[k], image, 0.0, along_y, sums)
-        _magnitudes(sums, along_x, terms, result[k])
+        _magnitudes(_sums_over_columns(sums, along_x), terms, result[k])
         area = 0
         for i in range(runs.first[k], runs.first[k + 1]):
             area += runs.stop[i] - runs.start[i]
@@ -116,14 +115,56 @@ def _powers(boxes: Boxes, circles: Circles, k: int) -> tuple[Floats, Floats]:
 
 
 @kernel
-def _magnitudes(sums: Floats, along_x: Floats, terms: Polynomials, result: Floats) -> None:
-    moments = np.zeros((DEGREE + 1, DEGREE + 1), np.float64)
-    by_column = along_x.T.copy()
-    for p in range(DEGREE + 1):
-        line = moments[p]
-        for x in range(by_column.shape[0]):
-            for q in range(DEGREE + 1):
-                line[q] += sums[p, x] * by_column[x, q]
+def _sums_over_runs(runs: Runs, boxes: Boxes, k: int, along_y: Floats, along_x: Floats) -> Floats:
+    """Sum of y^p × x^q over the pixels of an object; a run is the difference of two sums."""
+    until = np.zeros((along_x.shape[1] + 1, _ROOM), np.float64)
+    for x in range(along_x.shape[1]):
+        for q in range(DEGREE + 1):
+            until[x + 1, q] = until[x, q] + along_x[q, x]
+    moments = np.zeros((DEGREE + 1, _ROOM), np.float64)
+    across = np.zeros(_ROOM, np.float64)
+    last = runs.first[k + 1]
+    i = runs.first[k]
+    while i < last:
+        y = runs.row[i]
+        across[:] = 0
+        while i < last and runs.row[i] == y:
+            begin = until[runs.start[i] - boxes.left[k]]
+            end = until[runs.stop[i] - boxes.left[k]]
+            for q in range(_ROOM):
+                across[q] += end[q] - begin[q]
+            i += 1
+        for p in range(DEGREE + 1):
+            factor = along_y[p, y - boxes.top[k]]
+            line = moments[p]
+            for q in range(_ROOM):
+                line[q] += factor * across[q]
+    return moments
+
+
+@kernel
+def _sums_over_columns(sums: Floats, along_x: Floats) -> Floats:
+    """The same from the sums along y of each column."""
+    width = along_x.shape[1]
+    by_column = np.zeros((width + 3, _ROOM), np.float64)
+    padded = np.zeros((sums.shape[0], width + 3), np.float64)
+    padded[:, :width] = sums
+    for x in range(width):
+        for q in range(DEGREE + 1):
+            by_column[x, q] = along_x[q, x]
+    moments = np.zeros((DEGREE + 1, _ROOM), np.float64)
+    for x in range(0, width, 4):
+        one, two, three, four = by_column[x], by_column[x + 1], by_column[x + 2], by_column[x + 3]
+        for p in range(DEGREE + 1):
+            line = moments[p]
+            a, b, c, d = padded[p, x], padded[p, x + 1], padded[p, x + 2], padded[p, x + 3]
+            for q in range(_ROOM):
+                line[q] += (a * one[q] + b * two[q]) + (c * three[q] + d * four[q])
+    return moments
+
+
+@kernel
+def _magnitudes(moments: Floats, terms: Polynomials, result: Floats) -> None:
     parts = np.zeros((result.size, 2), np.float64)  # real and imaginary
     for t in range(terms.of.size):
         p, q = terms.p[t], terms.q[t]
