@@ -387,6 +387,20 @@ def info(experiment: ExperimentPath, as_json: AsJson = False, verbose: Verbose =
 
 
 @app.command()
+def status(
+    experiment: ExperimentPath,
+    as_json: AsJson = False,
+    wells: workflow.WellMap = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say where the workflow stands, step by step and well by well."""
+    from napari_tmaps.cli.status import report
+
+    with _errors(verbose):
+        report(experiment, as_json=as_json, wells=wells)
+
+
+@app.command()
 def pipelines(verbose: Verbose = False) -> None:
     """List the ready pipelines, with what they make."""
     from napari_tmaps.pipeline import ready_pipelines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from napari_tmaps.cli.options import (
     Workers,
     before,
 )
+from napari_tmaps.cli.status import report
 from napari_tmaps.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ Pipeline = Annotated[
 Detach = Annotated[
     bool, typer.Option("--detach", help="Go on in the background, also without this terminal.")
 ]
+WellMap = Annotated[bool, typer.Option("--wells", help="With a map of the wells.")]
 File = Annotated[Path, typer.Option("--file", "-f", help="Workflow file (.yaml).")]
 
 
@@ -160,22 +161,12 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Until the workflow ends.")] = False,
     interval: Interval = 10,
+    wells: WellMap = False,
 ) -> None:
     """Say where the workflow stands."""
-    from napari_tmaps.store.experiment import Experiment
-    from napari_tmaps.workflow.status import status as state_of
-
     called: Called = context.obj
-    with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
-        while True:
-            state = state_of(experiment)
-            if as_json:
-                typer.echo(json.dumps(state, indent=2, ensure_ascii=False))
-            else:
-                _show_status(state)
-            if not watch or state["coordinator"] is None:
-                return
-            time.sleep(interval)
+    with show.plain_errors(called.verbose):
+        report(called.folder, as_json=as_json, wells=wells, watch_s=interval if watch else None)
 
 
 @app.command()
@@ -305,23 +296,3 @@ def _show_plan(rows: Sequence[Mapping[str, Any]]) -> None:
         if row["memory_mb"] is not None:
             text += f", {row['memory_mb']:.0f} MB a worker"
         typer.echo(f"{row['step']:<12}{text}")
-
-
-def _show_status(state: Mapping[str, Any]) -> None:
-    last = state["submission"]
-    if last is None:
-        typer.echo("Nothing was submitted yet.")
-    else:
-        typer.echo(f"Submission {last['id']} of {last['created']}: {last['state']}")
-        if last["message"]:
-            typer.echo(f"  {last['message']}")
-    for step in state["steps"]:
-        share = step["done"] / step["total"] if step["total"] else 1.0
-        bar = "█" * round(20 * share) if step["state"] != "NEW" else ""
-        jobs = ", ".join(f"{number} {name}" for name, number in step["jobs"].items())
-        typer.echo(
-            f"{step['name']:<12}{step['state']:<12}|{bar:<20}| "
-            f"{step['done']} of {step['total']}  {jobs}"
-        )
-        for job in step["failed"]:
-            typer.echo(f"  job {job['job']}: {job['message']}")

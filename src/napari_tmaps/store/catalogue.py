@@ -461,11 +461,21 @@ class Catalogue:
     def set_failures(self, step: str, failures: Iterable[Mapping[str, Any]]) -> None:
         """Replace the failures of a step; each has plate, well, site and message."""
         table = schema.failures
+        self._write_failures(step, failures, sa.delete(table).where(table.c.step == step))
+
+    def add_failures(self, step: str, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Store failures of a step beside those that are known."""
+        self._write_failures(step, failures)
+
+    def _write_failures(
+        self, step: str, failures: Iterable[Mapping[str, Any]], before: sa.Delete | None = None
+    ) -> None:
+        rows = [{"step": step, **failure} for failure in failures]
         with self._begin() as connection:
-            connection.execute(sa.delete(table).where(table.c.step == step))
-            rows = [{"step": step, **failure} for failure in failures]
+            if before is not None:
+                connection.execute(before)
             if rows:
-                connection.execute(sa.insert(table), rows)
+                connection.execute(sa.insert(schema.failures), rows)
 
     # -- jobs -----------------------------------------------------------------------------------
 

@@ -13,14 +13,15 @@ its own, and disturbs nobody.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 from napari_tmaps.errors import FormatError, NotFoundError
 from napari_tmaps.streams.atomic import disk_errors, remove, write_text
-from napari_tmaps.workflow.step import Batch
+from napari_tmaps.workflow.step import Batch, Site
 
 Phase = Literal["init", "run", "collect"]
 
@@ -43,10 +44,20 @@ class StepFolder:
 
     # -- batches --------------------------------------------------------------------------------
 
-    def write(self, batches: Sequence[Batch], collect: Batch) -> list[Batch]:
-        """Replace all batches; returns job and units of each.
+    def write(
+        self,
+        batches: Sequence[Batch],
+        collect: Batch,
+        sites_of: Callable[[Batch], Sequence[Site]] = lambda batch: (),
+    ) -> list[int]:
+        """Replace all batches; returns the numbers of the jobs.
 
         The logs of the jobs before are kept where there is nothing new to do.
+
+        Parameters
+        ----------
+        sites_of
+            The sites of a batch; how many there are of each well is kept with its number.
 
         Raises
         ------
@@ -66,9 +77,16 @@ class StepFolder:
                 # No temporary names: without collect.json none of them counts.
                 text = json.dumps({**batch, "round": number}, ensure_ascii=False, allow_nan=False)
                 self._batch_path(batch["job"]).write_text(text, encoding="utf-8")
-                jobs.append({"job": batch["job"], "units": batch["units"]})
+                wells = Counter((plate, well) for plate, well, _ in sites_of(batch))
+                jobs.append(
+                    {
+                        "job": batch["job"],
+                        "units": batch["units"],
+                        "wells": [[*well, sites] for well, sites in wells.items()],
+                    }
+                )
         _write_json(folder / "collect.json", {**collect, "round": number, "jobs": jobs})
-        return jobs
+        return [item["job"] for item in jobs]
 
     def clear(self) -> None:
         """Remove batches, results and logs."""

@@ -43,7 +43,7 @@ def default_description(workflow_type: WorkflowType = "canonical") -> WorkflowDe
                 steps=tuple(
                     StepDescription(
                         name=step.name,
-                        active=not step.planned,
+                        active=step.by_default,
                         batch_args=step.Arguments().model_dump(),
                     )
                     for step in steps

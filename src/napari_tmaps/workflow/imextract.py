@@ -30,6 +30,7 @@ from napari_tmaps.workflow.step import (
     Batch,
     BatchArguments,
     JobResult,
+    Site,
     Step,
     failure,
     split,
@@ -57,6 +58,11 @@ class ImageExtractor(Step):
     requires = ("metaconfig",)
     all_done = "All images are there already."
     Arguments = ImextractArguments
+
+    @staticmethod
+    def sites_of(batch: Batch) -> list[Site]:
+        """The sites of a batch, one for each of their images."""
+        return [(image["plate"], image["well"], image["site"]) for image in batch["images"]]
 
     def create_run_batches(self, args: ImextractArguments) -> list[Batch]:
         """Batches of sites whose image is not there yet, or was made from other files.

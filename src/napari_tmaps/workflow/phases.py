@@ -83,8 +83,8 @@ def init_step(step: Step, args: BatchArguments) -> int:
     step.check(args)
     batches = step.create_run_batches(args)
     collect = step.create_collect_batch(args)
-    jobs = StepFolder(step.path, step.name).write(batches, collect)
-    rows = [_row("run", item["job"], "NEW") for item in jobs]
+    jobs = StepFolder(step.path, step.name).write(batches, collect, step.sites_of)
+    rows = [_row("run", job, "NEW") for job in jobs]
     catalogue = step.experiment.catalogue
     # What is known of the jobs before is kept where there is nothing new to do.
     store = catalogue.set_jobs if rows else catalogue.update_jobs
@@ -116,6 +116,8 @@ def run_jobs(
         for job in units
         if job not in finished
     ]
+    known = [item for result in files.results() for item in result["outcome"]["failures"]]
+    experiment.catalogue.set_failures(step.name, known)
     for call in calls:  # what an earlier attempt said is not of this one
         files.log_path("run", call.job).unlink(missing_ok=True)
     yield Progress(step.name, done, total)
@@ -174,12 +176,14 @@ class _States:
         self._changed = {job: _row("run", job, "SUBMITTED") for job in jobs}
         self._live = set(self._changed)
         self._running: set[int] = set()
+        self._failures: list[dict[str, Any]] = []
         self._time = 0.0
         self.flush()
 
     def ended(self, outcome: Outcome) -> None:
         self._live.discard(outcome.job)
         self._changed[outcome.job] = _ended(outcome)
+        self._failures += outcome.failures
         self.flush()
 
     def flush(self, *, now: bool = False) -> None:
@@ -191,6 +195,9 @@ class _States:
         if self._changed:
             self._catalogue.update_jobs(self._files.step, self._changed.values())
             self._changed.clear()
+        if self._failures:
+            self._catalogue.add_failures(self._files.step, self._failures)
+            self._failures.clear()
         self._time = monotonic()
 
     def close(self) -> None:

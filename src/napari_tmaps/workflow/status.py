@@ -11,6 +11,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.lock import coordinator
 from napari_tmaps.workflow.steps import STEPS
+from napari_tmaps.workflow.wells import progress_of, well_table
 
 STATES = ("NEW", "SUBMITTED", "RUNNING", "STOPPED", "TERMINATED")
 """The states of a job."""
@@ -21,7 +22,8 @@ def status(experiment: Experiment) -> dict[str, Any]:
 
     `submission` is None, or has id, created, state and message; `coordinator` tells who is at
     work now, or is None. Each of `steps` has name, state, jobs (state → number), done and total
-    (units of work), failed (jobs with their messages), seconds, cpu_s and memory_mb.
+    (units of work), failed (jobs with their messages), seconds, cpu_s, memory_mb, and wells (plate
+    → well → state, sites, done, failed, running) if it works by sites.
     """
     now = coordinator(experiment.path)
     submissions = experiment.catalogue.submissions()
@@ -55,7 +57,7 @@ def _step(
     experiment: Experiment, name: str, state: str | None, jobs: pd.DataFrame | None, alive: bool
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "state": state, "jobs": {}, "done": 0, "total": 0}
-    row |= {"failed": [], "seconds": 0.0, "cpu_s": 0.0, "memory_mb": None}
+    row |= {"failed": [], "seconds": 0.0, "cpu_s": 0.0, "memory_mb": None, "wells": {}}
     if jobs is None:
         return row
     run = jobs[jobs["phase"] == "run"]
@@ -69,6 +71,7 @@ def _step(
         units = {}
     ended = run[run["state"] == "TERMINATED"]
     bad = ended[ended["exitcode"] != 0]
+    row["wells"] = well_table(progress_of(experiment, name, jobs, alive=alive))
     row["jobs"] = {s: int(n) for s in STATES if (n := (states == s).sum())}
     row["done"] = sum(units.get(job, 0) for job in ended["job"])
     row["total"] = sum(units.values())

@@ -90,8 +90,8 @@ class Step(ABC):
         workflow that have it.
     all_done
         What to tell when there is nothing to do.
-    planned
-        True for a step that has arguments but cannot run yet.
+    by_default
+        False for a step that runs only where a workflow says so.
     path
         Folder of the experiment.
     """
@@ -101,7 +101,7 @@ class Step(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     workflow_types: ClassVar[tuple[WorkflowType, ...]] = ("canonical", "multiplexing")
     all_done: ClassVar[str] = ""
-    planned: ClassVar[bool] = False
+    by_default: ClassVar[bool] = True
     Arguments: ClassVar[type[BatchArguments]]
     has_collect_phase: ClassVar[bool] = True
 
@@ -140,6 +140,11 @@ class Step(ABC):
         TmapsError
             Says what does not fit.
         """
+
+    @staticmethod
+    def sites_of(batch: Batch) -> list[Site]:
+        """The sites that a batch works on, to tell how far each well is; empty if not by sites."""
+        return []
 
     @abstractmethod
     def create_run_batches(self, args: Any) -> list[Batch]:

@@ -1,0 +1,86 @@
+"""The state of a workflow as text: bars for the steps, a count or a map for the wells."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from napari_tmaps.model.wells import WellName, row_letters, sorted_wells
+
+_SIGNS = {"waiting": "·", "running": "▸", "done": "✓", "failed": "✗"}
+
+
+def report(folder: Path, *, as_json: bool, wells: bool, watch_s: float | None = None) -> None:
+    """Print where the workflow of an experiment stands; with `watch_s`, again until it ends."""
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.status import status
+
+    with Experiment.open(folder) as experiment:
+        while True:
+            state = status(experiment)
+            if as_json:
+                typer.echo(json.dumps(state, indent=2, ensure_ascii=False))
+            else:
+                show_status(state, wells=wells)
+            if watch_s is None or state["coordinator"] is None:
+                return
+            time.sleep(watch_s)
+
+
+def show_status(state: Mapping[str, Any], *, wells: bool = False) -> None:
+    """Print what `workflow.status.status` says; with a map of the wells if asked for."""
+    last = state["submission"]
+    if last is None:
+        typer.echo("Nothing was submitted yet.")
+    else:
+        typer.echo(f"Submission {last['id']} of {last['created']}: {last['state']}")
+        if last["message"]:
+            typer.echo(f"  {last['message']}")
+    for step in state["steps"]:
+        share = step["done"] / step["total"] if step["total"] else 1.0
+        bar = "█" * round(20 * share) if step["state"] != "NEW" else ""
+        jobs = ", ".join(f"{number} {name}" for name, number in step["jobs"].items())
+        typer.echo(
+            f"{step['name']:<12}{step['state']:<12}|{bar:<20}| "
+            f"{step['done']} of {step['total']}  {jobs}"
+        )
+        for job in step["failed"]:
+            typer.echo(f"  job {job['job']}: {job['message']}")
+        for plate, table in step["wells"].items():
+            states = {well: row["state"] for well, row in table.items()}
+            typer.echo(f"  {plate}: {_counted(states)}")
+            if wells:
+                for line in well_map(states):
+                    typer.echo(f"    {line}")
+
+
+def _counted(states: Mapping[str, str], most: int = 6) -> str:
+    """E.g. "12 wells done, 1 failed (B03), 2 running (C01, C02)"."""
+    parts = []
+    for state in ("done", "failed", "running", "waiting"):
+        names = sorted_wells(well for well, value in states.items() if value == state)
+        if names:
+            shown = ", ".join(names[:most]) + (" …" if len(names) > most else "")
+            named = f" ({shown})" if state in ("failed", "running") else ""
+            parts.append(f"{len(names)} {state}{named}")
+    return f"{len(states)} wells: " + ", ".join(parts)
+
+
+def well_map(states: Mapping[str, str]) -> Iterator[str]:
+    """Lines of a plate map; a well without work is blank.
+
+    >>> list(well_map({"B02": "done", "B03": "failed", "C02": "waiting"}))
+    ['     2  3', ' B   ✓  ✗', ' C   ·']
+    """
+    names = [WellName.parse(well) for well in states]
+    columns = range(min(n.column_index for n in names), max(n.column_index for n in names) + 1)
+    yield "   " + "".join(f"{column + 1:>3}" for column in columns)
+    for row in range(min(n.row_index for n in names), max(n.row_index for n in names) + 1):
+        found = (states.get(str(WellName.at(row, column))) for column in columns)
+        signs = "".join(f"  {_SIGNS[state] if state else ' '}" for state in found)
+        yield f"{row_letters(row):>2} {signs}".rstrip()
