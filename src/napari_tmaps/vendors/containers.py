@@ -6,6 +6,7 @@ wells, numbers, oddities and rows is the same for all and lives here.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,9 @@ from napari_tmaps.model.planes import Oddity, Scan, make_planes
 from napari_tmaps.model.wells import PlateFormat, WellName
 from napari_tmaps.vendors.listing import Listing, examples
 from napari_tmaps.vendors.opening import DAMAGE, sentence
+
+# Of one image. More are rubbish that was taken for a number.
+_MOST_PLANES = 5_000_000
 
 _IMPORTANCE = ("unreadable", "incomplete", "missing", "duplicate", "mixed", "doubtful", "ignored")
 
@@ -148,27 +152,47 @@ def scan_files(
         No file could be read.
     """
     found: dict[str, Container] = {}
-    failed: dict[str, BaseException] = {}
+    failed: list[str] = []
+    cause: BaseException | None = None  # of the first alone: those of a million fill the memory
     for name in names:
         try:
-            found[name] = read(name)
+            found[name] = _sane(read(name))
         except DAMAGE as error:
-            failed[name] = error
+            failed.append(name)
+            cause = cause or error
     oddities = []
-    if failed:
-        first, cause = next(iter(failed.items()))
-        reason = f"'{first}' cannot be read: {sentence(cause)}"
-        others = f" {examples(list(failed))} are left out." if len(failed) > 1 else ""
+    if cause is not None:
+        reason = f"'{failed[0]}' cannot be read: {sentence(cause)}"
+        others = f" {examples(failed)} are left out." if len(failed) > 1 else ""
         oddities.append(Oddity("unreadable", reason + others))
     if not any(container.images for container in found.values()):
-        if failed:
+        if cause is not None:
             raise FormatError(reason + others) from cause
         raise FormatError(
             f"There are no images in {examples(names)} of folder '{listing.root}', read as "
             f"{vendor}."
         )
     scan = assemble(vendor, reader, listing.root, found, oddities)
-    return replace(scan, metadata={**scan.metadata, "unreadable": list(failed)})
+    return replace(scan, metadata={**scan.metadata, "unreadable": failed})
+
+
+def check_planes(*sizes: Any) -> None:
+    """Refuse numbers of t, c, z, y and x that no acquisition has, before memory is taken for them.
+
+    Raises
+    ------
+    FormatError
+        One is no positive whole number, or there are more planes than `_MOST_PLANES`.
+    """
+    whole = all(isinstance(size, int | np.integer) and 0 < size < 2**31 for size in sizes)
+    if not whole or math.prod(map(int, sizes[:3])) > _MOST_PLANES:
+        raise FormatError(f"it announces impossible sizes {sizes} (t, c, z, y, x)")
+
+
+def _sane(container: Container) -> Container:
+    for image in container.images:
+        check_planes(*image.shape, image.height, image.width)
+    return container
 
 
 def assemble(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from os.path import splitext
+from typing import TYPE_CHECKING
 
-from napari_tmaps.vendors.listing import Listing
+if TYPE_CHECKING:
+    from napari_tmaps.vendors.listing import Listing
 
 # Kinds of container files by the ends of their names; the first that fits.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -22,6 +24,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "pictures": (".png", ".jpg", ".jpeg", ".bmp", ".gif"),
 }
 
+KIND_SUFFIXES = frozenset(splitext("name" + end)[1] for ends in KINDS.values() for end in ends)
+"""Last suffixes of all container files."""
+
 
 def kind_of(name: str) -> str | None:
     """The kind of container that a file of this name is; None for any other file."""
@@ -31,8 +36,7 @@ def kind_of(name: str) -> str | None:
 
 def dominant(listing: Listing) -> str | None:
     """The kind of most container files of the folder; None without any."""
-    counts = Counter(kind for name in listing.names if (kind := kind_of(name)))
-    return max(KINDS, key=lambda kind: counts[kind]) if counts else None
+    return max(KINDS, key=lambda kind: listing.kinds[kind]) if listing.kinds else None
 
 
 def of_kind(listing: Listing, *kinds: str) -> list[str]:

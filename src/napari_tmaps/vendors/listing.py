@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from posixpath import basename
 
 from napari_tmaps.errors import NotFoundError, StorageError
 from napari_tmaps.model.planes import Oddity
+from napari_tmaps.vendors.kinds import KIND_SUFFIXES, kind_of
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".stk", ".flex", ".btf", ".tf8", ".tf2"})
 
@@ -51,19 +53,41 @@ class Listing:
     names: tuple[str, ...]
     oddities: tuple[Oddity, ...] = ()
 
+    @cached_property
+    def by_suffix(self) -> dict[str, list[str]]:
+        """Names by their last suffix; each format looks only at those that could be its own."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            found.setdefault(suffix(name), []).append(name)
+        return found
+
+    @cached_property
+    def kinds(self) -> Counter[str]:
+        """Number of container files of each kind."""
+        counts: Counter[str] = Counter()
+        for ending in KIND_SUFFIXES & self.by_suffix.keys():
+            counts.update(filter(None, map(kind_of, self.by_suffix[ending])))
+        return counts
+
     def ending(self, *endings: str) -> list[str]:
-        """Names that end with one of the texts, in any case."""
-        return [name for name in self.names if name.lower().endswith(endings)]
+        """Names that end with one of the texts, each with a suffix, in any case."""
+        groups = {suffix(f"_{end}") for end in endings} & self.by_suffix.keys()
+        names = self.by_suffix[min(groups)] if len(groups) == 1 else self.names if groups else ()
+        return [name for name in names if name.lower().endswith(endings)]
 
     def images(self) -> list[str]:
         """Names that look like images, by their suffix."""
+        if not IMAGE_SUFFIXES & self.by_suffix.keys():
+            return []
         return [name for name in self.names if suffix(name) in IMAGE_SUFFIXES]
 
     def describe(self) -> str:
         """What lies there by suffix, e.g. "120 .tif, 2 .txt"; "no files at all" if empty."""
         if not self.names:
             return "no files at all"
-        counts = Counter(suffix(name) or "without suffix" for name in self.names)
+        counts = Counter(
+            {kind or "without suffix": len(names) for kind, names in self.by_suffix.items()}
+        )
         shown = [f"{number} {kind}" for kind, number in counts.most_common(8)]
         return ", ".join(shown) + (" and others" if len(counts) > 8 else "")
 

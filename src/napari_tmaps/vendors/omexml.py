@@ -16,7 +16,7 @@ from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity
 from napari_tmaps.model.wells import PlateFormat, WellName
-from napari_tmaps.vendors.containers import SiteImage, rgb_channels, unique_channels
+from napari_tmaps.vendors.containers import SiteImage, check_planes, rgb_channels, unique_channels
 from napari_tmaps.vendors.opening import number, seconds
 
 # Units of length in µm and of time in s; others (pixel, reference frame) are no physical size.
@@ -142,11 +142,12 @@ def site_image(index: int, element: Any, place: Place | None) -> tuple[SiteImage
     sizes = {axis: int(pixels.get(f"Size{axis}", "0")) for axis in "XYZCT"}
     described = list(every(pixels, "Channel"))
     samples = int(described[0].get("SamplesPerPixel") or 1) if described else 1
-    if min(*sizes.values(), samples) < 1:
-        raise FormatError(f"its image {index + 1} has impossible sizes {sizes} in the OME-XML")
+    if samples < 1:
+        raise FormatError(f"its image {index + 1} has pixels of {samples} samples in the OME-XML")
     planes = sizes["C"] // samples
     colors = 3 if samples > 1 else 1
     shape = (sizes["T"], planes, sizes["Z"])
+    check_planes(*shape, sizes["Y"], sizes["X"])
     channels = [channel(described[c] if c < len(described) else None, c) for c in range(planes)]
     if colors > 1:
         channels = [p for each in channels for p in rgb_channels(each if planes > 1 else None)]
