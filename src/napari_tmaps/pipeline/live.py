@@ -70,6 +70,8 @@ class Preview:
         Part of the site that was computed; None if all of it was.
     seconds
         Since the request was taken up.
+    inputs
+        What the step worked on, where the whole site was computed.
     threshold
         Intensity at which the step parted its image, where it is such a step and the whole site
         was computed.
@@ -84,6 +86,7 @@ class Preview:
     values: Mapping[str, Value] = field(default_factory=dict)
     view: View | None = None
     seconds: float = 0.0
+    inputs: Mapping[str, Value] = field(default_factory=dict)
     threshold: float | None = None
     result: SiteResult | None = None
     error: str = ""
@@ -185,7 +188,12 @@ class LivePipeline:
                 made = next(run)
                 items.update(made.values)
                 if done == at:
-                    show(made.step, values=made.values, threshold=_threshold(made.step, items))
+                    show(
+                        made.step,
+                        values=made.values,
+                        inputs={item: items[item] for item in made.step.inputs.values()},
+                        threshold=_threshold(made.step, items),
+                    )
                 done += 1
         except StopIteration as end:
             show(steps[at], result=end.value)

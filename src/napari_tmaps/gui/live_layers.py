@@ -1,0 +1,165 @@
+"""From previews of a pipeline to napari layers. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_tmaps.gui.kept_layers import KeptLayers
+from napari_tmaps.gui.layers import LayerTuple, attach
+from napari_tmaps.gui.live_source import Scene
+from napari_tmaps.model.kinds import Kind
+from napari_tmaps.pipeline.cache import Value
+from napari_tmaps.pipeline.live import Preview
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+def preview_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
+    """Layers of what a step made: masks and objects as outlines, images as images."""
+    top, left = (part.start for part in preview.view) if preview.view else (0, 0)
+    kinds = _kinds(preview)
+    layers = []
+    for item, value in preview.values.items():
+        if not isinstance(value, np.ndarray):
+            continue
+        kind = "image" if kinds[item] is Kind.INTENSITY_IMAGE else "labels"
+        pixels = value.astype(np.uint8) if value.dtype == bool else value
+        layers.append(_layer(pixels, f"preview: {_short(item)}", scene, (top, left), kind))
+    return layers
+
+
+def object_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
+    """Labels layers of all objects of a site, with their features."""
+    if preview.result is None:
+        return []
+    layers = []
+    for name, labels in preview.result.objects.items():
+        layer = _layer(labels, f"{name} (live)", scene, (0, 0), "labels")
+        layer[1]["features"] = attach(preview.result.tables[name])
+        layer[1]["visible"] = False  # the step that is tuned comes first
+        layers.append(layer)
+    return layers
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a preview found, in numbers.
+
+    Attributes
+    ----------
+    count
+        Objects that the step made; None if it made none, as masks.
+    areas
+        Of the objects, in pixels.
+    share
+        Part of the site that is foreground; None for images.
+    """
+
+    count: int | None = None
+    areas: tuple[int, ...] = ()
+    share: float | None = None
+
+    def sentence(self) -> str:
+        """E.g. "132 objects of 410 px (median), 23 % of the picture"."""
+        parts = []
+        if self.count is not None:
+            parts.append(f"{self.count} object{'s' * (self.count != 1)}")
+            if self.areas:
+                parts[-1] += f" of {np.median(self.areas):.0f} px (median)"
+        if self.share is not None:
+            parts.append(f"{100 * self.share:.0f} % of the picture")
+        return ", ".join(parts)
+
+
+def numbers_of(preview: Preview) -> Numbers:
+    """Numbers of the last image that a step made."""
+    kinds = _kinds(preview)
+    found: Numbers = Numbers()
+    for item, value in preview.values.items():
+        if not isinstance(value, np.ndarray) or kinds[item] is Kind.INTENSITY_IMAGE:
+            continue
+        share = float(np.count_nonzero(value)) / max(1, value.size)
+        if value.dtype == bool:
+            found = Numbers(share=share)
+        else:
+            counts = np.bincount(value.reshape(-1))[1:]
+            areas = tuple(int(area) for area in counts[counts > 0])
+            found = Numbers(len(areas), areas, share)
+    return found
+
+
+class LiveLayers:
+    """The layers of a pipeline that is being tuned, replaced in place.
+
+    Parameters
+    ----------
+    viewer
+        Works without a window, too.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._step = KeptLayers(viewer)
+        self._objects = KeptLayers(viewer)
+
+    def show(self, preview: Preview, scene: Scene) -> None:
+        """Show what a step made, or the objects of the whole pipeline."""
+        chosen = set(self._viewer.layers.selection)
+        if preview.result is None:
+            self._step.try_out(preview_layers(preview, scene))
+        else:
+            self._objects.try_out(object_layers(preview, scene))
+        # napari selects a new layer; what the user works with stays selected
+        left = chosen.intersection(self._viewer.layers)
+        if left:
+            self._viewer.layers.selection = left
+
+    def clear_objects(self) -> None:
+        """Remove the objects of the whole pipeline."""
+        self._objects.clear()
+
+    def clear(self) -> None:
+        """Remove all of them."""
+        self._step.clear()
+        self._objects.clear()
+
+
+def table_of(preview: Preview) -> pd.DataFrame | None:
+    """The features that a measuring step made; None if it made none."""
+    return next((v for v in preview.values.values() if isinstance(v, pd.DataFrame)), None)
+
+
+def _kinds(preview: Preview) -> dict[str, Kind]:
+    spec = preview.step.spec
+    return {preview.step.outputs[output.name]: output.kind for output in spec.outputs}
+
+
+def _short(item: str) -> str:
+    return item.rsplit(".", 1)[-1].replace("_", " ")
+
+
+def _layer(
+    pixels: Value, name: str, scene: Scene, corner: tuple[int, int], kind: str
+) -> tuple[Any, dict[str, Any], str]:
+    ndim = np.ndim(pixels)
+    rest = (1.0,) * (ndim - 2)
+    start = tuple(
+        begin + at * size
+        for begin, at, size in zip(scene.translate, corner, scene.scale, strict=True)
+    )
+    properties: dict[str, Any] = {
+        "name": name,
+        "scale": (*rest, *scene.scale),
+        "translate": (*(0.0,) * (ndim - 2), *start),
+        "units": (*("pixel",) * (ndim - 2), *scene.units),
+        "multiscale": False,
+        "metadata": {"tmaps": {"preview": True, "stored": False}},
+    }
+    if kind == "image":
+        properties["blending"] = "additive"
+    return pixels, properties, kind

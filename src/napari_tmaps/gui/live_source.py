@@ -1,0 +1,199 @@
+"""What is on the screen as images for a pipeline: the planes that are shown, by channel. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import FormatError, MissingError
+from napari_tmaps.pipeline.region import View
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+Array = npt.NDArray[Any]
+
+LARGEST_PX = 64_000_000
+"""Planes above this are whole wells or plates: a pipeline runs on sites."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a pipeline can be tried on.
+
+    Attributes
+    ----------
+    images
+        Plane (y, x), or stack (z, y, x), of each channel; read-only.
+    objects
+        Labels of each object type that is shown, of the same shape; read-only.
+    scale, translate, units
+        Of the plane in the viewer, along y and x, and the coordinates before them.
+    experiment, plate, well, site, t
+        Where the site belongs, if it belongs to an experiment; "" or 0 where not.
+    """
+
+    images: Mapping[str, Array] = field(default_factory=dict)
+    objects: Mapping[str, Array] = field(default_factory=dict)
+    scale: tuple[float, float] = (1.0, 1.0)
+    translate: tuple[float, float] = (0.0, 0.0)
+    units: tuple[str, str] = ("pixel", "pixel")
+    experiment: str = ""
+    plate: str = ""
+    well: str = ""
+    site: int = 0
+    t: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(y, x) of the images, () if there are none."""
+        return next((image.shape[-2:] for image in self.images.values()), ())
+
+    @property
+    def title(self) -> str:
+        """What is looked at, in words."""
+        if self.well:
+            return f"{self.well} site {self.site} of {self.plate}"
+        size = " × ".join(map(str, reversed(self.shape)))
+        return f"the layers of the window, {size} px" if size else "nothing"
+
+
+class LiveSource:
+    """Reads what a viewer shows; planes that have not changed stay the same arrays.
+
+    Parameters
+    ----------
+    viewer
+        Works without a window, too.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._planes: dict[tuple[Any, ...], tuple[Any, Array]] = {}
+
+    def scene(self, *, stacks: bool = False) -> Scene:
+        """The planes that are shown.
+
+        Parameters
+        ----------
+        stacks
+            Whether to take whole z stacks instead of the plane that is shown.
+
+        Raises
+        ------
+        MissingError
+            There is no image.
+        FormatError
+            What is shown is no single site, or cannot be read by a pipeline.
+        """
+        layers = [layer for layer in self._viewer.layers if _kind(layer) and not is_preview(layer)]
+        images = [layer for layer in layers if _kind(layer) == "image"]
+        if not images:
+            raise MissingError(
+                "There is no image to work on. Show a site of an experiment, or open an image."
+            )
+        # What belongs together has one grid of pixels; the chosen layer says which is meant.
+        chosen = self._viewer.layers.selection.active
+        first = chosen if chosen in images else images[0]
+        if _plane_size(first) > LARGEST_PX:
+            raise FormatError(
+                f"'{first.name}' shows {_plane_size(first) / 1e6:.0f} million pixels at once. "
+                "Pipelines run on sites: show one site."
+            )
+        grid = _grid(first)
+        used: dict[tuple[Any, ...], tuple[Any, Array]] = {}
+        found: dict[str, dict[str, Array]] = {"image": {}, "labels": {}}
+        for layer in layers:
+            if _grid(layer) == grid:
+                kind = _kind(layer)
+                found[kind][layer.name] = self._plane(layer, stacks, used)
+        self._planes = used
+        where = first.metadata.get("tmaps", {})
+        return Scene(
+            found["image"],
+            found["labels"],
+            scale=(float(first.scale[-2]), float(first.scale[-1])),
+            translate=(float(first.translate[-2]), float(first.translate[-1])),
+            units=(str(first.units[-2]), str(first.units[-1])),
+            experiment=str(where.get("experiment", "")),
+            plate=str(where.get("plate", "")),
+            well=str(where.get("well", "")),
+            site=int(where.get("site", 0)),
+            t=_index(first, self._viewer)[0] if first.ndim == 4 else 0,
+        )
+
+    def view(self, scene: Scene) -> View | None:
+        """The part of the scene that the window shows; None if that is all or nothing of it."""
+        first = next((layer for layer in self._viewer.layers if layer.name in scene.images), None)
+        if first is None:
+            return None
+        corners = np.asarray(first.corner_pixels)[:, -2:].astype(float)
+        if first.multiscale:
+            corners *= np.asarray(first.downsample_factors)[first.data_level][-2:]
+        low = np.maximum(corners[0].astype(int), 0)
+        high = np.minimum(np.ceil(corners[1]).astype(int) + 1, scene.shape)
+        if np.any(high <= low) or (not low.any() and tuple(high) == scene.shape):
+            return None
+        return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+
+    def _plane(
+        self, layer: Layer, stacks: bool, used: dict[tuple[Any, ...], tuple[Any, Array]]
+    ) -> Array:
+        data = layer.data[0] if layer.multiscale else layer.data
+        index = list(_index(layer, self._viewer))
+        where: list[Any] = index
+        if stacks and index:
+            where = [*index[:-1], slice(None)]
+        key = (id(data), layer.name, tuple(index[:-1] if stacks else index), stacks)
+        known = self._planes.get(key)
+        if known is not None and known[0] is data:
+            used[key] = known
+            return known[1]
+        plane = np.asarray(data[tuple(where)])
+        if plane.ndim == 3 and plane.shape[0] == 1:
+            plane = plane[0]
+        plane = np.array(plane, dtype=np.int32 if _kind(layer) == "labels" else None, order="C")
+        plane.flags.writeable = False
+        used[key] = (data, plane)
+        return plane
+
+
+def is_preview(layer: Layer) -> bool:
+    """Whether the layer was made by a pipeline that is being tuned."""
+    return bool(layer.metadata.get("tmaps", {}).get("preview"))
+
+
+def _kind(layer: Layer) -> str:
+    """image or labels; "" for what no pipeline reads."""
+    name: str = layer._type_string
+    if name not in ("image", "labels") or getattr(layer, "rgb", False):
+        return ""
+    return name
+
+
+def _plane_size(layer: Layer) -> int:
+    height, width = _shape(layer)[-2:]
+    return int(height) * int(width)
+
+
+def _shape(layer: Layer) -> tuple[int, ...]:
+    return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+
+
+def _grid(layer: Layer) -> tuple[Any, ...]:
+    """Layers with the same grid lie pixel upon pixel."""
+    place = (*layer.scale[-2:], *layer.translate[-2:])
+    return (*_shape(layer)[-2:], *(round(float(value), 6) for value in place))
+
+
+def _index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
+    """Where the sliders stand, in pixels of the layer, without y and x."""
+    point = np.asarray(viewer.dims.point)[-layer.ndim :]
+    at = np.rint(np.asarray(layer.world_to_data(point)))[:-2].astype(int)
+    sizes = np.asarray(_shape(layer)[:-2], dtype=int)
+    return tuple(int(n) for n in np.clip(at, 0, np.maximum(sizes - 1, 0)))

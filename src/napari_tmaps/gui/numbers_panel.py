@@ -1,0 +1,95 @@
+"""What the chosen step found, in numbers and as a histogram."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+
+class NumbersPanel(QWidget):
+    """A sentence, and a histogram: of intensities with the threshold, or of the sizes of objects.
+
+    Signals
+    -------
+    thresholdMoved
+        The threshold that the user drags the line to.
+    """
+
+    thresholdMoved = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self.plot = pyqtgraph.PlotWidget(background=None)
+        self.plot.setFixedHeight(110)
+        self.plot.setMenuEnabled(False)
+        self.plot.setMouseEnabled(x=True, y=False)
+        self.plot.hideButtons()
+        self.plot.getAxis("left").setStyle(showValues=False)
+        self.plot.getAxis("left").setWidth(6)
+        self._curve = self.plot.plot([], [], stepMode="center", fillLevel=0)
+        self.line = pyqtgraph.InfiniteLine(angle=90, movable=True, hoverPen={"width": 4})
+        self.line.setZValue(10)
+        self.plot.addItem(self.line)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._text)
+        layout.addWidget(self.plot)
+        self.line.sigDragged.connect(lambda line: self.thresholdMoved.emit(float(line.value())))
+        self.setText("")
+        self.hide_histogram()
+
+    def setText(self, text: str) -> None:
+        """Say something above the histogram."""
+        self._text.setText(text)
+        self._text.setVisible(bool(text))
+
+    def text(self) -> str:
+        """What is said."""
+        return self._text.text()
+
+    def show_intensities(
+        self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], threshold: float, movable: bool
+    ) -> None:
+        """Show how many pixels have which intensity, and where the image is parted."""
+        self._draw(np.log1p(counts), edges, "intensity", "log number of pixels")
+        self.line.setVisible(True)
+        self.line.setMovable(movable)
+        self.line.setToolTip("Drag to set the threshold" if movable else "Threshold of this image")
+        with QSignalBlocker(self.line):
+            self.line.setValue(threshold)
+
+    def show_sizes(self, counts: npt.NDArray[Any], edges: npt.NDArray[Any]) -> None:
+        """Show how many objects have which area."""
+        self._draw(counts, edges, "area of objects (px)", "objects")
+        self.line.setVisible(False)
+
+    def hide_histogram(self) -> None:
+        """Show no histogram."""
+        self.plot.setVisible(False)
+
+    def _draw(
+        self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], below: str, beside: str
+    ) -> None:
+        color = self.palette().color(self.foregroundRole())
+        self._curve.setPen(color)
+        color.setAlpha(90)
+        self._curve.setBrush(color)
+        for side in ("left", "bottom"):
+            self.plot.getAxis(side).setPen(self.palette().color(self.foregroundRole()))
+            self.plot.getAxis(side).setTextPen(self.palette().color(self.foregroundRole()))
+        self.line.setPen({"color": "#e69f00", "width": 2})
+        self._curve.setData(edges, counts)
+        self.plot.setLabel("bottom", below)
+        self.plot.setToolTip(f"{beside} over {below}")
+        if not self.plot.isVisible():
+            self.plot.setVisible(True)
+            self.plot.autoRange()
+        self.plot.setXRange(float(edges[0]), float(edges[-1]), padding=0.02)
+        self.plot.setYRange(0, float(counts.max(initial=1)) or 1.0, padding=0.02)

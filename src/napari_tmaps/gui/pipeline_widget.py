@@ -1,0 +1,570 @@
+"""Dock widget "Pipeline": build a pipeline on the picture, and see each change at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QStandardPaths, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.live_layers import LiveLayers
+from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
+from napari_tmaps.gui.module_picker import ModulePicker
+from napari_tmaps.gui.numbers_panel import NumbersPanel
+from napari_tmaps.gui.pipeline_bar import PipelineBar
+from napari_tmaps.gui.step_form import StepForm
+from napari_tmaps.gui.step_list import StepList
+from napari_tmaps.gui.tuning import (
+    Shown,
+    next_name,
+    reads,
+    summarise,
+    threshold_setting,
+    tune,
+    upto,
+)
+from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.modules import CATEGORIES
+from napari_tmaps.pipeline import edit, load_pipeline, ready_pipelines, save_pipeline, to_script
+from napari_tmaps.pipeline.history import History
+from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
+from napari_tmaps.pipeline.shelf import Shelf
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_SETTLED_MS = 200  # without a change, until the whole site is computed
+_SAVED_MS = 500
+
+
+class PipelineWidget(QWidget):
+    """Edits a pipeline; its value is a `PipelineDescription`.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers the pipeline works on, and which gets its previews.
+    """
+
+    valueChanged = Signal(object)
+    _arrived = Signal(object)
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._source = LiveSource(viewer)
+        self._layers = LiveLayers(viewer)
+        self._live = LivePipeline(self._on_computed)
+        self._scene = Scene()
+        self._scenes: dict[int, Scene] = {}  # of the requests under way
+        self._number = 0
+        self._shelf = Shelf(_own_folder())
+        self._name = ""
+        self._history = History(PipelineDescription())
+        self._chosen = ""
+        self._failed: tuple[str, str] = ("", "")  # step, why
+        self._threshold: float | None = None
+
+        self.bar = PipelineBar()
+        self._where = QElidingLabel()
+        self.live_box = QCheckBox("Live")
+        self.live_box.setChecked(True)
+        self.live_box.setToolTip("Show what the chosen step makes, at each change")
+        self.add_button = QPushButton("Add module")
+        self.add_button.setCheckable(True)
+        self.add_button.setToolTip("Choose a module to put below the chosen step (Ctrl+Shift+A)")
+        self.steps = StepList()
+        self.form = StepForm()
+        self.picker = ModulePicker(CATEGORIES)
+        self.numbers = NumbersPanel()
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._lay_out()
+
+        self._settle = _timer(self, _SETTLED_MS, self._request_whole)
+        self._look = _timer(self, 50, self._on_scene_changed)
+        self._save = _timer(self, _SAVED_MS, self._save_now)
+        self._connect()
+        self._on_scene_changed()
+        if not self._history.pipeline.pipeline:
+            self._show()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.bar)
+        row = QHBoxLayout()
+        row.addWidget(self._where, 1)
+        row.addWidget(self.live_box)
+        row.addWidget(self.add_button)
+        layout.addLayout(row)
+        self._below = QStackedWidget()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        page = QWidget()
+        inside = QVBoxLayout(page)
+        inside.setContentsMargins(0, 0, 6, 0)
+        inside.addWidget(self.form)
+        inside.addStretch()
+        scroll.setWidget(page)
+        self._below.addWidget(scroll)
+        self._below.addWidget(self.picker)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.setChildrenCollapsible(False)
+        splitter.addWidget(self.steps)
+        splitter.addWidget(self._below)
+        splitter.setStretchFactor(0, 2)
+        splitter.setStretchFactor(1, 3)
+        layout.addWidget(splitter, 1)
+        layout.addWidget(self._message)
+        layout.addWidget(self.numbers)
+        self.setMinimumWidth(300)
+
+    def _connect(self) -> None:
+        self._arrived.connect(self._on_arrived)
+        self.bar.opened.connect(self._on_opened)
+        self.bar.undone.connect(self.undo)
+        self.bar.redone.connect(self.redo)
+        self.bar.renamed.connect(self._on_renamed)
+        self.bar.fileOpened.connect(self.open_file)
+        self.bar.fileSaved.connect(self._on_file_saved)
+        self.live_box.toggled.connect(self._on_live_toggled)
+        self.add_button.toggled.connect(self._on_add_toggled)
+        self.picker.chosen.connect(self._on_module_chosen)
+        self.steps.chosen.connect(self._on_step_chosen)
+        self.steps.moved.connect(
+            lambda name, to: self._edit(
+                edit.move_step(self.value(), name, to), f"Move {name}", chosen=name
+            )
+        )
+        self.steps.activeChanged.connect(
+            lambda name, on: self._edit(
+                edit.set_active(self.value(), name, on), f"Switch {name} {'on' if on else 'off'}"
+            )
+        )
+        self.steps.removeRequested.connect(self._on_remove)
+        self.steps.duplicateRequested.connect(self._on_duplicate)
+        self.steps.renameRequested.connect(self._on_step_renamed)
+        self.form.settingChanged.connect(self._on_setting_changed)
+        self.form.wireChanged.connect(self._on_wire_changed)
+        self.form.outputRenamed.connect(self._on_output_renamed)
+        self.numbers.thresholdMoved.connect(self._on_threshold_moved)
+        for keys, action in (
+            (QKeySequence(QKeySequence.StandardKey.Undo), self.undo),
+            (QKeySequence(QKeySequence.StandardKey.Redo), self.redo),
+            (QKeySequence("Ctrl+Shift+A"), self.add_button.toggle),
+        ):
+            shortcut = QShortcut(keys, self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(action)
+        events = self._viewer.layers.events
+        events.inserted.connect(self._on_layer_inserted)
+        events.removed.connect(self._on_layers_changed)
+        self._viewer.layers.selection.events.active.connect(self._on_layers_changed)
+        self._viewer.dims.events.point.connect(self._on_layers_changed)
+        for layer in self._viewer.layers:
+            self._watch(layer)
+
+    # -- value ----------------------------------------------------------------------------------
+
+    def value(self) -> PipelineDescription:
+        """The pipeline as it is now."""
+        return self._history.pipeline
+
+    def setValue(self, pipeline: PipelineDescription) -> None:
+        """Go on with another pipeline, as an edit that can be undone."""
+        self._edit(pipeline, "Replace the pipeline", chosen=self._chosen)
+
+    def undo(self) -> None:
+        """Take back the last edit."""
+        self._go(self._history.at - 1)
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._go(self._history.at + 1)
+
+    def open_file(self, path: str) -> None:
+        """Put a pipeline file on the shelf, and go on with it."""
+        try:
+            self._begin(load_pipeline(Path(path)))
+        except TmapsError as error:
+            self.show_message(str(error))
+
+    def show_message(self, text: str) -> None:
+        """Say something in place; "" to say nothing."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    def wait(self) -> bool:
+        """Wait until the preview is computed; False if that takes too long."""
+        return self._live.wait()
+
+    def _edit(
+        self,
+        pipeline: PipelineDescription,
+        what: str,
+        key: str = "",
+        chosen: str | None = None,
+    ) -> None:
+        """The one way in which the pipeline changes."""
+        before = self.value()
+        try:
+            if not self._name:
+                self._name, self._history = self._shelf.start(before)
+            self._history.edit(pipeline, what, key)
+        except TmapsError as error:
+            self.show_message(str(error))
+        if chosen is not None:
+            self._chosen = chosen
+        if self.value() != before:
+            self._changed()
+        else:
+            self._show()
+
+    def _go(self, at: int) -> None:
+        try:
+            self._history.go(at)
+        except TmapsError as error:
+            self.show_message(str(error))
+        self._changed()
+
+    def _changed(self) -> None:
+        self._failed = ("", "")
+        names = [call.name for call in self.value().pipeline]
+        if self._chosen not in names:  # it was taken away: look at what is in its place
+            row = max(0, min(self.steps.currentRow(), len(names) - 1))
+            self._chosen = names[row] if names else ""
+        self._save.start()
+        self._show()
+        self._request_view()
+        self.valueChanged.emit(self.value())
+
+    def _save_now(self) -> None:
+        try:
+            self._shelf.save(self._name, self.value())
+        except TmapsError as error:
+            self.show_message(str(error))
+
+    # -- pipelines ------------------------------------------------------------------------------
+
+    def _on_opened(self, name: str, ready: bool) -> None:
+        try:
+            self._save_pending()
+            if ready:
+                self._begin(ready_pipelines()[name] if name else PipelineDescription())
+            else:
+                self._name, self._history = name, self._shelf.open(name)
+                self._opened()
+        except TmapsError as error:
+            self.show_message(str(error))
+            self._show()
+
+    def _begin(self, pipeline: PipelineDescription) -> None:
+        self._save_pending()
+        self._name, self._history = self._shelf.start(pipeline)
+        self._opened()
+
+    def _opened(self) -> None:
+        self.show_message("")
+        names = [call.name for call in self.value().pipeline]
+        self._chosen = self._chosen if self._chosen in names else next(iter(names), "")
+        self._failed = ("", "")
+        self._show()
+        self._request_view()
+        self.valueChanged.emit(self.value())
+
+    def _save_pending(self) -> None:
+        if self._save.isActive():
+            self._save.stop()
+            self._save_now()
+
+    def _on_renamed(self, name: str) -> None:
+        try:
+            name, history = self._shelf.start(self.value(), name)
+            history.edit(history.pipeline.model_copy(update={"name": name}), f"Copy as {name}")
+            self._shelf.save(name, history.pipeline)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        self._name, self._history = name, history
+        self._opened()
+
+    def _on_file_saved(self, path: str) -> None:
+        try:
+            if path.endswith(".py"):
+                Path(path).write_text(to_script(self.value()), encoding="utf-8")
+            else:
+                save_pipeline(self.value(), path)
+        except (TmapsError, OSError) as error:
+            self.show_message(str(error))
+
+    # -- steps ----------------------------------------------------------------------------------
+
+    def _on_add_toggled(self, on: bool) -> None:
+        self._below.setCurrentIndex(int(on))
+        if on:
+            self.picker.search.setFocus()
+            self.picker.search.selectAll()
+
+    def _on_module_chosen(self, module: str) -> None:
+        pipeline = self.value()
+        for name in self._scene.images if not pipeline.input.channels else ():
+            pipeline = reads(pipeline, name, self._scene)
+        names = [call.name for call in pipeline.pipeline]
+        at = names.index(self._chosen) + 1 if self._chosen in names else None
+        pipeline, name = edit.add_step(pipeline, module, at)
+        self.add_button.setChecked(False)
+        self._edit(pipeline, f"Add {module}", chosen=name)
+
+    def _on_step_chosen(self, name: str) -> None:
+        if name != self._chosen:
+            self._chosen = name
+            self.add_button.setChecked(False)
+            self._show()
+            self._request_view()
+
+    def _on_remove(self, name: str) -> None:
+        names = [call.name for call in self.value().pipeline]
+        after = next_name(names, name, -1 if name == names[-1] else 1)
+        chosen = "" if after == name else after
+        self._edit(edit.remove_step(self.value(), name), f"Remove {name}", chosen=chosen)
+
+    def _on_duplicate(self, name: str) -> None:
+        pipeline, copy = edit.duplicate_step(self.value(), name)
+        self._edit(pipeline, f"Duplicate {name}", chosen=copy)
+
+    def _on_step_renamed(self, name: str, new: str) -> None:
+        try:
+            pipeline = edit.rename_step(self.value(), name, new)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        self._edit(pipeline, f"Rename {name}", chosen=new)
+
+    def _on_setting_changed(self, setting: str, value: Any) -> None:
+        if self._chosen:
+            self._edit(
+                edit.set_setting(self.value(), self._chosen, setting, value),
+                f"Set {setting} of {self._chosen}",
+                key=f"{self._chosen} {setting}",
+            )
+
+    def _on_wire_changed(self, wire: str, item: str) -> None:
+        if self._chosen:
+            pipeline = reads(self.value(), item, self._scene) if item else self.value()
+            pipeline = edit.set_wire(pipeline, self._chosen, wire, item or None)
+            self._edit(pipeline, f"Wire {wire} of {self._chosen}")
+
+    def _on_output_renamed(self, output: str, item: str) -> None:
+        if not self._chosen:
+            return
+        try:
+            pipeline = edit.rename_output(self.value(), self._chosen, output, item.strip())
+        except TmapsError as error:
+            self.show_message(str(error))
+            self._show()
+            return
+        self._edit(pipeline, f"Name {output} of {self._chosen}")
+
+    def _on_threshold_moved(self, value: float) -> None:
+        call = next((c for c in self.value().pipeline if c.name == self._chosen), None)
+        if call is None or self._threshold is None:
+            return
+        found = threshold_setting(call, value, self._threshold)
+        if found is not None:
+            self._threshold = value
+            self._on_setting_changed(*found)
+
+    # -- what is on the screen ------------------------------------------------------------------
+
+    def _watch(self, layer: Any) -> None:
+        if not is_preview(layer):
+            for name in ("data", "scale", "translate", "name"):
+                getattr(layer.events, name).connect(self._on_layers_changed)
+
+    def _on_layer_inserted(self, event: Any) -> None:
+        self._watch(event.value)
+        self._on_layers_changed(event)
+
+    def _on_layers_changed(self, _event: Any = None) -> None:
+        self._look.start()
+
+    def _on_scene_changed(self) -> None:
+        try:
+            scene = self._source.scene()
+        except TmapsError as error:
+            scene = Scene()
+            self._where.setText(str(error))
+        else:
+            self._where.setText(f"On {scene.title}")
+        self._where.setToolTip(self._where.text())
+        same = scene.images.keys() == self._scene.images.keys() and all(
+            scene.images[name] is self._scene.images[name] for name in scene.images
+        )
+        if same and scene.experiment == self._scene.experiment and scene.images:
+            self._scene = scene
+            return
+        moved = scene.experiment != self._scene.experiment
+        self._scene = scene
+        if moved:
+            self._change_shelf(scene.experiment)
+        if not scene.images:
+            self._live.cancel()
+            self._layers.clear()
+        self._show()
+        self._request_view()
+
+    def _change_shelf(self, experiment: str) -> None:
+        """The pipelines of an experiment lie in it; others with the user."""
+        self._save_pending()
+        self._shelf = Shelf(Path(experiment) / "pipelines" if experiment else _own_folder())
+        names = self._shelf.names()
+        if names:
+            self._on_opened(names[0], ready=False)
+        elif self.value().pipeline:
+            self._begin(self.value())
+        else:
+            self._name = ""
+
+    # -- preview --------------------------------------------------------------------------------
+
+    def _request_view(self) -> None:
+        """Compute what is seen now, and the whole site as soon as nothing changes any more."""
+        if self._request(whole=False):
+            self._settle.start()
+
+    def _request_whole(self) -> None:
+        self._request(whole=True)
+
+    def _request(self, *, whole: bool) -> bool:
+        self._live.cancel()
+        if not self.live_box.isChecked() or not self._chosen or not self._scene.images:
+            return False
+        checked = upto(self.value(), self._scene, self._chosen)
+        if checked is None:
+            self._layers.clear()
+            return False
+        finish = whole and not tune(self.value(), self._scene, "").problems
+        if finish:
+            everything = upto(self.value(), self._scene, self.value().pipeline[-1].name)
+            checked = everything or checked
+        view = self._source.view(self._scene)
+        request = Request(
+            checked,
+            self._scene.images,
+            self._chosen,
+            self._scene.objects,
+            view=None if whole else view,
+            whole=whole or view is None,
+            finish=finish,
+        )
+        self._number = self._live.show(request)
+        self._scenes = {self._number: self._scene}
+        return True
+
+    def _on_computed(self, preview: Preview) -> None:
+        """In the computing thread."""
+        wired = [preview.step.inputs.get(name, "") for name in ("image", "intensity_image")]
+        image = next((preview.inputs[item] for item in wired if item in preview.inputs), None)
+        self._arrived.emit(summarise(preview, image if isinstance(image, np.ndarray) else None))
+
+    def _on_arrived(self, shown: Shown) -> None:
+        preview = shown.preview
+        scene = self._scenes.get(preview.number)
+        if preview.number != self._number or scene is None:
+            return
+        if preview.error:
+            self._failed = (preview.step.name, preview.error)
+            self._show()
+            return
+        self._layers.show(preview, scene)
+        if preview.result is None:
+            self._show_numbers(shown)
+
+    def _show_numbers(self, shown: Shown) -> None:
+        preview = shown.preview
+        words = [shown.numbers.sentence(), f"{1000 * preview.seconds:.0f} ms"]
+        if preview.view is not None:
+            words.append("in view")
+        self.numbers.setText(" · ".join(word for word in words if word))
+        if preview.view is not None:
+            return  # the histogram is of the whole site
+        self._threshold = preview.threshold
+        if preview.threshold is not None and len(shown.counts):
+            call = next(c for c in self.value().pipeline if c.name == self._chosen)
+            movable = threshold_setting(call, preview.threshold, preview.threshold) is not None
+            self.numbers.show_intensities(shown.counts, shown.edges, preview.threshold, movable)
+        elif len(shown.counts):
+            self.numbers.show_sizes(shown.counts, shown.edges)
+        else:
+            self.numbers.hide_histogram()
+
+    def _on_live_toggled(self, on: bool) -> None:
+        if on:
+            self._request_view()
+        else:
+            self._live.cancel()
+            self._layers.clear()
+            self.numbers.setText("")
+            self.numbers.hide_histogram()
+
+    # -- model → widget -------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        tuning = tune(self.value(), self._scene, self._chosen)
+        failed, why = self._failed
+        marks = {**tuning.marks, **({failed: why} if failed else {})}
+        chosen = tuning.chosen.name if tuning.chosen else ""
+        self.steps.setPipeline(tuning.pipeline, chosen, marks)
+        self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)
+        self.bar.setState(
+            self._shelf.names(), self._name, self._history.undoes, self._history.redoes
+        )
+        if why:
+            self.show_message(f"⚠ {why}")
+        elif not tuning.pipeline.pipeline:
+            self.show_message(
+                "The pipeline is empty. Choose a ready one above, or press Add module."
+            )
+            self.numbers.setText("")
+            self.numbers.hide_histogram()
+        else:
+            self.show_message("")
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Save, and give everything back."""
+        self._save_pending()
+        self._live.close()
+        super().closeEvent(event)
+
+
+def _own_folder() -> Path:
+    place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
+    return Path(place) / "napari-tmaps" / "pipelines"
+
+
+def _timer(parent: QWidget, milliseconds: int, action: Callable[[], None]) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(action)
+    return timer

@@ -1,0 +1,263 @@
+"""The pipeline widget as a person uses it: build, tune, undo, close, find again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QStandardPaths, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_tmaps.gui.pipeline_widget import PipelineWidget
+from napari_tmaps.pipeline import load_pipeline
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where pipelines without an experiment are kept."""
+    monkeypatch.setattr(QStandardPaths, "writableLocation", lambda place: str(tmp_path / "home"))
+    return tmp_path / "home" / "napari-tmaps" / "pipelines"
+
+
+def blocks() -> np.ndarray:
+    image = np.full((120, 160), 100, np.uint16)
+    image[10:30, 10:30] = 1000
+    image[60:90, 60:90] = 500
+    return image
+
+
+@pytest.fixture
+def viewer(make_viewer):
+    viewer = make_viewer(show=False)
+    viewer.add_image(blocks(), name="DAPI")
+    return viewer
+
+
+@pytest.fixture
+def make_widget(viewer, qtbot) -> Callable[[], PipelineWidget]:
+    def make() -> PipelineWidget:
+        widget = PipelineWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Pipeline")
+        return widget
+
+    return make
+
+
+@pytest.fixture
+def widget(make_widget):
+    widget = make_widget()
+    yield widget
+    widget.close()
+
+
+def settle(widget: PipelineWidget) -> None:
+    """Until all that was asked for is shown."""
+    end = time.monotonic() + 60
+    quiet = 0
+    while quiet < 5 and time.monotonic() < end:
+        QApplication.processEvents()
+        busy = widget._settle.isActive() or widget._look.isActive() or not widget._live.wait(0.01)
+        quiet = 0 if busy else quiet + 1
+        time.sleep(0.005)
+
+
+def build(widget: PipelineWidget, *modules: str) -> None:
+    for module in modules:
+        widget.picker.chosen.emit(module)
+    settle(widget)
+
+
+def preview(viewer, name="preview"):
+    return next(layer for layer in viewer.layers if layer.name.startswith(name))
+
+
+def test_from_an_empty_list(widget, viewer):
+    assert "empty" in widget._message.text()
+    build(widget, "threshold_manual")
+    np.testing.assert_array_equal(preview(viewer).data, blocks() > 128)
+    assert "8 %" not in widget.numbers.text()
+    assert "7 % of the picture" in widget.numbers.text()
+    build(widget, "register_objects", "measure_intensity")
+    assert widget.steps.names() == ["threshold_manual", "register_objects", "measure_intensity"]
+    assert not widget.steps.currentItem().toolTip().startswith("Step")
+    table = preview(viewer, "Objects (live)").features
+    assert sorted(table["Intensity_mean_DAPI"]) == [500, 1000]
+    assert list(table["index"]) == list(table["label"])
+
+
+def test_value(widget):
+    build(widget, "threshold_manual")
+    value = widget.value()
+    build(widget, "fill")
+    changed = []
+    widget.valueChanged.connect(changed.append)
+    widget.setValue(value)
+    assert widget.value() == value
+    assert changed == [value]
+
+
+def test_the_slider_moves_the_picture(widget, viewer):
+    build(widget, "threshold_manual")
+    editor = widget.form.editor("threshold")
+    for value in np.linspace(130, 700, 30):
+        editor.setValue(value)
+        editor.valueChanged.emit(editor.value())
+    settle(widget)
+    np.testing.assert_array_equal(preview(viewer).data, blocks() > 700)
+    widget.undo()  # one drag is one edit
+    settle(widget)
+    np.testing.assert_array_equal(preview(viewer).data, blocks() > 128)
+    assert widget.form.editor("threshold").value() == 128
+
+
+def test_typing_a_number(widget, qtbot):
+    build(widget, "threshold_manual")
+    box = widget.form.editor("threshold")._box
+    box.selectAll()
+    QTest.keyClicks(box, "321")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert widget.value().pipeline[0].settings == {"threshold": 321.0}
+
+
+def test_the_threshold_line_is_dragged(widget, viewer):
+    build(widget, "threshold_otsu")
+    widget.numbers.thresholdMoved.emit(600.0)
+    settle(widget)
+    assert widget.numbers.line.value() == pytest.approx(600, rel=0.01)
+    np.testing.assert_array_equal(preview(viewer).data, blocks() > 600)
+
+
+def test_undo_ten_times_and_redo(widget):
+    build(widget, *["smooth"] * 11)
+    for _ in range(10):
+        widget.bar.undo_button.click()
+    assert widget.steps.names() == ["smooth"]
+    for _ in range(10):
+        widget.bar.redo_button.click()
+    assert len(widget.steps.names()) == 11
+    assert not widget.bar.redo_button.isEnabled()
+
+
+def test_keys_of_the_list(widget):
+    build(widget, "smooth", "threshold_manual", "fill")
+    row = widget.steps.names().index("smooth")
+    widget.steps.setCurrentRow(row)
+    QTest.keyClick(widget.steps, Qt.Key.Key_J)
+    assert widget.steps.names() == ["threshold_manual", "smooth", "fill"]
+    assert widget.steps.item(0).text().endswith("⚠")  # its image comes later now
+    assert "only later" in widget.steps.item(0).toolTip()
+    QTest.keyClick(widget.steps, Qt.Key.Key_K)
+    assert widget.steps.names() == ["smooth", "threshold_manual", "fill"]
+    QTest.keyClick(widget.steps, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    assert widget.steps.names()[1] == "smooth_2"
+    QTest.keyClick(widget.steps, Qt.Key.Key_Delete)
+    assert widget.steps.names() == ["smooth", "threshold_manual", "fill"]
+
+
+def test_switched_off(widget, viewer):
+    build(widget, "threshold_manual", "fill")
+    widget.steps.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert not widget.value().pipeline[0].active
+    assert "switched off" in widget.steps.item(1).toolTip()
+    settle(widget)
+    assert not [layer for layer in viewer.layers if layer.name.startswith("preview")]
+
+
+def test_a_fault_stands_at_its_field(widget):
+    build(widget, "threshold_manual", "fill")
+    widget.form.wireChanged.emit("mask", "")
+    label = widget.form._faults["mask"]
+    assert "not wired" in label.text()
+    assert label.isVisibleTo(widget)
+    widget.undo()
+    assert not label.isVisibleTo(widget)
+
+
+def test_an_error_of_a_module_stands_at_its_step(widget):
+    build(widget, "threshold_otsu")
+    widget.form.settingChanged.emit("min_threshold", 900.0)
+    widget.form.settingChanged.emit("max_threshold", 100.0)
+    settle(widget)
+    assert widget.steps.item(0).text().endswith("⚠")
+    assert "900" in widget._message.text()
+    widget.undo()
+    settle(widget)
+    assert not widget.steps.item(0).text().endswith("⚠")
+
+
+def test_a_channel_that_is_dropped_and_comes_back(widget, viewer):
+    build(widget, "threshold_manual")
+    layer = viewer.layers["DAPI"]
+    viewer.layers.remove(layer)
+    settle(widget)
+    assert "no image" in widget._where.text()
+    viewer.add_image(blocks(), name="DAPI")
+    settle(widget)
+    assert preview(viewer).data.any()
+
+
+def test_closed_in_the_middle_and_found_again(make_widget, own_folder):
+    first = make_widget()
+    first.bar.opened.emit("nuclei", True)
+    first.form.settingChanged.emit("filter_size", 2)
+    name, value = first._name, first.value()
+    # it does not come to saving: the program is killed
+    first._save.stop()
+    first._live.close()
+    second = make_widget()
+    assert name in [second.bar.box.itemText(n) for n in range(second.bar.box.count())]
+    second.bar.opened.emit(name, False)
+    assert second.value() == value
+    second.undo()
+    assert second.value() != value
+    second.close()
+    assert load_pipeline(own_folder / f"{name}.yaml") == second.value()
+
+
+def test_search(widget):
+    widget.add_button.setChecked(True)
+    widget.picker.search.setText("otsu")
+    assert widget.picker.shown() == ["threshold_otsu", "segment_secondary"] or (
+        widget.picker.shown()[0] == "threshold_otsu"
+    )
+    QTest.keyClick(widget.picker.search, Qt.Key.Key_Return)
+    assert widget.steps.names() == ["threshold_otsu"]
+    assert not widget.add_button.isChecked()
+
+
+def test_live_off(widget, viewer):
+    build(widget, "threshold_manual")
+    widget.live_box.setChecked(False)
+    assert len(viewer.layers) == 1
+    widget.live_box.setChecked(True)
+    settle(widget)
+    assert preview(viewer).data.any()
+
+
+def test_files(widget, tmp_path):
+    build(widget, "threshold_manual", "register_objects")
+    widget.bar.fileSaved.emit(str(tmp_path / "mine.yaml"))
+    assert load_pipeline(tmp_path / "mine.yaml") == widget.value()
+    widget.bar.fileSaved.emit(str(tmp_path / "mine.py"))
+    compile((tmp_path / "mine.py").read_text(), "mine.py", "exec")
+    build(widget, "fill")
+    widget.open_file(str(tmp_path / "mine.yaml"))
+    assert widget.steps.names() == ["threshold_manual", "register_objects"]
+    (tmp_path / "broken.yaml").write_text("pipeline: [")
+    widget.open_file(str(tmp_path / "broken.yaml"))
+    assert "broken.yaml" in widget._message.text()
+
+
+def test_pipelines_of_an_experiment_lie_in_it(widget, viewer, tmp_path):
+    viewer.layers["DAPI"].metadata["tmaps"] = {"experiment": str(tmp_path / "e"), "plate": "p"}
+    viewer.layers["DAPI"].events.data()  # anything that makes the widget look again
+    settle(widget)
+    build(widget, "threshold_manual")
+    widget.close()
+    assert [path.name for path in (tmp_path / "e" / "pipelines").glob("*.yaml")] == [
+        "pipeline.yaml"
+    ]
