@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check setup bench bench-full clean
+.PHONY: demo test check setup bench bench-full fuzz clean
 
 demo: setup
 	$(BIN)/tmaps demo demo
@@ -40,6 +40,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
+
+# SECONDS of damaged files for the reader of each microscope; SEED changes which.
+fuzz: setup
+	$(BIN)/python -m tests.vendors.fuzz --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 clean:
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

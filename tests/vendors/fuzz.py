@@ -94,7 +94,7 @@ def _copy(name: str) -> Callable[[Path], Any]:
     return write
 
 
-def _seeds() -> dict[str, Seed]:
+def seeds() -> dict[str, Seed]:
     import numpy as np
     import tifffile
     from tests.vendors import conftest as cellvoyager
@@ -138,8 +138,8 @@ def _seeds() -> dict[str, Seed]:
     def profile(folder: Path) -> None:
         cellvoyager.write_measurement(folder)
         (folder / "profile.yaml").write_text(
-            "plate: S\nchannels: {C01: DAPI}\npixel_size_um: [0.3, 0.3]\nz_step_um: 1.5\n"
-            "flip_y: true\nexclude: [well=B03, 'channel=DAPI, z=0', '*/thumbs/*']\n"
+            "plate: S\nchannels: {C01: DAPI, C03: C03}\npixel_size_um: [0.3, 0.3]\nz_step_um: 1.5\n"
+            "flip_y: true\nexclude: [well=B03, 'channel=C03, z=0']\n"
             "grid: {stitch_layout: zigzag_horizontal, n_vertical: 1, n_horizontal: 2}\n"
         )
 
@@ -296,7 +296,7 @@ class Target:
     """A seed in a folder of its own, damaged and mended again trial by trial."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        seed = _seeds()[name]
+        seed = seeds()[name]
         self.name = name
         self.folder = folder
         seed.write(folder)
@@ -429,7 +429,7 @@ def main() -> int:
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--state", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    names = given.targets or list(_seeds())
+    names = given.targets or list(seeds())
     if given.child is not None:
         numbers = range(given.child, sys.maxsize)
         _child(names[0], given.seed, numbers, given.seconds, given.state)

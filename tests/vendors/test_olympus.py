@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,6 +153,16 @@ def test_oif_that_makes_no_sense(tmp_path, spoil, message):
     pytest.importorskip("oiffile")
     write_oif(tmp_path / "a.oif", **spoil)
     with pytest.raises(FormatError, match=message):
+        scan(tmp_path)
+
+
+def test_oif_with_a_damaged_picture(tmp_path, monkeypatch):
+    pytest.importorskip("oiffile")
+    write_oif(tmp_path / "a.oif")
+    # What tifffile makes of a tag of wrong length, found by fuzzing: many widths.
+    odd = SimpleNamespace(shape=(5, (6, 7, 8)), dtype=np.dtype("u2"))
+    monkeypatch.setattr(olympus, "_header", lambda part: odd)
+    with pytest.raises(FormatError, match="impossible sizes"):
         scan(tmp_path)
 
 

@@ -15,6 +15,7 @@ from napari_tmaps.errors import FormatError, TmapsError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.streams.ngff import ImageWriter, write_group
 from napari_tmaps.vendors import recognise, scan
+from napari_tmaps.vendors.omezarr import OmeZarrPlanes
 from napari_tmaps.vendors.pixels import PlaneReader
 
 CHANNELS = (Channel("DAPI", color="#0000FF"), Channel("GFP", color="#00FF00"))
@@ -319,3 +320,12 @@ def test_damaged_metadata_give_only_our_own_errors(tmp_path, data):
             scan(path)
     finally:
         file.write_bytes(whole)
+
+
+def test_planes_in_too_many_chunks(tmp_path):
+    image = write_image(tmp_path / "a.zarr", 0)
+    path = image / "0" / "zarr.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({**whole, "shape": [2, 2, 3, 999_999, 6]}))
+    with pytest.raises(FormatError, match="cuts each plane into 250000 chunks"):
+        OmeZarrPlanes(image)

@@ -10,6 +10,7 @@ become staining cycles.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -37,6 +38,9 @@ from napari_tmaps.vendors.listing import Listing
 from napari_tmaps.vendors.opening import DAMAGE, no_plane, parse_xml
 
 NAME = "OME-Zarr"
+
+# Of one plane. 100,000 files take a minute.
+_MOST_CHUNKS = 100_000
 
 _MOST_PLANES = 1_000_000
 _GROUPS = ("plate", "well", "multiscales", "bioformats2raw.layout")
@@ -86,6 +90,14 @@ class OmeZarrPlanes:
         except NotFoundError as error:
             raise FormatError(f"'{path}' is no OME-Zarr image any more: {error}") from error
         self._pixels: Any = read_levels(path)[0]
+        pieces = zip(self._pixels.shape[-2:], self._pixels.chunks[-2:], strict=True)
+        parts = math.prod(-(-size // max(1, part)) for size, part in pieces)
+        if parts > _MOST_CHUNKS:
+            raise FormatError(
+                f"'{path}' cuts each plane into {parts} chunks, more than the {_MOST_CHUNKS} that "
+                "can be read in a bearable time. Its description may be damaged; else write it "
+                "again with larger chunks."
+            )
 
     def read(self, series: int, page: int) -> npt.NDArray[Any]:
         """The plane (y, x), in its original pixel type."""
