@@ -158,7 +158,7 @@ MISTAKES = [
     pytest.param(
         ["metaextract", "{e}", "submit", "--print-script", "pbs"], "only for slurm", id="script"
     ),
-    pytest.param(["corilla", "{e}", "init"], "cannot run yet", id="planned"),
+    pytest.param(["corilla", "{e}", "init"], "Convert it first", id="no-layout"),
     pytest.param(["illuminati", "{e}", "init", "-c"], "cannot run yet", id="planned-options"),
     pytest.param(["jterator", "{e}", "init"], "Convert it first", id="order"),
     pytest.param(["jterator", "{e}", "init", "--pipeline", "x"], "ready ones", id="pipeline"),

@@ -281,8 +281,8 @@ def test_what_cannot_run_is_refused_before_anything_runs(make):  # noqa: F811
     with pytest.raises(InputError, match="nothing to do"):
         prepare(experiment, start="corilla", until="corilla")
     content = plain.model_dump(mode="json")
-    content["stages"][1]["steps"][0]["active"] = True
-    with pytest.raises(InputError, match=r"'corilla' cannot run yet"):
+    content["stages"][2]["steps"][0]["active"] = True
+    with pytest.raises(InputError, match=r"'illuminati' cannot run yet"):
         prepare(experiment, type(plain).model_validate(content))
     with pytest.raises(NotFoundError, match="no submission"):
         run(resume(experiment))

@@ -1,9 +1,10 @@
-"""Flat and dark field from many images, as BaSiC finds them: low rank and sparse.
+"""Flat and dark field from many images: low rank and sparse.
 
-Each image is a smooth flat field times its own level, plus a dark field, plus what it shows, which
-is sparse: most pixels show nothing. After Peng et al., "A BaSiC tool for background and shading
-correction of optical microscopy images", Nature Communications 8, 14836 (2017); solved with an
-augmented Lagrangian and reweighting as described there.
+Each image is a smooth flat field times its own level, plus a dark level, plus what it shows, which
+is sparse: most pixels show nothing. The model is that of Peng et al., "A BaSiC tool for background
+and shading correction of optical microscopy images", Nature Communications 8, 14836 (2017). The
+least sum of absolute differences is found by reweighted least squares, and the flat field is kept
+smooth by a soft threshold on its cosines at the level of their noise (Donoho and Johnstone, 1994).
 """
 
 from __future__ import annotations
@@ -18,11 +19,9 @@ from napari_tmaps.measure.runs import Floats
 
 SIDE = 64
 """Images are shrunk to this many pixels a side: fields are smooth."""
-_ROUNDS = 10  # of reweighting
-_STEPS = 500  # of one solution
-_CLOSE = 1e-6  # of the images: a solution is found
-_STEADY = 1e-3  # of the flat field: reweighting changes nothing any more
-_GROWTH = 1.5
+_ROUNDS = 4  # of finding the dark level
+_STEPS = 40  # of reweighting
+_STEADY = 1e-4  # change of the flat field that ends the reweighting
 
 
 def shrink(plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -46,82 +45,67 @@ def find_flat_field(
     dark
         False: there is no dark field (it is 0).
     """
-    level = float(stack.mean()) or 1.0
-    # Sorted along the images: the darkest values of each pixel come together, and an object counts
-    # in few images of the sorted stack instead of in all.
-    images = np.sort(stack.astype(float) / level, axis=0)
-    weights = np.ones_like(images)
-    flat, base = np.ones(images.shape[1:]), np.zeros(images.shape[1:])
-    for _ in range(_ROUNDS):
-        before = flat
-        flat, base, residual, levels = _solve(images, weights, dark)
-        spread = np.abs(residual) / np.maximum(levels.mean(), 1e-9)
-        weights = 1 / (spread + 0.1)
-        weights *= weights.size / weights.sum()
-        if np.abs(flat - before).mean() < _STEADY:
-            break
+    images = stack.astype(float)
+    base = 0.0
+    flat, levels, shown = _solve(images)
+    for _ in range(_ROUNDS if dark else 0):
+        base = _dark_level(images - shown, levels, float(images.min()))
+        flat, levels, shown = _solve(images - base)
     wide = np.maximum(_enlarged(flat, shape), 0.01)
     wide /= wide.mean()
-    return FlatField(wide.astype(np.float32), (_enlarged(base, shape) * level).astype(np.float32))
+    return FlatField(wide.astype(np.float32), np.full(shape, base, np.float32))
 
 
-def _solve(images: Floats, weights: Floats, dark: bool) -> tuple[Floats, Floats, Floats, Floats]:
-    """Flat field (mean 1), dark field, what images show beside, and the level of each image."""
+def _solve(images: Floats) -> tuple[Floats, Floats, Floats]:
+    """Flat field (mean 1), level of each image, and what images show beside."""
+    levels = np.median(images, axis=(1, 2))
+    flat = np.ones(images.shape[1:])
+    for _ in range(_STEPS):
+        before = flat
+        rest = images - levels[:, None, None] * flat
+        noise = 1.4826 * float(np.median(np.abs(rest))) or 1.0
+        weights = 1 / np.maximum(np.abs(rest), 0.3 * noise)
+        weighted = weights * levels[:, None, None]
+        power = (weighted * levels[:, None, None]).sum(axis=0)
+        flat = _smooth((weighted * images).sum(axis=0) / np.maximum(power, 1e-12))
+        weighted = weights * flat
+        levels = (weighted * images).sum(axis=(1, 2)) / (weighted * flat).sum(axis=(1, 2))
+        if np.abs(flat - before).max() < _STEADY:
+            break
+    rest = images - levels[:, None, None] * flat
+    limit = 3 * 1.4826 * float(np.median(np.abs(rest)))
+    return flat, levels, rest - np.clip(rest, -limit, limit)
+
+
+def _smooth(field: Floats) -> Floats:
+    """The field without noise, and with the mean 1."""
     from scipy.fft import dctn, idctn
 
-    mean = images.mean(axis=0)
-    smoothness = np.abs(dctn(mean / mean.mean(), norm="ortho")).sum() / 800
-    flat, base = np.ones_like(mean), np.zeros_like(mean)
-    levels = images.mean(axis=(1, 2))
-    shown = np.zeros_like(images)
-    multiplier = np.zeros_like(images)
-    step = 12.5 / np.linalg.norm(images.reshape(len(images), -1), 2)
-    size, floor = np.linalg.norm(images), images.min(axis=0)
-    for _ in range(_STEPS):
-        pull = multiplier / step
-        rest = images - shown + pull
-        # flat field: least squares over the images, then few cosines
-        power = float((levels**2).sum()) or 1.0
-        found = np.tensordot(levels, rest - base, axes=(0, 0)) / power
-        waves = dctn(found, norm="ortho")
-        kept = _soft(waves, smoothness / (step * power))
-        kept[0, 0] = waves[0, 0]
-        flat = idctn(kept, norm="ortho")
-        flat /= flat.mean() or 1.0
-        # level of each image
-        levels = np.maximum(((rest - base) * flat).sum(axis=(1, 2)) / (flat**2).sum(), 0)
-        if dark:
-            base = _dark(images - shown, flat, levels, floor)
-        model = flat * levels[:, np.newaxis, np.newaxis] + base
-        shown = _soft(images - model + pull, weights / step)
-        gap = images - model - shown
-        multiplier += step * gap
-        step *= _GROWTH
-        if np.linalg.norm(gap) < _CLOSE * size:
-            break
-    return flat, base, shown, levels
+    waves = dctn(field, norm="ortho")
+    half = field.shape[0] // 2
+    noise = float(np.median(np.abs(waves[half:, half:]))) / 0.6745
+    kept = _soft(waves, noise * np.sqrt(2 * np.log(waves.size)))
+    kept[0, 0] = waves[0, 0]
+    found: Floats = idctn(kept, norm="ortho")
+    return found / (float(found.mean()) or 1.0)
 
 
-def _dark(background: Floats, flat: Floats, levels: Floats, floor: Floats) -> Floats:
-    """One dark level: where images of different level meet when they are traced back to none.
+def _dark_level(background: Floats, levels: Floats, highest: float) -> float:
+    """Where images of different level meet when they are traced back to none.
 
-    Bright images show the flat field more strongly than dark ones: the slope of one over the other
-    gives the level at which there would be no light.
+    The difference of bright and dim images shows the flat field without the dark level; what is
+    left of the dim ones when it is taken away as often as it is in them is the dark level.
     """
     bright = levels >= np.median(levels)
     if bright.all() or not bright.any():
-        return np.zeros_like(flat)
-    high, low = background[bright].mean(axis=0), background[~bright].mean(axis=0)
-    light = high - low  # has the shape of the flat field, and no dark field
-    scale = float((light * flat).sum() / (flat**2).sum())
-    if scale <= 0:
-        return np.zeros_like(flat)
-    # low = dark + level · light / scale; the share of `light` in `low` by least squares
+        return 0.0
+    low = background[~bright].mean(axis=0)
+    light = background[bright].mean(axis=0) - low
     varying = light - light.mean()
     power = float((varying**2).sum())
-    share = float((varying * (low - low.mean())).sum()) / power if power > 0 else 0.0
+    share = float((varying * low).sum()) / power if power > 0 else 0.0
     value = float((low - max(share, 0.0) * light).mean())
-    return np.full_like(flat, min(max(value, 0.0), float(floor.min())))
+    return min(max(value, 0.0), highest)
 
 
 def _soft(values: Floats, threshold: Any) -> Floats:

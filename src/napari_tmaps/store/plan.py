@@ -171,8 +171,19 @@ def image_plans(
             "source": "",
         }
         files = sorted({(str(row.acquisition_id), row.path) for row in there})
-        plan["source"] = _digest([plan, [prints.get(file) for file in files]])
+        plan["source"] = digest([plan, [prints.get(file) for file in files]])
         yield plan
+
+
+def final_source_planes(experiment: Experiment) -> pd.DataFrame:
+    """Source planes under the cycle, t and channel that they have in the plate.
+
+    Raises
+    ------
+    NotFoundError
+        There is no acquisition.
+    """
+    return final_planes(placed_planes(experiment), experiment.workflow_type, mip=False)
 
 
 class _Row(NamedTuple):
@@ -233,6 +244,7 @@ def _first_pixel_um(place: dict[Any, Any], pixel: tuple[float, float]) -> list[f
     return position
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """Digest of a JSON value."""
     text = json.dumps(value, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -11,7 +11,7 @@ from napari_tmaps.workflow.step import Batch, JobResult, Step
 class PlannedStep(Step):
     """A step that refuses to run; `instead` says what happens without it."""
 
-    planned = True
+    by_default = False
     instead: ClassVar[str]
 
     def check(self, args: Any) -> NoReturn:
