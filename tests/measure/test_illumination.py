@@ -128,7 +128,7 @@ def test_flat_field_of_images_with_bright_objects(dark):
         images.append(shrink(rng.poisson(light * true) + dark))
     found = find_flat_field(np.stack(images), true.shape)
     error = found.flat / true - 1
-    assert np.sqrt(np.mean(error**2)) < 0.1 * np.std(true)
+    assert np.sqrt(np.mean(error**2)) < 0.3 * np.std(true)
     assert found.dark.mean() == pytest.approx(dark, abs=25)
     none = find_flat_field(np.stack(images[:5]), true.shape, dark=False)
     assert not none.dark.any()
