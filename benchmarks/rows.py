@@ -27,6 +27,10 @@ ROWS = {
     "features/basic": "rows_site:features_basic",
     "site/whole": "rows_site:whole",
     "site/whole_naive": "rows_site:whole_naive",
+    "preview/threshold_visible": "rows_preview:threshold_visible",
+    "preview/threshold_site": "rows_preview:threshold_site",
+    "preview/first_module_visible": "rows_preview:first_module_visible",
+    "preview/first_module_site": "rows_preview:first_module_site",
 }
 
 
