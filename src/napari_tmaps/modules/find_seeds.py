@@ -1,0 +1,74 @@
+"""One seed in each object, where it is thickest or brightest."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from napari_tmaps.errors import InputError
+from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage
+from napari_tmaps.modules.images import as_mask, check_intensity, check_plane, check_same_shape
+
+
+def find_seeds(
+    mask: MaskImage,
+    intensity_image: IntensityImage | None = None,
+    *,
+    method: Literal["distance", "intensity", "both"] = "distance",
+    min_distance: Annotated[int, Field(ge=1, le=500)] = 7,
+    smoothing: Annotated[float, Field(ge=0, le=100, json_schema_extra={"step": 0.5})] = 1.0,
+) -> Annotated[LabelImage, "seeds"]:
+    """Find seeds for a watershed: the peaks of thickness or brightness in a mask.
+
+    Parameters
+    ----------
+    mask
+        Mask (y, x), or labels, of which all objects count as foreground.
+    intensity_image
+        Stain (y, x) of the objects, uint8 or uint16; needed for "intensity" and "both".
+    method
+        "distance": where objects are thickest, for round objects. "intensity": where they are
+        brightest, for objects that are dark at their rims. "both": the product of the two.
+    min_distance
+        Seeds are farther apart than this, in pixels; some two thirds of the smallest diameter.
+    smoothing
+        Standard deviation (sigma) in pixels of the blur before peaks are sought; 0 for none.
+
+    Returns
+    -------
+    LabelImage
+        Seeds numbered 1 … n in reading order: the pixels of each peak.
+
+    Raises
+    ------
+    InputError
+        The images do not fit, or there is none for an intensity.
+    """
+    check_plane("mask", mask)
+    foreground = as_mask(mask)
+    from scipy import ndimage
+
+    from napari_tmaps.measure.components import label_components
+    from napari_tmaps.measure.diameter import distances
+    from napari_tmaps.measure.filters import gaussian
+
+    hills = distances(foreground) if method != "intensity" else np.ones(mask.shape)
+    if method != "distance":
+        if intensity_image is None:
+            raise InputError(
+                f"Seeds by '{method}' need an image: choose the stain of the objects as "
+                "'intensity_image', or the method 'distance'."
+            )
+        check_intensity("intensity image", intensity_image)
+        check_same_shape(mask=foreground, intensity_image=intensity_image)
+        # One more, so that black pixels of an object are still part of it.
+        hills = hills * (intensity_image.astype(np.float64) + 1)
+    if smoothing:
+        hills = gaussian(hills, smoothing).astype(np.float64)
+    hills = np.where(foreground, hills, 0)
+    y, x = np.ogrid[-min_distance : min_distance + 1, -min_distance : min_distance + 1]
+    disc = y**2 + x**2 <= min_distance**2
+    peaks = foreground & (hills == ndimage.maximum_filter(hills, footprint=disc, mode="nearest"))
+    return label_components(peaks, True)

@@ -1,0 +1,64 @@
+"""What is left of objects without the objects in them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from napari_tmaps.model.kinds import LabelImage
+from napari_tmaps.modules.images import as_labels, check_same_shape
+
+
+def subtract_objects(
+    outer: LabelImage,
+    inner: LabelImage,
+    *,
+    shrink: Annotated[int, Field(ge=0, le=100)] = 0,
+    keep_empty: bool = True,
+) -> Annotated[LabelImage, "difference_label_image"]:
+    """Make cytoplasm of cells and nuclei, also where their labels differ.
+
+    Each inner object is taken out of the outer object that holds most of it, and of no other; so
+    a nucleus that reaches into the neighbour's cell leaves no hole there. 'clip' takes all of a
+    mask away.
+
+    Parameters
+    ----------
+    outer
+        Labels (y, x), e.g. cells.
+    inner
+        Labels (y, x) of the same shape, e.g. nuclei.
+    shrink
+        Inner objects are made smaller by so many pixels first, so that the outline of a nucleus
+        belongs to the cytoplasm.
+    keep_empty
+        Keep outer objects that hold no inner one, whole. Off: they are removed.
+
+    Returns
+    -------
+    LabelImage
+        What is left, with the labels of the outer objects. Outer objects that are covered
+        entirely are gone.
+
+    Raises
+    ------
+    InputError
+        An image holds no labels, or they differ in shape.
+    """
+    cells, nuclei = as_labels("outer objects", outer), as_labels("inner objects", inner)
+    check_same_shape(outer=cells, inner=nuclei)
+    from napari_tmaps.measure.overlap import main_parents
+    from napari_tmaps.measure.runs import draw, find_runs
+    from napari_tmaps.modules.expand_or_shrink import expand_or_shrink
+
+    runs = find_runs(nuclei)
+    owner = main_parents(runs, cells).label
+    taken = draw(runs, owner, cells.shape)
+    if shrink:
+        taken[expand_or_shrink(nuclei, n=-shrink) == 0] = 0
+    result = np.where(taken == cells, np.int32(0), cells)
+    if not keep_empty:
+        result[~np.isin(result, owner)] = 0
+    return result
