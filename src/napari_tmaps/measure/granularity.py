@@ -57,7 +57,8 @@ def _without_background(stain: npt.NDArray[Any], step: int, radius: int) -> Floa
         ]
         opened = _between(opened, places[0], 0)
         opened = _between(opened, places[1], 1)
-    return np.maximum(stain - opened, 0)
+    rest: Floats = np.maximum(stain - opened, 0)
+    return rest
 
 
 def _between(values: Floats, places: Floats, axis: int) -> Floats:
@@ -66,7 +67,8 @@ def _between(values: Floats, places: Floats, axis: int) -> Floats:
     part = np.expand_dims(places - below, 1 - axis)
     above = np.minimum(below + 1, values.shape[axis] - 1)
     low: Floats = np.take(values, below, axis)
-    return low + part * (np.take(values, above, axis) - low)
+    rise: Floats = np.take(values, above, axis) - low
+    return low + part * rise
 
 
 @kernel

@@ -30,11 +30,19 @@ from napari_tmaps.modules.measure_neighbours import measure_neighbours
 from napari_tmaps.modules.measure_point_pattern import measure_point_pattern
 from napari_tmaps.modules.measure_radial_distribution import measure_radial_distribution
 from napari_tmaps.modules.measure_texture import measure_texture
+from napari_tmaps.modules.measure_density import measure_density
+from napari_tmaps.modules.measure_geometry import measure_geometry
+from napari_tmaps.modules.measure_granularity import measure_granularity
 from napari_tmaps.modules.measure_volume_image import measure_volume_image
+from napari_tmaps.modules.measure_intensity_3D import measure_intensity_3D
 from napari_tmaps.modules.project import project
+from napari_tmaps.modules.measure_morphology_3D import measure_morphology_3D
 from napari_tmaps.modules.register_objects import register_objects
+from napari_tmaps.modules.measure_parents import measure_parents
 from napari_tmaps.modules.register_objects_channel import register_objects_channel
 from napari_tmaps.modules.relabel import relabel
+from napari_tmaps.modules.measure_site_quality import measure_site_quality
+from napari_tmaps.modules.measure_skeleton import measure_skeleton
 from napari_tmaps.modules.rescale import rescale
 from napari_tmaps.modules.segment_secondary import segment_secondary
 from napari_tmaps.modules.separate_clumps import separate_clumps
@@ -44,15 +52,56 @@ from napari_tmaps.modules.threshold_adaptive import threshold_adaptive
 from napari_tmaps.modules.threshold_manual import threshold_manual
 from napari_tmaps.modules.threshold_otsu import threshold_otsu
 from napari_tmaps.modules.use_label_image import use_label_image
+from napari_tmaps.modules.relate_objects import relate_objects
+from napari_tmaps.modules.remove_objects import remove_objects
 
 CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
-    "image": (smooth, project, rescale, invert, combine_channels, apply_mask),
-    "threshold": (threshold_manual, threshold_otsu, threshold_adaptive),
-    "mask": (fill, combine_masks, clip),
-    "label": (label, relabel, filter, expand_or_shrink, use_label_image),
-    "segment": (separate_clumps, separate_primary_iterative, segment_secondary),
-    "spots": (detect_blobs, identify_spots_2D, identify_spots_3D),
-    "register": (register_objects, register_objects_channel),
+    "image": (
+        smooth,
+        denoise,
+        subtract_background,
+        morph_image,
+        enhance_contrast,
+        project,
+        rescale,
+        invert,
+        combine_channels,
+        image_math,
+        apply_mask,
+    ),
+    "threshold": (
+        threshold_manual,
+        threshold_otsu,
+        threshold_adaptive,
+        threshold_global,
+        threshold_local,
+        threshold_objects,
+    ),
+    "mask": (fill, morph_mask, combine_masks, clip),
+    "label": (
+        label,
+        relabel,
+        filter,
+        expand_or_shrink,
+        use_label_image,
+        relate_objects,
+        filter_by_feature,
+        remove_objects,
+        split_objects,
+        merge_objects,
+        subtract_objects,
+    ),
+    "segment": (
+        separate_clumps,
+        show_clumps,
+        separate_touching,
+        separate_primary_iterative,
+        find_seeds,
+        watershed,
+        segment_secondary,
+    ),
+    "spots": (detect_blobs, find_spots, identify_spots_2D, identify_spots_3D),
+    "register": (register_objects, register_objects_channel, whole_site),
     "measure": (
         measure_intensity,
         measure_morphology,
@@ -61,6 +110,8 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
         measure_colocalisation,
         measure_neighbours,
         measure_point_pattern,
+from napari_tmaps.modules.watershed import watershed
+from napari_tmaps.modules.whole_site import whole_site
         measure_volume_image,
     ),
     "volume": (generate_volume_image,),
@@ -75,10 +126,18 @@ def known_modules() -> dict[str, Callable[..., Any]]:
     """Our modules, then those in the folders that the user named and of installed packages."""
     from napari_tmaps.modules.own import own_modules
 
+        measure_granularity,
     return {**MODULES, **own_modules(MODULES).functions}
 
 
 def known_categories() -> dict[str, tuple[Callable[..., Any], ...]]:
+        measure_geometry,
+        measure_skeleton,
+        measure_density,
+        measure_parents,
+        measure_site_quality,
+        measure_morphology_3D,
+        measure_intensity_3D,
     """The same by category; those of the user stand under "own"."""
     from napari_tmaps.modules.own import CATEGORY, own_modules
 
