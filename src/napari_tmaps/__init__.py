@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_tmaps.pipeline import load_pipeline, ready_pipelines
     from napari_tmaps.sample import generate_sample
-    from napari_tmaps.store.experiment import Experiment
     from napari_tmaps.streams.saving import MetaData, OutputParameters, save_config_frames
     from napari_tmaps.vendors import scan
     from napari_tmaps.workflow import analyse, convert
+    from napari_tmaps.workflow.door import Experiment, Workflow
 
 __version__ = "0.1.0"
 
 # Name → module that has it; loaded when first asked for, so that importing the package is free.
 _LAZY = {
-    "Experiment": "napari_tmaps.store.experiment",
+    "Experiment": "napari_tmaps.workflow.door",
     "MetaData": "napari_tmaps.streams.saving",
     "OutputParameters": "napari_tmaps.streams.saving",
+    "Workflow": "napari_tmaps.workflow.door",
     "analyse": "napari_tmaps.workflow",
     "convert": "napari_tmaps.workflow",
     "generate_sample": "napari_tmaps.sample",
@@ -33,6 +34,7 @@ __all__ = [
     "Experiment",
     "MetaData",
     "OutputParameters",
+    "Workflow",
     "__version__",
     "analyse",
     "convert",

@@ -199,7 +199,10 @@ def test_a_failing_job_tells(experiment, tmp_path):
 def test_the_workflow(experiment, tmp_path):
     assert "Nothing was submitted" in tmaps("workflow", experiment, "status").output
     plan = tmaps("workflow", experiment, "submit", "--dry-run").output
-    assert re.search(r"metaextract +1 jobs, 4 files", plan)
+    assert re.search(r"metaextract +1 jobs, 4 files or sites: about [0-9.]+ s of one worker", plan)
+    assert re.search(r"In all about .* with \d+ workers, \d+ MB of memory, \d+ MB on disk", plan)
+    plan = json.loads(tmaps("workflow", experiment, "submit", "--dry-run", "--json").output)
+    assert plan["steps"][0]["units"] == 4
     tmaps("workflow", experiment, "submit", "--engine", "threads", "--wells", "B02", "-d", 0)
     state = json.loads(tmaps("workflow", experiment, "status", "--json").output)
     assert state["submission"]["state"] == "TERMINATED"

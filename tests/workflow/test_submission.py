@@ -21,7 +21,6 @@ from napari_tmaps.workflow.lock import coordinator as at_work
 from napari_tmaps.workflow.status import status
 from napari_tmaps.workflow.submission import (
     Subset,
-    dry_run,
     last_submission,
     prepare,
     resume,
@@ -141,32 +140,6 @@ def test_random_sites_are_always_the_same(make):  # noqa: F811
     for wrong in (Subset(wells=("A01",)), Subset(sites=(7,))):
         with pytest.raises(NotFoundError, match="There are"):
             wrong.choose(sites)
-
-
-def test_dry_run_writes_nothing(make):  # noqa: F811
-    experiment = make("dry")
-
-    def everything():
-        return {p: p.stat().st_mtime_ns for p in experiment.path.rglob("*") if p.suffix != ""}
-
-    before = everything()
-    rows = dry_run(experiment, prepare(experiment))
-    assert [(row["step"], row["jobs"], row["units"]) for row in rows] == [
-        ("metaextract", 1, 8),
-        ("metaconfig", None, None),
-        ("imextract", None, None),
-        ("jterator", None, None),
-    ]
-    assert {k: v for k, v in everything().items() if "experiment.db" not in k.name} == {
-        k: v for k, v in before.items() if "experiment.db" not in k.name
-    }
-    run(submit(experiment, prepare(experiment, engine=THREADS)))
-    experiment.features.remove("Discs")
-    experiment.catalogue.forget_objects(["Discs"])
-    (row,) = dry_run(experiment, prepare(experiment, start="jterator"))
-    assert row["units"] == 4
-    assert row["seconds"] > 0
-    assert row["memory_mb"] > 10
 
 
 def test_failed_sites_are_tried_again(make, folder):  # noqa: F811

@@ -1,4 +1,4 @@
-"""The state of a workflow as text: bars for the steps, a count or a map for the wells."""
+"""Where a workflow stands, and what it would need, as text or JSON."""
 
 from __future__ import annotations
 
@@ -84,3 +84,38 @@ def well_map(states: Mapping[str, str]) -> Iterator[str]:
         found = (states.get(str(WellName.at(row, column))) for column in columns)
         signs = "".join(f"  {_SIGNS[state] if state else ' '}" for state in found)
         yield f"{row_letters(row):>2} {signs}".rstrip()
+
+
+def show_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what a submission would do and need: what `workflow.probe.dry_run` says."""
+    if as_json:
+        typer.echo(json.dumps(plan, indent=2, ensure_ascii=False))
+        return
+    for row in plan["steps"]:
+        if row["jobs"] is None:
+            typer.echo(f"{row['step']:<12}{row['note']}")
+            continue
+        text = f"{row['jobs']} jobs, {row['units']} files or sites"
+        if row["units"] and row["seconds"] is not None:
+            text += (
+                f": about {_duration(row['seconds'])} of one worker, {row['memory_mb']:.0f} MB of "
+                f"memory, {row['disk_mb']:.0f} MB on disk"
+            )
+        typer.echo(f"{row['step']:<12}{text}")
+        if row["note"]:
+            typer.echo(f"  {row['note']}")
+    if plan["memory_mb"] is not None:
+        typer.echo(
+            f"In all about {_duration(plan['seconds'])} with {plan['workers']} workers, "
+            f"{plan['memory_mb']:.0f} MB of memory, {plan['disk_mb']:.0f} MB on disk "
+            f"({plan['free_mb']:.0f} MB are free)."
+        )
+    if plan["disk_mb"] is not None and plan["disk_mb"] > plan["free_mb"]:
+        typer.secho("The disk is too small for it.", fg=typer.colors.RED)
+
+
+def _duration(seconds: float) -> str:
+    """E.g. "3.1 s", "4 min", "2.5 h"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,12 +22,12 @@ from napari_tmaps.cli.options import (
     Workers,
     before,
 )
-from napari_tmaps.cli.status import report
+from napari_tmaps.cli.status import report, show_plan
 from napari_tmaps.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from napari_tmaps.model.progress import Progress
-    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.door import Workflow
     from napari_tmaps.workflow.submission import Request
 
 app = typer.Typer(
@@ -71,41 +70,42 @@ def submit(
     scheduler: Scheduler = "",
     cluster: Cluster = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Write nothing: say what would be done, and try it on one site."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the answer of --dry-run as JSON.")
     ] = False,
     detach: Detach = False,
     depth: Depth = 1,
     interval: Interval = 10,
 ) -> None:
     """Run the workflow. What is up to date is skipped."""
-    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.door import Experiment
     from napari_tmaps.workflow.engines import EngineChoice
-    from napari_tmaps.workflow.submission import Subset, prepare
-    from napari_tmaps.workflow.submission import dry_run as plan
-    from napari_tmaps.workflow.submission import submit as send
 
     called: Called = context.obj
     with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
-        request = prepare(
-            experiment,
-            _with_pipeline(experiment, pipeline),
-            start=stage,
+        flow = experiment.workflow
+        request = flow.request(
+            stage=stage,
             until=until,
-            subset=Subset(
-                wells=tuple(_listed(wells)),
-                sites=tuple(_numbers(sites)),
-                random=random,
-            ),
+            pipeline=pipeline,
+            wells=_listed(wells),
+            sites=_numbers(sites),
+            random=random,
             engine=EngineChoice(
                 kind=engine.value, workers=workers, scheduler=scheduler, cluster=cluster
             ),
         )
         if dry_run:
-            _show_plan(plan(experiment, request))
+            show_plan(flow.dry_run(request), as_json=as_json)
         elif detach:
-            _detach(experiment, request)
+            _detach(flow, request)
         else:
-            _follow(send(experiment, request), depth, interval, called.text)
+            _follow(flow.send(request), depth, interval, called.text)
 
 
 @app.command()
@@ -117,20 +117,16 @@ def resubmit(
     detach: Detach = False,
 ) -> None:
     """Run the workflow as last time, from a stage or step on. What is up to date is skipped."""
-    from napari_tmaps.store.experiment import Experiment
-    from napari_tmaps.workflow.submission import last_submission, prepare
-    from napari_tmaps.workflow.submission import submit as send
+    from napari_tmaps.workflow.door import Experiment
 
     called: Called = context.obj
     with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
-        _, last, _ = last_submission(experiment)
-        request = prepare(
-            experiment, last.description, start=stage, subset=last.subset, engine=last.engine
-        )
+        flow = experiment.workflow
+        request = flow.repeated(stage)
         if detach:
-            _detach(experiment, request)
+            _detach(flow, request)
         else:
-            _follow(send(experiment, request), depth, interval, called.text)
+            _follow(flow.send(request), depth, interval, called.text)
 
 
 @app.command()
@@ -142,17 +138,16 @@ def resume(
     interval: Interval = 10,
 ) -> None:
     """Go on where the last submission stopped; jobs and sites that failed are tried again."""
-    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.workflow.door import Experiment
     from napari_tmaps.workflow.engines import EngineChoice
-    from napari_tmaps.workflow.submission import resume as go_on
 
     called: Called = context.obj
     with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
         if detach:
-            _detach(experiment, None)
+            _detach(experiment.workflow, None)
             return
         choice = None if engine is None else EngineChoice(kind=engine.value)
-        _follow(go_on(experiment, choice), depth, interval, called.text)
+        _follow(experiment.workflow.resume(choice), depth, interval, called.text)
 
 
 @app.command()
@@ -175,19 +170,12 @@ def kill(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until it has stopped.")] = 60,
 ) -> None:
     """Stop the workflow, wherever it runs. 'resume' goes on."""
-    from napari_tmaps.store.experiment import Experiment
-    from napari_tmaps.workflow.lock import ask_to_stop, coordinator
+    from napari_tmaps.workflow.door import Experiment
 
     called: Called = context.obj
     with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
-        if coordinator(experiment.path) is None:
-            raise NotFoundError(f"Nothing is at work on '{experiment.name}'.")
-        ask_to_stop(experiment.path)
-        end = time.monotonic() + wait
-        while coordinator(experiment.path) is not None and time.monotonic() < end:
-            time.sleep(0.1)
-        still = coordinator(experiment.path) is not None
-    typer.echo("It will stop soon." if still else "It has stopped; 'resume' goes on.")
+        stopped = experiment.workflow.kill(wait)
+    typer.echo("It has stopped; 'resume' goes on." if stopped else "It will stop soon.")
 
 
 @app.command()
@@ -239,18 +227,6 @@ def upload(context: typer.Context, file: File) -> None:
         typer.echo(f"'{experiment.name}' has the workflow of '{file}' now.")
 
 
-def _with_pipeline(experiment: Experiment, pipeline: str) -> Any:
-    """The workflow of the experiment; the analysis runs another pipeline, if one is given."""
-    from napari_tmaps.workflow.description import with_argument, workflow_of
-
-    description = workflow_of(experiment)
-    if pipeline:
-        path = Path(pipeline)
-        name = str(path.absolute()) if path.is_file() else pipeline
-        description = with_argument(description, "jterator", "pipeline", name)
-    return description
-
-
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -274,25 +250,10 @@ def _follow(events: Iterator[Progress], depth: int, interval: float, called: str
         raise typer.Exit(1)
 
 
-def _detach(experiment: Experiment, request: Request | None) -> None:
-    from napari_tmaps.workflow.detached import start
-
-    process = start(experiment.path, request)
+def _detach(flow: Workflow, request: Request | None) -> None:
+    process = flow.detach(request)
+    path = flow.experiment.path
     typer.echo(
-        f"The workflow runs in the background (process {process}). Look: tmaps workflow "
-        f"{experiment.path} status --watch. Stop: tmaps workflow {experiment.path} kill."
+        f"The workflow runs in the background (process {process}). Look: tmaps workflow {path} "
+        f"status --watch. Stop: tmaps workflow {path} kill."
     )
-
-
-def _show_plan(rows: Sequence[Mapping[str, Any]]) -> None:
-    for row in rows:
-        text = (
-            "depends on the steps before"
-            if row["jobs"] is None
-            else f"{row['jobs']} jobs, {row['units']} files or sites"
-        )
-        if row["seconds"] is not None:
-            text += f", about {row['seconds']:.0f} s of one worker"
-        if row["memory_mb"] is not None:
-            text += f", {row['memory_mb']:.0f} MB a worker"
-        typer.echo(f"{row['step']:<12}{text}")

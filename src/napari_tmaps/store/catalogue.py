@@ -57,6 +57,11 @@ class Catalogue:
         """Give the file back."""
         self._engine.dispose()
 
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the whole catalogue, as it is at this moment, to a new file."""
+        with self._begin() as connection:
+            connection.execute(sa.text("VACUUM INTO :path"), {"path": str(path)})
+
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
         try:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +80,7 @@ class Experiment:
         description: str = "",
         workflow_type: WorkflowType = "canonical",
         ngff_version: str = "0.5",
-    ) -> Experiment:
+    ) -> Self:
         """Make a new, empty experiment.
 
         Parameters
@@ -118,7 +118,7 @@ class Experiment:
         return cls(folder, catalogue)
 
     @classmethod
-    def open(cls, path: str | Path) -> Experiment:
+    def open(cls, path: str | Path) -> Self:
         """Open an experiment by its folder, or by any file directly in it.
 
         Raises
@@ -142,7 +142,7 @@ class Experiment:
         """Give the files back."""
         self.catalogue.close()
 
-    def __enter__(self) -> Experiment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

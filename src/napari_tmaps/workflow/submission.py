@@ -7,7 +7,7 @@ next run puts the results of finished jobs in place first, and skips whatever is
 from __future__ import annotations
 
 import random
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 from itertools import dropwhile
@@ -22,7 +22,6 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.model.workflow import WorkflowDescription
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.description import check_description, part_of, workflow_of
 from napari_tmaps.workflow.engines import Engine, EngineChoice
 from napari_tmaps.workflow.lock import coordinating, is_asked_to_stop
@@ -256,38 +255,3 @@ def _run_step(
 def _from_first_open(steps: Mapping[str, str]) -> list[str]:
     """The steps from the first that is not through: those after it depend on it."""
     return list(dropwhile(lambda name: steps[name] == "TERMINATED", steps))
-
-
-def dry_run(experiment: Experiment, request: Request) -> list[dict[str, Any]]:
-    """What a submission would do, as far as it is known now; nothing is written.
-
-    Each row has step, jobs, units (files or sites), and, from the last run of the step, seconds
-    (of one worker) and memory_mb (of one job). Jobs is None where it depends on a step before.
-    """
-    rows = []
-    certain, done = True, steps_done(experiment)
-    past = experiment.catalogue.jobs().query("phase == 'run' and exitcode == 0")
-    for step in request.description.active():
-        kind = find_step(step.name)
-        row: dict[str, Any] = {"step": step.name, "jobs": None, "units": None}
-        if certain:
-            sites = request.subset.choose(experiment.catalogue.sites())
-            args = kind.Arguments.model_validate(step.batch_args)
-            batches = kind(experiment, sites=sites).create_run_batches(args)
-            row |= {"jobs": len(batches), "units": sum(batch["units"] for batch in batches)}
-        jobs = past[past["step"] == step.name]
-        known = _units(experiment, step.name, jobs["job"].tolist())
-        each = float(jobs["seconds"].sum()) / known if known else None
-        row["seconds"] = None if each is None or row["units"] is None else each * row["units"]
-        row["memory_mb"] = float(jobs["memory_mb"].max()) if len(jobs) else None
-        rows.append(row)
-        certain = certain and row["jobs"] == 0 and step.name in done
-    return rows
-
-
-def _units(experiment: Experiment, step: str, jobs: Sequence[int]) -> int:
-    try:
-        units = StepFolder(experiment.path, step).units()
-    except NotFoundError:
-        return 0
-    return sum(units.get(job, 0) for job in jobs)
