@@ -39,7 +39,7 @@ def euler_numbers(runs: Runs, boxes: Boxes) -> Ints:
                     corners += 1
                 elif here + slant == 3:
                     corners -= 1
-                elif here == 2 and slant == 0 or here == 0 and slant == 2:
+                elif (here == 2 and slant == 0) or (here == 0 and slant == 2):
                     corners -= 2
         result[k] = corners // 4
     return result

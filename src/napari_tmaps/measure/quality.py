@@ -37,8 +37,8 @@ def image_quality(image: npt.NDArray[Any]) -> Quality:
 def power_slope(image: npt.NDArray[Any]) -> float:
     """Slope of the power of the image over its frequency, both as logarithms.
 
-    Like CellProfiler's PowerLogLogSlope: the power is summed over rings of whole frequencies, from 2
-    to an eighth of the shorter side. After Bray et al., "Workflow and metrics for image quality
+    Like CellProfiler's PowerLogLogSlope: the power is summed over rings of whole frequencies, from
+    2 to an eighth of the shorter side. After Bray et al., "Workflow and metrics for image quality
     control in large-scale high-content screens" (2012). NaN for an image without contrast, or of
     less than 40 pixels along a side.
     """
