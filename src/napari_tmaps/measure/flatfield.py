@@ -73,8 +73,8 @@ def _solve(images: Floats) -> tuple[Floats, Floats, Floats]:
         if np.abs(flat - before).max() < _STEADY:
             break
     rest = images - levels[:, None, None] * flat
-    limit = 3 * 1.4826 * float(np.median(np.abs(rest)))
-    return flat, levels, rest - np.clip(rest, -limit, limit)
+    limit = 2 * 1.4826 * float(np.median(np.abs(rest)))
+    return flat, levels, np.where(np.abs(rest) > limit, rest, 0.0)
 
 
 def _smooth(field: Floats) -> Floats:
