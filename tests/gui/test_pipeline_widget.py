@@ -261,3 +261,56 @@ def test_pipelines_of_an_experiment_lie_in_it(widget, viewer, tmp_path):
     assert [path.name for path in (tmp_path / "e" / "pipelines").glob("*.yaml")] == [
         "pipeline.yaml"
     ]
+
+
+def action(widget, section: str, name: str):
+    """An action of the menu In and out, by the section that it stands in."""
+    current = ""
+    for found in widget.ports.fill().actions():
+        if found.isSeparator():
+            current = found.text()
+        elif current.startswith(section) and found.text() == name:
+            return found
+    raise AssertionError(f"no {name} under {section}")
+
+
+def test_what_goes_in_and_out(widget, viewer):
+    viewer.add_image(blocks() // 2, name="Actin")
+    settle(widget)
+    build(widget, "threshold_manual", "register_objects")
+    assert [c.name for c in widget.value().input.channels] == ["DAPI", "Actin"]
+    action(widget, "Corrects", "Actin").trigger()
+    assert [c.correct for c in widget.value().input.channels] == [False, True]
+    action(widget, "Keeps", "Objects").trigger()
+    assert widget.value().output.objects == ()
+    action(widget, "Keeps", "Objects").trigger()
+    assert [o.name for o in widget.value().output.objects] == ["Objects"]
+    action(widget, "Reads", "Actin").trigger()
+    assert [c.name for c in widget.value().input.channels] == ["DAPI"]
+    assert widget.steps.item(0).text().endswith("⚠")  # its image is no longer read
+    widget.undo()
+    assert not widget.steps.item(0).text().endswith("⚠")
+
+
+def test_before(widget, viewer):
+    build(widget, "threshold_manual", "fill")
+    widget.before_button.click()
+    shown = {layer.name: layer.visible for layer in viewer.layers}
+    assert shown == {"DAPI": True, "preview: filled mask": False, "before: mask": True}
+    np.testing.assert_array_equal(viewer.layers["before: mask"].data, blocks() > 128)
+    widget.before_button.click()
+    shown = {layer.name: layer.visible for layer in viewer.layers}
+    assert shown == {"DAPI": True, "preview: filled mask": True}
+
+
+def test_objects_keep_their_colours(widget, viewer):
+    build(widget, "threshold_manual", "label")
+    before = preview(viewer).data.copy()
+    assert sorted(np.unique(before)) == [0, 1, 2]
+    widget.steps.setCurrentRow(0)
+    widget.form.settingChanged.emit("threshold", 600.0)  # the second block is the dimmer one
+    widget.steps.setCurrentRow(1)
+    settle(widget)
+    after = preview(viewer).data
+    assert after[70, 70] == 0
+    assert after[15, 15] == before[15, 15]

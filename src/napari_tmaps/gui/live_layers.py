@@ -10,7 +10,7 @@ import pandas as pd
 
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, attach
-from napari_tmaps.gui.live_source import Scene
+from napari_tmaps.gui.live_source import Scene, is_preview
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.pipeline.cache import Value
 from napari_tmaps.pipeline.live import Preview
@@ -28,8 +28,19 @@ def preview_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
         if not isinstance(value, np.ndarray):
             continue
         kind = "image" if kinds[item] is Kind.INTENSITY_IMAGE else "labels"
-        pixels = value.astype(np.uint8) if value.dtype == bool else value
-        layers.append(_layer(pixels, f"preview: {_short(item)}", scene, (top, left), kind))
+        layers.append(_layer(value, f"preview: {_short(item)}", scene, (top, left), kind))
+    return layers
+
+
+def input_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
+    """Layers of what a step worked on; the images that are on the screen anyway are left out."""
+    kinds = {spec.name: spec.kind for spec in preview.step.spec.inputs}
+    layers = []
+    for name, item in preview.step.inputs.items():
+        value = preview.inputs.get(item)
+        if isinstance(value, np.ndarray) and item not in scene.images:
+            kind = "image" if kinds[name] is Kind.INTENSITY_IMAGE else "labels"
+            layers.append(_layer(value, f"before: {_short(item)}", scene, (0, 0), kind))
     return layers
 
 
@@ -105,6 +116,7 @@ class LiveLayers:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._step = KeptLayers(viewer)
+        self._before = KeptLayers(viewer)
         self._objects = KeptLayers(viewer)
 
     def show(self, preview: Preview, scene: Scene) -> None:
@@ -119,14 +131,17 @@ class LiveLayers:
         if left:
             self._viewer.layers.selection = left
 
-    def clear_objects(self) -> None:
-        """Remove the objects of the whole pipeline."""
-        self._objects.clear()
+    def show_before(self, preview: Preview | None, scene: Scene) -> None:
+        """Show what a step worked on in place of what it made; None goes back."""
+        self._before.try_out(input_layers(preview, scene) if preview is not None else [])
+        for layer in self._viewer.layers:
+            if layer.name.startswith("preview: ") and is_preview(layer):
+                layer.visible = preview is None
 
     def clear(self) -> None:
         """Remove all of them."""
-        self._step.clear()
-        self._objects.clear()
+        for layers in (self._step, self._before, self._objects):
+            layers.clear()
 
 
 def table_of(preview: Preview) -> pd.DataFrame | None:
@@ -146,6 +161,8 @@ def _short(item: str) -> str:
 def _layer(
     pixels: Value, name: str, scene: Scene, corner: tuple[int, int], kind: str
 ) -> tuple[Any, dict[str, Any], str]:
+    if isinstance(pixels, np.ndarray) and pixels.dtype == bool:
+        pixels = pixels.view(np.uint8)
     ndim = np.ndim(pixels)
     rest = (1.0,) * (ndim - 2)
     start = tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,12 @@ from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
 from napari_tmaps.gui.module_picker import ModulePicker
 from napari_tmaps.gui.numbers_panel import NumbersPanel
 from napari_tmaps.gui.pipeline_bar import PipelineBar
+from napari_tmaps.gui.ports_button import PortsButton
 from napari_tmaps.gui.step_form import StepForm
 from napari_tmaps.gui.step_list import StepList
 from napari_tmaps.gui.tuning import (
     Shown,
+    StableLabels,
     next_name,
     reads,
     summarise,
@@ -81,12 +84,20 @@ class PipelineWidget(QWidget):
         self._chosen = ""
         self._failed: tuple[str, str] = ("", "")  # step, why
         self._threshold: float | None = None
+        self._stable = StableLabels()
+        self._shown: Preview | None = None  # of the whole site
 
         self.bar = PipelineBar()
         self._where = QElidingLabel()
         self.live_box = QCheckBox("Live")
         self.live_box.setChecked(True)
         self.live_box.setToolTip("Show what the chosen step makes, at each change")
+        self.before_button = QPushButton("Before")
+        self.before_button.setCheckable(True)
+        self.before_button.setToolTip(
+            "Show what the step worked on in place of what it made (Ctrl+B)"
+        )
+        self.ports = PortsButton()
         self.add_button = QPushButton("Add module")
         self.add_button.setCheckable(True)
         self.add_button.setToolTip("Choose a module to put below the chosen step (Ctrl+Shift+A)")
@@ -113,7 +124,12 @@ class PipelineWidget(QWidget):
         row = QHBoxLayout()
         row.addWidget(self._where, 1)
         row.addWidget(self.live_box)
+        layout.addLayout(row)
+        row = QHBoxLayout()
         row.addWidget(self.add_button)
+        row.addWidget(self.ports)
+        row.addWidget(self.before_button)
+        row.addStretch()
         layout.addLayout(row)
         self._below = QStackedWidget()
         scroll = QScrollArea()
@@ -148,6 +164,10 @@ class PipelineWidget(QWidget):
         self.bar.fileOpened.connect(self.open_file)
         self.bar.fileSaved.connect(self._on_file_saved)
         self.live_box.toggled.connect(self._on_live_toggled)
+        self.before_button.toggled.connect(self._on_before_toggled)
+        self.ports.valueChanged.connect(
+            lambda value: self._edit(value, "Change what goes in or out")
+        )
         self.add_button.toggled.connect(self._on_add_toggled)
         self.picker.chosen.connect(self._on_module_chosen)
         self.steps.chosen.connect(self._on_step_chosen)
@@ -172,6 +192,7 @@ class PipelineWidget(QWidget):
             (QKeySequence(QKeySequence.StandardKey.Undo), self.undo),
             (QKeySequence(QKeySequence.StandardKey.Redo), self.redo),
             (QKeySequence("Ctrl+Shift+A"), self.add_button.toggle),
+            (QKeySequence("Ctrl+B"), self.before_button.toggle),
         ):
             shortcut = QShortcut(keys, self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -485,7 +506,8 @@ class PipelineWidget(QWidget):
         """In the computing thread."""
         wired = [preview.step.inputs.get(name, "") for name in ("image", "intensity_image")]
         image = next((preview.inputs[item] for item in wired if item in preview.inputs), None)
-        self._arrived.emit(summarise(preview, image if isinstance(image, np.ndarray) else None))
+        shown = summarise(preview, image if isinstance(image, np.ndarray) else None)
+        self._arrived.emit(replace(shown, preview=self._stable.number(preview)))
 
     def _on_arrived(self, shown: Shown) -> None:
         preview = shown.preview
@@ -496,8 +518,11 @@ class PipelineWidget(QWidget):
             self._failed = (preview.step.name, preview.error)
             self._show()
             return
+        if self.before_button.isChecked() and preview.view is None:
+            self.before_button.setChecked(False)
         self._layers.show(preview, scene)
         if preview.result is None:
+            self._shown = preview if preview.view is None else None
             self._show_numbers(shown)
 
     def _show_numbers(self, shown: Shown) -> None:
@@ -518,6 +543,9 @@ class PipelineWidget(QWidget):
         else:
             self.numbers.hide_histogram()
 
+    def _on_before_toggled(self, on: bool) -> None:
+        self._layers.show_before(self._shown if on else None, self._scene)
+
     def _on_live_toggled(self, on: bool) -> None:
         if on:
             self._request_view()
@@ -535,6 +563,8 @@ class PipelineWidget(QWidget):
         marks = {**tuning.marks, **({failed: why} if failed else {})}
         chosen = tuning.chosen.name if tuning.chosen else ""
         self.steps.setPipeline(tuning.pipeline, chosen, marks)
+        self.ports.setValue(tuning.pipeline)
+        self.ports.setChannels(tuple(self._scene.images))
         self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)
         self.bar.setState(
             self._shelf.names(), self._name, self._history.undoes, self._history.redoes

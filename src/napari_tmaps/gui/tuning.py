@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_tmaps.errors import PipelineError
 from napari_tmaps.gui.live_layers import Numbers, numbers_of
 from napari_tmaps.gui.live_source import Scene
+from napari_tmaps.measure.stable import carry_over
 from napari_tmaps.model.kinds import ACCEPTS, Kind
 from napari_tmaps.model.pipeline import (
     ChannelInput,
@@ -146,6 +147,28 @@ class Shown:
     numbers: Numbers
     counts: npt.NDArray[Any]
     edges: npt.NDArray[Any]
+
+
+class StableLabels:
+    """Gives the objects of a step the numbers, and so the colours, that they had before."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, npt.NDArray[np.int32]] = {}
+
+    def number(self, preview: Preview) -> Preview:
+        """The preview with objects numbered as in those before it."""
+        values = dict(preview.values)
+        for item, labels in preview.values.items():
+            if not isinstance(labels, np.ndarray) or labels.dtype != np.int32 or labels.ndim != 2:
+                continue
+            before = self._before.get(item)
+            if before is not None and preview.view is not None:
+                before = np.ascontiguousarray(before[preview.view])
+            same = labels if before is None else carry_over(labels, before)
+            values[item] = same
+            if preview.view is None:
+                self._before[item] = same
+        return replace(preview, values=values)
 
 
 def summarise(preview: Preview, image: npt.NDArray[Any] | None) -> Shown:
