@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_tmaps.errors import FormatError, TmapsError, unknown
-from napari_tmaps.model.planes import Scan
+from napari_tmaps.model.planes import Oddity, Scan
 from napari_tmaps.vendors import (
     arrayscan,
     bioformats,
@@ -37,7 +37,7 @@ from napari_tmaps.vendors import (
 )
 from napari_tmaps.vendors import pattern as patterns
 from napari_tmaps.vendors.channelnames import rename_channels
-from napari_tmaps.vendors.listing import Listing, list_files, unused_images
+from napari_tmaps.vendors.listing import Listing, examples, list_files, unused_images
 
 if TYPE_CHECKING:
     from napari_tmaps.model.profile import ImportProfile
@@ -58,21 +58,31 @@ class Vendor:
         "unreadable" (names) is taken out and told in the oddities.
     index
         Endings, in lower case, of files that stand for the whole folder they lie in.
+    clue
+        Names or endings, in lower case, of files that nobody else writes: if another format reads
+        the folder all the same, they are damaged, and this is told.
     """
 
     name: str
     recognise: Callable[[Listing], bool]
     scan: Callable[[Listing], Scan]
     index: tuple[str, ...] = ()
+    clue: tuple[str, ...] = ()
 
 
 # The most specific first: the first that recognises a folder reads it.
 VENDORS: tuple[Vendor, ...] = (
     Vendor(cellvoyager.NAME, cellvoyager.recognise, cellvoyager.scan, cellvoyager.INDEX),
     Vendor(cq1.NAME, cq1.recognise, cq1.scan),
-    Vendor(harmony.NAME, harmony.recognise, harmony.scan, harmony.INDEX),
-    Vendor(imagexpress.NAME, imagexpress.recognise, imagexpress.scan, imagexpress.INDEX),
-    Vendor(metamorph.NAME, metamorph.recognise, metamorph.scan),
+    Vendor(harmony.NAME, harmony.recognise, harmony.scan, harmony.INDEX, harmony.INDEX),
+    Vendor(
+        imagexpress.NAME,
+        imagexpress.recognise,
+        imagexpress.scan,
+        imagexpress.INDEX,
+        imagexpress.INDEX,
+    ),
+    Vendor(metamorph.NAME, metamorph.recognise, metamorph.scan, clue=metamorph.CLUE),
     Vendor(scanr.NAME, scanr.recognise, scanr.scan, scanr.INDEX),
     Vendor(leica_matrix.NAME, leica_matrix.recognise, leica_matrix.scan),
     Vendor(micromanager.NAME, micromanager.recognise, micromanager.scan, micromanager.ENDINGS),
@@ -138,6 +148,7 @@ def scan(
     else:
         chosen = _choose(listing, vendor)
         result = chosen.scan(listing)
+        result = replace(result, oddities=(*_unread(listing, chosen), *result.oddities))
         rest = f"not part of what {chosen.name} recorded here"
     facts = dict(result.metadata)
     told = [*result.planes["path"], *facts.pop("unreadable", ())]
@@ -159,6 +170,20 @@ def recognise(path: Path | str) -> Vendor | None:
     except (TmapsError, OSError):
         return None
     return next((vendor for vendor in VENDORS if vendor.recognise(listing)), None)
+
+
+def _unread(listing: Listing, chosen: Vendor) -> list[Oddity]:
+    """Indexes of formats that do not read the folder: they cannot be what they seem."""
+    return [
+        Oddity(
+            "unreadable",
+            f"{examples(names)} named like the index of {vendor.name}, but damaged, empty or not "
+            f"to be read: the layout was made without, as {chosen.name}. Copy the index again from "
+            "the microscope.",
+        )
+        for vendor in VENDORS
+        if vendor is not chosen and vendor.clue and (names := listing.ending(*vendor.clue))
+    ]
 
 
 def _list(path: Path) -> Listing:

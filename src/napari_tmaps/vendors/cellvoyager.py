@@ -79,14 +79,14 @@ def scan(listing: Listing) -> Scan:
         )
     _check_wells(records, detail)
     planes, plane_oddities, unreadable = _planes(listing, records)
-    if not detail_name:
-        oddities.append(
-            Oddity(
-                "incomplete",
-                "MeasurementDetail.mrf is not among the files: the size of pixels and the format "
-                "of the plate are unknown.",
-            )
+    if not detail.channels:
+        state = (
+            "tells of no channel: the size of pixels is unknown."
+            if detail_name
+            else "is not among the files: the size of pixels and the format of the plate are "
+            "unknown."
         )
+        oddities.append(Oddity("incomplete", f"MeasurementDetail.mrf {state}"))
     numbers = dict(sorted(set(zip(records["channel"], records["ch"].tolist(), strict=True))))
     dyes = _fluorophores(numbers, settings)
     if dyes:
@@ -138,7 +138,9 @@ def _settings(listing: Listing, name: str) -> tuple[Settings, list[Oddity]]:
         text = "There is no single .mes file: wavelengths, exposures and colours are unknown."
         return Settings(), [Oddity("incomplete", text)]
     try:
-        return read_settings(listing.root / name), []
+        settings = read_settings(listing.root / name)
+        text = f"'{name}' tells of no channel: wavelengths, exposures and colours are unknown."
+        return settings, [] if settings.channels else [Oddity("incomplete", text)]
     except TmapsError as error:
         text = f"Wavelengths, exposures and colours are unknown: {error}"
         return Settings(), [Oddity("unreadable", text)]

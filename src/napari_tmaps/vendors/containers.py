@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from posixpath import basename
 from typing import Any
 
 import numpy as np
@@ -234,7 +235,7 @@ def assemble(
             )
         )
     images = [image for _, image in pairs]
-    odd += _mixed(images)
+    odd += _mixed(images) + _again(pairs)
     numbers: Counter[tuple[str, str]] = Counter()
     sites: list[int] = []
     for image in images:
@@ -347,6 +348,28 @@ def _grouped(found: dict[str, Container]) -> list[Oddity]:
             f"{examples(names) if len(names) > 1 else repr(names[0])}: {oddity.message}",
         )
         for oddity, names in files.items()
+    ]
+
+
+def _again(pairs: list[tuple[str, SiteImage]]) -> list[Oddity]:
+    """Files that hold the places of others once more: acquisitions that should be told apart."""
+    first: dict[tuple[object, ...], str] = {}
+    again: list[str] = []
+    for name, image in pairs:
+        if image.well is None:  # such files are told of anyway
+            continue
+        place = image.stage_yx_um or (image.name, basename(name))
+        if first.setdefault((image.plate, image.well, place), name) != name:
+            again.append(name)
+    if not again:
+        return []
+    return [
+        Oddity(
+            "doubtful",
+            f"{examples(list(dict.fromkeys(again)))}: sites at places of a well where another file "
+            "has sites already. If the folder holds several acquisitions, add each by itself; here "
+            "all their sites are numbered on.",
+        )
     ]
 
 

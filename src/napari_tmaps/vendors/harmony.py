@@ -132,7 +132,8 @@ def _indexes(listing: Listing) -> list[str]:
     """Indexes of Harmony, one a folder; a measurement may have been exported in both versions."""
     found: dict[str, str] = {}
     for name in listing.ending(*INDEX):
-        if posixpath.basename(name).lower() in INDEX and _is_harmony(listing.root / name):
+        base = posixpath.basename(name).lower()
+        if base == INDEX[0] or (base in INDEX and _is_harmony(listing.root / name)):
             found.setdefault(posixpath.dirname(name), name)
     return list(found.values())
 
@@ -147,6 +148,11 @@ def _is_harmony(path: Path) -> bool:
 
 def _only(listing: Listing) -> str:
     found = _indexes(listing)
+    if not found:
+        raise FormatError(
+            f"The index of the measurement in '{listing.root}' is gone or cannot be read any more. "
+            "Copy it again from the microscope."
+        )
     if len(found) > 1:
         raise FormatError(
             f"'{listing.root}' holds {len(found)} measurements: {examples(found)}. Choose the "

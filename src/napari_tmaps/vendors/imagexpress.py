@@ -64,6 +64,12 @@ def scan(listing: Listing) -> Scan:
     images, thumbnails = _named(listing)
     plans = _plans(listing)
     plan = read_plan(listing.root / plans[0]) if plans else Plan()
+    lost_plan: list[Oddity] = []
+    if not plans and (unread := listing.ending(*INDEX)):
+        text = f"{examples(unread)} cannot be read as the plan of a plate. The layout comes from "
+        lost_plan.append(
+            Oddity("unreadable", text + "the images alone; whether any miss is unknown.")
+        )
     facts = {name: read_metaseries(f"{listing.root}/{name}") for name in images["path"]}
     kept, set_aside, oddities = _chosen(images, facts)
     _check_wells(kept, plan)
@@ -89,6 +95,7 @@ def scan(listing: Listing) -> Scan:
         z_step_um=step,
         plate_format=plan.plate,
         oddities=(
+            *lost_plan,
             *found,
             *oddities,
             *wave_oddities,

@@ -31,6 +31,7 @@ from napari_tmaps.vendors.metamorph_files import NdFile, Stack, is_nd, read_nd, 
 from napari_tmaps.vendors.singles import check_files, pixel_size
 
 NAME = "MetaMorph"
+CLUE = (".nd",)
 
 # More planned planes than this for each that is there, and the plan is not that of the images.
 _SPARSEST = 20
@@ -106,6 +107,8 @@ def _acquisition(listing: Listing) -> tuple[str, list[_Image]]:
     # Of an .nd file that was chosen itself, the images are its neighbours.
     beside = list_files(listing.root) if alone else listing
     names = [name for name in listing.ending(".nd") if is_nd(listing.root / name)]
+    if not names:
+        raise FormatError(f"The .nd file in '{listing.root}' is gone or cannot be read any more.")
     found = {name: _images(beside, name, read_nd(listing.root / name)) for name in names}
     used = [name for name, images in found.items() if images]
     if not used:

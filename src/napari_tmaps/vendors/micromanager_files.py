@@ -14,6 +14,7 @@ import json
 import os
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -108,6 +109,14 @@ def read_ndtiff(root: Path, name: str) -> Stored:
                 StoredPlane(path, page, axes, facts, height, width, *_ND_PIXELS[kind])
             )
         stored.lost = [path for path, file in files.items() if file is None]
+        listed = Counter(plane.path for plane in stored.planes)
+        for path, file in files.items():
+            told = listed[path]
+            if file is not None and len(file.by_pixels) > told:
+                stored.notes.append(
+                    f"'{path}' holds {len(file.by_pixels)} images, but its index lists {told}: "
+                    "it is cut off, and the others are left out."
+                )
         there = [file for file in files.values() if file is not None]
         stored.summary = there[0].summary() if there else {}
     return stored

@@ -141,7 +141,10 @@ def _described(listing: Listing) -> tuple[_Descriptor, list[Oddity]]:
         )
         return _Descriptor(), [Oddity("incomplete", text)]
     try:
-        return _read(listing.root / found[0]), []
+        descriptor = _read(listing.root / found[0])
+        text = f"'{found[0]}' tells nothing: size of pixels, plate and exposures are unknown."
+        empty = descriptor == _Descriptor()
+        return descriptor, [Oddity("unreadable", text)] if empty else []
     except TmapsError as error:
         text = f"The layout comes from the names of the images alone: {error}"
         return _Descriptor(), [Oddity("unreadable", text)]

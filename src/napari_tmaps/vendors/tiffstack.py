@@ -139,6 +139,9 @@ def _container(file: Any, name: str, size: int) -> tuple[Container, bool]:
     if smaller and not file.is_lsm:
         oddities.append(Oddity("ignored", f"{len(smaller)} smaller pictures in the file left out."))
     pages, samples, colours = _planes(series, oddities)
+    if file.is_lsm:  # of other files the header was looked at
+        cut = [page.index for page in series.pages if _end(page) > size]
+        pages = np.where(np.isin(pages, cut), -1, pages)
     if (
         file.is_imagej
         and series.dataoffset is not None
@@ -173,6 +176,12 @@ def _container(file: Any, name: str, size: int) -> tuple[Container, bool]:
     )
     special = bool(samples.any()) or pages.max() >= len(file.pages) or "S" in file.pages.first.axes
     return Container((image,), tuple(oddities)), special
+
+
+def _end(page: Any) -> int:
+    """Where the pixels of a page end in the file."""
+    parts = zip(page.dataoffsets, page.databytecounts, strict=True)
+    return max((start + length for start, length in parts), default=0)
 
 
 def _area(series: Any) -> int:
