@@ -101,7 +101,10 @@ def polynomial(tiles: Floats, size: int, shape: tuple[int, ...], degree: int) ->
         for n, length in zip(tiles.shape, shape, strict=True)
     ]
     y, x = np.meshgrid(centres[0] / height, centres[1] / width, indexing="ij")
-    powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+    # Few tiles along an axis do not tell how it bends.
+    rows, columns = tiles.shape
+    powers = [(i, j) for i in range(min(degree + 1, rows)) for j in range(degree + 1 - i)]
+    powers = [(i, j) for i, j in powers if j < columns]
     terms = np.stack([y.ravel() ** i * x.ravel() ** j for i, j in powers], axis=1)
     values = tiles.ravel()
     kept = np.ones(values.size, bool)
