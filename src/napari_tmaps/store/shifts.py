@@ -1,6 +1,7 @@
 """By how much the images of each cycle are shifted; applied when pixels are read.
 
-    alignment/shifts.csv       plate, well, site, cycle, y_px, x_px, quality, state
+    alignment/shifts.csv       plate, well, site, cycle, y_px, x_px, quality, state, what was
+                               measured before repair, and a digest of the images
              /alignment.json   how they were found
 
 A shift is the translation that moves an image onto that of the reference cycle: positive is down
@@ -24,7 +25,8 @@ import pandas as pd
 from napari_tmaps.errors import FormatError
 from napari_tmaps.streams.atomic import remove, write_json, write_text
 
-COLUMNS = ["plate", "well", "site", "cycle", "y_px", "x_px", "quality", "state"]
+_NUMBERS = ["y_px", "x_px", "quality", "measured_y_px", "measured_x_px"]
+COLUMNS = ["plate", "well", "site", "cycle", *_NUMBERS[:3], "state", *_NUMBERS[3:], "source"]
 STATES = ("reference", "measured", "repaired", "unknown")
 """What a shift is: of the reference cycle itself, measured, taken from sites nearby because the
 measurement was not to be trusted, or 0 because there were none."""
@@ -94,12 +96,14 @@ class ShiftStore:
             The file is damaged.
         """
         file = self.path / "shifts.csv"
-        types = {"plate": "str", "well": "str", "site": "int64", "cycle": "int64", "state": "str"}
-        types |= dict.fromkeys(("y_px", "x_px", "quality"), "float64")
+        types = dict.fromkeys(("plate", "well", "state", "source"), "str")
+        types |= dict.fromkeys(("site", "cycle"), "int64") | dict.fromkeys(_NUMBERS, "float64")
         if not file.is_file():
             return pd.DataFrame({name: pd.Series(dtype=types[name]) for name in COLUMNS})
         try:
-            table = pd.read_csv(file, dtype=types, keep_default_na=False)
+            table = pd.read_csv(
+                file, dtype=types, keep_default_na=False, na_values=dict.fromkeys(_NUMBERS, "")
+            )
             return table[COLUMNS]
         except (ValueError, KeyError) as error:
             raise FormatError(f"'{file}' is damaged: {error}. Run align again.") from error
@@ -121,7 +125,7 @@ class ShiftStore:
         write_json(self.path / "alignment.json", facts)
         rows = table[COLUMNS].sort_values(["plate", "well", "site", "cycle"])
         text = io.StringIO()
-        rows.round({"y_px": 4, "x_px": 4, "quality": 4}).to_csv(text, index=False)
+        rows.round(dict.fromkeys(_NUMBERS, 4)).to_csv(text, index=False)
         write_text(self.path / "shifts.csv", text.getvalue())
 
     def remove(self) -> None:
