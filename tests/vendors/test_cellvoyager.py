@@ -5,6 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,6 +93,58 @@ def test_pixels_come_from_the_right_files(measurement, cellvoyager):
         assert pixels[0, 0] // 10_000 == row
         assert pixels[0, 0] % 1000 == plane.site * 100 + (plane.z + 1) * 10 + ch
     reader.close()
+
+
+def test_an_image_alone_is_told_by_the_index_beside_it(measurement, cellvoyager):
+    image = next(r for r in cellvoyager.records() if (r.row, r.field, r.z, r.ch) == (3, 2, 2, 3))
+    result = scan(measurement / image.name)
+    (plane,) = result.planes.itertuples()
+    assert (plane.well, plane.site, plane.channel, plane.z, plane.t) == ("C11", 2, "C03", 0, 0)
+    assert (plane.path, plane.stage_x_um, plane.stage_z_um) == (image.name, 325.0, 1.5)
+    assert result.pixel_size_um == (0.65, 0.325)
+    assert result.oddities == ()
+
+
+def test_an_image_alone_that_the_index_does_not_know(measurement, cellvoyager):
+    stranger = cellvoyager.record(4, 5, 1, 1, 1)
+    cellvoyager.image(measurement / stranger.name, 7)
+    result = scan(measurement / stranger.name)
+    assert result.planes["well"].tolist() == ["D05"]
+    assert "names of images" in said(result, "incomplete")
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_images_that_were_converted_to_png(measurement, cellvoyager, indexed):
+    for record in cellvoyager.records():
+        path = measurement / record.name
+        iio.imwrite(path.with_suffix(".png"), np.full((4, 6), record.value, np.uint16))
+        path.unlink()
+    if not indexed:
+        (measurement / "MeasurementData.mlf").unlink()
+    result = scan(measurement)
+    assert result.sites_per_well == {"B03": 2, "C11": 2}
+    assert not result.planes["missing"].any()
+    assert result.image_size == (4, 6)
+    assert result.summary()["dtype"] == "uint16"
+    assert ("pictures of the same names" in said(result, "doubtful")) == indexed
+    reader = PlaneReader(result.root, result.reader)
+    expected = {Path(r.name).stem: r.value for r in cellvoyager.records()}
+    for plane in result.planes.itertuples():
+        pixels = reader.read(plane.path, plane.series, plane.page)
+        assert np.unique(pixels).tolist() == [expected[Path(plane.path).stem]]
+    reader.close()
+
+
+def test_png_in_colours_and_damaged(measurement, cellvoyager):
+    names = [Path(record.name).with_suffix(".png") for record in cellvoyager.records()]
+    for n, name in enumerate(names):
+        (measurement / name.with_suffix(".tif")).unlink()
+        colours = (3,) if n == 0 else ()
+        iio.imwrite(measurement / name, np.zeros((4, 6, *colours), np.uint8))
+    (measurement / names[1]).write_bytes(b"")
+    result = scan(measurement)
+    assert result.planes["missing"].sum() == 2
+    assert names[0].name in said(result, "unreadable")
 
 
 @pytest.mark.parametrize("name", ["MeasurementData.mlf", "MeasurementDetail.mrf", "settings.mes"])

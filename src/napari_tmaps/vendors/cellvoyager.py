@@ -6,7 +6,8 @@ A measurement is a folder with one TIFF a plane beside
 `*.mes`                 settings: light, filter, exposure, colour, objective.
 
 Where the .mlf is lost, names alone tell the layout:
-`<title>_<well>_T<time>F<field>L<timeline>A<action>Z<z>C<channel>.tif`.
+`<title>_<well>_T<time>F<field>L<timeline>A<action>Z<z>C<channel>.tif`. Images that were converted to
+PNG keep their names.
 
 The stage counts y upwards, our tables count it down the image: `stage_y_um` is minus the Y of the
 record. Timelines are programmes that run one after the other; a well's time points of the second
@@ -15,6 +16,7 @@ follow those of the first.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections import Counter
@@ -35,15 +37,17 @@ from napari_tmaps.vendors.cellvoyager_index import (
     read_settings,
     record_table,
 )
-from napari_tmaps.vendors.listing import Listing, examples, leaves_folder
+from napari_tmaps.vendors.listing import Listing, examples, leaves_folder, suffix
 from napari_tmaps.vendors.xmlfile import Element
 
 NAME = "Yokogawa CellVoyager"
 INDEX = ("measurementdata.mlf", "measurementdetail.mrf", ".mes", ".wpi", ".wpp")
 
+PICTURES = (".png",)
+
 _IMAGE = re.compile(
     r"(?P<plate>[^/]*)_(?P<well>[A-Z]{1,2}(?:0[1-9]|[1-9]\d))_T(?P<time>\d{1,9})F(?P<site>\d{1,9})"
-    r"L(?P<timeline>\d{1,9})A(?P<action>\d{1,9})Z(?P<z>\d{1,9})C(?P<ch>\d{1,9})\.tiff?$",
+    r"L(?P<timeline>\d{1,9})A(?P<action>\d{1,9})Z(?P<z>\d{1,9})C(?P<ch>\d{1,9})\.(?:tiff?|png)$",
     re.IGNORECASE,
 )
 _CORRECTION = re.compile(r"(^|/)[DS]C_[^/]*\.tiff?$", re.IGNORECASE)
@@ -64,6 +68,9 @@ def scan(listing: Listing) -> Scan:
     InputError
         A well lies outside of the plate.
     """
+    alone = listing.names[0] if len(listing.names) == 1 else ""
+    if alone:
+        listing = _with_neighbours(listing)
     index, detail_name, settings_name = (_only(listing, ending) for ending in INDEX[:3])
     detail = read_detail(listing.root / detail_name) if detail_name else Detail()
     settings, oddities = _settings(listing, settings_name)
@@ -71,6 +78,11 @@ def scan(listing: Listing) -> Scan:
         records, found = _indexed(listing, index, detail.title)
     else:
         records, found = _named(listing, detail.title)
+    if alone and index:
+        # Of an image that was chosen by itself, the others are not missing.
+        records, found = records[records["path"] == alone].assign(z=0, t=0), []
+        if records.empty:
+            records, found = _named(listing, detail.title)
     oddities = found + oddities
     if records["path"].eq("").all():
         raise FormatError(
@@ -102,11 +114,12 @@ def scan(listing: Listing) -> Scan:
         channels=tuple(_channel(name, ch, detail, settings) for name, ch in numbers.items()),
         pixel_size_um=pixel_size,
         z_step_um=z_step,
+        reader="bioio" if planes["path"].map(suffix).isin(PICTURES).any() else "tiff",
         plate_format=detail.plate,
         oddities=(
             *plane_oddities,
             *oddities,
-            *_against_plan(planes, detail, settings),
+            *([] if alone else _against_plan(planes, detail, settings)),
             *_against_detail(planes, numbers, detail),
             *pixel_oddities,
             *step_oddities,
@@ -120,6 +133,16 @@ def scan(listing: Listing) -> Scan:
             "unreadable": unreadable,
         },
     )
+
+
+def _with_neighbours(listing: Listing) -> Listing:
+    """The image that was chosen by itself, and the index files that lie beside it."""
+    try:
+        beside = sorted(os.listdir(listing.root))
+    except OSError:
+        return listing
+    index = [name for name in beside if name.lower().endswith(INDEX) and name not in listing.names]
+    return Listing(listing.root, (*listing.names, *index))
 
 
 def _only(listing: Listing, ending: str) -> str:
@@ -162,10 +185,12 @@ def _indexed(listing: Listing, index: str, title: str) -> tuple[pd.DataFrame, li
     outside = [name for name in names if leaves_folder(name)]
     there, folder = set(listing.names), posixpath.dirname(index)
     paths = ["" if leaves_folder(name) else posixpath.join(folder, name) for name in names]
+    oddities = []
+    if not there.intersection(paths):
+        paths, oddities = _converted(paths, there)
     lost = [name for name in paths if name and name not in there]
     table = record_table(path, images)
     table["path"] = [name if name in there else "" for name in paths]
-    oddities = []
     if lost:
         text = f"{examples(lost, 'image')} of the index not found in the folder."
         oddities.append(Oddity("missing", text))
@@ -185,6 +210,19 @@ def _indexed(listing: Listing, index: str, title: str) -> tuple[pd.DataFrame, li
     return _ordered(table, record_table(path, _placed(failures, images[0]))).assign(
         plate=title
     ), oddities
+
+
+def _converted(paths: list[str], there: set[str]) -> tuple[list[str], list[Oddity]]:
+    """Where none of the images of the index is there: those of the same name as PNG."""
+    pictures = {posixpath.splitext(n)[0]: n for n in sorted(there) if suffix(n) in PICTURES}
+    found = [pictures.get(posixpath.splitext(path)[0], path) for path in paths]
+    if found == paths:
+        return paths, []
+    text = (
+        "The images of the index are not there, but pictures of the same names are, which are read "
+        "instead. If they were converted, check that no values were lost."
+    )
+    return found, [Oddity("doubtful", text)]
 
 
 def _placed(failures: list[Element], image: Element) -> list[Element]:
@@ -208,6 +246,8 @@ def _placed(failures: list[Element], image: Element) -> list[Element]:
 def _named(listing: Listing, title: str) -> tuple[pd.DataFrame, list[Oddity]]:
     """Images by their names alone."""
     matches = [match for match in map(_IMAGE.search, listing.names) if match]
+    tiffs = [match for match in matches if suffix(match.string) not in PICTURES]
+    matches = tiffs or matches
     rows = [match.groupdict() for match in matches]
     table = pd.DataFrame(rows)
     for name in ("time", "site", "timeline", "action", "z", "ch"):
@@ -260,7 +300,16 @@ def _planes(
         **{name: records[name].array for name in (*copied, *stage)},
         missing=records["path"].eq("").array,
     )
-    headers, reasons = checks.read_headers(listing.root, planes["path"].unique())
+    names = planes["path"].unique().tolist()
+    pictures = [name for name in names if suffix(name) in PICTURES]
+    headers, reasons = checks.read_headers(listing.root, set(names).difference(pictures))
+    if pictures:
+        more, broken = checks.read_picture_headers(listing.root, pictures)
+        grey = {name: header for name, header in more.items() if header.pages == 1}
+        coloured = {
+            name: f"'{name}' is a picture in colours." for name in more.keys() - grey.keys()
+        }
+        headers, reasons = headers | grey, reasons | broken | coloured
     planes, duplicates = checks.first_of_each(checks.apply_headers(planes, headers))
     programmes = records[["plate", "well", "t", "programme"]].drop_duplicates(
         ["plate", "well", "t"]

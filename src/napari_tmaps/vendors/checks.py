@@ -14,6 +14,7 @@ import pandas as pd
 from napari_tmaps.errors import FormatError, MissingError, StorageError
 from napari_tmaps.model.planes import KEY, Oddity, make_planes, sort_planes
 from napari_tmaps.vendors.listing import examples
+from napari_tmaps.vendors.opening import DAMAGE, sentence
 from napari_tmaps.vendors.tiff import TiffHeader, read_header
 
 SITE = ["plate", "well", "site", "cycle"]
@@ -39,6 +40,27 @@ def read_headers(root: Path, names: Iterable[str]) -> tuple[dict[str, TiffHeader
             headers[name] = header
         else:
             reasons[name] = f"'{root / name}' is a colour picture of {header.samples} samples."
+    return headers, reasons
+
+
+def read_picture_headers(
+    root: Path, names: Iterable[str]
+) -> tuple[dict[str, TiffHeader], dict[str, str]]:
+    """Headers of PNG, JPEG and the like, their colours as pages; and why others cannot be read."""
+    from imageio.v3 import improps
+
+    headers: dict[str, TiffHeader] = {}
+    reasons: dict[str, str] = {}
+    for name in names:
+        try:
+            facts = improps(root / name, plugin="pillow")
+        except DAMAGE as error:
+            reasons[name] = f"'{root / name}': {sentence(error)}"
+            continue
+        height, width, *colours = facts.shape
+        # Of a picture with transparency the colours count.
+        pages = 3 if colours and colours[0] >= 3 else 1
+        headers[name] = TiffHeader(height, width, facts.dtype.name, pages)
     return headers, reasons
 
 

@@ -16,7 +16,6 @@ parts become channels.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,12 @@ from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan, dense, make_planes
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.vendors import omexml
+from napari_tmaps.vendors import checks, omexml
 from napari_tmaps.vendors.containers import RGB, RGB_ODDITY
 from napari_tmaps.vendors.listing import TIFF_SUFFIXES, Listing, natural_sort, suffix
 from napari_tmaps.vendors.metaseries import read_description
-from napari_tmaps.vendors.opening import DAMAGE, parse_xml, sentence
-from napari_tmaps.vendors.singles import Headers, check_files, pixel_size
+from napari_tmaps.vendors.opening import parse_xml
+from napari_tmaps.vendors.singles import check_files, pixel_size
 from napari_tmaps.vendors.tiff import TiffHeader
 
 NAME = "Leica Matrix Screener"
@@ -79,7 +78,7 @@ def scan(listing: Listing) -> Scan:
     if tiff:
         planes, found, unreadable = check_files(listing.root, _planes(table))
     else:
-        headers, reasons = _read_pictures(listing.root, table["path"])
+        headers, reasons = checks.read_picture_headers(listing.root, table["path"])
         table, oddities = _colours(table, headers)
         planes, found, unreadable = check_files(
             listing.root, _planes(table), read=lambda *_: (headers, reasons)
@@ -169,25 +168,6 @@ def _ordered(channels: list[str]) -> list[str]:
 
 
 # -- pictures -------------------------------------------------------------------------------
-
-
-def _read_pictures(root: Path, names: Iterable[str]) -> Headers:
-    """Headers of pictures, their colours as pages."""
-    from imageio.v3 import improps
-
-    headers: dict[str, TiffHeader] = {}
-    reasons: dict[str, str] = {}
-    for name in names:
-        try:
-            facts = improps(root / name, plugin="pillow")
-        except DAMAGE as error:
-            reasons[name] = f"'{root / name}': {sentence(error)}"
-            continue
-        height, width, *colours = facts.shape
-        # Of a picture with transparency the colours count.
-        pages = 3 if colours and colours[0] >= 3 else 1
-        headers[name] = TiffHeader(height, width, facts.dtype.name, pages)
-    return headers, reasons
 
 
 def _colours(
