@@ -56,12 +56,10 @@ def _find_waists(squared: Ints) -> tuple[Ints, Ints, Ints]:
     """
     width = squared.shape[1]
     height_of = squared.ravel()
-    order = np.argsort(-height_of, kind="mergesort")
+    order = _from_high_to_low(height_of)
     parent = np.full(height_of.size, -1, np.int64)
     waist, smaller, larger = [], [], []
     for p in order:
-        if height_of[p] == 0:
-            break
         parent[p] = p
         for step in (-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1):
             if parent[p + step] < 0:
@@ -78,6 +76,24 @@ def _find_waists(squared: Ints) -> tuple[Ints, Ints, Ints]:
                 smaller.append(b)
                 larger.append(a)
     return np.array(waist, np.int64), np.array(smaller, np.int64), np.array(larger, np.int64)
+
+
+@kernel
+def _from_high_to_low(values: Ints) -> Ints:
+    """Places of the values above 0 by falling value, equal ones in their order: a counting sort."""
+    first = np.zeros(values.max() + 2, np.int64)
+    for value in values:
+        first[value] += 1
+    first[0] = 0
+    place = np.int64(0)
+    for value in range(first.size - 1, -1, -1):
+        first[value], place = place, place + first[value]
+    order = np.empty(place, np.int64)
+    for i in range(values.size):
+        if values[i]:
+            order[first[values[i]]] = i
+            first[values[i]] += 1
+    return order
 
 
 @kernel

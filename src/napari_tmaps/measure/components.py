@@ -13,49 +13,65 @@ from napari_tmaps.measure.runs import Ints, count, scan
 Labels = npt.NDArray[np.int32]
 
 
-@kernel
 def label_components(mask: npt.NDArray[np.bool_], diagonal: bool) -> Labels:
     """Number the connected pieces of a mask (y, x) from 1, in reading order.
 
     Pixels are connected by their edges, with `diagonal` also by their corners (4 and 8
     neighbours).
     """
+    # Images come from numpy, which asks for large pages of memory: page faults of a kernel's own
+    # would cost more than the kernel.
     result = np.zeros(mask.shape, np.int32)
-    _, row, start, stop = scan(mask, count(mask))
-    piece, _ = _connect(row, start, stop, diagonal)
-    for i in range(row.size):
-        result[row[i], start[i] : stop[i]] = piece[i] + 1
+    _label(mask, diagonal, result)
     return result
 
 
 @kernel
+def _label(mask: npt.NDArray[np.bool_], diagonal: bool, result: Labels) -> None:
+    _, row, start, stop = scan(mask, count(mask))
+    piece, _ = _connect(row, start, stop, diagonal)
+    for i in range(row.size):
+        result[row[i], start[i] : stop[i]] = piece[i] + 1
+
+
 def fill_holes(mask: npt.NDArray[np.bool_], max_area: int) -> npt.NDArray[np.bool_]:
     """The mask with its holes closed that have at most `max_area` pixels.
 
     A hole is a piece of background, connected over edges and corners, that does not reach the rim
     of the image.
     """
-    background = ~mask
-    _, row, start, stop = scan(background, count(background))
-    piece, pieces = _connect(row, start, stop, True)
-    open_ = _reaches_rim(row, start, stop, piece, pieces, mask.shape)
-    area = np.zeros(pieces, np.int64)
-    for i in range(row.size):
-        area[piece[i]] += stop[i] - start[i]
     result = mask.copy()
-    for i in range(row.size):
-        if not open_[piece[i]] and area[piece[i]] <= max_area:
-            result[row[i], start[i] : stop[i]] = True
+    _fill_holes(~mask, max_area, result)
     return result
 
 
 @kernel
+def _fill_holes(
+    background: npt.NDArray[np.bool_], max_area: int, result: npt.NDArray[np.bool_]
+) -> None:
+    _, row, start, stop = scan(background, count(background))
+    piece, pieces = _connect(row, start, stop, True)
+    open_ = _reaches_rim(row, start, stop, piece, pieces, background.shape)
+    area = np.zeros(pieces, np.int64)
+    for i in range(row.size):
+        area[piece[i]] += stop[i] - start[i]
+    for i in range(row.size):
+        if not open_[piece[i]] and area[piece[i]] <= max_area:
+            result[row[i], start[i] : stop[i]] = True
+
+
 def fill_objects(labels: Labels) -> Labels:
     """Labels (y, x) in which the holes that lie within a single object belong to it.
 
     Gaps that several objects enclose together stay background.
     """
-    background = labels == 0
+    result = labels.copy()
+    _fill_objects(labels, labels == 0, result)
+    return result
+
+
+@kernel
+def _fill_objects(labels: Labels, background: npt.NDArray[np.bool_], result: Labels) -> None:
     _, row, start, stop = scan(background, count(background))
     piece, pieces = _connect(row, start, stop, True)
     owner = np.zeros(pieces, np.int32)  # 0: none met yet, -1: several, or the rim
@@ -74,11 +90,9 @@ def fill_objects(labels: Labels) -> Labels:
                     break
             if owner[k] < 0:
                 break
-    result = labels.copy()
     for i in range(row.size):
         if owner[piece[i]] > 0:
             result[row[i], start[i] : stop[i]] = owner[piece[i]]
-    return result
 
 
 @kernel

@@ -30,44 +30,113 @@ def gaussian(
     image: npt.NDArray[Any], sigma: float, *, radius: int = 0, border: Border = "mirror"
 ) -> npt.NDArray[np.float32]:
     """Gaussian blur (y, x), to a rounding error of 32 bit floats; radius 0 means 4 sigma."""
+    result = np.empty(image.shape, np.float32)
+    _gaussian(image, sigma, radius, border, result)
+    return result
+
+
+def rounded_gaussian(image: npt.NDArray[Any], sigma: float) -> npt.NDArray[Any]:
+    """The same in the pixels of the image, uint8 or uint16, rounded; mirrored at the rim."""
+    result = np.empty(image.shape, image.dtype)
+    _gaussian(image, sigma, 0, "mirror", result)
+    return result
+
+
+def _gaussian(
+    image: npt.NDArray[Any], sigma: float, radius: int, border: Border, result: npt.NDArray[Any]
+) -> None:
     radius = radius or int(4 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
     weights /= weights[0] + 2 * weights[1:].sum()
     rows = positions(image.shape[0], radius, radius, border)
     columns = positions(image.shape[1], radius, radius, border)
-    return _convolve(image, weights.astype(np.float32), rows, columns)
+    whole = result.dtype != np.float32
+    _convolve(image, weights.astype(np.float32), rows, columns, whole, result)
 
 
 @kernel
 def _convolve(
-    image: npt.NDArray[Any], weights: npt.NDArray[np.float32], rows: Ints, columns: Ints
-) -> npt.NDArray[np.float32]:
+    image: npt.NDArray[Any],
+    weights: npt.NDArray[np.float32],
+    rows: Ints,
+    columns: Ints,
+    whole: bool,
+    result: npt.NDArray[Any],
+) -> None:
     height, width = image.shape
     radius = weights.size - 1
-    result = np.empty((height, width), np.float32)
+    # The rows that one row needs, in turn, as 32 bit floats: each is converted once.
+    window = 2 * radius + 1
+    near = np.empty((window, width), np.float32)
     wide = np.empty(columns.size, np.float32)
     sums = np.empty(width, np.float32)
+    for i in range(window - 1):
+        _convert(image[rows[i]], near[i])
     for y in range(height):
-        middle = image[rows[y + radius]]
+        _convert(image[rows[y + window - 1]], near[(y + window - 1) % window])
+        middle = near[(y + radius) % window]
         for x in range(width):
-            sums[x] = weights[0] * np.float32(middle[x])
-        for k in range(1, radius + 1):
-            weight = weights[k]
-            above, below = image[rows[y + radius - k]], image[rows[y + radius + k]]
+            sums[x] = weights[0] * middle[x]
+        k = 1
+        while k + 1 <= radius:
+            above, below = near[(y + radius - k) % window], near[(y + radius + k) % window]
+            above_2 = near[(y + radius - k - 1) % window]
+            below_2 = near[(y + radius + k + 1) % window]
+            _add_pairs(sums, weights[k], above, below, weights[k + 1], above_2, below_2)
+            k += 2
+        if k == radius:
+            above, below = near[(y + radius - k) % window], near[(y + radius + k) % window]
             for x in range(width):
-                sums[x] += weight * (np.float32(above[x]) + np.float32(below[x]))
-        for x in range(columns.size):
+                sums[x] += weights[k] * (above[x] + below[x])
+        for x in range(radius):
             wide[x] = sums[columns[x]]
-        line = result[y]
-        here = wide[radius : radius + width]
+            wide[radius + width + x] = sums[columns[radius + width + x]]
+        wide[radius : radius + width] = sums
         for x in range(width):
-            line[x] = weights[0] * here[x]
-        for k in range(1, radius + 1):
-            weight = weights[k]
-            left, right = wide[radius - k :], wide[radius + k :]
+            sums[x] *= weights[0]
+        k = 1
+        while k + 1 <= radius:
+            _add_pairs(
+                sums,
+                weights[k],
+                wide[radius - k : radius - k + width],
+                wide[radius + k : radius + k + width],
+                weights[k + 1],
+                wide[radius - k - 1 : radius - k - 1 + width],
+                wide[radius + k + 1 : radius + k + 1 + width],
+            )
+            k += 2
+        if k == radius:
+            above, below = wide[:width], wide[2 * radius : 2 * radius + width]
             for x in range(width):
-                line[x] += weight * (left[x] + right[x])
-    return result
+                sums[x] += weights[k] * (above[x] + below[x])
+        if whole:
+            for x in range(width):
+                sums[x] = np.rint(sums[x])  # one half goes to the even number
+        line = result[y]
+        for x in range(width):
+            line[x] = sums[x]
+
+
+@kernel
+def _convert(line: npt.NDArray[Any], result: npt.NDArray[np.float32]) -> None:
+    for x in range(line.size):
+        result[x] = np.float32(line[x])
+
+
+@kernel
+def _add_pairs(
+    sums: npt.NDArray[np.float32],
+    one: np.float32,
+    above: npt.NDArray[np.float32],
+    below: npt.NDArray[np.float32],
+    two: np.float32,
+    above_2: npt.NDArray[np.float32],
+    below_2: npt.NDArray[np.float32],
+) -> None:
+    """Add two weights at a time, so that sums are read and written half as often."""
+    for x in range(sums.size):
+        sums[x] = (sums[x] + one * (above[x] + below[x])) + two * (above_2[x] + below_2[x])
 
 
 def box_sums(image: npt.NDArray[Any], size: int, border: Border = "mirror") -> tuple[Ints, Ints]:

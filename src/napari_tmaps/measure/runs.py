@@ -135,29 +135,31 @@ def scan(labels: npt.NDArray[Any], runs: int) -> tuple[Ints, Ints, Ints, Ints]:
     row = np.empty(runs, np.int64)
     start = np.empty(runs, np.int64)
     stop = np.empty(runs, np.int64)
+    # Where a pixel differs from the one before; runs are long, so that eight at a time are alike.
+    changes = np.zeros((width + 7) // 8 * 8, np.uint8)
+    eights = changes.view(np.uint64)
     n = 0
-    for y in range(height):
+    for y in range(height if width else 0):
         line = labels[y]
-        x = 0
-        while x < width:
-            # Background is most of an image: step over it four pixels at a time.
-            while x + 4 <= width and not (line[x] | line[x + 1] | line[x + 2] | line[x + 3]):
-                x += 4
-            while x < width and line[x] == 0:
-                x += 1
-            if x == width:
-                break
-            here = line[x]
-            value[n] = here
-            row[n] = y
-            start[n] = x
-            while x + 4 <= width and (line[x] == here) & (line[x + 1] == here) & (
-                line[x + 2] == here
-            ) & (line[x + 3] == here):
-                x += 4
-            while x < width and line[x] == here:
-                x += 1
-            stop[n] = x
+        here, before, change = line[1:], line[:-1], changes[1:]
+        for x in range(width - 1):
+            change[x] = here[x] != before[x]
+        inside = line[0] != 0
+        if inside:
+            value[n], row[n], start[n] = line[0], y, 0
+        for eight in range(eights.size):
+            if eights[eight] == 0:
+                continue
+            for x in range(8 * eight, 8 * eight + 8):
+                if changes[x]:
+                    if inside:
+                        stop[n] = x
+                        n += 1
+                    inside = line[x] != 0
+                    if inside:
+                        value[n], row[n], start[n] = line[x], y, x
+        if inside:
+            stop[n] = width
             n += 1
     return value, row, start, stop
 
@@ -185,11 +187,17 @@ def paint(runs: Runs, k: int, top: int, left: int, canvas: npt.NDArray[np.uint8]
         canvas[runs.row[i] - top, runs.start[i] - left : runs.stop[i] - left] = 1
 
 
-@kernel
 def draw(runs: Runs, values: Ints, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
     """Label image (y, x) in which each object has its value."""
+    # Of numpy, which asks for large pages of memory: a kernel's own image would cost more in
+    # page faults than in painting.
     result = np.zeros(shape, np.int32)
+    _draw(runs, values, result)
+    return result
+
+
+@kernel
+def _draw(runs: Runs, values: Ints, result: npt.NDArray[np.int32]) -> None:
     for k in range(runs.labels.size):
         for i in range(runs.first[k], runs.first[k + 1]):
             result[runs.row[i], runs.start[i] : runs.stop[i]] = values[k]
-    return result

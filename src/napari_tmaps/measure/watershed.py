@@ -23,7 +23,13 @@ def flood(
     pixels = (levels.shape[0] + 2) * (levels.shape[1] + 2)
     place = np.int32 if pixels < 2**31 else np.int64
     queues = np.empty((2, np.count_nonzero(mask)), place)
-    return _flood(levels, seeds, mask, queues[0], queues[1])
+    low, high = int(levels.min(initial=65535)), int(levels.max(initial=0))
+    # A closed frame around everything saves the tests for the rim. Above 0 the label; -1 closed;
+    # below that free, and -2 - state is the level above the lowest.
+    state = np.full((levels.shape[0] + 2, levels.shape[1] + 2), -1, np.int32)
+    _flood(levels, seeds, mask, low, max(low, high), queues[0], queues[1], state.reshape(-1))
+    inner = state[1:-1, 1:-1]
+    return np.maximum(inner, 0)
 
 
 @kernel
@@ -31,24 +37,25 @@ def _flood(
     levels: npt.NDArray[np.uint16],
     seeds: npt.NDArray[np.int32],
     mask: npt.NDArray[np.bool_],
+    low: int,
+    high: int,
     waiting: npt.NDArray[Any],
     queue: npt.NDArray[Any],
-) -> npt.NDArray[np.int32]:
+    state: npt.NDArray[np.int32],
+) -> None:
     height, width = levels.shape
-    # A closed frame around everything saves the tests for the rim.
     stride = width + 2
-    # Above 0 the label; -1 closed; below that free, and -2 - state is the level.
-    state = np.full((height + 2) * stride, -1, np.int32)
-    end = np.zeros(65537, np.int64)
+    depths = high - low + 1
+    end = np.zeros(depths + 1, np.int64)
     for y in range(height):
         at = (y + 1) * stride + 1
         for x in range(width):
             if mask[y, x]:
-                depth = np.int32(levels[y, x])
+                depth = np.int32(levels[y, x] - low)
                 state[at + x] = seeds[y, x] if seeds[y, x] > 0 else -2 - depth
                 end[depth + 1] += 1
     # Pixels of higher levels wait in a part of `waiting` that holds all of their level.
-    for level in range(65536):
+    for level in range(depths):
         end[level + 1] += end[level]
     begin = end.copy()
     for y in range(height):
@@ -61,9 +68,9 @@ def _flood(
                 or state[p + 1] < -1
                 or state[p + stride] < -1
             ):
-                waiting[end[levels[y, x]]] = p
-                end[levels[y, x]] += 1
-    for level in range(65536):
+                waiting[end[levels[y, x] - low]] = p
+                end[levels[y, x] - low] += 1
+    for level in range(depths):
         n = end[level] - begin[level]
         for i in range(n):
             queue[i] = waiting[begin[level] + i]
@@ -82,15 +89,8 @@ def _flood(
                     else:
                         waiting[end[-2 - free]] = q
                         end[-2 - free] += 1
-    result = np.empty((height, width), np.int32)
-    for y in range(height):
-        at = (y + 1) * stride + 1
-        for x in range(width):
-            result[y, x] = max(state[at + x], 0)
-    return result
 
 
-@kernel
 def draw_lines(
     regions: npt.NDArray[np.int32], seeds: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.int32]:
@@ -98,8 +98,16 @@ def draw_lines(
 
     On the line are the pixels with another region directly above or to the left.
     """
+    result = np.empty(regions.shape, np.int32)
+    _draw_lines(regions, seeds, result)
+    return result
+
+
+@kernel
+def _draw_lines(
+    regions: npt.NDArray[np.int32], seeds: npt.NDArray[np.int32], result: npt.NDArray[np.int32]
+) -> None:
     height, width = regions.shape
-    result = np.empty((height, width), np.int32)
     for y in range(height):
         line, above, seed = regions[y], regions[max(0, y - 1)], seeds[y]
         parted = result[y]
@@ -110,4 +118,3 @@ def draw_lines(
             rest[x] = 0 if left[x] != here[x] and left[x] > 0 else rest[x]
         for x in range(width):
             parted[x] = seed[x] if seed[x] > 0 else parted[x]
-    return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import numpy as np
@@ -79,6 +80,11 @@ def check_same_shape(**images: npt.NDArray[Any]) -> None:
                 f"'{first}' has the shape {a.shape} (y, x), but '{name}' has {b.shape}. Both must "
                 "come from the same site and have the same size."
             )
+
+
+def brighter(image: npt.NDArray[Any], threshold: float) -> Mask:
+    """Pixels above a threshold; of whole numbers, which are compared without becoming floats."""
+    return image > math.floor(threshold)
 
 
 def as_mask(mask: npt.NDArray[Any]) -> Mask:

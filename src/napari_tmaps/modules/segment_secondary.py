@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari_tmaps.modules.images import (
     Intensity,
     Mask,
     as_labels,
+    brighter,
     check_intensity,
     check_same_shape,
 )
@@ -83,8 +85,7 @@ def segment_secondary(
     foreground = _foreground(intensity_image, contrast_threshold, min_threshold, max_threshold)
     # Nuclei are part of their cells whatever the stain says: background never enters them.
     foreground |= nuclei > 0
-    highest = intensity_image.dtype.type(np.iinfo(intensity_image.dtype).max)
-    levels = (highest - intensity_image).astype(np.uint16)
+    levels = (~intensity_image).astype(np.uint16, copy=False)  # bright pixels lie low
     cells = fill_objects(flood(levels, nuclei, foreground))
     return draw_lines(cells, nuclei)
 
@@ -94,11 +95,13 @@ def _foreground(image: IntensityImage, contrast: float, low: float, high: float)
     from napari_tmaps.measure.histogram import histogram, minimum_cross_entropy
 
     threshold = min(max(minimum_cross_entropy(histogram(image)), low), high)
-    foreground = image > threshold
+    foreground = brighter(image, threshold)
     if contrast < np.iinfo(image.dtype).max:
         darkest, brightest = disc_range(image, NEIGHBOURHOOD)
         middle = darkest + (brightest - darkest) / 2
         foreground = np.where(brightest - darkest >= contrast, image > middle, middle > threshold)
-    foreground[image < low] = False
-    foreground[image > high] = True
+    if low > 0:
+        foreground &= image >= math.ceil(low)
+    if high < np.iinfo(image.dtype).max:
+        foreground |= brighter(image, high)
     return foreground

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import deque
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,37 +81,43 @@ def separate_clumps(
     from napari_tmaps.measure import shape
     from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs, paint
 
-    settled: set[int] = set()
-    while True:
+    def find_clumps(labels: Labels, top: int, left: int) -> Iterator[Clump]:
         runs = find_runs(labels)
         boxes = find_boxes(runs)
         area = count_pixels(runs)
         convexity = area / shape.hull_areas(runs, boxes)
         circularity = shape.circularity(area, shape.outlines(runs, boxes).perimeter)
-        clumps = np.flatnonzero(
-            (area > min_area)
-            & (area <= max_area)
-            & (convexity <= max_convexity)
-            & (circularity <= max_circularity)
-        )
-        todo = [int(k) for k in clumps if int(runs.labels[k]) not in settled]
-        if not todo:
-            return renumber(labels)
-        following = int(runs.labels[-1]) + 1
-        for k in todo:
-            top, left = int(boxes.top[k]) - 1, int(boxes.left[k]) - 1
-            size = (int(boxes.bottom[k]) - top + 1, int(boxes.right[k]) - left + 1)
-            clump = np.zeros(size, np.uint8)
-            paint(runs, k, top, left, clump)
-            parts = _cut(clump, min_cut_area, trimming)
-            if parts is None:
-                settled.add(int(runs.labels[k]))
-                continue
-            # The frame of one pixel may lie outside the image; nothing is ever written there.
-            inner, own = parts[1:-1, 1:-1], clump[1:-1, 1:-1] > 0
-            view = labels[top + 1 : top + size[0] - 1, left + 1 : left + size[1] - 1]
-            view[own] = np.where(inner > 0, inner + (following - 1), 0)[own]
-            following += int(inner.max())
+        chosen = (area > min_area) & (area <= max_area)
+        chosen &= (convexity <= max_convexity) & (circularity <= max_circularity)
+        for k in np.flatnonzero(chosen):
+            y, x = int(boxes.top[k]) - 1, int(boxes.left[k]) - 1
+            clump = np.zeros((boxes.bottom[k] - y + 1, boxes.right[k] - x + 1), np.uint8)
+            paint(runs, int(k), y, x, clump)
+            yield Clump(top + y, left + x, clump)
+
+    todo = deque(find_clumps(labels, 0, 0))
+    following = int(labels.max(initial=0)) + 1
+    while todo:
+        clump = todo.popleft()
+        parts = _cut(clump.mask, min_cut_area, trimming)
+        if parts is None:
+            continue
+        todo.extend(find_clumps(parts, clump.top, clump.left))
+        # The frame of one pixel may lie outside the image; nothing is ever written there.
+        inner, own = parts[1:-1, 1:-1], clump.mask[1:-1, 1:-1] > 0
+        top, left = clump.top + 1, clump.left + 1
+        view = labels[top : top + inner.shape[0], left : left + inner.shape[1]]
+        view[own] = np.where(inner > 0, inner + (following - 1), 0)[own]
+        following += int(inner.max())
+    return renumber(labels)
+
+
+class Clump(NamedTuple):
+    """An object (y, x) as 1 in a frame of 0, whose first pixel is (top, left) of the image."""
+
+    top: int
+    left: int
+    mask: npt.NDArray[np.uint8]
 
 
 def _cut(clump: npt.NDArray[np.uint8], min_cut_area: int, trimming: bool) -> Labels | None:

@@ -62,4 +62,4 @@ def smooth(
                 f"at most {LARGEST_BILATERAL}, or the median filter."
             )
         return np.rint(filters.bilateral(image, filter_size)).astype(image.dtype)
-    return np.rint(filters.gaussian(image, filter_size)).astype(image.dtype)
+    return filters.rounded_gaussian(image, filter_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Intensity, check_intensity
+from napari_tmaps.modules.images import Intensity, brighter, check_intensity
 
 
 def threshold_manual(
@@ -31,4 +31,4 @@ def threshold_manual(
         The image is no plane of uint8 or uint16.
     """
     check_intensity("image", image)
-    return image > threshold
+    return brighter(image, threshold)

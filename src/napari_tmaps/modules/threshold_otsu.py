@@ -8,7 +8,7 @@ from pydantic import Field
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Intensity, check_intensity
+from napari_tmaps.modules.images import Intensity, brighter, check_intensity
 
 
 def threshold_otsu(
@@ -54,7 +54,7 @@ def threshold_otsu(
     from napari_tmaps.measure.histogram import histogram, otsu
 
     threshold = otsu(histogram(image)) * correction_factor
-    return image > min(max(threshold, min_threshold), max_threshold)
+    return brighter(image, min(max(threshold, min_threshold), max_threshold))
 
 
 def check_limits(min_threshold: float, max_threshold: float) -> None:
