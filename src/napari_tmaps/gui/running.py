@@ -13,6 +13,7 @@ from napari_tmaps.gui.sources import Source
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.inputs import site_inputs
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,9 @@ def run_on_site(
     )
     total = len(checked.steps) + 1
     yield Progress("reading the images", 0, total)
-    images = {
-        item.name: _plane_or_stack(experiment.image(plate, well, site, item.name, t=t))
-        for item in pipeline.input.channels
-    }
-    objects = {
-        item.name: _plane_or_stack(experiment.labels(plate, well, site, item.name, t=t))
-        for item in pipeline.input.objects
-    }
-    steps = iter_site(checked, images, objects)
+    inputs = site_inputs(experiment, pipeline.input, plate, well, site, t)
+    checked = checked.sized(inputs.pixel_size_um)
+    steps = iter_site(checked, inputs.images, inputs.objects)
     done = 1
     try:
         while True:
@@ -132,8 +127,3 @@ def object_layers(source: Source, found: SiteObjects) -> list[LayerTuple]:
         )
         for name, labels in found.labels.items()
     ]
-
-
-def _plane_or_stack(array: np.ndarray) -> np.ndarray:
-    """Modules see (y, x) where there is one z plane, else (z, y, x)."""
-    return array[0] if array.shape[0] == 1 else array
