@@ -1,0 +1,176 @@
+"""A pipeline tried out several times beside each other: on many sites, or with many values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.modules.describe import SettingSpec
+from napari_tmaps.pipeline.cache import Cache, Value
+from napari_tmaps.pipeline.checked import CheckedPipeline
+from napari_tmaps.pipeline.edit import set_setting
+from napari_tmaps.pipeline.figure import Picture, step_picture
+from napari_tmaps.pipeline.run import SiteResult, iter_site
+
+Array = npt.NDArray[Any]
+Inputs = tuple[Mapping[str, Array], Mapping[str, Array]]
+"""Images by channel, labels by object type."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One thing to try.
+
+    Attributes
+    ----------
+    title
+        What is tried, e.g. "B02 site 1" or "1.25".
+    group
+        What it belongs to, e.g. the condition of the well; may be empty.
+    read
+        Gives the images; called when it is its turn.
+    """
+
+    title: str
+    checked: CheckedPipeline
+    read: Callable[[], Inputs]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a trial.
+
+    Attributes
+    ----------
+    picture
+        What the last step made; None if it failed or made no image.
+    count
+        Objects that it made; None if it made none.
+    values
+        One number for each object: of the measured feature, else its area in pixels.
+    feature
+        What `values` are.
+    error
+        Why it failed; empty if it did not.
+    """
+
+    trial: Trial
+    picture: Picture | None = None
+    count: int | None = None
+    values: npt.NDArray[np.float64] | None = None
+    feature: str = ""
+    seconds: float = 0.0
+    error: str = ""
+
+
+def run_trials(
+    trials: Sequence[Trial], *, feature: str = "", cache: Cache | None = None, size_px: int = 320
+) -> Iterator[Tried]:
+    """Try one after the other, up to the last step of each pipeline; closing it stops.
+
+    Parameters
+    ----------
+    feature
+        Column whose values are told, where the last step measures; empty takes the first.
+    """
+    for trial in trials:
+        start = perf_counter()
+        try:
+            images, objects = trial.read()
+            yield _tried(trial, images, objects, feature, cache, size_px, start)
+        except TmapsError as error:
+            yield Tried(trial, seconds=perf_counter() - start, error=str(error))
+
+
+def _tried(
+    trial: Trial,
+    images: Mapping[str, Array],
+    objects: Mapping[str, Array],
+    feature: str,
+    cache: Cache | None,
+    size_px: int,
+    start: float,
+) -> Tried:
+    items: dict[str, Value] = {**images, **objects}
+    result = SiteResult()
+    run = iter_site(trial.checked, images, objects, cache=cache, keep=True)
+    while True:
+        try:
+            items.update(next(run).values)
+        except StopIteration as end:
+            result = end.value
+            break
+    last = trial.checked.steps[-1]
+    picture = step_picture(trial.checked, last, items, size_px)
+    seconds = perf_counter() - start
+    if last.target is not None:
+        table = result.tables.get(last.target.objects)
+        if table is not None:
+            columns = [name for name in table.columns if name != "is_border"]
+            name = feature if feature in columns else next(iter(columns), "")
+            values = table[name].to_numpy(float) if name else None
+            return Tried(trial, picture, len(table), values, name, seconds)
+    made = items[next(iter(last.outputs.values()))]
+    if not isinstance(made, np.ndarray) or made.dtype != np.int32:
+        return Tried(trial, picture, seconds=seconds)
+    areas = np.bincount(made.reshape(-1))[1:].astype(float)
+    areas = areas[areas > 0]
+    return Tried(trial, picture, len(areas), areas, "area (px)", seconds)
+
+
+def sweep_values(setting: SettingSpec, value: Any, count: int = 9) -> list[Any]:
+    """Values to try beside each other, around the present one; all choices where there are some.
+
+    Numbers lie between half and twice the value, or around 0 in steps, within what is allowed.
+    """
+    if setting.choices:
+        return list(setting.choices)
+    if setting.type is bool:
+        return [False, True]
+    if setting.type not in (int, float) or setting.step is None:
+        return [value]
+    low = -np.inf if setting.minimum is None else setting.minimum
+    high = np.inf if setting.maximum is None else setting.maximum
+    step = setting.step
+    origin = low if np.isfinite(low) else 0.0
+    if value > 0:
+        wanted = float(value) * np.geomspace(0.5, 2, count)
+    else:
+        wanted = value + step * (np.arange(count) - count // 2) * 5
+    # in the steps of the setting, so that odd windows stay odd
+    rounded = origin + np.round((np.clip(wanted, low, high) - origin) / step) * step
+    found = sorted({round(float(each), 6) for each in rounded} | {float(value)})
+    return [round(each) for each in found] if setting.type is int else found
+
+
+def sweep(
+    pipeline: PipelineDescription,
+    step: str,
+    setting: str,
+    values: Sequence[Any],
+    check: Callable[[PipelineDescription], CheckedPipeline | None],
+    read: Callable[[], Inputs],
+) -> list[Trial]:
+    """Trials of one setting with several values on one site.
+
+    Parameters
+    ----------
+    check
+        Checks a pipeline as far as it shall run; values that do not fit give None, and are left
+        out.
+    """
+    trials = []
+    for value in values:
+        checked = check(set_setting(pipeline, step, setting, value))
+        if checked is not None:
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            trials.append(Trial(shown, checked, read))
+    return trials
