@@ -432,3 +432,11 @@ def test_real_single_channel(shared_data):
     assert result.sites_per_well == {"E07": 2, "E08": 2}
     assert len(result.channels) == 1
     assert not result.planes["missing"].any()
+
+
+def test_plan_with_an_absurd_number_of_steps(tmp_path):
+    # Found by fuzzing: all would have been listed as missing, one by one.
+    result = scan(export(tmp_path / "plate", z=999_999))
+    assert result.summary()["planes"] == 16
+    assert not result.planes["missing"].any()
+    assert "999999 z planes were planned" in said(result, "incomplete")

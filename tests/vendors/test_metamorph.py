@@ -6,13 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_tmaps.errors import FormatError, MissingError, StorageError, TmapsError
-from napari_tmaps.vendors import recognise, scan
+from napari_tmaps.vendors import checks, recognise, scan
 from napari_tmaps.vendors.metamorph_files import read_nd, read_stack
 from napari_tmaps.vendors.pixels import PlaneReader
 
@@ -377,3 +378,16 @@ def test_real_nd_with_stacks_of_some_waves(shared_data):
     plan = read_nd(folder / "sample_4ch_1pos_1z.nd")
     assert list(plan.waves.values()) == ["confDAPI", "confGFP", "confmCherry", "confCy5"]
     assert (plan.stages, plan.z_steps) == ({}, 1)
+
+
+def test_times_far_away_are_placeholders():
+    # Found by fuzzing: a span of many centuries has no number of nanoseconds.
+    far = [
+        "0001-01-01T00:00:00",
+        "2024-05-01T10:00:00",
+        "9999-01-01T00:00:00",
+        "2024-05-01T10:00:05",
+    ]
+    found = checks.seconds_since_first(pd.Series(far))
+    assert found.isna().tolist() == [True, False, True, False]
+    assert found.dropna().tolist() == [0.0, 5.0]

@@ -6,8 +6,8 @@ A measurement is a folder with one TIFF a plane beside
 `*.mes`                 settings: light, filter, exposure, colour, objective.
 
 Where the .mlf is lost, names alone tell the layout:
-`<title>_<well>_T<time>F<field>L<timeline>A<action>Z<z>C<channel>.tif`. Images that were converted to
-PNG keep their names.
+`<title>_<well>_T<time>F<field>L<timeline>A<action>Z<z>C<channel>.tif`. Images that were
+converted to PNG keep their names.
 
 The stage counts y upwards, our tables count it down the image: `stage_y_um` is minus the Y of the
 record. Timelines are programmes that run one after the other; a well's time points of the second
@@ -185,7 +185,7 @@ def _indexed(listing: Listing, index: str, title: str) -> tuple[pd.DataFrame, li
     outside = [name for name in names if leaves_folder(name)]
     there, folder = set(listing.names), posixpath.dirname(index)
     paths = ["" if leaves_folder(name) else posixpath.join(folder, name) for name in names]
-    oddities = []
+    oddities: list[Oddity] = []
     if not there.intersection(paths):
         paths, oddities = _converted(paths, there)
     lost = [name for name in paths if name and name not in there]

@@ -20,7 +20,7 @@ from napari_tmaps.vendors.tiff import TiffHeader, read_header
 SITE = ["plate", "well", "site", "cycle"]
 
 # More places than this for each image there is, and the "grid" is none: gaps are not filled in.
-_SPARSEST = 20
+SPARSEST = 20
 
 
 def read_headers(root: Path, names: Iterable[str]) -> tuple[dict[str, TiffHeader], dict[str, str]]:
@@ -146,7 +146,7 @@ def complete(
     combinations = table[["_group", "channel", "z", "t"]].drop_duplicates()
     sites = table[["_group", *SITE]].drop_duplicates()
     places = int((sites["_group"].value_counts() * combinations["_group"].value_counts()).sum())
-    if places > _SPARSEST * len(planes):
+    if places > SPARSEST * len(planes):
         return planes, [
             Oddity(
                 "doubtful",
@@ -222,6 +222,10 @@ def z_step(planes: pd.DataFrame) -> tuple[float | None, list[Oddity]]:
 
 
 def seconds_since_first(times: pd.Series) -> pd.Series:
-    """Seconds from the earliest of some ISO 8601 times; NaN where a text is none."""
+    """Seconds from the earliest of some ISO 8601 times; NaN where a text is none, or a placeholder.
+
+    Years outside of 1970 to 2200 are placeholders.
+    """
     moments = pd.to_datetime(times, format="ISO8601", utc=True, errors="coerce")
+    moments = moments.where(moments.dt.year.between(1970, 2200))
     return (moments - moments.min()).dt.total_seconds()

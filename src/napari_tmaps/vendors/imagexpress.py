@@ -228,7 +228,9 @@ def _planes(
     plan: Plan,
 ) -> tuple[pd.DataFrame, list[Oddity], list[str]]:
     described = [facts[name] for name in images["path"]]
-    planned = plan.z_steps and images["step"].between(1, plan.z_steps).all()
+    # Far more steps than images are no plan, and would all be listed as missing.
+    believable = 0 < plan.z_steps <= checks.SPARSEST * len(images)
+    planned = believable and images["step"].between(1, plan.z_steps).all()
     table = pd.DataFrame(
         {
             "plate": images["plate"],

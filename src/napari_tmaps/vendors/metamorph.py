@@ -33,8 +33,6 @@ from napari_tmaps.vendors.singles import check_files, pixel_size
 NAME = "MetaMorph"
 CLUE = (".nd",)
 
-# More planned planes than this for each that is there, and the plan is not that of the images.
-_SPARSEST = 20
 _TAIL = re.compile(
     r"(?:_w(?P<wave>\d.*?))?(?:_s(?P<stage>\d{1,6}))?(?:_t(?P<time>\d{1,6}))?\.(?:stk|tiff?)",
     re.IGNORECASE,
@@ -257,7 +255,7 @@ def _believed(
     there = sum(stack.planes for stack in stacks.values())
     waves = sum(nd.z_steps if nd.z_of_waves[wave] else 1 for wave in nd.waves) or nd.z_steps
     planned = waves * nd.time_points * max(len(nd.stages), 1)
-    if planned > _SPARSEST * there:
+    if planned > checks.SPARSEST * there:
         text = (
             f"The .nd file plans {planned} planes, but there are {there}: its plan is not used, "
             "and gaps are not listed."
