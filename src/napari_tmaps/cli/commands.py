@@ -14,6 +14,7 @@ import typer
 from napari_tmaps import __version__
 from napari_tmaps.cli import experiments, show, workflow
 from napari_tmaps.cli.experiments import ExperimentPath
+from napari_tmaps.cli.features import features
 from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.errors import InputError
 
@@ -298,24 +299,7 @@ def analyse(
     _finish(failures, experiment)
 
 
-@app.command()
-def features(
-    experiment: ExperimentPath,
-    object_type: Annotated[str, typer.Argument(metavar="TYPE", help="Object type, e.g. Nuclei.")],
-    out: Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")],
-    columns: Annotated[
-        str | None, typer.Option(help="Only these features, separated by commas.")
-    ] = None,
-    verbose: Verbose = False,
-) -> None:
-    """Write the features of all objects of a type into one table."""
-    from napari_tmaps.store.experiment import Experiment
-    from napari_tmaps.store.tables import write_table
-
-    with _errors(verbose), Experiment.open(experiment) as opened:
-        chosen = None if columns is None else [name.strip() for name in columns.split(",")]
-        rows = write_table(opened.features, object_type, out, columns=chosen)
-        typer.echo(f"Wrote {rows} objects of type '{object_type}' to '{out}'.")
+app.command()(features)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_tmaps.errors import InputError
@@ -16,6 +16,7 @@ def write_table(
     path: Path,
     *,
     columns: Sequence[str] | None = None,
+    renamed: Mapping[str, str] | None = None,
 ) -> int:
     """Write all objects of a type: plate, well, site, t, label, then the features.
 
@@ -25,6 +26,8 @@ def write_table(
         Ends in .csv or .parquet; an existing file is replaced once the new one is whole.
     columns
         Only these features.
+    renamed
+        Other names for columns in the file.
 
     Returns
     -------
@@ -46,7 +49,10 @@ def write_table(
     ending = path.suffix.lower()
     if ending not in (".csv", ".parquet"):
         raise InputError(f"'{path.name}' should end in .csv or .parquet.")
-    tables = features.tables(object_type, columns)
+    tables = (
+        table.rename_columns([(renamed or {}).get(name, name) for name in table.column_names])
+        for table in features.tables(object_type, columns)
+    )
     first = next(tables)
     rows = 0
     with replacing(path) as temporary, disk_errors(path):
