@@ -60,8 +60,7 @@ def settle(widget: PipelineWidget) -> None:
     quiet = 0
     while quiet < 5 and time.monotonic() < end:
         QApplication.processEvents()
-        busy = widget._settle.isActive() or widget._look.isActive() or not widget._live.wait(0.01)
-        quiet = 0 if busy else quiet + 1
+        quiet = 0 if widget.is_busy else quiet + 1
         time.sleep(0.005)
 
 

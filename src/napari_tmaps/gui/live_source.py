@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError
+from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.region import View
+from napari_tmaps.store.experiment import Experiment
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -55,6 +57,13 @@ class Scene:
         return next((image.shape[-2:] for image in self.images.values()), ())
 
     @property
+    def pixel_size_um(self) -> tuple[float | None, float | None, float | None]:
+        """(z, y, x); None where it is not known."""
+        known = [unit.startswith(("micro", "µm", "um")) for unit in self.units]
+        y, x = (size if is_um else None for size, is_um in zip(self.scale, known, strict=True))
+        return None, y, x
+
+    @property
     def title(self) -> str:
         """What is looked at, in words."""
         if self.well:
@@ -75,6 +84,7 @@ class LiveSource:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._planes: dict[tuple[Any, ...], tuple[Any, Array]] = {}
+        self._corrected: dict[tuple[int, int], tuple[Any, Any, Array]] = {}
 
     def scene(self, *, stacks: bool = False) -> Scene:
         """The planes that are shown.
@@ -113,6 +123,8 @@ class LiveSource:
                 kind = _kind(layer)
                 found[kind][layer.name] = self._plane(layer, stacks, used)
         self._planes = used
+        shown = {id(plane) for _, plane in used.values()}
+        self._corrected = {k: v for k, v in self._corrected.items() if k[0] in shown}
         where = first.metadata.get("tmaps", {})
         return Scene(
             found["image"],
@@ -140,6 +152,32 @@ class LiveSource:
         if np.any(high <= low) or (not low.any() and tuple(high) == scene.shape):
             return None
         return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+
+    def corrected(self, scene: Scene, pipeline: PipelineDescription) -> dict[str, Array]:
+        """The images of a scene, the illumination corrected where a pipeline asks for it.
+
+        Raises
+        ------
+        MissingError
+            The experiment has no illumination fields of a channel.
+        """
+        images = dict(scene.images)
+        wanted = [c.name for c in pipeline.input.channels if c.correct and c.name in images]
+        if not wanted or not scene.well:
+            return images
+        with Experiment.open(scene.experiment) as experiment:
+            cycles = experiment.catalogue.channels().set_index("name")["cycle"]
+            place = (scene.plate, scene.well, scene.site)
+            for name in wanted:
+                field = experiment.illumination.field(name, *place, int(cycles[name]), scene.t)
+                key = (id(images[name]), id(field))
+                if key not in self._corrected:
+                    done = field.correct(images[name])
+                    done.flags.writeable = False
+                    # the images are kept too, so that their ids are not used again
+                    self._corrected[key] = (images[name], field, done)
+                images[name] = self._corrected[key][2]
+        return images
 
     def _plane(
         self, layer: Layer, stacks: bool, used: dict[tuple[Any, ...], tuple[Any, Array]]

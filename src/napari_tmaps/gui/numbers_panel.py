@@ -10,6 +10,8 @@ import pyqtgraph
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_tmaps.gui.tuning import Shown
+
 
 class NumbersPanel(QWidget):
     """A sentence, and a histogram: of intensities with the threshold, or of the sizes of objects.
@@ -42,37 +44,53 @@ class NumbersPanel(QWidget):
         layout.addWidget(self._text)
         layout.addWidget(self.plot)
         self.line.sigDragged.connect(lambda line: self.thresholdMoved.emit(float(line.value())))
-        self.setText("")
-        self.hide_histogram()
+        self.clear()
 
-    def setText(self, text: str) -> None:
-        """Say something above the histogram."""
+    def show_result(self, shown: Shown, *, movable: bool) -> None:
+        """Show what a preview found.
+
+        Parameters
+        ----------
+        movable
+            Whether the threshold may be dragged.
+        """
+        preview = shown.preview
+        words = [shown.numbers.sentence(), f"{1000 * preview.seconds:.0f} ms"]
+        if preview.view is not None:
+            words.append("in view")
+        self._say(" · ".join(word for word in words if word))
+        if preview.view is not None:
+            return  # the histogram is of the whole site
+        if preview.threshold is not None and len(shown.counts):
+            self._show_intensities(shown.counts, shown.edges, preview.threshold, movable)
+        elif len(shown.counts):
+            self._draw(shown.counts, shown.edges, "area of objects (px)", "objects")
+            self.line.setVisible(False)
+        else:
+            self.plot.setVisible(False)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._say("")
+        self.plot.setVisible(False)
+
+    def text(self) -> str:
+        """What is said above the histogram."""
+        return self._text.text()
+
+    def _say(self, text: str) -> None:
         self._text.setText(text)
         self._text.setVisible(bool(text))
 
-    def text(self) -> str:
-        """What is said."""
-        return self._text.text()
-
-    def show_intensities(
+    def _show_intensities(
         self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], threshold: float, movable: bool
     ) -> None:
-        """Show how many pixels have which intensity, and where the image is parted."""
         self._draw(np.log1p(counts), edges, "intensity", "log number of pixels")
         self.line.setVisible(True)
         self.line.setMovable(movable)
         self.line.setToolTip("Drag to set the threshold" if movable else "Threshold of this image")
         with QSignalBlocker(self.line):
             self.line.setValue(threshold)
-
-    def show_sizes(self, counts: npt.NDArray[Any], edges: npt.NDArray[Any]) -> None:
-        """Show how many objects have which area."""
-        self._draw(counts, edges, "area of objects (px)", "objects")
-        self.line.setVisible(False)
-
-    def hide_histogram(self) -> None:
-        """Show no histogram."""
-        self.plot.setVisible(False)
 
     def _draw(
         self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], below: str, beside: str

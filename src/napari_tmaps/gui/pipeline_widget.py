@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from qtpy.QtCore import QStandardPaths, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QStandardPaths, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -25,36 +22,32 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.live_layers import LiveLayers
-from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
+from napari_tmaps.gui.live_preview import LivePreview, timer
+from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
 from napari_tmaps.gui.numbers_panel import NumbersPanel
 from napari_tmaps.gui.pipeline_bar import PipelineBar
 from napari_tmaps.gui.ports_button import PortsButton
+from napari_tmaps.gui.run_dialog import RunDialog
 from napari_tmaps.gui.step_form import StepForm
 from napari_tmaps.gui.step_list import StepList
-from napari_tmaps.gui.tuning import (
-    Shown,
-    StableLabels,
-    next_name,
-    reads,
-    summarise,
-    threshold_setting,
-    tune,
-    upto,
-)
+from napari_tmaps.gui.trials_control import TrialsControl
+from napari_tmaps.gui.try_button import TryButton
+from napari_tmaps.gui.trying import Probes, Sweep, choose_sites, sweep_of
+from napari_tmaps.gui.tuning import Shown, next_name, reads, threshold_setting, tune
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.modules import CATEGORIES
+from napari_tmaps.modules.describe import SettingSpec
 from napari_tmaps.pipeline import edit, load_pipeline, ready_pipelines, save_pipeline, to_script
 from napari_tmaps.pipeline.history import History
-from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
 from napari_tmaps.pipeline.shelf import Shelf
+from napari_tmaps.store.experiment import Experiment
 
 if TYPE_CHECKING:
     import napari.viewer
 
-_SETTLED_MS = 200  # without a change, until the whole site is computed
 _SAVED_MS = 500
+_PROBES = 9
 
 
 class PipelineWidget(QWidget):
@@ -67,25 +60,21 @@ class PipelineWidget(QWidget):
     """
 
     valueChanged = Signal(object)
-    _arrived = Signal(object)
+    siteChosen = Signal(str, str, int)
+    """Plate, well and number of a site that the user wants to see."""
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._source = LiveSource(viewer)
-        self._layers = LiveLayers(viewer)
-        self._live = LivePipeline(self._on_computed)
-        self._scene = Scene()
-        self._scenes: dict[int, Scene] = {}  # of the requests under way
-        self._number = 0
+        self._live = LivePreview(viewer, self)
+        self._trials = TrialsControl(viewer, self._live.cache, self)
         self._shelf = Shelf(_own_folder())
         self._name = ""
         self._history = History(PipelineDescription())
         self._chosen = ""
         self._failed: tuple[str, str] = ("", "")  # step, why
         self._threshold: float | None = None
-        self._stable = StableLabels()
-        self._shown: Preview | None = None  # of the whole site
+        self._experiment = ""
 
         self.bar = PipelineBar()
         self._where = QElidingLabel()
@@ -98,6 +87,7 @@ class PipelineWidget(QWidget):
             "Show what the step worked on in place of what it made (Ctrl+B)"
         )
         self.ports = PortsButton()
+        self.try_button = TryButton()
         self.add_button = QPushButton("Add module")
         self.add_button.setCheckable(True)
         self.add_button.setToolTip("Choose a module to put below the chosen step (Ctrl+Shift+A)")
@@ -110,13 +100,10 @@ class PipelineWidget(QWidget):
         self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._lay_out()
 
-        self._settle = _timer(self, _SETTLED_MS, self._request_whole)
-        self._look = _timer(self, 50, self._on_scene_changed)
-        self._save = _timer(self, _SAVED_MS, self._save_now)
+        self._save = timer(self, _SAVED_MS, self._save_now)
         self._connect()
-        self._on_scene_changed()
-        if not self._history.pipeline.pipeline:
-            self._show()
+        self._live.look()
+        self._show()
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -129,6 +116,7 @@ class PipelineWidget(QWidget):
         row.addWidget(self.add_button)
         row.addWidget(self.ports)
         row.addWidget(self.before_button)
+        row.addWidget(self.try_button)
         row.addStretch()
         layout.addLayout(row)
         self._below = QStackedWidget()
@@ -156,7 +144,15 @@ class PipelineWidget(QWidget):
         self.setMinimumWidth(300)
 
     def _connect(self) -> None:
-        self._arrived.connect(self._on_arrived)
+        self._live.sceneChanged.connect(self._on_scene_changed)
+        self._live.arrived.connect(self._on_arrived)
+        self._live.failed.connect(self._on_failed)
+        self._live.settled.connect(
+            lambda: self._trials.follow(self.value(), self._chosen, self._live.scene)
+        )
+        self._trials.valueChosen.connect(self._on_value_chosen)
+        self._trials.siteChosen.connect(self.siteChosen)
+        self._trials.failed.connect(lambda why: self.show_message(f"⚠ {why}"))
         self.bar.opened.connect(self._on_opened)
         self.bar.undone.connect(self.undo)
         self.bar.redone.connect(self.redo)
@@ -164,12 +160,15 @@ class PipelineWidget(QWidget):
         self.bar.fileOpened.connect(self.open_file)
         self.bar.fileSaved.connect(self._on_file_saved)
         self.live_box.toggled.connect(self._on_live_toggled)
-        self.before_button.toggled.connect(self._on_before_toggled)
+        self.before_button.toggled.connect(self._live.show_before)
         self.ports.valueChanged.connect(
             lambda value: self._edit(value, "Change what goes in or out")
         )
         self.add_button.toggled.connect(self._on_add_toggled)
         self.picker.chosen.connect(self._on_module_chosen)
+        self.try_button.sweepRequested.connect(self._on_sweep_requested)
+        self.try_button.sitesRequested.connect(self._on_sites_requested)
+        self.try_button.runRequested.connect(self._on_run_requested)
         self.steps.chosen.connect(self._on_step_chosen)
         self.steps.moved.connect(
             lambda name, to: self._edit(
@@ -197,13 +196,6 @@ class PipelineWidget(QWidget):
             shortcut = QShortcut(keys, self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(action)
-        events = self._viewer.layers.events
-        events.inserted.connect(self._on_layer_inserted)
-        events.removed.connect(self._on_layers_changed)
-        self._viewer.layers.selection.events.active.connect(self._on_layers_changed)
-        self._viewer.dims.events.point.connect(self._on_layers_changed)
-        for layer in self._viewer.layers:
-            self._watch(layer)
 
     # -- value ----------------------------------------------------------------------------------
 
@@ -235,9 +227,10 @@ class PipelineWidget(QWidget):
         self._message.setText(text)
         self._message.setVisible(bool(text))
 
-    def wait(self) -> bool:
-        """Wait until the preview is computed; False if that takes too long."""
-        return self._live.wait()
+    @property
+    def is_busy(self) -> bool:
+        """True while a preview or trials are computed."""
+        return self._live.is_busy or self._trials.is_busy
 
     def _edit(
         self,
@@ -276,7 +269,7 @@ class PipelineWidget(QWidget):
             self._chosen = names[row] if names else ""
         self._save.start()
         self._show()
-        self._request_view()
+        self._preview()
         self.valueChanged.emit(self.value())
 
     def _save_now(self) -> None:
@@ -310,7 +303,7 @@ class PipelineWidget(QWidget):
         self._chosen = self._chosen if self._chosen in names else next(iter(names), "")
         self._failed = ("", "")
         self._show()
-        self._request_view()
+        self._preview()
         self.valueChanged.emit(self.value())
 
     def _save_pending(self) -> None:
@@ -348,8 +341,8 @@ class PipelineWidget(QWidget):
 
     def _on_module_chosen(self, module: str) -> None:
         pipeline = self.value()
-        for name in self._scene.images if not pipeline.input.channels else ():
-            pipeline = reads(pipeline, name, self._scene)
+        for name in self._live.scene.images if not pipeline.input.channels else ():
+            pipeline = reads(pipeline, name, self._live.scene)
         names = [call.name for call in pipeline.pipeline]
         at = names.index(self._chosen) + 1 if self._chosen in names else None
         pipeline, name = edit.add_step(pipeline, module, at)
@@ -361,7 +354,7 @@ class PipelineWidget(QWidget):
             self._chosen = name
             self.add_button.setChecked(False)
             self._show()
-            self._request_view()
+            self._preview()
 
     def _on_remove(self, name: str) -> None:
         names = [call.name for call in self.value().pipeline]
@@ -391,7 +384,7 @@ class PipelineWidget(QWidget):
 
     def _on_wire_changed(self, wire: str, item: str) -> None:
         if self._chosen:
-            pipeline = reads(self.value(), item, self._scene) if item else self.value()
+            pipeline = reads(self.value(), item, self._live.scene) if item else self.value()
             pipeline = edit.set_wire(pipeline, self._chosen, wire, item or None)
             self._edit(pipeline, f"Wire {wire} of {self._chosen}")
 
@@ -417,42 +410,12 @@ class PipelineWidget(QWidget):
 
     # -- what is on the screen ------------------------------------------------------------------
 
-    def _watch(self, layer: Any) -> None:
-        if not is_preview(layer):
-            for name in ("data", "scale", "translate", "name"):
-                getattr(layer.events, name).connect(self._on_layers_changed)
-
-    def _on_layer_inserted(self, event: Any) -> None:
-        self._watch(event.value)
-        self._on_layers_changed(event)
-
-    def _on_layers_changed(self, _event: Any = None) -> None:
-        self._look.start()
-
-    def _on_scene_changed(self) -> None:
-        try:
-            scene = self._source.scene()
-        except TmapsError as error:
-            scene = Scene()
-            self._where.setText(str(error))
-        else:
-            self._where.setText(f"On {scene.title}")
-        self._where.setToolTip(self._where.text())
-        same = scene.images.keys() == self._scene.images.keys() and all(
-            scene.images[name] is self._scene.images[name] for name in scene.images
-        )
-        if same and scene.experiment == self._scene.experiment and scene.images:
-            self._scene = scene
-            return
-        moved = scene.experiment != self._scene.experiment
-        self._scene = scene
-        if moved:
+    def _on_scene_changed(self, scene: Scene) -> None:
+        if scene.experiment != self._experiment:
+            self._experiment = scene.experiment
             self._change_shelf(scene.experiment)
-        if not scene.images:
-            self._live.cancel()
-            self._layers.clear()
         self._show()
-        self._request_view()
+        self._preview()
 
     def _change_shelf(self, experiment: str) -> None:
         """The pipelines of an experiment lie in it; others with the user."""
@@ -468,103 +431,77 @@ class PipelineWidget(QWidget):
 
     # -- preview --------------------------------------------------------------------------------
 
-    def _request_view(self) -> None:
-        """Compute what is seen now, and the whole site as soon as nothing changes any more."""
-        if self._request(whole=False):
-            self._settle.start()
+    def _preview(self) -> None:
+        if self.live_box.isChecked():
+            self._live.show(self.value(), self._chosen)
 
-    def _request_whole(self) -> None:
-        self._request(whole=True)
-
-    def _request(self, *, whole: bool) -> bool:
-        self._live.cancel()
-        if not self.live_box.isChecked() or not self._chosen or not self._scene.images:
-            return False
-        checked = upto(self.value(), self._scene, self._chosen)
-        if checked is None:
-            self._layers.clear()
-            return False
-        finish = whole and not tune(self.value(), self._scene, "").problems
-        if finish:
-            everything = upto(self.value(), self._scene, self.value().pipeline[-1].name)
-            checked = everything or checked
-        view = self._source.view(self._scene)
-        request = Request(
-            checked,
-            self._scene.images,
-            self._chosen,
-            self._scene.objects,
-            view=None if whole else view,
-            whole=whole or view is None,
-            finish=finish,
-        )
-        self._number = self._live.show(request)
-        self._scenes = {self._number: self._scene}
-        return True
-
-    def _on_computed(self, preview: Preview) -> None:
-        """In the computing thread."""
-        wired = [preview.step.inputs.get(name, "") for name in ("image", "intensity_image")]
-        image = next((preview.inputs[item] for item in wired if item in preview.inputs), None)
-        shown = summarise(preview, image if isinstance(image, np.ndarray) else None)
-        self._arrived.emit(replace(shown, preview=self._stable.number(preview)))
+    def _on_failed(self, step: str, why: str) -> None:
+        self._failed = (step, why)
+        self._show()
 
     def _on_arrived(self, shown: Shown) -> None:
         preview = shown.preview
-        scene = self._scenes.get(preview.number)
-        if preview.number != self._number or scene is None:
+        if preview.result is not None or preview.step.name != self._chosen:
             return
-        if preview.error:
-            self._failed = (preview.step.name, preview.error)
-            self._show()
-            return
-        if self.before_button.isChecked() and preview.view is None:
+        if preview.view is None:
             self.before_button.setChecked(False)
-        self._layers.show(preview, scene)
-        if preview.result is None:
-            self._shown = preview if preview.view is None else None
-            self._show_numbers(shown)
-
-    def _show_numbers(self, shown: Shown) -> None:
-        preview = shown.preview
-        words = [shown.numbers.sentence(), f"{1000 * preview.seconds:.0f} ms"]
-        if preview.view is not None:
-            words.append("in view")
-        self.numbers.setText(" · ".join(word for word in words if word))
-        if preview.view is not None:
-            return  # the histogram is of the whole site
-        self._threshold = preview.threshold
-        if preview.threshold is not None and len(shown.counts):
-            call = next(c for c in self.value().pipeline if c.name == self._chosen)
-            movable = threshold_setting(call, preview.threshold, preview.threshold) is not None
-            self.numbers.show_intensities(shown.counts, shown.edges, preview.threshold, movable)
-        elif len(shown.counts):
-            self.numbers.show_sizes(shown.counts, shown.edges)
-        else:
-            self.numbers.hide_histogram()
-
-    def _on_before_toggled(self, on: bool) -> None:
-        self._layers.show_before(self._shown if on else None, self._scene)
+            self._threshold = preview.threshold
+        call = next(call for call in self.value().pipeline if call.name == self._chosen)
+        self.numbers.show_result(shown, movable=threshold_setting(call, 1.0, 1.0) is not None)
 
     def _on_live_toggled(self, on: bool) -> None:
         if on:
-            self._request_view()
+            self._preview()
         else:
-            self._live.cancel()
-            self._layers.clear()
-            self.numbers.setText("")
-            self.numbers.hide_histogram()
+            self._live.clear()
+            self.numbers.clear()
+
+    # -- trials ---------------------------------------------------------------------------------
+
+    def _on_sweep_requested(self, setting: SettingSpec) -> None:
+        what = sweep_of(self.value(), self._chosen, setting)
+        self._trials.run(what, self.value(), self._chosen, self._live.scene)
+
+    def _on_sites_requested(self, how: str) -> None:
+        try:
+            with Experiment.open(self._experiment) as experiment:
+                sites = choose_sites(experiment, how, _PROBES, seed=0)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        what = Probes(self._experiment, sites, how)
+        self._trials.run(what, self.value(), self._chosen, self._live.scene)
+
+    def _on_value_chosen(self, what: Sweep, value: Any) -> None:
+        pipeline = edit.set_setting(self.value(), what.step, what.setting, value)
+        self._edit(pipeline, f"Set {what.setting} of {what.step}", chosen=self._chosen)
+
+    def _on_run_requested(self) -> None:
+        self._save_pending()
+        self._save_now()
+        dialog = RunDialog(self._experiment, self.value(), self)
+        dialog.submitted.connect(
+            lambda number: self.show_message(
+                f"Submission {number} runs, also when this window is closed. The Experiment "
+                "widget shows how far it is."
+            )
+        )
+        dialog.open()
 
     # -- model → widget -------------------------------------------------------------------------
 
     def _show(self) -> None:
-        tuning = tune(self.value(), self._scene, self._chosen)
+        scene = self._live.scene
+        self._where.setText(self._live.problem or f"On {scene.title}")
+        self._where.setToolTip(self._where.text())
+        tuning = tune(self.value(), scene, self._chosen)
         failed, why = self._failed
         marks = {**tuning.marks, **({failed: why} if failed else {})}
         chosen = tuning.chosen.name if tuning.chosen else ""
         self.steps.setPipeline(tuning.pipeline, chosen, marks)
+        self.try_button.setState(tuning, bool(scene.experiment))
         self.ports.setValue(tuning.pipeline)
-        self.ports.setChannels(tuple(self._scene.images))
+        self.ports.setChannels(tuple(scene.images))
         self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)
         self.bar.setState(
             self._shelf.names(), self._name, self._history.undoes, self._history.redoes
@@ -575,14 +512,14 @@ class PipelineWidget(QWidget):
             self.show_message(
                 "The pipeline is empty. Choose a ready one above, or press Add module."
             )
-            self.numbers.setText("")
-            self.numbers.hide_histogram()
+            self.numbers.clear()
         else:
             self.show_message("")
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save, and give everything back."""
         self._save_pending()
+        self._trials.cancel()
         self._live.close()
         super().closeEvent(event)
 
@@ -590,11 +527,3 @@ class PipelineWidget(QWidget):
 def _own_folder() -> Path:
     place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
     return Path(place) / "napari-tmaps" / "pipelines"
-
-
-def _timer(parent: QWidget, milliseconds: int, action: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.timeout.connect(action)
-    return timer

@@ -1,0 +1,193 @@
+"""From what is on the screen to what a step makes of it, shown on the screen again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.live_layers import LiveLayers
+from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
+from napari_tmaps.gui.tuning import Shown, StableLabels, summarise, tune, upto
+from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_SETTLED_MS = 200  # without a change, until the whole site is computed
+_LOOK_MS = 50  # several layers change at once when another site is shown
+
+
+class LivePreview(QObject):
+    """Shows what a step of a pipeline makes of the layers of a viewer.
+
+    Signals
+    -------
+    sceneChanged
+        The `Scene` is another one.
+    arrived
+        A `Shown`: what the step made is on the screen, or the whole pipeline is through.
+    failed
+        Name of a step, and why it could not run.
+    settled
+        Nothing has changed for a moment; the whole site is being computed.
+    """
+
+    sceneChanged = Signal(object)
+    arrived = Signal(object)
+    failed = Signal(str, str)
+    settled = Signal()
+    _computed = Signal(object)
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._source = LiveSource(viewer)
+        self._layers = LiveLayers(viewer)
+        self._live = LivePipeline(self._on_computed)
+        self._stable = StableLabels()
+        self._pipeline, self._step = PipelineDescription(), ""
+        self._number = 0
+        self._made: Preview | None = None  # of the whole site
+        self.scene = Scene()
+        self.problem = ""
+        self._settle = timer(self, _SETTLED_MS, self._on_settled)
+        self._look = timer(self, _LOOK_MS, self.look)
+        self._computed.connect(self._on_arrived)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_changed)
+        viewer.layers.selection.events.active.connect(self._on_changed)
+        viewer.dims.events.point.connect(self._on_changed)
+        for layer in viewer.layers:
+            self._watch(layer)
+
+    @property
+    def cache(self) -> Any:
+        """Results of steps that are kept."""
+        return self._live.cache
+
+    @property
+    def is_busy(self) -> bool:
+        """True while something is to be computed."""
+        return self._settle.isActive() or self._look.isActive() or not self._live.wait(0.0)
+
+    def show(self, pipeline: PipelineDescription, step: str) -> None:
+        """Show what a step makes: what is seen now, and the whole site once nothing changes."""
+        self._pipeline, self._step = pipeline, step
+        if self._request(whole=False):
+            self._settle.start()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._settle.stop()
+        self._live.cancel()
+        self._layers.clear()
+
+    def show_before(self, on: bool) -> None:
+        """Show what the step worked on in place of what it made, or the other way round."""
+        self._layers.show_before(self._made if on else None, self.scene)
+
+    def close(self) -> None:
+        """End the computing, and forget what was computed."""
+        self._settle.stop()
+        self._look.stop()
+        self._live.close()
+
+    # -- what is on the screen ------------------------------------------------------------------
+
+    def look(self) -> None:
+        """See what is on the screen now."""
+        try:
+            scene, self.problem = self._source.scene(), ""
+        except TmapsError as error:
+            scene, self.problem = Scene(), str(error)
+        before, self.scene = self.scene, scene
+        same = scene.images.keys() == before.images.keys() and all(
+            scene.images[name] is before.images[name] for name in scene.images
+        )
+        if same and scene.experiment == before.experiment:
+            return
+        if not scene.images:
+            self.clear()
+        self.sceneChanged.emit(scene)
+
+    def _watch(self, layer: Any) -> None:
+        if not is_preview(layer):
+            for name in ("data", "scale", "translate", "name"):
+                getattr(layer.events, name).connect(self._on_changed)
+
+    def _on_inserted(self, event: Any) -> None:
+        self._watch(event.value)
+        self._on_changed()
+
+    def _on_changed(self, _event: Any = None) -> None:
+        self._look.start()
+
+    # -- computing ------------------------------------------------------------------------------
+
+    def _on_settled(self) -> None:
+        self._request(whole=True)
+        self.settled.emit()
+
+    def _request(self, *, whole: bool) -> bool:
+        self._live.cancel()
+        if not self._step or not self.scene.images:
+            return False
+        checked = upto(self._pipeline, self.scene, self._step)
+        if checked is None:
+            self._layers.clear()
+            return False
+        try:
+            images = self._source.corrected(self.scene, self._pipeline)
+        except TmapsError as error:
+            self.failed.emit(self._step, str(error))
+            return False
+        finish = whole and not tune(self._pipeline, self.scene, "").problems
+        if finish:
+            last = next(c.name for c in reversed(self._pipeline.pipeline) if c.active)
+            checked = upto(self._pipeline, self.scene, last) or checked
+        view = None if whole else self._source.view(self.scene)
+        request = Request(
+            checked.sized(self.scene.pixel_size_um),
+            images,
+            self._step,
+            self.scene.objects,
+            view=view,
+            whole=view is None,
+            finish=finish,
+        )
+        self._number = self._live.show(request)
+        return True
+
+    def _on_computed(self, preview: Preview) -> None:
+        """In the computing thread."""
+        wired = [preview.step.inputs.get(name, "") for name in ("image", "intensity_image")]
+        image = next((preview.inputs[item] for item in wired if item in preview.inputs), None)
+        shown = summarise(preview, image if isinstance(image, np.ndarray) else None)
+        self._computed.emit(replace(shown, preview=self._stable.number(preview)))
+
+    def _on_arrived(self, shown: Shown) -> None:
+        preview = shown.preview
+        if preview.number != self._number:
+            return
+        if preview.error:
+            self.failed.emit(preview.step.name, preview.error)
+            return
+        self._layers.show(preview, self.scene)
+        if preview.result is None:
+            self._made = preview if preview.view is None else None
+        self.arrived.emit(shown)
+
+
+def timer(parent: QObject, milliseconds: int, action: Callable[[], None]) -> QTimer:
+    """A timer that acts once, so long after it was started last."""
+    found = QTimer(parent)
+    found.setSingleShot(True)
+    found.setInterval(milliseconds)
+    found.timeout.connect(action)
+    return found

@@ -1,0 +1,111 @@
+"""Runs trials in the background and shows them in a dock: the newest request wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_tmaps.gui.live_source import Scene
+from napari_tmaps.gui.trials_panel import TrialsPanel
+from napari_tmaps.gui.trying import Probes, Sweep, TriedProgress, try_out
+from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.pipeline.cache import Cache
+from napari_tmaps.pipeline.trials import shown_value
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class TrialsControl(QObject):
+    """Shows trials of a pipeline beside each other.
+
+    Signals
+    -------
+    valueChosen
+        A `Sweep`, and the value of it that was clicked.
+    siteChosen
+        Plate, well and number of the site that was clicked.
+    failed
+        Why nothing could be tried.
+    """
+
+    valueChosen = Signal(object, object)
+    siteChosen = Signal(str, str, int)
+    failed = Signal(str)
+
+    def __init__(
+        self, viewer: napari.viewer.Viewer, cache: Cache, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._cache = cache
+        self._dock: Any = None
+        self._what: Sweep | Probes | None = None
+        self._again: tuple[Any, ...] | None = None
+        self._work = Work(self)
+        self.panel = TrialsPanel()
+        self.panel.chosen.connect(self._on_chosen)
+        self._work.progressed.connect(self._on_progress)
+        self._work.ended.connect(self._on_ended)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while trials are run."""
+        return self._work.is_running
+
+    def run(
+        self, what: Sweep | Probes, pipeline: PipelineDescription, step: str, scene: Scene
+    ) -> None:
+        """Try a pipeline as far as a step; trials under way give way."""
+        if self._work.is_running:
+            self._again = (what, pipeline, step, scene)
+            self._work.cancel()
+            return
+        self._what = what
+        if self._dock is None:
+            self._dock = self._viewer.window.add_dock_widget(
+                self.panel, name="Trials", area="bottom"
+            )
+        self._dock.setVisible(True)
+        if isinstance(what, Sweep):
+            title = f"{what.setting} of {what.step}: click the best"
+            count = len(what.values)
+        else:
+            count = len(what.sites)
+            title = f"{step} on {count} sites: click one to go there"
+        self.panel.begin(title, count)
+        self._work.start("Trials", lambda: try_out(what, pipeline, step, scene, self._cache))
+
+    def follow(self, pipeline: PipelineDescription, step: str, scene: Scene) -> None:
+        """Try a changed pipeline on the same sites, if these are shown."""
+        if isinstance(self._what, Probes) and self.panel.isVisible():
+            self.run(self._what, pipeline, step, scene)
+
+    def cancel(self) -> None:
+        """Stop."""
+        self._again = None
+        self._work.cancel()
+
+    def _on_progress(self, event: Progress) -> None:
+        if isinstance(event, TriedProgress) and event.tried is not None:
+            self.panel.add(event.tried)
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        if self._again is not None:
+            again, self._again = self._again, None
+            self.run(*again)
+        elif outcome.error:
+            self.failed.emit(outcome.error)
+
+    def _on_chosen(self, number: int) -> None:
+        what = self._what
+        if isinstance(what, Sweep) and number < len(self.panel.results()):
+            # values that do not fit were left out, so the title tells which it is
+            title = self.panel.results()[number].trial.title
+            value = next(value for value in what.values if shown_value(value) == title)
+            self.valueChosen.emit(what, value)
+        elif isinstance(what, Probes) and number < len(what.sites):
+            self.siteChosen.emit(*what.sites[number])
