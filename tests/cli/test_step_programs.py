@@ -212,6 +212,9 @@ def test_the_workflow(experiment, tmp_path):
     info = json.loads(tmaps("info", experiment, "--json").output)
     assert info["objects"] == {"Discs": 4}
     tmaps("workflow", experiment, "resubmit", "--stage", "image_analysis")
+    assert "labels and features: Discs" in tmaps("jterator", experiment, "cleanup").output
+    tmaps("workflow", experiment, "resubmit", "--stage", "image_analysis")
+    assert "Stale now, to be made again: Discs" in tmaps("imextract", experiment, "cleanup").output
     tmaps("workflow", experiment, "resume")
     assert "JOB COMPLETED" in tmaps("workflow", experiment, "log", "--step", "metaextract").output
     file = tmp_path / "w.yaml"

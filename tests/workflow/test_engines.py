@@ -198,6 +198,31 @@ def test_a_straggler_of_an_earlier_round_disturbs_nobody(empty):
     assert note.message == "total 0"
 
 
+def test_cancelling_asks_jobs_that_cannot_be_ended(empty):
+    """A job in a thread, or on another's cluster, ends by itself at its next site."""
+    with EngineChoice(kind="threads", workers=1).make() as engine:
+        events = run_phases(Toy(empty), ToyArguments(jobs=("sites", "ok")), engine)
+        while begun(empty.path, 1) == 0:
+            next(events)
+        events.close()
+    assert jobs_of(empty)["state"].tolist() == ["STOPPED", "STOPPED"]
+    assert "JOB STOPPED" in (empty.path / "logs/toy/run-000001.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits", "expected"),
+    [
+        pytest.param("threads", {}, "threads", id="no-limits"),
+        pytest.param("threads", {"memory": 500}, "processes", id="memory"),
+        pytest.param("threads", {"duration": "0:10:00"}, "processes", id="duration"),
+        pytest.param("dask", {"memory": 500}, "dask", id="dask"),
+    ],
+)
+def test_limits_need_processes(kind, limits, expected):
+    choice = EngineChoice(kind=kind, workers=3).within([SubmissionArguments(**limits)])
+    assert (choice.kind, choice.workers) == (expected, 3)
+
+
 def test_cancelling_on_dask_ends_the_cluster(empty):
     with EngineChoice(kind="dask", workers=1).make() as engine:
         events = run_phases(Toy(empty), ToyArguments(jobs=("hang", "ok")), engine)

@@ -46,6 +46,10 @@ class Toy(Step):
             os.kill(os.getpid(), signal.SIGKILL)
         if word == "hang":
             _sleep_for_ever()
+        if word == "sites":
+            while True:
+                self.go_on()
+                time.sleep(0.01)
         if word == "raise":
             raise RuntimeError("the toy is broken")
         if word == "eat":

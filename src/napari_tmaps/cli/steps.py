@@ -29,7 +29,7 @@ from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.store.experiment import Experiment, is_experiment
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.description import argument_rows
-from napari_tmaps.workflow.engines import EngineChoice
+from napari_tmaps.workflow.engines import LIMITS_NEED_PROCESSES, EngineChoice
 from napari_tmaps.workflow.job import JobCall, run_job
 from napari_tmaps.workflow.lock import coordinating
 from napari_tmaps.workflow.phases import collect_step, init_step, run_jobs, salvage
@@ -116,7 +116,9 @@ def _run(step: type[Step]) -> _Verb:
             folder = called.folder
             if not is_experiment(folder):
                 raise NotFoundError(f"'{folder}' is no experiment.")
-            StepFolder(folder, step.name).batch(job)
+            files = StepFolder(folder, step.name)
+            files.batch(job)
+            files.start()
             outcome = run_job(JobCall(str(folder), step, job))
         if outcome.exitcode:
             typer.secho(f"Error: {outcome.message}", fg=typer.colors.RED, err=True)
@@ -212,7 +214,10 @@ def _process(
     interval: float,
 ) -> None:
     def events() -> Iterator[Progress]:
-        with coordinating(experiment.path, step.name), choice.make() as engine:
+        within = choice.within([limits])
+        if within != choice:
+            yield Progress(step.name, 0, 0, LIMITS_NEED_PROCESSES)
+        with coordinating(experiment.path, step.name), within.make() as engine:
             yield from run_jobs(experiment, step, engine, limits=limits)
             yield from collect_step(experiment, step)
 
@@ -264,12 +269,30 @@ def _cleanup(step: type[Step]) -> _Verb:
                 ]
                 if later:
                     typer.echo(f"What these steps made from it stays, but is stale: {later}.")
+                before = _objects(experiment)
                 step(experiment).delete_previous_job_output()
+                for line in _changes(before, _objects(experiment)):
+                    typer.echo(line)
                 StepFolder(experiment.path, step.name).clear()
                 experiment.catalogue.set_jobs(step.name, [])
             typer.echo(f"The output of {step.name} is removed.")
 
     return cleanup, "Remove the output of this step."
+
+
+def _objects(experiment: Experiment) -> dict[str, bool]:
+    """Object types, and whether they are stale."""
+    types = experiment.catalogue.object_types()
+    return dict(zip(types["name"], types["stale"].astype(bool), strict=True))
+
+
+def _changes(before: dict[str, bool], after: dict[str, bool]) -> Iterator[str]:
+    gone = [name for name in before if name not in after]
+    stale = [name for name in after if after[name] and not before.get(name)]
+    if gone:
+        yield f"Removed with their labels and features: {', '.join(gone)}."
+    if stale:
+        yield f"Stale now, to be made again: {', '.join(stale)}."
 
 
 def _option(name: str) -> str:

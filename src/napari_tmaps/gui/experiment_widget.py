@@ -32,6 +32,7 @@ from napari_tmaps.gui.samples import make_sample, sample_folder
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.start_page import StartPage
 from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
+from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.progress import Progress
@@ -60,8 +61,10 @@ class ExperimentWidget(QWidget):
         self._state: State | None = None
         self._scan: Scan | None = None
         self._files: list[str] = []
+        self._elsewhere = False
         self._after: Callable[[Any], None] = lambda value: None
         self._work = Work(self)
+        self._watch = WorkWatch(self)
 
         self._title = QElidingLabel()
         self._menu = QMenu(self)
@@ -109,6 +112,8 @@ class ExperimentWidget(QWidget):
         self.site_page.analyseRequested.connect(self._on_analyse_requested)
         self.site_page.pipelineFileRequested.connect(self._on_pipeline_file_requested)
         self.progress_row.cancelRequested.connect(self._work.cancel)
+        self.progress_row.cancelRequested.connect(self._watch.stop_work)
+        self._watch.changed.connect(self._on_watched)
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
         self._show_page()
@@ -131,6 +136,7 @@ class ExperimentWidget(QWidget):
                 return
             self._state = resolve(self._facts, choice)
             self.site_page.setState(self._state, self._facts.pipelines)
+            self._show_wells()
             self._view.show(self._state)
         except TmapsError as error:
             self.show_message(str(error))
@@ -154,6 +160,7 @@ class ExperimentWidget(QWidget):
     def close_experiment(self) -> None:
         """Give the files of the experiment back, and show the start page."""
         self._work.cancel()
+        self._watch.setExperiment(None)
         self._view.open(None)
         if self._experiment is not None:
             self._experiment.close()
@@ -179,6 +186,7 @@ class ExperimentWidget(QWidget):
             self._experiment.close()
         self._view.open(experiment)
         self._experiment, self._state = experiment, None
+        self._watch.setExperiment(experiment)
         facts = self._reload()
         recent.remember(experiment)
         self._title.setText(experiment.name)
@@ -286,6 +294,27 @@ class ExperimentWidget(QWidget):
             yield from analyse(experiment, load(choice.pipeline))
 
         self._start("Analysing", make, self._refresh)
+
+    def _show_wells(self) -> None:
+        plate, wells = self.value().plate, self._watch.value().wells
+        self.site_page.plate_map.setWork(
+            {well: state for (on, well), state in wells.items() if on == plate}
+        )
+
+    def _on_watched(self, seen: Watched) -> None:
+        """Show how far the wells are; work of another process is shown like our own."""
+        self._show_wells()
+        if self.is_busy:
+            return
+        if seen.elsewhere:
+            if not self._elsewhere:
+                self.progress_row.begin(seen.who)
+            self.progress_row.show_progress(seen.progress)
+        elif self._elsewhere:
+            self.progress_row.end()
+            self._refresh(None)
+        self._elsewhere = seen.elsewhere
+        self.site_page.setBusy(seen.elsewhere)
 
     def _refresh(self, _value: Any) -> None:
         """Show what has changed on disk, whether the work was finished or not."""

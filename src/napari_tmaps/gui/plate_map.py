@@ -24,13 +24,19 @@ from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 _PROBLEM = QColor("#E69F00")  # orange that stays apart from blue for every kind of eye
 _ANALYSED = QColor("#3B8EEA")
 _LARGEST_CELL = 28
+# Lines (y, x, y, x) of a tick and a cross, in radii of a well.
+_SIGNS = {
+    "done": ((0.0, -0.5, 0.4, -0.1), (0.4, -0.1, -0.45, 0.55)),
+    "failed": ((-0.45, -0.45, 0.45, 0.45), (0.45, -0.45, -0.45, 0.45)),
+}
 
 
 class PlateMap(QWidget):
     """Edits the name of a well of a plate.
 
     Filled blue: has objects; grey: has images; ring: recorded, not converted; orange with a
-    stroke: something is missing or failed.
+    stroke: something is missing or failed. While work goes on, a tick or a cross says that a well
+    is done or failed in this step, and a second ring that it is being worked on.
     """
 
     valueChanged = Signal(str)
@@ -39,6 +45,7 @@ class PlateMap(QWidget):
         super().__init__(parent)
         self._format = PlateFormat(8, 12)
         self._wells: Mapping[str, WellState] = {}
+        self._work: Mapping[str, str] = {}
         self._value = ""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -64,6 +71,11 @@ class PlateMap(QWidget):
         if self._value not in self._wells:
             self._value = ""
         self._fit()
+        self.update()
+
+    def setWork(self, wells: Mapping[str, str]) -> None:
+        """Show how far wells are: waiting, running, done or failed; empty when nobody works."""
+        self._work = dict(wells)
         self.update()
 
     def well_center(self, well: str) -> QPointF:
@@ -106,7 +118,10 @@ class PlateMap(QWidget):
         return ""
 
     def _describe(self, well: str) -> str:
-        return f"{well}: {self._wells[well]}" if well in self._wells else f"{well}: not recorded"
+        if well not in self._wells:
+            return f"{well}: not recorded"
+        work = f", {self._work[well]} in this step" if well in self._work else ""
+        return f"{well}: {self._wells[well]}{work}"
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -128,6 +143,8 @@ class PlateMap(QWidget):
                     painter.drawEllipse(center, radius * 0.25, radius * 0.25)
                     continue
                 self._paint_well(painter, center, radius, state, text)
+                work = self._work.get(str(WellName.at(row, column)), "")
+                self._paint_work(painter, center, radius, work, text)
         if self._value:
             painter.setPen(QPen(text, 2 if radius > 4 else 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -153,6 +170,23 @@ class PlateMap(QWidget):
                 QPointF(center.x(), center.y() - radius * 0.6),
                 QPointF(center.x(), center.y() + radius * 0.6),
             )
+
+    def _paint_work(
+        self, painter: QPainter, center: QPointF, radius: float, work: str, text: QColor
+    ) -> None:
+        if work == "running":
+            painter.setPen(QPen(text, max(1.0, radius / 5)))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            box = QRectF(center.x() - radius, center.y() - radius, 2 * radius, 2 * radius)
+            painter.drawArc(box.adjusted(-1.5, -1.5, 1.5, 1.5), 30 * 16, 240 * 16)
+        lines = _SIGNS.get(work, ())
+        # A dark stroke below a light one is seen on every ground.
+        for color, width in (("black", 2.2), ("white", 1.0)):
+            painter.setPen(QPen(QColor(color), max(1.0, radius / 4) * width))
+            for y0, x0, y1, x1 in lines:
+                painter.drawLine(
+                    center + QPointF(x0, y0) * radius, center + QPointF(x1, y1) * radius
+                )
 
     def _paint_names(self, painter: QPainter, text: QColor) -> None:
         painter.setPen(text)

@@ -459,6 +459,12 @@ class Catalogue:
             connection.execute(sa.delete(table).where(table.c.pipeline.in_(pipelines)))
             connection.execute(sa.delete(types).where(mine))
 
+    def forget_analysed(self) -> None:
+        """Forget that any site was analysed, and mark all object types as stale."""
+        with self._begin() as connection:
+            connection.execute(sa.delete(schema.analysed))
+            connection.execute(sa.update(schema.object_types).values(stale=True))
+
     def failures(self) -> pd.DataFrame:
         """Sites that could not be done: step, plate, well, site, message."""
         return self._read(sa.select(schema.failures))

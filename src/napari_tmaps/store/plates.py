@@ -183,6 +183,19 @@ class PlateFolder:
         if object_type not in known:
             ngff.write_group(path.parent, {"labels": sorted([*known, object_type])}, self.version)
 
+    def remove_labels(self, well: str, site: int, object_types: Iterable[str]) -> None:
+        """Remove the labels of object types from a site, as far as it has them."""
+        known = self.label_names(well, site)
+        gone = set(known) & set(object_types)
+        if not gone:
+            return
+        folder = self.image_path(well, site) / "labels"
+        # First the list: no reader shall look for what is half gone.
+        kept = [name for name in known if name not in gone]
+        ngff.write_group(folder, {"labels": kept}, self.version)
+        for name in gone:
+            remove(folder / name)
+
     # -- reading --------------------------------------------------------------------------------
 
     def layout(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from napari_tmaps.errors import FormatError, NotFoundError
 from napari_tmaps.streams.atomic import disk_errors, remove, write_text
-from napari_tmaps.workflow.step import Batch, Site
+from napari_tmaps.workflow.step import Batch, Site, stop_path
 
 Phase = Literal["init", "run", "collect"]
 
@@ -134,6 +134,15 @@ class StepFolder:
         """True if init is through and collect is not."""
         begun = (self.root / "batches" / "collect.json").is_file()
         return begun and not (self.root / "collected.json").is_file()
+
+    def stop(self) -> None:
+        """Ask the jobs under way, wherever they are, to end at their next site."""
+        with disk_errors(self.root):
+            stop_path(self.root.parents[1], self.step).touch()
+
+    def start(self) -> None:
+        """Take the wish to stop back, before jobs begin."""
+        remove(stop_path(self.root.parents[1], self.step))
 
     def set_collected(self) -> None:
         """Say that collect is through."""

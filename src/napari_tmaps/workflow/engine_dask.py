@@ -27,7 +27,8 @@ KINDS = {
     "lsf": "LSFCluster",
     "htcondor": "HTCondorCluster",
     "oar": "OARCluster",
-    "local": "LocalCluster",
+    "moab": "MoabCluster",
+    "local": "local.LocalCluster",
 }
 """Kinds of queues that a cluster file may name, and their classes in dask-jobqueue."""
 _WAIT_S = 15
@@ -139,9 +140,9 @@ def connect(address: str) -> Dask:
 def start_cluster(path: Path) -> Dask:
     """A cluster whose workers are jobs of a queue, as a file describes it.
 
-    The file has `kind` (slurm, pbs, sge, lsf, htcondor, oar or local), `jobs` (how many workers
-    to ask for) and whatever else the class of dask-jobqueue takes, e.g. queue, cores, memory,
-    walltime.
+    The file has `kind` (slurm, pbs, sge, lsf, htcondor, oar, moab or local), `jobs` (how many
+    workers to ask for) and whatever else the class of dask-jobqueue takes, e.g. queue, cores,
+    memory, walltime.
 
     Raises
     ------
@@ -155,15 +156,16 @@ def start_cluster(path: Path) -> Dask:
     from distributed import Client
 
     kind, jobs, options = _read_cluster(path)
+    module_name, _, class_name = f"dask_jobqueue.{KINDS[kind]}".rpartition(".")
     try:
-        module = importlib.import_module("dask_jobqueue")
+        module = importlib.import_module(module_name)
     except ImportError as error:
         raise InputError(
             "Clusters with a queue need dask-jobqueue, which is not installed: pip install "
             "'napari-tmaps[hpc]'."
         ) from error
     try:
-        cluster = getattr(module, KINDS[kind])(**options)
+        cluster = getattr(module, class_name)(**options)
     except (TypeError, ValueError) as error:
         raise FormatError(f"The cluster of '{path}' cannot be started: {error}") from error
     cluster.scale(jobs=jobs)

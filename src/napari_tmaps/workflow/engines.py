@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Literal, Protocol, Self
@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tmaps.errors import InputError
+from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.workflow.job import JobCall, Outcome
 
 TICK_S = 0.5
@@ -25,6 +26,10 @@ def default_workers() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+_NO_LIMITS = SubmissionArguments()
+LIMITS_NEED_PROCESSES = (
+    "Jobs run in processes instead of threads, for limits of time and memory hold there alone."
+)
 Outcomes = Generator[Outcome | None, None, None]
 
 
@@ -71,6 +76,13 @@ class EngineChoice(BaseModel):
     cluster: Annotated[
         str, Field(description="YAML file that describes a cluster with a queue (dask-jobqueue)")
     ] = ""
+
+    def within(self, limits: Iterable[SubmissionArguments]) -> EngineChoice:
+        """Processes instead of threads where limits are given: a thread cannot be ended."""
+        given = any(each.memory or each.duration != _NO_LIMITS.duration for each in limits)
+        if self.kind != "threads" or not given:
+            return self
+        return self.model_copy(update={"kind": "processes"})
 
     def make(self) -> Engine:
         """Start the engine.

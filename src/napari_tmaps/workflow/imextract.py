@@ -118,6 +118,7 @@ class ImageExtractor(Step):
         written: list[tuple[str, str, int, int]] = []
         try:
             for image in batch["images"]:
+                self.go_on()
                 where = (image["plate"], image["well"], image["site"])
                 try:
                     lost = self._write(image, readers, batch["version"])
@@ -243,6 +244,7 @@ class ImageExtractor(Step):
         return notes
 
     def delete_previous_job_output(self) -> None:
-        """Remove the plates."""
+        """Remove the plates, and with them the labels: objects have to be made anew."""
+        self.experiment.catalogue.forget_analysed()
         for name in self.experiment.plate_names():
             remove(self.experiment.plate(name).path)

@@ -22,10 +22,12 @@ from typing import Any, TextIO
 
 from napari_tmaps.errors import StorageError, TmapsError
 from napari_tmaps.workflow.batches import StepFolder
-from napari_tmaps.workflow.step import Batch, JobResult, Step
+from napari_tmaps.workflow.step import Batch, JobResult, Step, StoppedError
 
 TIMED_OUT = 124
 """Exit code of a job that took longer than it may."""
+STOPPED = 143
+"""Exit code of a job that ended early because its run was stopped."""
 KILLED = 137
 """Exit code of a job whose process was ended, as a shell tells it."""
 _TIMEOUT_MARK = "Timeout ("  # how faulthandler begins
@@ -121,6 +123,9 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
                 step = call.step.for_jobs(Path(call.experiment))
                 batch = files.batch(call.job)
                 result = step.run_job(batch, assume_clean_state=True)
+        except StoppedError as error:
+            print(f"{error}\nJOB STOPPED", file=log)
+            return Outcome(call.job, STOPPED, str(error))
         except TmapsError as error:
             message, storage = str(error), isinstance(error, StorageError)
         except Exception as error:  # noqa: BLE001 - a job ends here: its log and state must tell

@@ -238,6 +238,7 @@ class PipelineRunner(Step):
         tables: dict[str, list[pd.DataFrame]] = {}
         try:
             for work in batch["work"]:
+                self.go_on()
                 plate, well, site = work["site"]
                 folder = PlateFolder(self.path / "plates" / f"{plate}.ome.zarr", batch["version"])
                 try:
@@ -365,11 +366,15 @@ class PipelineRunner(Step):
         return []
 
     def delete_previous_job_output(self) -> None:
-        """Remove the tables of all objects; labels are replaced by the next run."""
-        names = self.experiment.features.object_types()
-        self.experiment.catalogue.forget_objects(names)
+        """Remove the labels and features of all objects."""
+        experiment = self.experiment
+        names = {*experiment.features.object_types(), *experiment.catalogue.object_types()["name"]}
+        experiment.catalogue.forget_objects(names)
         for name in names:
-            self.experiment.features.remove(name)
+            experiment.features.remove(name)
+        folders = {plate: experiment.plate(plate) for plate in experiment.plate_names()}
+        for plate, well, site in experiment.catalogue.sites()[SITE].to_numpy().tolist():
+            folders[plate].remove_labels(well, int(site), names)
 
 
 def _key(

@@ -7,7 +7,7 @@ again: init skips what is up to date.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from time import monotonic
 from typing import Any
@@ -67,7 +67,7 @@ def salvage(experiment: Experiment, step: type[Step]) -> Iterator[Progress]:
 
 def remove_unfinished(experiment: Experiment) -> None:
     """Remove the hidden files that ended jobs were writing; no job may be under way."""
-    for room in ("plates", "workflow", "metadata", "features"):
+    for room in ("plates", "workflow", "metadata", "features", "illumination", "alignment", "maps"):
         for path in list((experiment.path / room).rglob(".*.part")):
             remove(path)
 
@@ -121,9 +121,10 @@ def run_jobs(
     for call in calls:  # what an earlier attempt said is not of this one
         files.log_path("run", call.job).unlink(missing_ok=True)
     yield Progress(step.name, done, total)
+    files.start()
     states = _States(experiment, files, [call.job for call in calls])
     try:
-        with closing(engine.outcomes(calls)) as outcomes:
+        with closing(engine.outcomes(calls)) as outcomes, _stopping(files):
             for outcome in outcomes:
                 if outcome is None:
                     states.flush()
@@ -143,6 +144,16 @@ def run_jobs(
     finally:
         states.close()
     yield Progress(step.name, total, total)
+
+
+@contextmanager
+def _stopping(files: StepFolder) -> Iterator[None]:
+    """Tell the jobs under way when their run ends before they do."""
+    try:
+        yield
+    except BaseException:
+        files.stop()
+        raise
 
 
 def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:

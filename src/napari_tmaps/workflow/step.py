@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from napari_tmaps.errors import InputError
+from napari_tmaps.errors import InputError, TmapsError
 from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.workflow import Stage
@@ -55,6 +55,15 @@ def make_arguments(
             for detail in error.errors()
         ]
         raise InputError("\n".join(lines)) from error
+
+
+class StoppedError(TmapsError):
+    """A job ends early because its run was stopped; it has no result and is repeated."""
+
+
+def stop_path(folder: Path, step: str) -> Path:
+    """The file whose presence asks the jobs of a step to end, wherever they run."""
+    return folder / "workflow" / step / "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,17 @@ class Step(ABC):
     def create_collect_batch(self, args: BatchArguments) -> Batch:
         """What collect needs beside the results of the jobs."""
         return {"args": args.model_dump(mode="json")}
+
+    def go_on(self) -> None:
+        """For jobs, before each site: end here if the run was stopped.
+
+        Raises
+        ------
+        StoppedError
+            It was; whoever runs the job knows what to do.
+        """
+        if stop_path(self.path, self.name).exists():
+            raise StoppedError("It was stopped.")
 
     @abstractmethod
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
