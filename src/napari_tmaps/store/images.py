@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -110,7 +111,12 @@ class StoredImage:
             raise unknown("channel", channel, names)
         c = names.index(channel)
         _refuse_gaps(self.name, channel, t, {z for (*tc, z) in self.info.missing if tc == [t, c]})
-        return np.asarray(ngff.read_levels(self.path)[0][t, c])
+        return np.asarray(self.finest[t, c])
+
+    @cached_property
+    def finest(self) -> Any:
+        """The zarr array of full size, t c z y x; opened once."""
+        return ngff.read_levels(self.path)[0]
 
     def close(self) -> None:
         """See SiteImage."""

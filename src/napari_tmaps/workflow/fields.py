@@ -144,8 +144,9 @@ def _before_and_after(
     found, std = (smooth(field) for field in mean_and_std(first))
     field = log_field(found, std)
     tried = smooth(mean_and_std(second)[0])
-    after = 2.0 ** (tried * np.log2(10) * field.gain + field.offset)
-    return {"before": before, "after": after}
+    power = tried * np.log2(10) * field.gain + field.offset
+    highest = np.log2(sums.counts.size)  # where the correction stops too
+    return {"before": before, "after": 2.0 ** np.clip(power, 0, highest)}
 
 
 def _given(args: CorillaArguments, channel: str) -> dict[str, Any]:

@@ -1,0 +1,163 @@
+"""What the map of a plate is like: its size, levels, layers, and where its sites lie. No pixels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_tmaps.errors import NotFoundError
+from napari_tmaps.model.arrange import HALVINGS, PLACES, WellGrid, arrange_wells
+from napari_tmaps.store.plan import digest
+
+if TYPE_CHECKING:
+    from napari_tmaps.store.experiment import Experiment
+
+COARSEST = 1024
+"""The map ends with the first level whose sides are both at most this long."""
+_MOST_IDS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class PlacedSite:
+    """A site in the picture of its plate; corner and size in pixels of level 0."""
+
+    well: str
+    site: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class MapPlan:
+    """The map of one plate; JSON values all through.
+
+    Attributes
+    ----------
+    size
+        Height and width of level 0.
+    times, depth
+        Time points and z planes.
+    dtype
+        Name of the pixel type.
+    channels
+        Facts of each channel, with its cycle.
+    sites
+        In order; where sites overlap, the later one is seen.
+    grid
+        Where the wells begin, and the parts that they are cut into.
+    pixel_size_um
+        (z, y, x); None where unknown.
+    time_step_s
+        None where unknown.
+    """
+
+    plate: str
+    version: str
+    size: tuple[int, int]
+    times: int
+    depth: int
+    dtype: str
+    channels: tuple[dict[str, Any], ...]
+    sites: tuple[PlacedSite, ...]
+    grid: WellGrid
+    pixel_size_um: tuple[float | None, float | None, float | None]
+
+    @property
+    def levels(self) -> int:
+        """Number of levels that are stored; level 0, which is not, comes before them."""
+        level = 1
+        while max(self.level_size(level)) > COARSEST:
+            level += 1
+        return level
+
+    @property
+    def fine(self) -> int:
+        """Number of levels that are made well by well; the others come from the last of them."""
+        return min(self.levels, HALVINGS)
+
+    def level_size(self, level: int) -> tuple[int, int]:
+        """Height and width of a level."""
+        return ceil(self.size[0] / 2**level), ceil(self.size[1] / 2**level)
+
+    @property
+    def folder(self) -> str:
+        """Name of the image; another geometry has another name."""
+        return f"{digest(asdict(self))[:12]}.ome.zarr"
+
+    @property
+    def stride(self) -> int:
+        """Objects of the n-th site (from 0) have the numbers n · stride + label."""
+        most = max(_MOST_IDS // max(len(self.sites), 1), 1)
+        return min(1 << (most.bit_length() - 1), 1 << 16)
+
+    def object_at(self, value: int) -> tuple[str, int, int]:
+        """Well, site and label of a number of the label map.
+
+        Raises
+        ------
+        NotFoundError
+            No object has that number.
+        """
+        index, label = divmod(int(value), self.stride)
+        if label == 0 or not 0 <= index < len(self.sites):
+            raise NotFoundError(f"No object of plate '{self.plate}' has the number {value}.")
+        return self.sites[index].well, self.sites[index].site, label
+
+
+def plan_map(experiment: Experiment, plate: str) -> MapPlan:
+    """The map that a plate has, or would have.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such plate, or no layout yet.
+    """
+    catalogue = experiment.catalogue
+    version = experiment.plate(plate).version
+    sites = catalogue.sites()
+    sites = sites[sites["plate"] == plate].reset_index(drop=True)
+    if sites.empty:
+        raise NotFoundError(
+            f"Plate '{plate}' has no layout yet. Convert it first: "
+            f"tmaps convert {experiment.path.name}."
+        )
+    acquisitions = catalogue.acquisitions()
+    acquisitions = acquisitions[acquisitions["plate"] == plate]
+    facts = list(acquisitions["facts"])
+    pixel = next((f["pixel_size_um"] for f in facts if f["pixel_size_um"]), (None, None))
+    z_step = next((f["z_step_um"] for f in facts if f["z_step_um"]), None)
+    tiles, grid = arrange_wells(sites[list(PLACES)], (pixel[0], pixel[1]))
+    offsets = acquisitions.set_index("id")["t_offset"]
+    planes = catalogue.source_planes()
+    planes = planes[(planes["plate"] == plate) & ~planes["missing"]]
+    mip = bool(catalogue.get("mip", False))
+    used = catalogue.plate_channels()
+    cycle_of = catalogue.channels().set_index("name")["cycle"]
+    channels = [
+        {**asdict(channel), "cycle": int(cycle_of[channel.name])}
+        for channel in experiment.channels()
+        if any(channel.name in names for (of, _), names in used.items() if of == plate)
+    ]
+    types = {np.dtype(name) for name in planes["dtype"].unique() if name}
+    corners = np.stack([tiles.top, tiles.left, tiles.height, tiles.width], axis=1).tolist()
+    names = zip(sites["well"].tolist(), sites["site"].tolist(), strict=True)
+    return MapPlan(
+        plate=plate,
+        version=version,
+        size=tiles.size,
+        times=int((planes["t"] + planes["acquisition_id"].map(offsets)).max()) + 1,
+        depth=1 if mip else int(planes["z"].max()) + 1,
+        dtype=np.result_type(*types).name if types else "uint16",
+        channels=tuple(channels),
+        sites=tuple(
+            PlacedSite(well, site, *place)
+            for (well, site), place in zip(names, corners, strict=True)
+        ),
+        grid=grid,
+        pixel_size_um=(None if mip else z_step, pixel[0], pixel[1]),
+    )

@@ -1,0 +1,69 @@
+"""What a map is made of, so that it is known whether it is up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari_tmaps.store.mapplan import MapPlan
+from napari_tmaps.store.plan import digest
+from napari_tmaps.store.sites import locate
+
+if TYPE_CHECKING:
+    from napari_tmaps.store.experiment import Experiment
+
+
+def well_sources(
+    experiment: Experiment, plan: MapPlan, settings: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """What the map of each well is made of, as JSON values, and a digest for each layer of it.
+
+    Parameters
+    ----------
+    settings
+        "align", and the channels that are "corrected".
+
+    Yields
+    ------
+    dict
+        well; sites, each with site, images (see store.sites) and shifts; keys: layer → digest. A
+        layer is "channel:<name>" or "labels:<object type>".
+    """
+    sites = [(plan.plate, site.well, site.site) for site in plan.sites]
+    cycles = sorted({facts["cycle"] for facts in plan.channels})
+    located = locate(experiment, sites, cycles)
+    entries = experiment.illumination.entries() if settings["corrected"] else ()
+    types = experiment.catalogue.object_types()
+    pipelines = dict(zip(types["name"], types["pipeline"], strict=True))
+    analysed = experiment.catalogue.analysed()
+    of_well: dict[str, list[int]] = {}
+    for site in plan.sites:
+        of_well.setdefault(site.well, []).append(site.site)
+    for well, numbers in of_well.items():
+        items: list[dict[str, Any]] = []
+        for number in numbers:
+            window = experiment.shifts.window(plan.plate, well, number)
+            use = window is not None and settings["align"]
+            shifts = dict(window.shifts) if use and window is not None else {}
+            items.append(
+                {
+                    "site": number,
+                    "images": located[plan.plate, well, number],
+                    "shifts": {str(cycle): list(shift) for cycle, shift in shifts.items()},
+                }
+            )
+        keys = {}
+        for facts in plan.channels:
+            name, cycle = facts["name"], str(facts["cycle"])
+            fields = [entry.folder for entry in entries if entry.channel == name]
+            sources = [
+                [item["site"], item["images"].get(cycle, {}).get("source"), item["shifts"]]
+                for item in items
+            ]
+            used = fields if name in settings["corrected"] else []
+            keys[f"channel:{name}"] = digest([sources, used])
+        for name, pipeline in pipelines.items():
+            made = [analysed.get((pipeline, plan.plate, well, item["site"])) for item in items]
+            if any(made):
+                keys[f"labels:{name}"] = digest(made)
+        yield {"well": well, "sites": items, "keys": keys}

@@ -1,0 +1,154 @@
+"""One well in the map: its sites read, put in their places, and written at the finer levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import FormatError, MissingError, NotFoundError
+from napari_tmaps.store.images import SiteImage
+from napari_tmaps.store.mapfiles import MapFiles
+from napari_tmaps.store.mapplan import MapPlan, PlacedSite
+from napari_tmaps.store.plates import PlateFolder
+from napari_tmaps.store.prepared import read_prepared
+from napari_tmaps.store.shifts import Window
+from napari_tmaps.store.sites import Site, open_located
+from napari_tmaps.vendors.pixels import PlaneReader
+from napari_tmaps.workflow.step import failure
+
+
+def type_of(layer: str) -> str | None:
+    """The object type of a layer "labels:Nuclei"; None of "channel:DAPI"."""
+    kind, _, name = layer.partition(":")
+    return name if kind == "labels" else None
+
+
+def paint_layer(
+    root: Path,
+    files: MapFiles,
+    work: dict[str, Any],
+    name: str,
+    settings: dict[str, Any],
+    readers: dict[str, PlaneReader],
+) -> Iterator[dict[str, Any]]:
+    """Write one channel or object type of a well; yields what could not be read."""
+    plan, labels = files.plan, type_of(name)
+    sites = {item["site"]: item for item in work["sites"]}
+    placed = [
+        (index, site)
+        for index, site in enumerate(plan.sites)
+        if site.well == work["well"] and site.site in sites
+    ]
+    channels = [facts["name"] for facts in plan.channels]
+    c = 0 if labels is not None else channels.index(name.partition(":")[2])
+    for t in range(plan.times):
+        stacks: dict[int, npt.NDArray[Any] | None] = {}
+        for row in range(plan.grid.parts[0]):
+            for column in range(plan.grid.parts[1]):
+                corner = plan.grid.corner(work["well"])
+                top = corner[0] + row * plan.grid.part[0]
+                left = corner[1] + column * plan.grid.part[1]
+                here = [(index, site) for index, site in placed if _meets(site, top, left, plan)]
+                if not here:
+                    continue
+                for index, site in here:
+                    if index in stacks:
+                        continue
+                    try:
+                        item = sites[site.site]
+                        stacks[index] = (
+                            _read_labels(root, plan, index, site, labels, t)
+                            if labels is not None
+                            else _read(
+                                root, plan, site, item, plan.channels[c], t, settings, readers
+                            )
+                        )
+                    except (MissingError, NotFoundError, FormatError) as error:
+                        stacks[index] = None
+                        yield {
+                            **failure(plan.plate, site.well, site.site, error),
+                            "layer": name,
+                        }
+                dtype = np.int32 if labels is not None else plan.dtype
+                for z in range(plan.depth):
+                    canvas = np.zeros(plan.grid.part, dtype)
+                    for index, site in here:
+                        stack = stacks[index]
+                        if stack is not None and z < len(stack):
+                            _paste(canvas, stack[z], site.top - top, site.left - left)
+                    files.write_part((t, c, z), (top, left), canvas, labels)
+            bottom = plan.grid.corner(work["well"])[0] + (row + 1) * plan.grid.part[0]
+            stacks = {
+                index: stack
+                for index, stack in stacks.items()
+                if plan.sites[index].top + plan.sites[index].height > bottom
+            }
+
+
+def _read(
+    root: Path,
+    plan: MapPlan,
+    site: PlacedSite,
+    item: dict[str, Any],
+    channel: dict[str, Any],
+    t: int,
+    settings: dict[str, Any],
+    readers: dict[str, PlaneReader],
+) -> npt.NDArray[Any] | None:
+    """Pixels (z, y, x) of a site in its frame; None where it has no such time point."""
+    name, cycle = channel["name"], channel["cycle"]
+    if str(cycle) not in item["images"]:
+        raise MissingError(f"There is no image of channel '{name}'.")
+    place: Site = (plan.plate, site.well, site.site)
+    image: SiteImage = open_located(
+        root, place, cycle, item["images"][str(cycle)], plan.version, readers
+    )
+    if t >= image.times:
+        return None
+    shifts = {int(cycle): (y, x) for cycle, (y, x) in item["shifts"].items()}
+    window = Window(shifts) if settings["align"] else None
+    correct = root / "illumination" if name in settings["corrected"] else None
+    pixels = read_prepared(image, name, t, site=place, cycle=cycle, correct=correct, window=window)
+    if not np.can_cast(pixels.dtype, plan.dtype, "safe"):
+        raise FormatError(f"Its pixels are {pixels.dtype}, those of the plate {plan.dtype}.")
+    return pixels if window is None else window.paste(pixels)
+
+
+def _read_labels(
+    root: Path, plan: MapPlan, index: int, site: PlacedSite, object_type: str, t: int
+) -> npt.NDArray[Any] | None:
+    """Labels (z, y, x) of a site, numbered for the whole plate; None where it has none."""
+    folder = PlateFolder(root / "plates" / f"{plan.plate}.ome.zarr", plan.version)
+    if object_type not in folder.label_names(site.well, site.site):
+        return None
+    labels = folder.read_labels(site.well, site.site, object_type)
+    if t >= len(labels):
+        return None
+    if labels[t].max(initial=0) >= plan.stride:
+        raise FormatError(
+            f"It has {labels[t].max()} objects of type '{object_type}'; the map of this plate "
+            f"has room for {plan.stride - 1} a site."
+        )
+    return np.where(labels[t] > 0, labels[t] + index * plan.stride, 0).astype(np.int32)
+
+
+def _meets(site: PlacedSite, top: int, left: int, plan: MapPlan) -> bool:
+    height, width = plan.grid.part
+    return (
+        site.top < top + height
+        and site.top + site.height > top
+        and site.left < left + width
+        and site.left + site.width > left
+    )
+
+
+def _paste(canvas: npt.NDArray[Any], pixels: npt.NDArray[Any], top: int, left: int) -> None:
+    """Put pixels (y, x) on a canvas at a corner that may lie outside of it."""
+    height, width = canvas.shape
+    part = pixels[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)]
+    y, x = max(top, 0), max(left, 0)
+    canvas[y : y + part.shape[0], x : x + part.shape[1]] = part
