@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.live_preview import LivePreview, timer
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
@@ -29,6 +31,7 @@ from napari_tmaps.gui.numbers_panel import NumbersPanel
 from napari_tmaps.gui.pipeline_bar import PipelineBar
 from napari_tmaps.gui.ports_button import PortsButton
 from napari_tmaps.gui.run_dialog import RunDialog
+from napari_tmaps.gui.state import View
 from napari_tmaps.gui.step_form import StepForm
 from napari_tmaps.gui.step_list import StepList
 from napari_tmaps.gui.trials_control import TrialsControl
@@ -60,8 +63,6 @@ class PipelineWidget(QWidget):
     """
 
     valueChanged = Signal(object)
-    siteChosen = Signal(str, str, int)
-    """Plate, well and number of a site that the user wants to see."""
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -151,7 +152,7 @@ class PipelineWidget(QWidget):
             lambda: self._trials.follow(self.value(), self._chosen, self._live.scene)
         )
         self._trials.valueChosen.connect(self._on_value_chosen)
-        self._trials.siteChosen.connect(self.siteChosen)
+        self._trials.siteChosen.connect(self._on_site_chosen)
         self._trials.failed.connect(lambda why: self.show_message(f"⚠ {why}"))
         self.bar.opened.connect(self._on_opened)
         self.bar.undone.connect(self.undo)
@@ -475,6 +476,15 @@ class PipelineWidget(QWidget):
     def _on_value_chosen(self, what: Sweep, value: Any) -> None:
         pipeline = edit.set_setting(self.value(), what.step, what.setting, value)
         self._edit(pipeline, f"Set {what.setting} of {what.step}", chosen=self._chosen)
+
+    def _on_site_chosen(self, plate: str, well: str, site: int) -> None:
+        """Go to the site in the Experiment widget, if that is there."""
+        for widget in self._viewer.window.dock_widgets.values():
+            if isinstance(widget, ExperimentWidget):
+                choice = replace(widget.value(), plate=plate, well=well, site=site)
+                widget.setValue(replace(choice, view=View.SITE))
+                return
+        self.show_message("Open the Experiment widget to go to a site.")
 
     def _on_run_requested(self) -> None:
         self._save_pending()

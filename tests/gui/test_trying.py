@@ -1,0 +1,207 @@
+"""Trials from the pipeline widget: sweeps, probe sites, the check before a run."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import QStandardPaths
+from qtpy.QtWidgets import QApplication
+from tests.gui.plate import PIPELINE
+
+from napari_tmaps.errors import MissingError, PipelineError
+from napari_tmaps.gui.live_source import LiveSource
+from napari_tmaps.gui.run_dialog import RunDialog, duration, judge
+from napari_tmaps.gui.trials_panel import card_of, groups_of
+from napari_tmaps.gui.trying import Probes, choose_sites, sweep_of, try_out
+from napari_tmaps.modules import MODULES
+from napari_tmaps.modules.describe import describe
+from napari_tmaps.pipeline import edit, load_pipeline
+from napari_tmaps.pipeline.cache import Cache
+from napari_tmaps.pipeline.trials import Trial, Tried
+from napari_tmaps.store.experiment import Experiment
+
+
+def blocks():
+    return load_pipeline(PIPELINE)
+
+
+def results(events):
+    return [event.tried for event in events if getattr(event, "tried", None) is not None]
+
+
+def last_step(pipeline):
+    return pipeline.pipeline[-1].name
+
+
+def test_probe_sites(own_experiment: Path):
+    pipeline = blocks()
+    with Experiment.open(own_experiment) as experiment:
+        sites = choose_sites(experiment, "random", 50, seed=1)
+        assert choose_sites(experiment, "random", 50, seed=1) == sites
+        assert len(choose_sites(experiment, "random", 2, seed=1)) == 2
+        by_row = choose_sites(experiment, "rows", 50, seed=1)
+        rows = {site[1][0] for site in sites}
+        assert sorted(site[1][0] for site in by_row) == sorted(rows)
+    what = Probes(str(own_experiment), sites, "rows")
+    found = results(try_out(what, pipeline, last_step(pipeline), None, Cache()))
+    assert len(found) == len(sites)
+    assert {tried.trial.group for tried in found if not tried.error} <= {f"row {r}" for r in rows}
+    good = [tried for tried in found if not tried.error]
+    assert all(tried.count is not None and tried.picture is not None for tried in good)
+
+
+def test_a_pipeline_that_does_not_fit_is_told(own_experiment: Path):
+    pipeline = edit.rename_channel(blocks(), blocks().input.channels[0].name, "GFP")
+    what = Probes(str(own_experiment), (("p", "B02", 1),))
+    with pytest.raises(PipelineError, match="GFP"):
+        list(try_out(what, pipeline, last_step(pipeline), None, Cache()))
+
+
+def scene_of(size: int):
+    viewer = ViewerModel()
+    image = np.zeros((50, 50), np.uint16)
+    image[5 : 5 + size, 5 : 5 + size] = 300
+    viewer.add_image(image, name="DAPI")
+    return LiveSource(viewer).scene()
+
+
+def threshold_pipeline():
+    pipeline, _ = edit.add_step(
+        edit.set_channels(blocks().model_copy(update={"pipeline": ()}), [("DAPI", False)]),
+        "threshold_manual",
+    )
+    return edit.keep_objects(pipeline, [])
+
+
+def test_sweep():
+    spec = describe(MODULES["threshold_manual"]).settings[0]
+    pipeline = edit.set_setting(threshold_pipeline(), "threshold_manual", "threshold", 200.0)
+    what = sweep_of(pipeline, "threshold_manual", spec)
+    assert what.values[0] == 100
+    assert what.values[-1] == 400
+    found = results(try_out(what, pipeline, "threshold_manual", scene_of(10), Cache()))
+    assert [tried.trial.title for tried in found] == [f"{value:g}" for value in what.values]
+    broken = edit.set_wire(pipeline, "threshold_manual", "image", None)
+    with pytest.raises(MissingError, match="cannot run"):
+        list(try_out(what, broken, "threshold_manual", scene_of(10), Cache()))
+
+
+def test_words_of_a_result():
+    trial = Trial("B02 site 1", None, lambda: ({}, {}), "row B")
+    good = Tried(trial, count=1, values=np.array([41.0]), feature="area (px)", seconds=0.0123)
+    assert card_of(good).text == "1 object · area (px) 41 · 12 ms"
+    assert card_of(Tried(trial, error="The image was never recorded.")).failed
+    empty = Tried(trial, count=0, values=np.empty(0), feature="area (px)")
+    assert card_of(empty).text == "0 objects · 0 ms"
+    assert groups_of([good, Tried(trial, error="x"), empty]) == {"row B": [good, empty]}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 seconds"),
+        (59, "59 seconds"),
+        (100, "1.7 minutes"),
+        (3600, "60 minutes"),
+        (9e4, "25 hours"),
+    ],
+)
+def test_duration(seconds, words):
+    assert duration(seconds) == words
+
+
+def found(**changes):
+    step = {"step": "jterator", "jobs": 4, "units": 40, "note": ""}
+    return {
+        "steps": [step | {k: v for k, v in changes.items() if k in step}],
+        "workers": 2,
+        "seconds": 90.0,
+        "memory_mb": 1500.0,
+        "disk_mb": 2000.0,
+        "free_mb": 50_000.0,
+    } | {k: v for k, v in changes.items() if k not in step}
+
+
+def test_before_a_run():
+    told = judge(found(), 48)
+    assert told.can_run
+    assert told.lines[0] == "40 of 48 sites, in 4 jobs on 2 workers."
+    assert "About 1.5 minutes." in told.lines
+    assert "About 1.5 GB of memory." in told.lines
+    full = judge(found(free_mb=2100.0), 48)
+    assert "likely to be full" in full.warnings[0]
+    assert not judge(found(units=0, jobs=0), 48).can_run
+    assert judge(found(jobs=None, note="There is no channel."), 48).warnings == (
+        "There is no channel.",
+    )
+    unknown = judge(found(note="A site failed.", seconds=None, memory_mb=None, disk_mb=None), 48)
+    assert "A site failed." in unknown.warnings[0]
+
+
+def test_the_dialog_sends_it_off(make_viewer, own_experiment: Path, qtbot, monkeypatch):
+    dialog = RunDialog(
+        str(own_experiment), load_pipeline(own_experiment / "pipelines" / "blocks.yaml")
+    )
+    qtbot.addWidget(dialog)
+    end = time.monotonic() + 120
+    while not dialog.run_button.isEnabled() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.02)
+        if "⚠" in dialog.text.text():
+            break
+    assert "sites, in" in dialog.text.text(), dialog.text.text()
+    sent = []
+    dialog.submitted.connect(sent.append)
+    dialog.run_button.click()
+    assert len(sent) == 1
+    while time.monotonic() < end:
+        with Experiment.open(own_experiment) as experiment:
+            if len(experiment.catalogue.object_types()):
+                break
+        time.sleep(0.2)
+    with Experiment.open(own_experiment) as experiment:
+        assert len(experiment.catalogue.object_types())
+        jobs = experiment.catalogue.jobs()
+    assert json.loads(jobs.to_json())
+
+
+def test_sites_from_the_widget(make_viewer, own_experiment: Path, qtbot, monkeypatch, tmp_path):
+    from napari_tmaps.gui.experiment_widget import ExperimentWidget
+    from napari_tmaps.gui.pipeline_widget import PipelineWidget
+    from napari_tmaps.gui.state import Choice
+
+    monkeypatch.setattr(QStandardPaths, "writableLocation", lambda place: str(tmp_path / "home"))
+    viewer = make_viewer(show=True)
+    experiment = ExperimentWidget(viewer)
+    viewer.window.add_dock_widget(experiment, name="Experiment")
+    experiment.setValue(Choice(experiment=str(own_experiment)))
+    widget = PipelineWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Pipeline")
+
+    def settle():
+        quiet, end = 0, time.monotonic() + 60
+        while quiet < 5 and time.monotonic() < end:
+            QApplication.processEvents()
+            quiet = 0 if widget.is_busy else quiet + 1
+            time.sleep(0.01)
+
+    settle()
+    assert widget.value().name == "blocks"  # the pipeline of the experiment
+    widget.steps.setCurrentRow(widget.steps.count() - 1)
+    widget.try_button.sitesRequested.emit("random")
+    settle()
+    panel = widget._trials.panel
+    assert len(panel.results()) > 1
+    last = panel.results()[-1].trial.title
+    panel.chosen.emit(len(panel.results()) - 1)
+    settle()
+    choice = experiment.value()
+    assert f"{choice.well} site {choice.site}" == last
+    assert last != "B02 site 1"
+    widget.close()
+    experiment.close_experiment()
