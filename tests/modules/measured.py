@@ -93,7 +93,7 @@ CALLS: dict[str, Call] = {
     "measure_geometry": lambda s: m.measure_geometry(s.labels, s.labels, pixel_size_um=PIXEL_UM),
     "measure_skeleton": lambda s: m.measure_skeleton(s.labels, s.labels, pixel_size_um=PIXEL_UM),
     "measure_density": lambda s: m.measure_density(
-        s.labels, s.labels, radius=20, pixel_size_um=PIXEL_UM
+        s.labels, s.labels, radius=12, pixel_size_um=PIXEL_UM
     ),
     "measure_parents": lambda s: m.measure_parents(s.labels, s.labels, s.parents),
     "measure_site_quality": lambda s: m.measure_site_quality(
