@@ -338,7 +338,7 @@ class Target:
         except Exception as error:  # noqa: BLE001  that is what is looked for
             return _where(error)
         for oddity in result.oddities:
-            if "Unable to allocate" in str(oddity) or "MemoryError" in str(oddity):
+            if "Unable to allocate" in str(oddity):
                 return f"memory: {str(oddity)[:300]}"
         there = result.planes[~result.planes["missing"]]
         for path in there["path"].unique():
@@ -360,9 +360,10 @@ class Target:
 
 
 def _memory(error: BaseException) -> str | None:
+    """Arrays that would not fit; what libraries ask of files that are shorter takes no memory."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, MemoryError):
+        if isinstance(cause, MemoryError) and "allocate" in str(cause):
             return "memory: " + _where(cause)
         cause = cause.__cause__
     return None

@@ -190,3 +190,11 @@ def test_damaged_bytes_give_only_our_own_errors(tmp_path, data):
     path.write_bytes(content)
     with suppress(TmapsError):
         scan(path)
+
+
+def test_numbers_beyond_all_measure(tmp_path):
+    # Found by fuzzing: a number that no column of integers holds.
+    path = write(tmp_path / "p")
+    edit(path, 'field_index="0"', f'field_index="{10**20}"')
+    with pytest.raises(FormatError, match="Column 'site' of the planes does not fit"):
+        scan(tmp_path)

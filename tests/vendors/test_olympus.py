@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import product
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import tifffile
 
 from napari_tmaps.errors import FormatError, MissingError
 from napari_tmaps.vendors import olympus, opening, scan
+from napari_tmaps.vendors.compoundfile import check_chains
 from napari_tmaps.vendors.listing import Listing
 from napari_tmaps.vendors.pixels import PlaneReader
 
@@ -199,3 +201,49 @@ def test_a_real_oib_as_oif(shared_data, tmp_path):
         assert np.array_equal(one, other)
     for reader in readers:
         reader.close()
+
+
+def test_oib_whose_sectors_lead_in_a_circle(shared_data, tmp_path):
+    # Found by fuzzing: the library goes round until the memory is full.
+    pytest.importorskip("oiffile")
+    data = bytearray((shared_data / "oib_oiffile/test.oib").read_bytes())
+    size = 1 << struct.unpack_from("<H", data, 30)[0]
+    directory, table = struct.unpack_from("<I", data, 48)[0], struct.unpack_from("<I", data, 76)[0]
+    small = struct.unpack_from("<I", data, 60)[0]
+    for name, at in (
+        ("directory", (table + 1) * size + 4 * directory),  # its first sector follows itself
+        ("small", (small + 1) * size),
+    ):
+        broken = bytearray(data)
+        struct.pack_into("<I", broken, at, directory if name == "directory" else 0)
+        (tmp_path / "a.oib").write_bytes(broken)
+        with pytest.raises(FormatError, match="leads in a circle"):
+            scan(tmp_path)
+    for at in (44, 72):
+        broken = bytearray(data)
+        struct.pack_into("<I", broken, at, 2**31)
+        (tmp_path / "a.oib").write_bytes(broken)
+        with pytest.raises(FormatError, match="announces 2147483648 tables"):
+            scan(tmp_path)
+
+
+def test_oib_with_tables_of_tables(tmp_path):
+    # 110 tables of 128 sectors: one more than the header has room for.
+    header = bytearray(512)
+    header[:8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+    struct.pack_into("<H", header, 30, 9)
+    struct.pack_into("<I", header, 44, 110)
+    struct.pack_into("<4I", header, 60, 0xFFFFFFFE, 0, 110, 1)
+    struct.pack_into("<109I", header, 76, *range(109))
+    free = np.full(128, 0xFFFFFFFF, "<u4")
+    more = free.copy()
+    more[0], more[-1] = 109, 0xFFFFFFFE
+    last = free.copy()
+    whole = [*[free] * 109, last, more]
+    path = tmp_path / "a.oib"
+    path.write_bytes(bytes(header) + b"".join(sector.tobytes() for sector in whole))
+    check_chains(path)
+    last[0] = 109 * 128  # the last table's first sector follows itself
+    path.write_bytes(bytes(header) + b"".join(sector.tobytes() for sector in whole))
+    with pytest.raises(FormatError, match="leads in a circle"):
+        check_chains(path)

@@ -193,7 +193,7 @@ def make_planes(**columns: Any) -> pd.DataFrame:
         value = columns.get(name, special.get(name, defaults[dtype]))
         try:
             table[name] = pd.Series(value, index=table.index).astype(dtype)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise FormatError(f"Column '{name}' of the planes does not fit: {error}.") from error
     return sort_planes(table)
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_tmaps.errors import FormatError, MissingError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Scan
+from napari_tmaps.vendors.compoundfile import check_chains
 from napari_tmaps.vendors.containers import Container, SiteImage, scan_files, unique_channels
 from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import OIF_PARTS, Listing
@@ -57,7 +58,7 @@ class OibPlanes:
     def __init__(self, path: Path) -> None:
         oiffile = _library(str(path))
         self._path = path
-        self._file: Any = open_file(path, lambda: oiffile.OifFile(path))
+        self._file: Any = open_file(path, lambda: _open(oiffile, path))
         self._names = open_file(path, lambda: _names(path, self._file))
 
     def read(self, series: int, page: int) -> npt.NDArray[Any]:
@@ -82,6 +83,11 @@ class OibPlanes:
 
 def _library(name: str) -> Any:
     return library("oiffile", "oiffile", f"'{name}' (Olympus OIB/OIF)")
+
+
+def _open(oiffile: Any, path: Path) -> Any:
+    check_chains(path)
+    return oiffile.OifFile(path)
 
 
 def _parts(path: Path) -> Path:
@@ -141,7 +147,7 @@ def _axes(settings: Any) -> dict[str, tuple[int, float | None]]:
 
 
 def _describe(root: Path, name: str) -> Container:
-    with _library(name).OifFile(root / name) as file:
+    with _open(_library(name), root / name) as file:
         names = _names(root / name, file)
         settings = file.mainfile
         with _part(root / name, file, next(filter(None, names.flat))) as part:

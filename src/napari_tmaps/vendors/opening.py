@@ -113,5 +113,7 @@ def number(text: str | None) -> float | None:
 
 def sentence(error: BaseException) -> str:
     """What an error says, ended by a full stop."""
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is; it may be damaged."
     text = str(error).strip() or type(error).__name__
     return text if text.endswith(".") else f"{text}."
