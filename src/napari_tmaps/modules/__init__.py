@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari_tmaps.modules.apply_mask import apply_mask
+from napari_tmaps.modules.classify_pixels import classify_pixels
 from napari_tmaps.modules.clip import clip
 from napari_tmaps.modules.combine_channels import combine_channels
 from napari_tmaps.modules.combine_masks import combine_masks
@@ -119,6 +120,7 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
         watershed,
         segment_secondary,
     ),
+    "learned": (classify_pixels,),
     "spots": (detect_blobs, find_spots, identify_spots_2D, identify_spots_3D),
     "register": (register_objects, register_objects_channel, whole_site),
     "measure": (
