@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from tests.workflow.toys import Toy, ToyArguments, begun
@@ -12,9 +15,12 @@ from tests.workflow.toys import Toy, ToyArguments, begun
 from napari_tmaps.errors import FormatError, InputError, NotFoundError
 from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engines import EngineChoice
-from napari_tmaps.workflow.job import TIMED_OUT
-from napari_tmaps.workflow.phases import run_phases
+from napari_tmaps.workflow.job import TIMED_OUT, JobCall, stopped_by_limit
+from napari_tmaps.workflow.phases import init_step, run_phases
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -185,8 +191,7 @@ def test_thousands_of_jobs_and_their_states(empty):
 
 def test_a_straggler_of_an_earlier_round_disturbs_nobody(empty):
     """A job that was sent off before a new init, and ends after it, is not taken for a new one."""
-    from napari_tmaps.workflow.batches import StepFolder
-    from napari_tmaps.workflow.phases import collect_step, init_step
+    from napari_tmaps.workflow.phases import collect_step
 
     files = StepFolder(empty.path, "toy")
     init_step(Toy(empty), ToyArguments(jobs=("ok",)))
@@ -196,6 +201,28 @@ def test_a_straggler_of_an_earlier_round_disturbs_nobody(empty):
     assert files.finished() == []
     (note,) = collect_step(empty, Toy)
     assert note.message == "total 0"
+
+
+def test_limits_hold_for_each_job_of_a_process(empty):
+    """As on another's dask cluster, whose workers have several threads: one job ends, one hangs."""
+    step = Toy(empty)
+    init_step(step, ToyArguments(jobs=("hang", "ok")))
+    code = (
+        "import sys, threading, time\n"
+        "from tests.workflow.toys import Toy, begun\n"
+        "from napari_tmaps.workflow.job import JobCall, run_job\n"
+        "call = lambda job, limit: run_job(JobCall(sys.argv[1], Toy, job, limit))\n"
+        "thread = threading.Thread(target=call, args=(1, 2))\n"
+        "thread.start()\n"
+        "while not JobCall(sys.argv[1], Toy, 1).files.begun(): time.sleep(0.01)\n"
+        "call(2, 60)\n"
+        "thread.join(20)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(empty.path)], cwd=ROOT, check=False)
+    assert done.returncode == 1
+    files = StepFolder(empty.path, "toy")
+    assert files.finished() == [2]
+    assert stopped_by_limit(JobCall(str(empty.path), Toy, 1, 2)).exitcode == TIMED_OUT
 
 
 def test_cancelling_asks_jobs_that_cannot_be_ended(empty):

@@ -81,8 +81,8 @@ def test_a_cluster_with_a_queue(make, undisturbed, tmp_path, monkeypatch):  # no
     asked = {}
 
     class Queue(LocalCluster):
-        def __init__(self, queue, cores):
-            asked["options"] = (queue, cores)
+        def __init__(self, queue, cores, processes):
+            asked["options"] = (queue, cores, processes)
             super().__init__(n_workers=0, threads_per_worker=1, dashboard_address=":0")
 
         def scale(self, jobs):
@@ -91,11 +91,11 @@ def test_a_cluster_with_a_queue(make, undisturbed, tmp_path, monkeypatch):  # no
 
     monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=Queue))
     path = tmp_path / "slurm.yaml"
-    path.write_text("{kind: slurm, queue: short, cores: 1, jobs: 1}")
+    path.write_text("{kind: slurm, queue: short, cores: 2, jobs: 1}")
     experiment = make("queue")
     choice = EngineChoice(cluster=str(path))
     assert run(submit(experiment, prepare(experiment, engine=choice))) == []
-    assert asked == {"options": ("short", 1), "jobs": 1}
+    assert asked == {"options": ("short", 2, 2), "jobs": 1}  # one job a process
     assert contents(experiment) == undisturbed
 
 
@@ -254,8 +254,8 @@ def test_what_cannot_run_is_refused_before_anything_runs(make):  # noqa: F811
     with pytest.raises(InputError, match="nothing to do"):
         prepare(experiment, start="corilla", until="corilla")
     content = plain.model_dump(mode="json")
-    content["stages"][2]["steps"][0]["active"] = True
-    with pytest.raises(InputError, match=r"'illuminati' cannot run yet"):
+    content["stages"][1]["steps"][0] |= {"active": True, "batch_args": {"method": "images"}}
+    with pytest.raises(InputError, match="needs flat_image"):
         prepare(experiment, type(plain).model_validate(content))
     with pytest.raises(NotFoundError, match="no submission"):
         run(resume(experiment))

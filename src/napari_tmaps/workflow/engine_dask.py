@@ -164,6 +164,8 @@ def start_cluster(path: Path) -> Dask:
             "Clusters with a queue need dask-jobqueue, which is not installed: pip install "
             "'napari-tmaps[hpc]'."
         ) from error
+    # One job a process: only so can a job be ended without another.
+    options.setdefault("processes", options.get("cores", 1))
     try:
         cluster = getattr(module, class_name)(**options)
     except (TypeError, ValueError) as error:

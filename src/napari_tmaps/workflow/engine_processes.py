@@ -156,7 +156,10 @@ def _work(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's affair
     threading.Thread(target=_die_with_coordinator, daemon=True).start()
     while True:
-        call: JobCall = connection.recv()
+        try:
+            call: JobCall = connection.recv()
+        except EOFError:  # the coordinator has ended
+            return
         limit_this_process(call.cores)
         connection.send(run_job(call))
 

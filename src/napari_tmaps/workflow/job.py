@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from time import perf_counter, process_time, thread_time
+from time import monotonic, perf_counter, process_time, thread_time
 from typing import Any, TextIO
 
 from napari_tmaps.errors import StorageError, TmapsError
@@ -227,7 +227,7 @@ def _limits(call: JobCall, log: TextIO) -> Iterator[None]:
     log.flush()
     ended = threading.Event()
     if call.duration_s:
-        faulthandler.dump_traceback_later(call.duration_s, exit=True, file=log)
+        _set_deadline(log, monotonic() + call.duration_s)
     if call.memory_mb:
         watch = (call.memory_mb, ended, log)
         threading.Thread(target=_watch_memory, args=watch, daemon=True).start()
@@ -235,7 +235,27 @@ def _limits(call: JobCall, log: TextIO) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        if call.duration_s:
+        _set_deadline(log, None)
+
+
+_deadlines: dict[TextIO, float] = {}
+_setting = threading.Lock()
+
+
+def _set_deadline(log: TextIO, deadline: float | None) -> None:
+    """Set or take back when a job must have ended; the process has one timer for all its jobs.
+
+    A worker of another's cluster may run several jobs in threads.
+    """
+    with _setting:
+        _deadlines.pop(log, None)
+        if deadline is not None:
+            _deadlines[log] = deadline
+        if _deadlines:
+            first = min(_deadlines, key=_deadlines.__getitem__)
+            left = max(0.01, _deadlines[first] - monotonic())
+            faulthandler.dump_traceback_later(left, exit=True, file=first)
+        else:
             faulthandler.cancel_dump_traceback_later()
 
 
