@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage import feature, filters, morphology, segmentation
 from skimage import measure as skmeasure
 
-from peers import MORPHOLOGY, PROPERTIES, Features, Images, Objects, add_ratios
+from peers import MORPHOLOGY, PROPERTIES, Features, Images, Objects, add_ratios, textures
 
 NAME = "scikit-image, as most people write it"
 
@@ -94,3 +94,25 @@ def radii(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Largest and mean distance to the outside."""
     distance = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     return np.array([distance[mask].max(), distance[mask].mean()])
+
+
+def measure_all(objects: Objects, images: Images) -> Features:
+    """Every feature of each object type: the above, Zernike moments and textures, one by one.
+
+    mahotas where scikit-image has nothing. Zernike moments, Gabor filters and Haralick's statistics
+    have other definitions than ours there; they are computed, and left out of what is compared.
+    """
+    found = {}
+    for name, labels in objects.items():
+        table = _measure(labels, images)
+        textures.zernike(labels)
+        for channel, image in images.items():
+            textures.gabor_one_by_one(labels, image)
+            textures.cooccurrence(labels, image)
+            textures.adjacency(labels, image)
+            textures.patterns(labels, image)
+            moments = textures.hu(labels, image)
+            for n in range(7):
+                table[f"Texture_Hu-{n}_{channel}"] = moments[:, n]
+        found[name] = table
+    return found

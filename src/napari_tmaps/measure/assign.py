@@ -78,11 +78,11 @@ def make_table(
             "the values of one only. Turn on 'aggregate' to get their number, mean, standard "
             "deviation and sum."
         )
-    columns = {}
-    for name, values in features.items():
-        columns[name] = np.full(receivers.size, np.nan)
-        columns[name][place] = values
-    return pd.DataFrame(columns, index=index)
+    # One array for all columns: a table of hundreds of arrays costs more than measuring them.
+    columns = np.full((len(features), receivers.size), np.nan)
+    for column, values in zip(columns, features.values(), strict=True):
+        column[place] = values
+    return pd.DataFrame(columns.T, index=index, columns=pd.Index(list(features)))
 
 
 def _aggregate(

@@ -105,6 +105,7 @@ def measure_texture(
     boxes = find_boxes(runs)
     # One type of pixels, so that kernels are compiled once.
     image = np.ascontiguousarray(intensity_image, np.uint16)
+    counts = histogram.histogram(image) if measure_TAS or measure_haralick else None
     features = {}
     if frequencies:
         waves = gabor.gabor(
@@ -112,8 +113,8 @@ def measure_texture(
         )
         for f, frequency in enumerate(frequencies):
             features[f"Texture_Gabor-frequency-{frequency}"] = waves[:, f]
-    if measure_TAS:
-        threshold = histogram.otsu(histogram.histogram(image))
+    if measure_TAS and counts is not None:
+        threshold = histogram.otsu(counts)
         adjacency = patterns.threshold_adjacency(runs, boxes, image, threshold)
         for family, name in enumerate(patterns.TAS_NAMES):
             for n in range(9):
@@ -128,8 +129,8 @@ def measure_texture(
         for r, radius in enumerate(radii):
             for n in range(patterns.LBP_BINS):
                 features[f"Texture_LBP-radius-{radius}-{n}"] = shares[:, r, n]
-    if measure_haralick and scales:
-        ceiling = histogram.percentile(histogram.histogram(image), CLIP_PERCENTILE)
+    if measure_haralick and scales and counts is not None:
+        ceiling = histogram.percentile(counts, CLIP_PERCENTILE)
         statistics = haralick.haralick(runs, boxes, image, ceiling, np.array(scales))
         for n, name in enumerate(haralick.NAMES):
             for s, scale in enumerate(scales):
