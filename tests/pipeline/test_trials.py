@@ -114,14 +114,14 @@ def setting(module, name):
             "threshold_manual",
             "threshold",
             100.0,
-            [50, 59, 71, 84, 100, 119, 141, 168, 200],
+            [50, 59.5, 70.7, 84.1, 100, 119, 141, 168, 200],
             id="float",
         ),
         pytest.param(
             "threshold_adaptive", "kernel_size", 11, [5, 7, 9, 11, 13, 15, 19, 21, 23], id="odd"
         ),
         pytest.param(
-            "threshold_manual", "threshold", 65535.0, [32768, 38967, 46340, 55108, 65535], id="end"
+            "threshold_manual", "threshold", 65535.0, [32800, 39000, 46300, 55100, 65535], id="end"
         ),
     ],
 )

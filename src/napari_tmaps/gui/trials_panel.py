@@ -9,7 +9,15 @@ import numpy as np
 import pyqtgraph
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage, QMouseEvent, QPixmap
-from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tmaps.pipeline.trials import Tried
 
@@ -72,15 +80,17 @@ class TrialsPanel(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(self._grid_widget)
         self.plot = pyqtgraph.PlotWidget(background=None)
-        self.plot.setFixedHeight(120)
+        self.plot.setMaximumWidth(420)
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setVisible(False)
         layout = QVBoxLayout(self)
         layout.addWidget(self._title)
-        layout.addWidget(scroll, 1)
-        layout.addWidget(self.plot)
-        self.setMinimumSize(2 * CARD_PX, CARD_PX)
+        row = QHBoxLayout()
+        row.addWidget(scroll, 3)
+        row.addWidget(self.plot, 2)
+        layout.addLayout(row, 1)
+        self.setMinimumSize(2 * CARD_PX, CARD_PX + 90)
 
     def begin(self, title: str, count: int) -> None:
         """Make room for new results."""
@@ -117,7 +127,8 @@ class TrialsPanel(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        columns = max(1, (self.width() - 20) // (CARD_PX + 8))
+        room = self.width() - (self.plot.width() if self.plot.isVisible() else 0)
+        columns = max(1, (room - 30) // (CARD_PX + 8))
         for number, card in enumerate(self._cards):
             self._grid.addWidget(card, number // columns, number % columns)
 
@@ -126,6 +137,7 @@ class TrialsPanel(QWidget):
         self.plot.clear()
         curves = list(_curves(self._found))
         self.plot.setVisible(bool(curves))
+        self._arrange()
         if not curves:
             return
         text = self.palette().color(self.foregroundRole())

@@ -145,10 +145,13 @@ def sweep_values(setting: SettingSpec, value: Any, count: int = 9) -> list[Any]:
         wanted = float(value) * np.geomspace(0.5, 2, count)
     else:
         wanted = value + step * (np.arange(count) - count // 2) * 5
-    # in the steps of the setting, so that odd windows stay odd
-    rounded = origin + np.round((np.clip(wanted, low, high) - origin) / step) * step
-    found = sorted({round(float(each), 6) for each in rounded} | {float(value)})
-    return [round(each) for each in found] if setting.type is int else found
+    wanted = np.clip(wanted, low, high)
+    if setting.type is float:
+        others = {float(f"{each:.3g}") for each in wanted if abs(each - value) > 0.01 * abs(value)}
+        return sorted(others | {float(value)})
+    origin = low if np.isfinite(low) else 0.0  # in steps from it, so that odd windows stay odd
+    rounded = np.clip(origin + np.round((wanted - origin) / step) * step, low, high)
+    return sorted({round(float(each)) for each in rounded} | {value})
 
 
 def sweep(
@@ -171,6 +174,10 @@ def sweep(
     for value in values:
         checked = check(set_setting(pipeline, step, setting, value))
         if checked is not None:
-            shown = f"{value:g}" if isinstance(value, float) else str(value)
-            trials.append(Trial(shown, checked, read))
+            trials.append(Trial(shown_value(value), checked, read))
     return trials
+
+
+def shown_value(value: Any) -> str:
+    """A value of a setting as the title of its trial."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
