@@ -159,7 +159,7 @@ MISTAKES = [
         ["metaextract", "{e}", "submit", "--print-script", "pbs"], "only for slurm", id="script"
     ),
     pytest.param(["corilla", "{e}", "init"], "Convert it first", id="no-layout"),
-    pytest.param(["illuminati", "{e}", "init", "-c"], "cannot run yet", id="planned-options"),
+    pytest.param(["illuminati", "{e}", "init", "-c"], "Convert it first", id="no-map"),
     pytest.param(["jterator", "{e}", "init"], "Convert it first", id="order"),
     pytest.param(["jterator", "{e}", "init", "--pipeline", "x"], "ready ones", id="pipeline"),
     pytest.param(["workflow", "{e}", "resume"], "no submission yet", id="resume"),

@@ -68,21 +68,6 @@ class ImageRegistrator(Step):
     all_done = "All sites are aligned already."
     Arguments = AlignArguments
 
-    def check(self, args: AlignArguments) -> None:
-        """Refuse cycles and channels that there are not.
-
-        Raises
-        ------
-        InputError
-            There is one cycle only, no such reference, or no channel that all cycles have.
-        """
-        self._channels(args)
-        if args.illumcorr and not self.experiment.illumination.entries():
-            raise InputError(
-                "illumcorr needs illumination statistics, which there are not. Run corilla first, "
-                "or leave it off."
-            )
-
     def _channels(self, args: AlignArguments) -> dict[int, str]:
         """Name of the channel to align by, of each cycle."""
         table = self.experiment.catalogue.channels()
@@ -110,9 +95,21 @@ class ImageRegistrator(Step):
         return dict(zip(rows["cycle"].astype(int), rows["name"], strict=True))
 
     def create_run_batches(self, args: AlignArguments) -> list[Batch]:
-        """Batches of sites that were not aligned like this yet."""
+        """Batches of sites that were not aligned like this yet.
+
+        Raises
+        ------
+        InputError
+            There is one cycle only, no such reference, no channel that all cycles have, or no
+            illumination to correct.
+        """
         experiment = self.experiment
         channels = self._channels(args)
+        if args.illumcorr and not experiment.illumination.entries():
+            raise InputError(
+                "illumcorr needs illumination statistics, which there are not. Run corilla first, "
+                "or leave it off."
+            )
         fields = [
             entry.folder
             for entry in experiment.illumination.entries()
@@ -170,6 +167,7 @@ class ImageRegistrator(Step):
 
         try:
             for work in batch["work"]:
+                self.go_on()
                 plate, well, number = work["site"]
                 found: list[dict[str, Any]] = []
                 errors = 0

@@ -239,6 +239,7 @@ class IlluminationCalculator(Step):
         numbers: list[int] = []
         try:
             for work in batch["work"]:
+                self.go_on()
                 plate, well, number = work["site"]
                 site, cycle = (plate, well, number), work["cycle"]
                 try:

@@ -33,7 +33,7 @@ _ELSEWHERE = {
 
 
 def default_description(workflow_type: WorkflowType = "canonical") -> WorkflowDescription:
-    """All steps of a type with all arguments; what cannot run yet is inactive."""
+    """All steps of a type with all arguments; what few experiments need is inactive."""
     steps = steps_of(workflow_type)
     return WorkflowDescription(
         type=workflow_type,

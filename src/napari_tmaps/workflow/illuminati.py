@@ -63,16 +63,8 @@ class PyramidBuilder(Step):
     all_done = "The maps are up to date."
     Arguments = IlluminatiArguments
 
-    def check(self, args: IlluminatiArguments) -> None:
-        """Refuse corrections that are not computed, and channels that there are not.
-
-        Raises
-        ------
-        InputError
-            There is no illumination field for a channel, or there are no shifts.
-        NotFoundError
-            An exception is no channel.
-        """
+    def _refuse(self, args: IlluminatiArguments) -> None:
+        """Refuse corrections that are not computed, and channels that there are not."""
         channels = self.experiment.catalogue.channel_names()
         exceptions = _names(args.illumcorr_exceptions)
         for name in exceptions:
@@ -94,8 +86,11 @@ class PyramidBuilder(Step):
         Raises
         ------
         NotFoundError
-            There is no layout yet.
+            There is no layout yet, or an exception is no channel.
+        InputError
+            There is no illumination field for a channel, or there are no shifts.
         """
+        self._refuse(args)
         batches: list[Batch] = []
         for plate in self.experiment.plate_names():
             plan = plan_map(self.experiment, plate)
@@ -149,6 +144,7 @@ class PyramidBuilder(Step):
         done = []
         try:
             for work in batch["work"]:
+                self.go_on()
                 lost: list[dict[str, Any]] = []
                 for name in work["layers"]:
                     files.create(type_of(name))

@@ -132,16 +132,25 @@ class PipelineRunner(Step):
         return self._pipeline or find_pipeline(self.path, args.pipeline)
 
     def check(self, args: JteratorArguments) -> None:
-        """Refuse a pipeline that is not there, cannot be read, or asks for what we cannot do.
+        """Refuse a pipeline that is not there or cannot be read.
 
         Raises
         ------
         NotFoundError
             There is no such pipeline.
         PipelineError
-            The file is no pipeline, or asks for illumination correction that is not computed.
+            The file is no pipeline.
         """
-        pipeline = self._load(args)
+        self._load(args)
+
+    def _corrected(self, pipeline: PipelineDescription) -> list[str]:
+        """Channels that the pipeline wants corrected.
+
+        Raises
+        ------
+        PipelineError
+            The experiment has no illumination statistics of one of them.
+        """
         corrected = [item.name for item in pipeline.input.channels if item.correct]
         known = {entry.channel for entry in self.experiment.illumination.entries()}
         lacking = [name for name in corrected if name not in known]
@@ -151,6 +160,7 @@ class PipelineRunner(Step):
                 f"{', '.join(lacking)}, but the experiment has no illumination statistics of it. "
                 "Compute them with the step corilla, or set 'correct: false' for these channels."
             )
+        return corrected
 
     @property
     def _parts(self) -> Path:
@@ -190,13 +200,13 @@ class PipelineRunner(Step):
             channels=experiment.catalogue.channel_names(),
             objects=tuple(experiment.catalogue.object_types()["name"]),
         )
+        corrected = self._corrected(pipeline)
         cycle_of = experiment.catalogue.channels().set_index("name")["cycle"]
         cycles = {item.name: int(cycle_of[item.name]) for item in pipeline.input.channels}
         rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
         rows = [row for row in rows if self.is_chosen(*row)]
         known = experiment.catalogue.analysed()
         images = locate(experiment, rows, sorted(set(cycles.values())))
-        corrected = [item.name for item in pipeline.input.channels if item.correct]
         fields = {
             name: [f.folder for f in experiment.illumination.entries() if f.channel == name]
             for name in corrected
