@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engines import EngineChoice
-from napari_tmaps.workflow.job import TIMED_OUT, JobCall, stopped_by_limit
-from napari_tmaps.workflow.phases import init_step, run_phases
+from napari_tmaps.workflow.job import TIMED_OUT, JobCall, Outcome, stopped_by_limit
+from napari_tmaps.workflow.phases import init_step, run_jobs, run_phases
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -257,3 +258,38 @@ def test_cancelling_on_dask_ends_the_cluster(empty):
             next(events)
         events.close()
     assert jobs_of(empty)["state"].tolist() == ["STOPPED", "STOPPED"]
+
+
+class ManySites(Toy):
+    """Each job has a hundred sites."""
+
+    @staticmethod
+    def sites_of(batch):
+        return [("p", f"A{batch['job'] % 24 + 1:02d}", site) for site in range(100)]
+
+
+class Pretended:
+    """An engine whose jobs have all ended well at once: only the coordinator works."""
+
+    def outcomes(self, calls):
+        for call in calls:
+            yield Outcome(call.job, 0, "", 0.1, 0.1, 100.0)
+
+
+def coordinator_memory_mb(experiment, jobs: int) -> float:
+    """Most memory that the objects of the coordinator take at a time."""
+    tracemalloc.start()
+    try:
+        init_step(ManySites(experiment), ToyArguments(jobs=("nothing",) * jobs))
+        for _ in run_jobs(experiment, ManySites, Pretended()):
+            pass
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_coordinator_needs_hardly_more_for_a_hundred_thousand_sites(empty):
+    few = coordinator_memory_mb(empty, 1)
+    assert coordinator_memory_mb(empty, 1000) < few + 10
+    table = jobs_of(empty)
+    assert table["state"].tolist() == ["TERMINATED"] * 1000
