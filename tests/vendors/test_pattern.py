@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import imageio.v3
 import numpy as np
 import pytest
 import tifffile
 
 from napari_tmaps.errors import FormatError, InputError
 from napari_tmaps.vendors import scan
+from napari_tmaps.vendors.pixels import PlaneReader
 
 PLAIN = r"(?P<well>[A-H]\d+)_s(?P<site>\d+)_(?P<channel>\w+)_z(?P<z>\d+)_t(?P<t>\d+)\.tif"
 
@@ -183,7 +185,7 @@ def test_damaged_mixed_and_coloured_files(folder):
 
 
 def test_other_formats_go_to_bioio(tmp_path):
-    for name in ("A01.png", "A02.png"):
+    for name in ("A01.jp2", "A02.jp2"):
         (tmp_path / name).write_bytes(b"never opened by a scan")
     write(tmp_path / "A03.tif")
     result = scan(tmp_path, pattern=r"(?P<well>A\d\d)")
@@ -211,3 +213,27 @@ def test_real_bbbc013(shared_data):
     assert summary["planes"] == 48
     row = result.planes.query("well == 'B05' and channel == '2'")
     assert row["path"].tolist() == ["Channel2-17-B-05.tif"]
+
+
+def test_pictures_in_grey_and_colours(tmp_path):
+    for n, well in enumerate(("A01", "A02")):
+        imageio.v3.imwrite(tmp_path / f"{well}.png", np.full((4, 6), n + 1, np.uint16))
+    result = scan(tmp_path, pattern=r"(?P<well>[A-Z]\d\d)")
+    assert result.sites_per_well == {"A01": 1, "A02": 1}
+    assert result.image_size == (4, 6)
+    assert result.summary()["dtype"] == "uint16"
+    reader = PlaneReader(result.root, result.reader)
+    found = [reader.read(p.path, p.series, p.page) for p in result.planes.itertuples()]
+    assert [np.unique(pixels).tolist() for pixels in found] == [[1], [2]]
+    reader.close()
+    imageio.v3.imwrite(tmp_path / "A03.png", np.zeros((4, 6, 3), np.uint8))
+    (tmp_path / "A04.png").write_bytes(b"")
+    result = scan(tmp_path, pattern=r"(?P<well>[A-Z]\d\d)")
+    assert "('A03.png') in colours: their red part alone" in said(result, "doubtful")
+    assert "A04.png" in said(result, "unreadable")
+    write(tmp_path / "A05.tif")
+    mixed = scan(tmp_path, pattern=r"(?P<well>[A-Z]\d\d)")
+    reader = PlaneReader(mixed.root, mixed.reader)
+    assert [reader.read(name, 0, 0).shape for name in ("A01.png", "A05.tif")] == [(4, 6), (4, 6)]
+    reader.close()
+    assert result.planes.loc[result.planes["missing"], "well"].tolist() == ["A04"]

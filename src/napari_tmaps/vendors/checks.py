@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import FormatError, MissingError, StorageError
@@ -67,13 +68,14 @@ def read_picture_headers(
 def apply_headers(planes: pd.DataFrame, headers: Mapping[str, TiffHeader]) -> pd.DataFrame:
     """The planes with size and pixel type; those whose file has no header become missing."""
     found = [headers.get(path) for path in planes["path"]]
-    known = [header is not None for header in found]
+    known = np.array([header is not None for header in found], dtype=bool)
+    # With their types stated, as those of no planes at all would be guessed.
     return planes.assign(
-        height=[header.height if header else -1 for header in found],
-        width=[header.width if header else -1 for header in found],
+        height=np.array([header.height if header else -1 for header in found], dtype=np.int64),
+        width=np.array([header.width if header else -1 for header in found], dtype=np.int64),
         dtype=pd.Series([header.dtype if header else "" for header in found], dtype="str"),
-        path=planes["path"].where(pd.Series(known, dtype="bool"), ""),
-        missing=[not there for there in known],
+        path=planes["path"].where(pd.Series(known), ""),
+        missing=~known,
     )
 
 

@@ -28,7 +28,8 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan, dense, find_duplicates, make_planes, sort_planes
 from napari_tmaps.model.wells import WellName, row_index
 from napari_tmaps.vendors import checks
-from napari_tmaps.vendors.listing import TIFF_SUFFIXES, Listing, natural_sort, suffix
+from napari_tmaps.vendors.kinds import kind_of
+from napari_tmaps.vendors.listing import TIFF_SUFFIXES, Listing, examples, natural_sort, suffix
 from napari_tmaps.vendors.tiff import TiffHeader
 
 NAME = "File names"
@@ -100,6 +101,13 @@ def scan(listing: Listing, pattern: str) -> Scan:
     names = [name for name in found if suffix(name) in TIFF_SUFFIXES]
     headers, reasons = checks.read_headers(listing.root, names)
     table, oddities = _pages(table, headers, "z" in groups)
+    pictures = [name for name in found if kind_of(name) == "pictures"]
+    more, broken = checks.read_picture_headers(listing.root, pictures)
+    coloured = [name for name, header in more.items() if header.pages > 1]
+    if coloured:
+        text = f"{examples(coloured, 'image')} in colours: their red part alone is read."
+        oddities.append(Oddity("doubtful", text))
+    headers, reasons = headers | more, reasons | broken
     for name in {"z", "t", "cycle"} & set(table.columns):
         table[name] = dense(table[name])
     planes = make_planes(**{name: table[name].array for name in table.columns})
@@ -245,7 +253,7 @@ def _refuse_duplicates(planes: pd.DataFrame, groups: Iterable[str], pattern: str
 def _with_headers(
     planes: pd.DataFrame, headers: dict[str, TiffHeader], reasons: dict[str, str]
 ) -> pd.DataFrame:
-    """Facts of TIFF files; other formats stay unknown until they are opened."""
-    is_tiff = planes["path"].isin([*headers, *reasons])
-    tiff = checks.apply_headers(planes[is_tiff].reset_index(drop=True), headers)
-    return sort_planes(pd.concat([tiff, planes[~is_tiff]], ignore_index=True))
+    """Facts of TIFF files and pictures; other formats stay unknown until they are opened."""
+    told = planes["path"].isin([*headers, *reasons])
+    known = checks.apply_headers(planes[told].reset_index(drop=True), headers)
+    return sort_planes(pd.concat([known, planes[~told]], ignore_index=True))

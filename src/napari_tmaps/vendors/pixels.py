@@ -21,6 +21,7 @@ from napari_tmaps.vendors.czi import CziPlanes
 from napari_tmaps.vendors.deltavision import DeltaVisionPlanes
 from napari_tmaps.vendors.generic import BioioPlanes
 from napari_tmaps.vendors.leica import LifPlanes
+from napari_tmaps.vendors.listing import TIFF_SUFFIXES, suffix
 from napari_tmaps.vendors.nikon import Nd2Planes
 from napari_tmaps.vendors.olympus import OibPlanes
 from napari_tmaps.vendors.omezarr import OmeZarrPlanes
@@ -38,6 +39,11 @@ class PlaneFile(Protocol):
         """Give the file back."""
 
 
+def _picture(path: Path) -> PlaneFile:
+    """A picture, or a TIFF among pictures."""
+    return TiffPlanes(path) if suffix(path.name) in TIFF_SUFFIXES else BioioPlanes(path)
+
+
 READERS: dict[str, Callable[[Path], PlaneFile]] = {
     "tiff": TiffPlanes,
     "tiffsamples": TiffSamples,
@@ -47,7 +53,7 @@ READERS: dict[str, Callable[[Path], PlaneFile]] = {
     "oib": OibPlanes,
     "omezarr": OmeZarrPlanes,
     "deltavision": DeltaVisionPlanes,
-    "bioio": BioioPlanes,
+    "bioio": _picture,
     "bioformats": BioformatsPlanes,
 }
 
