@@ -329,3 +329,12 @@ def test_planes_in_too_many_chunks(tmp_path):
     path.write_text(json.dumps({**whole, "shape": [2, 2, 3, 999_999, 6]}))
     with pytest.raises(FormatError, match="cuts each plane into 250000 chunks"):
         OmeZarrPlanes(image)
+
+
+def test_array_with_a_number_beyond_all_measure(tmp_path):
+    # Found by fuzzing: the library raises an OverflowError.
+    image = write_image(tmp_path / "a.zarr", 0, version="0.4")
+    path = image / "0" / ".zarray"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "fill_value": 2**63}))
+    with pytest.raises(FormatError, match="Level '0' of the image"):
+        OmeZarrPlanes(image)

@@ -33,7 +33,14 @@ def read_levels(path: Path) -> tuple[zarr.Array[Any], ...]:
     for name in _level_names(path):
         try:
             arrays.append(zarr.open_array(path / name, mode="r"))
-        except (OSError, ValueError, KeyError, TypeError, ArrayNotFoundError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            OverflowError,
+            ArrayNotFoundError,
+        ) as error:
             raise FormatError(
                 f"Level '{name}' of the image '{path}' cannot be read ({error}). The image is "
                 "damaged: convert or copy it again."
@@ -84,16 +91,31 @@ def write_group(path: Path, attributes: Mapping[str, Any], version: str = "0.5")
     StorageError
         The disk is full, or refuses.
     """
+    write_json(*group_file(path, attributes, version))
+
+
+def group_file(
+    path: Path,
+    attributes: Mapping[str, Any],
+    version: str,
+    others: Mapping[str, Any] | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """The file that holds the attributes of a group, and what it says.
+
+    Parameters
+    ----------
+    others
+        Attributes that are neither OME's nor ours.
+    """
     complete = {
         key: {"version": version} | value if key in ("plate", "well", "image-label") else value
         for key, value in plain(attributes, path.name).items()
     }
+    stored = wrap(complete, version) | plain(others or {}, path.name)
     if version == "0.4":
         write_json(path / ".zgroup", {"zarr_format": 2})
-        write_json(path / ".zattrs", wrap(complete, version))
-    else:
-        group = {"zarr_format": 3, "node_type": "group", "attributes": wrap(complete, version)}
-        write_json(path / "zarr.json", group)
+        return path / ".zattrs", stored
+    return path / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": stored}
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
