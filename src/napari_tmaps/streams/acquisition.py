@@ -39,9 +39,7 @@ class Plate(_Model):
         return names
 
     @classmethod
-    def from_standard_wells(
-        cls, wells: int | tuple[int, int], *, name: str | None = None
-    ) -> Plate:
+    def from_standard_wells(cls, wells: int | tuple[int, int], *, name: str | None = None) -> Plate:
         """The plate of 6, 12, 24, 48, 96, 384 or 1536 wells, or of (rows, columns).
 
         Raises

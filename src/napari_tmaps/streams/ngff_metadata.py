@@ -102,34 +102,47 @@ def multiscales(
     """
     units = ["second" if time_step_s is not None else None, None]
     units += ["micrometer" if size is not None else None for size in pixel_size_um]
-    axes = []
-    for axis, unit in zip(AXES, units, strict=True):
-        axes.append({"name": axis, "type": _TYPES[axis]} | ({"unit": unit} if unit else {}))
-    z, y, x = (1.0 if size is None else float(size) for size in pixel_size_um)
+    axes = [ngff_axis(axis, _TYPES[axis], unit) for axis, unit in zip(AXES, units, strict=True)]
+    steps = (time_step_s, None, *pixel_size_um)
+    scale = [1.0 if step is None else float(step) for step in steps]
+    shift = [0.0, 0.0, *map(float, translation_um)]
+    kind = "nearest" if labels else "mean"
+    return multiscales_of(axes, scale, shift, name=name, version=version, levels=levels, kind=kind)
+
+
+def ngff_axis(name: str, kind: str | None, unit: str | None) -> dict[str, Any]:
+    """One axis as the block "multiscales" has it."""
+    return {"name": name} | ({"type": kind} if kind else {}) | ({"unit": unit} if unit else {})
+
+
+def multiscales_of(
+    axes: Sequence[Mapping[str, Any]],
+    scale: Sequence[float],
+    translation: Sequence[float],
+    *,
+    name: str,
+    version: str,
+    levels: int,
+    kind: str,
+) -> list[dict[str, Any]]:
+    """The block "multiscales" of an image with any axes, of which the last two are the plane."""
     datasets = []
     for level in range(levels):
         factor = 2**level
-        inwards = (factor - 1) / 2
-        scale = [1.0 if time_step_s is None else float(time_step_s), 1.0]
-        scale += [z, y * factor, x * factor]
-        shift = [0.0, 0.0, *map(float, translation_um)]
-        shift[3] += y * inwards
-        shift[4] += x * inwards
+        steps, shift = list(scale), list(translation)
+        for axis in (-2, -1):
+            shift[axis] += steps[axis] * (factor - 1) / 2
+            steps[axis] *= factor
         datasets.append(
             {
                 "path": str(level),
                 "coordinateTransformations": [
-                    {"type": "scale", "scale": scale},
+                    {"type": "scale", "scale": steps},
                     {"type": "translation", "translation": shift},
                 ],
             }
         )
-    block = {
-        "name": name,
-        "axes": axes,
-        "datasets": datasets,
-        "type": "nearest" if labels else "mean",
-    }
+    block = {"name": name, "axes": list(axes), "datasets": datasets, "type": kind}
     return [block if version != "0.4" else {"version": version} | block]
 
 
@@ -240,15 +253,27 @@ def _parse(
         channels=tuple(
             Channel(
                 name=entry["label"],
-                color="#" + entry["color"],
+                color=_color(entry.get("color")),
                 **(facts[number] if number < len(facts) else {}),
             )
             for number, entry in enumerate(shown)
             if "label" in entry
         ),
-        contrast=tuple((entry["window"]["start"], entry["window"]["end"]) for entry in shown),
+        contrast=_contrast(shown),
         level_shapes=tuple(shape for shape, _ in arrays),
         attributes={key: value for key, value in ours.items() if key != "missing_planes"},
         missing=frozenset((t, c, z) for t, c, z in ours.get("missing_planes", ())),
         is_label="image-label" in attributes,
     )
+
+
+def _color(text: str | None) -> str | None:
+    return None if not text else "#" + text.removeprefix("#")[:6]
+
+
+def _contrast(shown: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
+    """Limits of each channel; none at all if one lacks them, as in many files of others."""
+    windows = [entry.get("window") or {} for entry in shown]
+    if not all("start" in window and "end" in window for window in windows):
+        return ()
+    return tuple((window["start"], window["end"]) for window in windows)

@@ -49,6 +49,45 @@ class PlaneFacts:
     exposure_ms: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PageRun:
+    """Pages of a TIFF that follow each other, and the planes on them.
+
+    Attributes
+    ----------
+    first
+        (t, c, z) of the first plane; the others follow in the order of the image.
+    page
+        Number of the first page in its file.
+    file, uuid
+        Of the file, if there are several.
+    """
+
+    first: tuple[int, int, int]
+    page: int
+    count: int
+    file: str | None = None
+    uuid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How the planes of one image lie in TIFF files.
+
+    Attributes
+    ----------
+    order
+        DimensionOrder of OME, fastest first, e.g. "XYZCT".
+    planes, notes
+        Elements Plane, and the annotations they refer to, as text: a stream makes each once.
+    """
+
+    order: str
+    runs: tuple[PageRun, ...]
+    planes: str = ""
+    notes: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OmeImage:
     """One image as OME describes it, without its pixels.
@@ -68,6 +107,12 @@ class OmeImage:
         Facts of single planes, of as many as are known.
     plate, well, site
         Where the image was taken; plate and well belong together, the site counts from 0.
+    plate_size
+        Rows and columns of the plate; None where unknown.
+    stage_um
+        Where the stage stood (z, y, x).
+    fluorophores
+        Of the channels, or none at all.
     annotations
         Facts that OME has no field for: namespace → key → text.
     """
@@ -85,6 +130,9 @@ class OmeImage:
     plate: str | None = None
     well: WellName | None = None
     site: int = 0
+    plate_size: tuple[int, int] | None = None
+    stage_um: tuple[float | None, float | None, float | None] = (None, None, None)
+    fluorophores: tuple[str | None, ...] = ()
     annotations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -45,6 +45,15 @@ def pyramid(
     return planes
 
 
+def halved(planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Planes (…, y, x) at half their size, each pixel the mean of those below it."""
+    shape = planes.shape[:-2]
+    out = np.empty((*shape, *_half(*planes.shape[-2:])), planes.dtype)
+    for place in np.ndindex(*shape):
+        out[place] = _mean(planes[place])
+    return out
+
+
 def _half(height: int, width: int) -> tuple[int, int]:
     return (height + 1) // 2, (width + 1) // 2
 

@@ -1,0 +1,202 @@
+"""From frames in any order to whole blocks of an image, which go to the disk at all levels."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.streams.order import Place, Seen
+from napari_tmaps.streams.workers import Buffers, Workers
+
+
+class Sink(Protocol):
+    """The array of one level on disk."""
+
+    @property
+    def block(self) -> tuple[int, ...]:
+        """Planes along each dimension that are written together."""
+
+    def write(self, block: tuple[int, ...], planes: npt.NDArray[Any], *, again: bool) -> None:
+        """Write the planes (*block, y, x) of a block; `again`: it, or a part of it, is there."""
+
+    def publish(self, extent: Sequence[int]) -> None:
+        """What is written becomes readable, up to that extent."""
+
+    def close(self) -> None:
+        """Close all files."""
+
+
+@dataclass
+class _Block:
+    """Planes of one block that have come so far."""
+
+    pixels: npt.NDArray[Any]
+    expected: int
+    places: dict[Place, Place] = field(default_factory=dict)
+    skipped: int = 0
+    on_disk: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    done: bool = False
+
+
+class BlockWriter:
+    """Gathers the frames of one image into blocks, and has workers write them at all levels.
+
+    Parameters
+    ----------
+    sinks
+        One a level, finest first, with the same blocks.
+    counts
+        Sizes of the dimensions before the plane; None where unknown.
+    on_written
+        Told of each plane that is written, with its pixels, in any thread.
+    load
+        Reads a plane that is on disk already, of an interrupted stream.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        counts: tuple[int | None, ...],
+        buffers: Buffers,
+        workers: Workers,
+        on_written: Callable[[Place, npt.NDArray[Any]], None],
+        load: Callable[[Place], npt.NDArray[Any] | None],
+    ) -> None:
+        self.sinks = sinks
+        self._counts = counts
+        self._buffers = buffers
+        self._workers = workers
+        self._on_written = on_written
+        self._load = load
+        self._open: dict[Place, _Block] = {}
+        self._lock = threading.Lock()
+        self.seen = Seen(counts)
+
+    def write(self, place: Place, frame: npt.NDArray[Any]) -> None:
+        """Copy a frame; the block that it completes goes to the workers."""
+        key, block, inside = self._find(place)
+        block.pixels[inside] = frame
+        with self._lock:
+            block.places[inside] = place
+        self._if_complete(key, block)
+
+    def skip(self, place: Place) -> None:
+        """There will be no frame at that place."""
+        key, block, inside = self._find(place)
+        block.pixels[inside] = 0
+        with self._lock:
+            block.skipped += 1
+            self.seen.reach(place)
+        self._if_complete(key, block)
+
+    def pending(self, place: Place) -> npt.NDArray[Any] | None:
+        """A copy of a frame whose block is not complete; None if it is not among them."""
+        sizes = self.sinks[0].block
+        key = tuple(i // size for i, size in zip(place, sizes, strict=True))
+        inside = tuple(i % size for i, size in zip(place, sizes, strict=True))
+        with self._lock:
+            block = self._open.get(key)
+            if block is None or inside not in block.places:
+                return None
+            return block.pixels[inside].copy()
+
+    def flush(self) -> None:
+        """Write what has come of incomplete blocks, and keep these for the rest."""
+        with self._lock:
+            blocks = list(self._open.items())
+        for key, block in blocks:
+            with block.lock:
+                with self._lock:
+                    places = dict(block.places)
+                if block.done or len(places) == block.on_disk:
+                    continue
+                pixels = np.zeros_like(block.pixels)
+                for inside in places:
+                    pixels[inside] = block.pixels[inside]
+                self._store(key, pixels, places, again=block.on_disk > 0)
+                block.on_disk = len(places)
+
+    def publish(self) -> None:
+        """Readers see what is written."""
+        with self._lock:
+            extent = self.seen.shape
+        for sink in self.sinks:
+            sink.publish(extent)
+
+    def close(self) -> None:
+        """Write all that is left. The workers must be idle."""
+        self.flush()
+        for sink in self.sinks:
+            sink.publish(self.seen.shape)
+            sink.close()
+
+    def _find(self, place: Place) -> tuple[Place, _Block, Place]:
+        sizes = self.sinks[0].block
+        key = tuple(i // size for i, size in zip(place, sizes, strict=True))
+        inside = tuple(i % size for i, size in zip(place, sizes, strict=True))
+        block = self._open.get(key)
+        if block is None:
+            block = self._begin(key, sizes)
+        return key, block, inside
+
+    def _begin(self, key: Place, sizes: tuple[int, ...]) -> _Block:
+        spans = [
+            range(k * size, (k + 1) * size if count is None else min(count, (k + 1) * size))
+            for k, size, count in zip(key, sizes, self._counts, strict=True)
+        ]
+        expected = int(np.prod([len(span) for span in spans], dtype=int))
+        block = _Block(self._buffers.take(), expected)
+        if expected < np.prod(sizes, dtype=int):
+            block.pixels[...] = 0
+        if len(self.seen.extent) and all(
+            span.start < reached for span, reached in zip(spans, self.seen.extent, strict=True)
+        ):
+            self._continue(block, key, sizes)
+        with self._lock:
+            self._open[key] = block
+        return block
+
+    def _continue(self, block: _Block, key: Place, sizes: tuple[int, ...]) -> None:
+        """Take up planes that an interrupted stream has written."""
+        for inside in np.ndindex(*sizes):
+            place = tuple(k * size + i for k, size, i in zip(key, sizes, inside, strict=True))
+            pixels = self._load(place) if place in self.seen else None
+            if pixels is not None:
+                block.pixels[inside] = pixels
+                block.places[inside] = place
+        block.on_disk = len(block.places)
+
+    def _if_complete(self, key: Place, block: _Block) -> None:
+        if len(block.places) + block.skipped < block.expected:
+            return
+        with self._lock:
+            self._open.pop(key, None)
+        if block.places:
+            self._workers.submit(lambda: self._finish(key, block), block.pixels.nbytes)
+
+    def _finish(self, key: Place, block: _Block) -> None:
+        with block.lock:
+            block.done = True
+            self._store(key, block.pixels, block.places, again=block.on_disk > 0)
+        self._buffers.give(block.pixels)
+
+    def _store(
+        self, key: Place, pixels: npt.NDArray[Any], places: dict[Place, Place], *, again: bool
+    ) -> None:
+        from napari_tmaps.streams.pyramid import halved
+
+        level = pixels
+        for number, sink in enumerate(self.sinks):
+            level = halved(level) if number else level
+            sink.write(key, level, again=again)
+        for inside, place in places.items():
+            self._on_written(place, pixels[inside])
+        with self._lock:
+            for place in places.values():
+                self.seen.add(place)
