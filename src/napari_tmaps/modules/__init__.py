@@ -56,7 +56,10 @@ from napari_tmaps.modules.relabel import relabel
 from napari_tmaps.modules.relate_objects import relate_objects
 from napari_tmaps.modules.remove_objects import remove_objects
 from napari_tmaps.modules.rescale import rescale
+from napari_tmaps.modules.segment_cellpose import segment_cellpose
+from napari_tmaps.modules.segment_instanseg import segment_instanseg
 from napari_tmaps.modules.segment_secondary import segment_secondary
+from napari_tmaps.modules.segment_stardist import segment_stardist
 from napari_tmaps.modules.separate_clumps import separate_clumps
 from napari_tmaps.modules.separate_primary_iterative import separate_primary_iterative
 from napari_tmaps.modules.separate_touching import separate_touching
@@ -120,7 +123,7 @@ CATEGORIES: dict[str, tuple[Callable[..., Any], ...]] = {
         watershed,
         segment_secondary,
     ),
-    "learned": (classify_pixels,),
+    "learned": (classify_pixels, segment_cellpose, segment_stardist, segment_instanseg),
     "spots": (detect_blobs, find_spots, identify_spots_2D, identify_spots_3D),
     "register": (register_objects, register_objects_channel, whole_site),
     "measure": (
