@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +57,53 @@ def test_nuclei_of_the_data_science_bowl(shared_data):
         pytest.skip("needs the images of BBBC038")
     pairs = [(folder / f"{name}_img.tif", folder / f"{name}_label.tif") for name in IMAGES]
     assert f1(pairs) > 0.87  # measured: 0.879
+
+
+@pytest.fixture(scope="module")
+def quality():
+    """The script that compares ready pipelines with steps of CellProfiler."""
+    folder = str(Path(__file__).resolve().parents[2] / "benchmarks")
+    before = set(sys.modules)
+    sys.path.insert(0, folder)
+    try:
+        yield importlib.import_module("quality")
+    finally:
+        sys.path.remove(folder)
+        for name in set(sys.modules) - before:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder):
+                del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "f1"),
+    [
+        pytest.param("BBBC038", 7, 0.87, id="bbbc038"),  # of all 85 images: 0.908, peer 0.778
+        pytest.param("StarDist img2d", 1, 0.84, id="stardist"),  # 0.854, peer 0.698
+        pytest.param("ngio cardio", 1, 0.92, id="cardio"),  # 0.935, peer 0.836
+        pytest.param("cytomapper IMC", 1, 0.45, id="imc"),  # 0.472, peer 0.318
+        pytest.param("ExampleSpeckles", 1, 0.85, id="speckles"),  # 0.857, peer 0.316
+        pytest.param("NF1 Schwann cells", 5, 0.8, id="schwann"),  # of all six: 0.873, peer 0.768
+    ],
+)
+def test_ready_pipelines_beside_steps_of_cellprofiler(quality, shared_data, name, step, f1):
+    annotated = quality.SETS[name]
+    pairs = list(annotated.pairs(shared_data))[::step]
+    if not pairs:
+        pytest.skip(f"needs the images of {name}")
+    ours, peer = quality.compare(annotated, pairs)
+    assert ours.f1(0.5) > max(f1, peer.f1(0.5))
+    assert ours.f1(0.7) > peer.f1(0.7)
+    assert ours.average_precision > peer.average_precision
+
+
+def test_scores_are_counted_by_hand(quality):
+    """Two true objects of 10 pixels: one found with 8 of them, the other missed; one is false."""
+    truth, found = np.zeros((3, 30), np.int32), np.zeros((3, 30), np.int32)
+    truth[0, :10], truth[2, :10] = 1, 2
+    found[0, 2:10], found[1, 20:] = 7, 9
+    score = quality.score(iter([(truth, found), (truth, truth)]))
+    assert (score.true, score.found) == (4, 4)
+    assert score.f1(0.5) == pytest.approx(2 * 3 / 8)
+    assert score.f1(0.85) == pytest.approx(2 * 2 / 8)
+    precision = [3 / 5] * 7 + [2 / 6] * 3  # up to 0.8, and above
+    assert score.average_precision == pytest.approx(np.mean(precision))

@@ -9,7 +9,13 @@ from pydantic import Field
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage
-from napari_tmaps.modules.images import as_mask, check_intensity, check_plane, check_same_shape
+from napari_tmaps.modules.images import (
+    Labels,
+    as_mask,
+    check_intensity,
+    check_plane,
+    check_same_shape,
+)
 
 
 def find_seeds(
@@ -71,4 +77,21 @@ def find_seeds(
     y, x = np.ogrid[-min_distance : min_distance + 1, -min_distance : min_distance + 1]
     disc = y**2 + x**2 <= min_distance**2
     peaks = foreground & (hills == ndimage.maximum_filter(hills, footprint=disc, mode="nearest"))
-    return label_components(peaks, True)
+    return _apart(label_components(peaks, True), min_distance)
+
+
+def _apart(seeds: Labels, min_distance: int) -> Labels:
+    """Seeds without those that are as high as an earlier one nearby."""
+    from scipy.spatial import cKDTree
+
+    from napari_tmaps.measure.runs import draw, find_runs
+
+    _, first = np.unique(seeds, return_index=True)
+    runs = find_runs(seeds)
+    if runs.labels.size < 2:
+        return seeds
+    places = np.stack(np.unravel_index(first[-runs.labels.size :], seeds.shape), axis=1)
+    stays = np.ones(len(places), bool)
+    for i, j in sorted(cKDTree(places).query_pairs(min_distance)):
+        stays[j] &= not stays[i]
+    return draw(runs, np.where(stays, np.cumsum(stays), 0), seeds.shape)

@@ -50,8 +50,8 @@ def find_spots(
     max_diameter
         Diameter in pixels of the largest spots.
     threshold
-        Least response of the filter, in units of its own noise, which is measured in the image
-        (1.4826 × median absolute deviation). 5 finds dim spots with a few false ones, 20 only
+        Least response of the filter, in units of the noise of the smallest one, which is measured
+        in the image (1.4826 × median absolute deviation). 5 finds dim spots with a few false ones, 20 only
         clear ones.
 
     Returns
@@ -70,7 +70,8 @@ def find_spots(
     -----
     Responses are multiplied by sigma², so that those of different sizes compare; a disc of
     diameter d responds most at sigma = d / √8. After Lindeberg, "Feature detection with automatic
-    scale selection" (1998). Sizes lie a factor of at most 1.6 apart. An even image has no spots.
+    scale selection" (1998). Sizes lie a factor of at most 1.6 apart. Of peaks that overlap by more
+    than half of the weaker one's radius the stronger counts. An even image has no spots.
     """
     check_intensity("image", image)
     if mask is not None:
@@ -85,7 +86,7 @@ def find_spots(
     steps = 1 + int(np.ceil(np.log(max_diameter / min_diameter) / np.log(RATIO) - 1e-9))
     diameters = np.geomspace(min_diameter, max_diameter, steps)
     values = image.astype(np.float64)
-    best, scale = np.zeros(image.shape), np.zeros(image.shape)
+    best, scale, noise = np.zeros(image.shape), np.zeros(image.shape), 0.0
     for diameter in diameters:
         sigma = diameter / np.sqrt(8)
         if method == "LoG":
@@ -94,28 +95,38 @@ def find_spots(
             narrow, wide = sigma / np.sqrt(RATIO), sigma * np.sqrt(RATIO)
             response = ndimage.gaussian_filter(values, narrow)
             response = response - ndimage.gaussian_filter(values, wide)
-        noise = 1.4826 * float(np.median(np.abs(response - np.median(response))))
+        if diameter == diameters[0]:
+            noise = 1.4826 * float(np.median(np.abs(response - np.median(response))))
         # Without noise whatever stands out by half an intensity is a spot.
-        response /= max(noise, 0.5 / threshold)
-        larger = response > best
+        clear = response > max(threshold * noise, 0.5)
+        larger = clear & (response > best)
         best[larger], scale[larger] = response[larger], diameter
-    near = 2 * max(1, round(min_diameter / 2)) + 1
-    peaks = (best > threshold) & (best == ndimage.maximum_filter(best, near, mode="nearest"))
+    peaks = (best > 0) & (best == ndimage.maximum_filter(best, 3, mode="nearest"))
     if mask is not None:
         peaks &= as_mask(mask)
-    centres = _number(peaks)
+    centres = _strongest(peaks, best, scale)
     return FoundSpots(centres, _discs(centres, scale))
 
 
-def _number(peaks: Mask) -> LabelImage:
-    """One pixel of each connected peak, numbered."""
-    from napari_tmaps.measure.components import label_components
+def _strongest(peaks: Mask, response: Floats, scale: Floats) -> LabelImage:
+    """Peaks that lie in no stronger spot, numbered in reading order."""
+    from scipy.spatial import cKDTree
 
-    plateaus = label_components(peaks, True)
-    _, first = np.unique(plateaus, return_index=True)
+    places = np.argwhere(peaks)
     result = np.zeros(peaks.shape, np.int32)
-    first = first[plateaus.flat[first] > 0]
-    result.flat[first] = np.arange(1, first.size + 1)
+    if not len(places):
+        return result
+    radius = scale[peaks] / 2
+    tree = cKDTree(places)
+    kept = np.zeros(len(places), bool)
+    for i in np.argsort(-response[peaks], kind="stable"):
+        near = np.array(tree.query_ball_point(places[i], radius.max() + radius[i] / 2))
+        near = near[kept[near]]
+        away = np.hypot(*(places[near] - places[i]).T)
+        # The rim of a large spot looks like small ones.
+        kept[i] = not (away < radius[near] + radius[i] / 2).any()
+    y, x = places[kept].T
+    result[y, x] = np.arange(1, kept.sum() + 1)
     return result
 
 

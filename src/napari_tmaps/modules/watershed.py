@@ -41,8 +41,8 @@ def watershed(
         distance to the background of the mask. "both": the product of the two. "edges": how even
         the image is, for membranes and bright field; objects meet at the steepest edge.
     lines
-        Part objects by a line of background, one pixel wide, as touching objects would join in a
-        mask.
+        Part objects by a line of background, one pixel wide, so that they stay apart in a mask
+        whose pixels are connected by edges (4 neighbours).
 
     Returns
     -------
