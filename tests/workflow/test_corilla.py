@@ -195,6 +195,23 @@ def test_flat_field_found_in_the_images(screen):
     found = screen.illumination.field("DAPI", "p", "B02", 1, 0, 0).flat
     assert np.corrcoef(found.ravel(), lamp().ravel())[0, 1] > 0.8
     assert found.mean() == pytest.approx(1, abs=1e-3)
+    calculate(screen, method="flat", dark_level=20)
+    assert (screen.illumination.field("DAPI", "p", "B02", 1, 0, 0).dark == 20).all()
+    calculate(screen, method="flat", dark_level=-1)
+    assert screen.illumination.field("DAPI", "p", "B02", 1, 0, 0).dark.min() >= 0
+
+
+def test_a_correction_that_makes_it_worse_says_so(tmp_path):
+    """Few images of bright objects: the field shows them instead of the lamp."""
+    (tmp_path / "files").mkdir()
+    for site in (1, 2, 3, 4):
+        image = np.full(SHAPE, 1000, np.uint16)
+        image[10 * site : 10 * site + 9, 20:50] = 40000
+        tifffile.imwrite(tmp_path / f"files/B02_s{site}_DAPI.tif", image)
+    with Experiment.create(tmp_path / "screen.tmaps") as made:
+        made.add(scan(tmp_path / "files", pattern=PATTERN), plate="p")
+        run(convert(made))
+        assert any("less even than they are" in text for text in calculate(made))
 
 
 PROFILE = (

@@ -32,7 +32,7 @@ def shrink(plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def find_flat_field(
-    stack: npt.NDArray[np.float32], shape: tuple[int, int], *, dark: bool = True
+    stack: npt.NDArray[np.float32], shape: tuple[int, int], *, dark_level: float | None = None
 ) -> FlatField:
     """Flat and dark field of images that were shrunk.
 
@@ -42,14 +42,15 @@ def find_flat_field(
         Of shape (n, SIDE, SIDE), of `shrink`.
     shape
         Size (y, x) of the fields to make.
-    dark
-        False: there is no dark field (it is 0).
+    dark_level
+        Counts without light, the same at all pixels. None: estimated, which takes images of
+        different brightness.
     """
     images = stack.astype(float)
-    base = 0.0
-    flat, levels, shown = _solve(images)
-    for _ in range(_ROUNDS if dark else 0):
-        base = _dark_level(images - shown, levels, float(images.min()))
+    base = dark_level or 0.0
+    flat, levels, shown = _solve(images - base)
+    for _ in range(_ROUNDS if dark_level is None else 0):
+        base = _traced_back(images - shown, levels, float(images.min()))
         flat, levels, shown = _solve(images - base)
     wide = np.maximum(_enlarged(flat, shape), 0.01)
     wide /= wide.mean()
@@ -90,7 +91,7 @@ def _smooth(field: Floats) -> Floats:
     return found / (float(found.mean()) or 1.0)
 
 
-def _dark_level(background: Floats, levels: Floats, highest: float) -> float:
+def _traced_back(background: Floats, levels: Floats, highest: float) -> float:
     """Where images of different level meet when they are traced back to none.
 
     The difference of bright and dim images shows the flat field without the dark level; what is

@@ -49,6 +49,14 @@ class CorillaArguments(BatchArguments):
         ),
     ] = "log"
     batch_size: Annotated[int, Field(ge=1, description="sites per job")] = 100
+    dark_level: Annotated[
+        float,
+        Field(
+            ge=-1,
+            description="counts of the camera without light, for the method flat; -1: estimated, "
+            "which takes many images of different brightness",
+        ),
+    ] = 0.0
     flat_image: Annotated[
         str, Field(description="file of the flat field; {channel} stands for the channel")
     ] = ""

@@ -67,7 +67,9 @@ def make_field(
         if args.method == "log":
             arrays = dict(zip(("mean", "std"), mean_and_std(sums), strict=True))
         else:
-            flat = find_flat_field(_small(parts), (sums.total.shape[0], sums.total.shape[1]))
+            level = None if args.dark_level < 0 else args.dark_level
+            size = sums.total.shape[0], sums.total.shape[1]
+            flat = find_flat_field(_small(parts), size, dark_level=level)
             arrays = {"flat": flat.flat, "dark": flat.dark}
         pictures = _before_and_after(halves, sums, arrays)
         arrays |= pictures
@@ -83,6 +85,11 @@ def make_field(
             f"{facts['unevenness_before_percent']:.1f} %, corrected by "
             f"{facts['unevenness_after_percent']:.1f} %."
         )
+        if facts["unevenness_after_percent"] >= facts["unevenness_before_percent"]:
+            notes.append(
+                f"{field['channel']}: the correction makes images less even than they are. Take "
+                "more images, another method, or do without."
+            )
         if sums.count < FEWEST:
             notes.append(
                 f"{field['channel']}: {sums.count} images are few; the field may still show what "
