@@ -30,6 +30,16 @@ ROWS = {
     "site/features": "rows_site:features",
     "site/features_naive": "rows_site:features_naive",
     "features/basic": "rows_site:features_basic",
+    "features/intensity": "rows_features:intensity",
+    "features/morphology": "rows_features:morphology",
+    "features/zernike": "rows_features:zernike_shape",
+    "features/zernike_intensity": "rows_features:zernike_intensity",
+    "features/haralick": "rows_features:haralick",
+    "features/gabor": "rows_features:gabor",
+    "features/lbp": "rows_features:lbp",
+    "features/tas": "rows_features:tas",
+    "features/hu": "rows_features:hu",
+    "features/radial_distribution": "rows_features:radial_distribution",
     "site/whole": "rows_site:whole",
     "site/whole_naive": "rows_site:whole_naive",
     "site/two_threads": "rows_site:two_threads",
@@ -42,6 +52,10 @@ ROWS = {
     "preview/threshold_site": "rows_preview:threshold_site",
     "preview/first_module_visible": "rows_preview:first_module_visible",
     "preview/first_module_site": "rows_preview:first_module_site",
+    "corilla/site": "rows_map:statistics",
+    "corilla/correct": "rows_map:correction",
+    "align/site": "rows_map:alignment",
+    "map/build": "rows_map:build",
 }
 
 

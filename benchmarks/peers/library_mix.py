@@ -66,25 +66,41 @@ def measure(objects: Objects, images: Images) -> Features:
 
 
 def _measure(labels: npt.NDArray[np.int32], images: Images) -> pd.DataFrame:
+    tables = [morphology(labels)]
+    for channel, image in images.items():
+        tables.append(intensities(labels, image).add_suffix(f"_{channel}"))
+    return pd.concat(tables, axis=1)
+
+
+def morphology(labels: npt.NDArray[np.int32]) -> pd.DataFrame:
+    """Size and shape of each object."""
     table = pd.DataFrame(skmeasure.regionprops_table(labels, properties=PROPERTIES))
     table = add_ratios(table.set_index("label").rename(columns=MORPHOLOGY))
+    return _add_distances(table, labels)
+
+
+def intensities(labels: npt.NDArray[np.int32], image: npt.NDArray[np.uint16]) -> pd.DataFrame:
+    """Intensities of each object, from pixels sorted by object."""
     pixels = np.flatnonzero(labels)
     owners = labels.ravel()[pixels]
     order = np.argsort(owners, kind="stable")
     pixels, owners = pixels[order], owners[order]
     starts = np.flatnonzero(np.diff(owners, prepend=0))
     counts = np.diff(np.append(starts, len(owners)))
-    for channel, image in images.items():
-        values = image.ravel()[pixels]
-        total = np.add.reduceat(values, starts, dtype=np.float64)
-        mean = total / counts
-        spread = np.add.reduceat((values - np.repeat(mean, counts)) ** 2, starts)
-        table[f"Intensity_max_{channel}"] = np.maximum.reduceat(values, starts)
-        table[f"Intensity_mean_{channel}"] = mean
-        table[f"Intensity_min_{channel}"] = np.minimum.reduceat(values, starts)
-        table[f"Intensity_sum_{channel}"] = total
-        table[f"Intensity_std_{channel}"] = np.sqrt(spread / counts)
-    return _add_distances(table, labels)
+    values = image.ravel()[pixels]
+    total = np.add.reduceat(values, starts, dtype=np.float64)
+    mean = total / counts
+    spread = np.add.reduceat((values - np.repeat(mean, counts)) ** 2, starts)
+    return pd.DataFrame(
+        {
+            "Intensity_max": np.maximum.reduceat(values, starts),
+            "Intensity_mean": mean,
+            "Intensity_min": np.minimum.reduceat(values, starts),
+            "Intensity_sum": total,
+            "Intensity_std": np.sqrt(spread / counts),
+        },
+        index=owners[starts],
+    )
 
 
 def _add_distances(table: pd.DataFrame, labels: npt.NDArray[np.int32]) -> pd.DataFrame:
