@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import pytest
-import tifffile
-from tests.workflow.screen import PATTERN, name, plane
+from tests.workflow.screen import PATTERN, write_screen
 
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors import scan
@@ -15,11 +13,9 @@ from napari_tmaps.vendors import scan
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Wells B02 and C03 × 2 sites × 2 channels × 1 z."""
+    """The files of a screen; see `write_screen`."""
     target = tmp_path / "microscope folder"
-    target.mkdir()
-    for key in itertools.product(("B02", "C03"), (1, 2), ("DAPI", "GFP"), (0,)):
-        tifffile.imwrite(target / name(*key), plane(*key))
+    write_screen(target)
     return target
 
 

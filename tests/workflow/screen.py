@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import numpy as np
+import tifffile
 from skimage.draw import disk
 
 PATTERN = r"(?P<well>[A-H]\d\d)_s(?P<site>\d)_(?P<channel>DAPI|GFP)_z(?P<z>\d)"
@@ -16,6 +20,13 @@ def plane(well: str, site: int, channel: str, z: int) -> np.ndarray:
     for centre in ((20, 20), (40, 50)):
         image[disk(centre, 8)] += 1000 if channel == "DAPI" else 500
     return image
+
+
+def write_screen(folder: Path) -> None:
+    """Wells B02 and C03 × 2 sites × 2 channels × 1 z."""
+    folder.mkdir()
+    for key in itertools.product(("B02", "C03"), (1, 2), ("DAPI", "GFP"), (0,)):
+        tifffile.imwrite(folder / name(*key), plane(*key))
 
 
 def name(well: str, site: int, channel: str, z: int) -> str:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.workflow.screen import PATTERN, name
+from tests.workflow.screen import PATTERN, name, write_screen
 from tests.workflow.test_analyse import discs
 from tests.workflow.toys import DyingExtractor
 
@@ -43,30 +43,37 @@ def contents(experiment: Experiment) -> dict[str, str]:
     }
 
 
+def make_experiment(path: Path, folder: Path) -> Experiment:
+    """An experiment of a screen, with the pipeline 'discs'."""
+    experiment = Experiment.create(path)
+    experiment.add(scan(folder, pattern=PATTERN), plate="plate01")
+    (experiment.path / "pipelines").mkdir()
+    save_pipeline(discs(), experiment.path / "pipelines" / "discs.yaml")
+    return experiment
+
+
 @pytest.fixture
 def make(tmp_path, folder):
-    """Makes experiments of the same screen, with the pipeline 'discs'."""
+    """Makes experiments of the same screen."""
     opened = []
 
     def made(label: str) -> Experiment:
-        experiment = Experiment.create(tmp_path / f"{label}.tmaps")
-        opened.append(experiment)
-        experiment.add(scan(folder, pattern=PATTERN), plate="plate01")
-        (experiment.path / "pipelines").mkdir()
-        save_pipeline(discs(), experiment.path / "pipelines" / "discs.yaml")
-        return experiment
+        opened.append(make_experiment(tmp_path / f"{label}.tmaps", folder))
+        return opened[-1]
 
     yield made
     for experiment in opened:
         experiment.close()
 
 
-@pytest.fixture
-def undisturbed(make):
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
     """What a run that nothing disturbs gives."""
-    experiment = make("undisturbed")
-    assert run(submit(experiment, prepare(experiment, engine=THREADS))) == []
-    return contents(experiment)
+    parent = tmp_path_factory.mktemp("undisturbed")
+    write_screen(parent / "microscope folder")
+    with make_experiment(parent / "undisturbed.tmaps", parent / "microscope folder") as experiment:
+        assert run(submit(experiment, prepare(experiment, engine=THREADS))) == []
+        return contents(experiment)
 
 
 def coordinator(experiment: Experiment, statements: str) -> subprocess.Popen[bytes]:

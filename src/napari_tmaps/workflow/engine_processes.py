@@ -30,6 +30,9 @@ from napari_tmaps.workflow.threadpools import limit_this_process
 _GRACE_S = 10.0
 """A process ends itself when its time is up; if it has not after this, it is ended."""
 
+_LEAVE_S = 5.0
+"""How long an idle process may take to end."""
+
 
 @dataclass
 class _Task:
@@ -60,6 +63,12 @@ class _Worker:
             return False
         self.task = task
         return True
+
+    def leave(self) -> None:
+        """Let an idle process end by itself, so that its libraries can tidy up."""
+        self.connection.close()
+        self.process.join(_LEAVE_S)
+        self.end()
 
     def end(self) -> None:
         self.process.kill()
@@ -94,8 +103,10 @@ class Processes(ClosesItself):
 
     def close(self) -> None:
         """End the processes."""
-        for worker in list(self._workers):
+        for worker in self._busy():
             self._drop(worker)
+        while self._workers:
+            self._workers.pop().leave()
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.task]
