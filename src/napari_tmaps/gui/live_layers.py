@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, attach
 from napari_tmaps.gui.live_source import Scene, is_preview
 from napari_tmaps.model.kinds import Kind
-from napari_tmaps.pipeline.cache import Value
 from napari_tmaps.pipeline.live import Preview
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+MASK_COLOR = "#00e5ff"
+"""Of the outline of a mask: seen on dark and bright, and unlike the colours of most stains."""
 
 
 def preview_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
@@ -159,9 +162,10 @@ def _short(item: str) -> str:
 
 
 def _layer(
-    pixels: Value, name: str, scene: Scene, corner: tuple[int, int], kind: str
+    pixels: npt.NDArray[Any], name: str, scene: Scene, corner: tuple[int, int], kind: str
 ) -> tuple[Any, dict[str, Any], str]:
-    if isinstance(pixels, np.ndarray) and pixels.dtype == bool:
+    is_mask = pixels.dtype == bool
+    if is_mask:
         pixels = pixels.view(np.uint8)
     ndim = np.ndim(pixels)
     rest = (1.0,) * (ndim - 2)
@@ -179,4 +183,10 @@ def _layer(
     }
     if kind == "image":
         properties["blending"] = "additive"
+    if is_mask:
+        from napari.utils.colormaps import DirectLabelColormap
+
+        properties["colormap"] = DirectLabelColormap(
+            color_dict={1: MASK_COLOR, None: "transparent"}
+        )
     return pixels, properties, kind

@@ -229,6 +229,11 @@ class PipelineWidget(QWidget):
         self._message.setVisible(bool(text))
 
     @property
+    def scene(self) -> Scene:
+        """What the pipeline works on."""
+        return self._live.scene
+
+    @property
     def is_busy(self) -> bool:
         """True while a preview or trials are computed."""
         return self._live.is_busy or self._trials.is_busy
@@ -516,6 +521,8 @@ class PipelineWidget(QWidget):
         self.bar.setState(
             self._shelf.names(), self._name, self._history.undoes, self._history.redoes
         )
+        if tuning.own_problems or why:
+            self.numbers.clear()
         if why:
             self.show_message(f"⚠ {why}")
         elif not tuning.pipeline.pipeline:

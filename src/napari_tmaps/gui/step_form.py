@@ -191,7 +191,8 @@ def _fault_label() -> QLabel:
 def _without_step(message: str) -> str:
     """The form stands at its step already."""
     _, parted, rest = message.partition("): ")
-    text = rest if parted else message
+    # and the list of the field shows what fits
+    text = (rest if parted else message).split(" Items that fit:")[0]
     return f"⚠ {text[:1].upper()}{text[1:]}"
 
 

@@ -1,0 +1,110 @@
+"""Draws the pictures of the documentation: a real window, driven through each of its states.
+
+tmaps demo demo
+scripts/screen.sh run .venv/bin/python scripts/pictures.py demo/sample.tmaps docs/images
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Pipelines of whoever runs this are no part of the pictures; to be set before Qt is loaded.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
+
+import napari
+from PIL import Image
+from qtpy.QtWidgets import QApplication
+
+from napari_tmaps.gui.picture import open_window
+from napari_tmaps.gui.pipeline_widget import PipelineWidget
+from napari_tmaps.gui.tuning import tune
+
+SIZE = (1366, 768)
+
+
+class Camera:
+    """Waits until the window is still, and draws it."""
+
+    def __init__(self, viewer: napari.Viewer, folder: Path, is_busy: Callable[[], bool]) -> None:
+        self._viewer, self._folder, self._is_busy = viewer, folder, is_busy
+
+    def settle(self, least_s: float = 0.5) -> None:
+        """Let the window do what is due."""
+        app: Any = QApplication.instance()
+        still_since = time.monotonic()
+        while time.monotonic() - still_since < least_s:
+            app.processEvents()
+            if self._is_busy():
+                still_since = time.monotonic()
+            time.sleep(0.01)
+
+    def draw(self, name: str) -> None:
+        """Draw the window into a PNG."""
+        self.settle()
+        path = self._folder / f"{name}.png"
+        pixels = self._viewer.window.screenshot(canvas_only=False, flash=False)
+        # 256 colours are enough for a page, and a quarter of the size
+        Image.fromarray(pixels[..., :3]).quantize(256).save(path, optimize=True)
+        print(path)
+
+
+def draw_pipeline_widget(experiment: Path, folder: Path) -> None:
+    """The pipeline widget: empty, a threshold, a fault, probe sites, values beside each other."""
+    viewer, shown = open_window(experiment)
+    _, widget = viewer.window.add_plugin_dock_widget(
+        "napari-tmaps", "TissueMAPS: Pipeline", tabify=True
+    )
+    assert isinstance(widget, PipelineWidget)
+    camera = Camera(viewer, folder, lambda: widget.is_busy)
+    viewer.show()
+    viewer.window.resize(*SIZE)
+    for layer in viewer.layers:
+        layer.visible = layer._type_string == "image"
+    camera.draw("pipeline-empty")
+
+    widget.bar.opened.emit("nuclei_and_cells", True)
+    widget.steps.setCurrentRow(1)
+    camera.draw("pipeline-threshold")
+    widget.steps.setCurrentRow(7)
+    camera.draw("pipeline-cells")
+    widget.form.wireChanged.emit("primary_label_image", "")
+    camera.draw("pipeline-fault")
+    widget.undo()
+    widget.add_button.setChecked(True)
+    widget.picker.search.setText("threshold")
+    camera.draw("pipeline-add")
+    widget.add_button.setChecked(False)
+
+    widget.steps.setCurrentRow(5)
+    widget.try_button.sitesRequested.emit("rows")
+    camera.draw("pipeline-sites")
+    widget.steps.setCurrentRow(1)
+    camera.settle()
+    spec = tune(widget.value(), widget.scene, "threshold_nuclei").spec
+    assert spec is not None
+    factor = next(setting for setting in spec.settings if setting.name == "correction_factor")
+    widget.try_button.sweepRequested.emit(factor)
+    camera.draw("pipeline-values")
+    widget.close()
+    shown.close_experiment()
+    viewer.close()
+
+
+def main() -> None:
+    """Draw all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    draw_pipeline_widget(given.experiment, given.folder)
+
+
+if __name__ == "__main__":
+    main()
