@@ -1,0 +1,426 @@
+"""A stream as OME-TIFF: one file, or one for each position, with the OME-XML kept up to date."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import ExistsError, InputError, NotFoundError
+from napari_tmaps.streams.acquisition import AcquisitionSettings
+from napari_tmaps.streams.atomic import disk_errors, write_text
+from napari_tmaps.streams.checksums import frame_checksum
+from napari_tmaps.streams.describe import Notes, started
+from napari_tmaps.streams.formats import OmeTiffFormat, split_suffix
+from napari_tmaps.streams.omexml_writer import binary_only
+from napari_tmaps.streams.order import FrameOrder, Place, Seen
+from napari_tmaps.streams.pixeltypes import IN_OME_TIFF, stored_type
+from napari_tmaps.streams.pyramid import pyramid
+from napari_tmaps.streams.tiff_metadata import STATE, document, note_texts, read_back
+from napari_tmaps.streams.tiff_pages import TiffPages, encode_plane
+from napari_tmaps.streams.units import to_micrometers
+from napari_tmaps.streams.workers import Buffers, Workers
+from napari_tmaps.streams.zarr_stream import check_same
+
+if TYPE_CHECKING:
+    from ome_types import OME
+
+
+@dataclass
+class TiffImage:
+    """What has come of one position."""
+
+    seen: Seen
+    file: TiffFileOfStream
+    pages: dict[Place, int] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
+    planes: dict[Place, str] = field(default_factory=dict)
+    annotations: dict[Place, str] = field(default_factory=dict)
+
+
+@dataclass
+class TiffFileOfStream:
+    """One file, and the frames that wait for earlier ones to be written to it."""
+
+    path: Path
+    positions: list[int]
+    uuid: str = field(default_factory=lambda: f"urn:uuid:{uuid4()}")
+    pages: TiffPages | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    handed: int = 0
+    written: int = 0
+    ready: dict[int, tuple[int, Place, Any]] = field(default_factory=dict)
+    changed: bool = False
+
+
+class TiffStream:
+    """Writes all positions of a stream."""
+
+    def __init__(self, settings: AcquisitionSettings, order: FrameOrder, workers: Workers) -> None:
+        assert isinstance(settings.format, OmeTiffFormat)
+        self.settings = settings
+        self.order = order
+        self.workers = workers
+        self.notes: dict[str, Any] = {}
+        self.state: dict[str, Any] = {}
+        self.dtype = stored_type(settings.dtype, IN_OME_TIFF, "OME-TIFF")
+        self.root = Path(settings.output_path).absolute()
+        self.single = settings.format.is_single(len(settings.positions))
+        self.acquired = started()
+        self._levels = settings.levels
+        self._buffers = Buffers(
+            tuple(dim.count or 1 for dim in settings.frame_dimensions), self.dtype, keep=8
+        )
+        self.frame_bytes = int(np.prod([d.count or 1 for d in settings.frame_dimensions]))
+        self.frame_bytes *= self.dtype.itemsize
+        self._closed = False
+        self._lock = threading.RLock()
+        stem = Path(split_suffix(settings.root_path)[0]).name
+        everyone = list(range(len(settings.positions)))
+        if self.single:
+            self.files = [TiffFileOfStream(self.root, everyone)]
+        else:
+            suffix = split_suffix(settings.root_path)[1] or settings.format.suffix
+            self.files = [
+                TiffFileOfStream(self.root / f"{stem}_p{n:03d}{suffix}", [n]) for n in everyone
+            ]
+        name = settings.format.companion_file or f"{stem}.companion.ome"
+        self.companion = self.root / name
+        self.companion_uuid = f"urn:uuid:{uuid4()}"
+        self.images: dict[int, TiffImage] = {}
+
+    @property
+    def mode(self) -> str:
+        """Who tells of all files; with a single one there is no question."""
+        return "redundant" if self.single else self.settings.format.multi_file_metadata  # type: ignore[union-attr]
+
+    # -- beginning ------------------------------------------------------------------------------
+
+    def create(self) -> None:
+        """Make the file or folder; files of an older stream go if settings say so.
+
+        Raises
+        ------
+        ExistsError
+            Something is there that is not ours, or must not be replaced.
+        """
+        old = self._in_the_way()
+        if old and not self.settings.overwrite:
+            raise ExistsError(
+                f"'{self.root}' exists already. Choose another root_path, or overwrite=True to "
+                "replace it."
+            )
+        for path in old:
+            _check_ours(path)
+        with disk_errors(self.root):
+            for path in old:
+                path.unlink()
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            if self.single:
+                self.files[0].pages = self._open(self.files[0])
+            else:
+                self.root.mkdir(exist_ok=True)
+        self.flush()
+
+    def _in_the_way(self) -> list[Path]:
+        """Files that are there already, in the order of their names."""
+        if self.single:
+            if self.root.is_dir():
+                raise ExistsError(f"'{self.root}' is a folder. Choose another root_path.")
+            return [self.root] if self.root.exists() else []
+        if self.root.is_file():
+            raise ExistsError(f"'{self.root}' is a file. Choose another root_path.")
+        first = self.files[0].path.name
+        pattern = first.replace("_p000", "_p[0-9]*")
+        found = [*self.root.glob(pattern), *([self.companion] if self.companion.exists() else [])]
+        return sorted(found)
+
+    def resume(self) -> Mapping[str, Any]:
+        """Take up an interrupted stream; returns its state.
+
+        Raises
+        ------
+        FormatError
+            There is no stream of ours, or one with other settings.
+        """
+        found = read_back(self)
+        states = [each.state for each in found.values()]
+        state = max(states, key=lambda each: each.get("handed", -1), default=None)
+        check_same(self.root, state, self.settings)
+        assert state is not None
+        self.notes = dict(state.get("global", {}))
+        self.acquired = datetime.fromisoformat(state["acquired"])
+        for position, each in found.items():
+            image = self._image(position)
+            for place, page in each.pages.items():
+                image.seen.add(place)
+                image.pages[place] = page
+            image.seen.reach(tuple(size - 1 for size in each.shape))
+            for place, facts in each.facts.items():
+                self._note(image, position, place, facts)
+            image.notes.checksums.update(each.checksums)
+        for file in self.files:
+            count = sum(len(self.images[n].pages) for n in file.positions if n in self.images)
+            if count:
+                file.pages = self._open(file, keep=range(self._last_page(file) + 1))
+                file.changed = True
+            else:
+                file.path.unlink(missing_ok=True)
+        return state
+
+    def _last_page(self, file: TiffFileOfStream) -> int:
+        return max(
+            page
+            for n in file.positions
+            if n in self.images
+            for page in self.images[n].pages.values()
+        )
+
+    def _open(self, file: TiffFileOfStream, keep: range | None = None) -> TiffPages:
+        y, x = (to_micrometers(dim.scale, dim.unit) for dim in self.settings.frame_dimensions)
+        with disk_errors(file.path):
+            return TiffPages(
+                file.path, self.dtype, self.settings.compression or "none", (y, x), keep
+            )
+
+    # -- frames ---------------------------------------------------------------------------------
+
+    def has(self, position: int, place: Place) -> bool:
+        """Whether that frame is on the disk."""
+        return position in self.images and place in self.images[position].pages
+
+    def write(
+        self, position: int, place: Place, frame: npt.NDArray[Any], facts: dict[str, Any] | None
+    ) -> None:
+        """Take a frame."""
+        image = self._image(position)
+        if facts:
+            self._note(image, position, place, facts)
+        pixels = self._buffers.take()
+        pixels[...] = frame
+        number = image.file.handed
+        image.file.handed += 1
+        self.workers.submit(lambda: self._encode(number, position, place, pixels), pixels.nbytes)
+
+    def skip(self, position: int, place: Place) -> None:
+        """There will be no frame there."""
+        image = self._image(position)
+        with image.file.lock:
+            image.seen.reach(place)
+            image.file.changed = True
+
+    def read(self, position: int, place: Place) -> npt.NDArray[Any] | None:
+        """A frame that has come; None if it has not."""
+        image = self.images.get(position)
+        if image is None or place not in image.pages or image.file.pages is None:
+            return None
+        return image.file.pages.read(image.pages[place])
+
+    def _image(self, position: int) -> TiffImage:
+        if position not in self.images:
+            file = self.files[0 if self.single else position]
+            self.images[position] = TiffImage(Seen(self.order.stored_counts), file)
+        return self.images[position]
+
+    def _note(self, image: TiffImage, position: int, place: Place, facts: dict[str, Any]) -> None:
+        plane, annotation = note_texts(self.settings, position, place, facts)
+        with image.file.lock:
+            image.notes.facts[place] = facts
+            image.planes[place] = plane
+            if annotation:
+                image.annotations[place] = annotation
+
+    def _encode(self, number: int, position: int, place: Place, pixels: npt.NDArray[Any]) -> None:
+        """Encode a frame, and write all that are next in their file."""
+        compression = self.settings.compression or "none"
+        image = self.images[position]
+        if self.settings.checksums:
+            image.notes.checksums[place] = frame_checksum(pixels)
+        levels = [
+            (level.shape, *encode_plane(level, compression))
+            for level in pyramid(pixels, self._levels)
+        ]
+        file = image.file
+        with file.lock:
+            file.ready[number] = position, place, levels
+            if compression != "none":
+                self._buffers.give(pixels)
+            while file.written in file.ready:
+                self._append(file, *file.ready.pop(file.written))
+                file.written += 1
+        if compression == "none":
+            self._give_back(file, number, pixels)
+
+    def _give_back(self, file: TiffFileOfStream, number: int, pixels: npt.NDArray[Any]) -> None:
+        """Pixels that are not encoded must stay as they are until they are written."""
+        if number < file.written:
+            self._buffers.give(pixels)
+
+    def _append(self, file: TiffFileOfStream, position: int, place: Place, levels: Any) -> None:
+        image = self.images[position]
+        image.seen.add(place)
+        if file.pages is None:
+            file.pages = self._open(file)
+        first = not file.pages.offsets
+        image.pages[place] = len(file.pages.offsets)
+        text = self._document(file) if first else ""
+        image.pages[place] = file.pages.append(levels, text.encode())
+        file.changed = True
+
+    # -- descriptions ---------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """All that was written is readable from now on."""
+        with self._lock:
+            changed = False
+            for number, file in enumerate(self.files):
+                if not file.changed:
+                    continue
+                changed = True
+                if self.mode == "redundant" or (self.mode == "master-tiff" and number == 0):
+                    self._describe(file)
+            if self.mode == "master-tiff" and changed and not self.files[0].changed:
+                self._describe(self.files[0])
+            for file in self.files:
+                file.changed = False
+            if self.mode == "companion-file" and changed:
+                write_text(self.companion, self._document(None))
+
+    def close(self) -> None:
+        """Write what is left. The workers are idle."""
+        with self._lock:
+            for file in self.files:
+                file.changed = file.pages is not None
+            self._closed = True
+            self.flush()
+            for file in self.files:
+                if file.pages is not None:
+                    file.pages.close()
+
+    def _describe(self, file: TiffFileOfStream) -> None:
+        with file.lock:
+            if file.pages is not None:
+                file.pages.describe(self._document(file).encode())
+
+    def _document(self, file: TiffFileOfStream | None) -> str:
+        """The OME-XML of a file, or of the companion (None).
+
+        While frames come, a file of several tells only of itself: that of a plate would be long,
+        and be written over and over.
+        """
+        if file is not None and not self.single:
+            if self.mode == "companion-file":
+                return binary_only(self.companion.name, self.companion_uuid, file.uuid)
+            if self.mode == "master-tiff" and file is not self.files[0]:
+                return binary_only(self.files[0].path.name, self.files[0].uuid, file.uuid)
+        whole = file is None or self.single or self._closed or self.mode == "master-tiff"
+        positions = sorted(self.images) if whole or file is None else file.positions
+        return document(
+            self, [n for n in positions if n in self.images],
+            self.companion_uuid if file is None else file.uuid,
+        )  # fmt: skip
+
+    # -- metadata -------------------------------------------------------------------------------
+
+    def get_metadata(self) -> dict[int, OME]:
+        """The OME model of the file of each position; -1 is the companion."""
+        from ome_types import from_xml
+
+        self.flush()
+        found = {}
+        for number, file in enumerate(self.files):
+            if file.pages is not None and file.pages.offsets:
+                found[number] = from_xml(self._document(file))
+        if self.mode == "companion-file" and self.companion.exists():
+            found[-1] = from_xml(self.companion.read_text(encoding="utf-8"))
+        return found
+
+    def update_metadata(self, changes: Mapping[int, OME]) -> None:
+        """Put other OME models into files, once the stream is closed.
+
+        Raises
+        ------
+        InputError
+            The stream is not closed, or something is no OME model.
+        NotFoundError
+            There is no such position.
+        """
+        from ome_types import OME
+
+        if not self._closed:
+            raise InputError("Close the stream first: until then its metadata follow the frames.")
+        for number, model in changes.items():
+            if not isinstance(model, OME):
+                raise InputError(f"The metadata of position {number} must be an ome_types.OME.")
+            if number == -1 and self.companion.exists():
+                write_text(self.companion, model.to_xml())
+            elif not 0 <= number < len(self.files) or self.files[number].pages is None:
+                raise NotFoundError(f"There is no file of position {number}.")
+        for number, model in changes.items():
+            if number >= 0:
+                self._rewrite(self.files[number], model.to_xml())
+
+    def set_global(self, namespace: str, values: Any) -> None:
+        """Facts of the whole stream."""
+        self.notes[namespace] = values
+        with self._lock:
+            if self._closed and self.mode == "companion-file":
+                write_text(self.companion, self._document(None))
+            for file in self.files:
+                file.changed = True
+                if self._closed and file.pages is not None and file.pages.offsets:
+                    self._rewrite(file, self._document(file))
+
+    def _rewrite(self, file: TiffFileOfStream, text: str) -> None:
+        """Describe a file that is closed."""
+        assert file.pages is not None
+        pages = self._open(file, keep=range(len(file.pages.offsets)))
+        pages.describe(text.encode())
+        pages.close()
+
+    def state_text(self) -> str:
+        """What `resume` needs to know, and the facts of the whole stream."""
+        known = {
+            "settings": self.settings.model_dump(mode="json", exclude={"overwrite", "root_path"}),
+            "acquired": self.acquired.isoformat(),
+            "global": self.notes,
+            **self.state,
+        }
+        return json.dumps(known, ensure_ascii=False)
+
+
+def _check_ours(path: Path) -> None:
+    """Refuse to remove what no stream has written.
+
+    Raises
+    ------
+    ExistsError
+        It is not ours.
+    """
+    import tifffile
+
+    text: str | None = ""
+    if path.name.endswith(".ome"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    elif path.stat().st_size > 16:
+        try:
+            with tifffile.TiffFile(path) as file:
+                page = file.pages.first
+                text = f"{page.description} {page.software}"
+        except (ValueError, RuntimeError, IndexError, OSError):
+            text = ""
+    else:
+        text = STATE if path.read_bytes()[:4] in (b"II+\0", b"") else ""
+    if "napari-tmaps" not in (text or "") and STATE not in (text or ""):
+        raise ExistsError(
+            f"Refusing to overwrite '{path}': no stream has written it. Choose another root_path, "
+            "or remove it yourself."
+        )
