@@ -51,8 +51,8 @@ def find_spots(
         Diameter in pixels of the largest spots.
     threshold
         Least response of the filter, in units of the noise of the smallest one, which is measured
-        in the image (1.4826 × median absolute deviation). 5 finds dim spots with a few false ones, 20 only
-        clear ones.
+        in the image (1.4826 × median absolute deviation). 5 finds dim spots with a few false
+        ones, 20 only clear ones.
 
     Returns
     -------
