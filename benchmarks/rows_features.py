@@ -251,9 +251,21 @@ def _contest(
     all_, piece = _pieces(True)[::step], _pieces(whole)[::step]
     judged = [ours(*pair) for pair in piece]
     pixels = [sum(np.count_nonzero(labels) for labels, _ in pairs) for pairs in (piece, all_)]
+
+    def measure() -> list[Any]:
+        # As in a pipeline, both channels have the same, read-only labels; what is known of them
+        # must be found anew each time.
+        found, last, fresh = [], None, None
+        for labels, image in all_:
+            if labels is not last:
+                last, fresh = labels, labels.copy()
+                fresh.flags.writeable = False
+            found.append(ours(fresh, image))
+        return found
+
     return Contest(
         peer_name,
-        ours=lambda: [ours(*pair) for pair in all_],
+        ours=measure,
         peer=lambda: [peer(*pair) for pair in piece],
         accuracy=lambda _, theirs: compare(judged[0], theirs[0]),
         accuracy_is=accuracy_is,

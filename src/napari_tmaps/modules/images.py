@@ -106,7 +106,8 @@ def as_labels(name: str, labels: npt.NDArray[Any]) -> Labels:
             f"The {name} has pixels of type {labels.dtype}, but objects are numbered with whole "
             "numbers. Use 'label' to number the objects of a mask."
         )
-    low, high = _extent(labels)
+    low = _lowest(labels)
+    high = int(labels.max()) if labels.dtype != np.int32 else 0
     if low < 0 or high > np.iinfo(np.int32).max:
         raise InputError(
             f"The {name} has the label {low if low < 0 else high}. Labels are numbers from 1 to "
@@ -115,14 +116,12 @@ def as_labels(name: str, labels: npt.NDArray[Any]) -> Labels:
     return labels.astype(np.int32, copy=False)
 
 
-def _extent(labels: npt.NDArray[Any]) -> tuple[int, int]:
-    """Smallest and largest label, 0 included."""
+def _lowest(labels: npt.NDArray[Any]) -> int:
+    """Smallest label, 0 included."""
     from napari_tmaps.measure.runs import known_runs
 
     runs = known_runs(labels)  # each step would look at all pixels again otherwise
-    if runs is not None:
-        return int(runs.labels.min(initial=0)), int(runs.labels.max(initial=0))
-    return int(labels.min()), int(labels.max())
+    return int(labels.min() if runs is None else runs.labels.min(initial=0))
 
 
 def as_objects(name: str, mask: npt.NDArray[Any], connectivity: int) -> Labels:
