@@ -1,6 +1,7 @@
 # make demo   the main job on a sample plate, from nothing
 # make test   all checks and tests, from nothing
 # make bench  how fast we are beside others
+# make quality DATA=folder   how well the ready pipelines find objects that others outlined
 
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -29,6 +30,10 @@ bench: setup
 
 bench-full: setup
 	$(BIN)/python benchmarks/run.py --full
+
+quality: setup
+	@test -d "$(DATA)" || { echo "Say where the images are: make quality DATA=/path/to/data"; exit 1; }
+	$(BIN)/python benchmarks/quality.py "$(DATA)"
 
 setup: $(READY)
 	@scripts/screen.sh install
