@@ -169,6 +169,7 @@ def resume(experiment: Experiment, engine: EngineChoice | None = None) -> Iterat
     ExistsError
         It is still running, or something else is at work on the experiment.
     """
+    last_submission(experiment)  # who cannot go on shall not seem to be at work
     with coordinating(experiment.path, "a workflow"):
         number, request, steps = last_submission(experiment)
         if engine is not None:
