@@ -15,6 +15,7 @@ from napari_tmaps import __version__
 from napari_tmaps.cli import experiments, show, workflow
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.features import features
+from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.errors import InputError
 
@@ -85,7 +86,16 @@ _errors: Callable[[bool], AbstractContextManager[None]] = show.plain_errors
 @app.callback(invoke_without_command=True)
 def _program(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    own: Annotated[
+        list[Path] | None,
+        typer.Option("--modules", help="Folder of your own modules, for this run. Repeat."),
+    ] = None,
 ) -> None:
+    if own:
+        from napari_tmaps.modules.own import allow_folders
+
+        with _errors(False):
+            allow_folders(own)
     if version:
         typer.echo(f"napari-tmaps {__version__}")
         raise typer.Exit
@@ -300,6 +310,8 @@ def analyse(
 
 
 app.command()(features)
+app.command()(modules)
+app.command()(train_pixels)
 
 
 @app.command()

@@ -71,6 +71,12 @@ def allow_folders(folders: Iterable[Path]) -> None:
             os.environ[FOLDERS] = os.pathsep.join(filter(None, [known, str(path)]))
 
 
+def folders_of(functions: Iterable[Module]) -> list[str]:
+    """The named folders that hold these functions; empty if they are all ours."""
+    files = {Path(function.__code__.co_filename).parent for function in functions}
+    return [str(folder) for folder in module_folders() if folder in files]
+
+
 def check_allowed(folders: Iterable[str]) -> None:
     """Refuse folders that others named, unless the user of this process has named them too.
 

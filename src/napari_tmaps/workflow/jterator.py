@@ -17,6 +17,7 @@ from napari_tmaps.errors import FormatError, MissingError, NotFoundError, Pipeli
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.modules.own import check_allowed, folders_of
 from napari_tmaps.pipeline import (
     CheckedPipeline,
     check,
@@ -195,7 +196,7 @@ class PipelineRunner(Step):
                 f"tmaps convert {experiment.path.name}."
             )
         pipeline = self._load(args)
-        check(
+        checked = check(
             pipeline,
             channels=experiment.catalogue.channel_names(),
             objects=tuple(experiment.catalogue.object_types()["name"]),
@@ -211,12 +212,13 @@ class PipelineRunner(Step):
             name: [f.folder for f in experiment.illumination.entries() if f.channel == name]
             for name in corrected
         }
+        recipes = [step.spec.recipe(step.settings) for step in checked.steps]
         work = []
         for row in rows:
             digests = {cycle: image["source"] for cycle, image in images[row].items()}
             window = experiment.shifts.window(*row)
             shifts = {} if window is None else dict(window.shifts)
-            key = _key(digests, pipeline, fields, shifts)
+            key = _key(digests, pipeline, recipes, fields, shifts)
             if known.get((pipeline.name, *row)) != key:
                 shifts_json = {str(cycle): list(shift) for cycle, shift in shifts.items()}
                 work.append(
@@ -227,6 +229,7 @@ class PipelineRunner(Step):
             "version": experiment.catalogue.get("ngff_version"),
             "pipeline": pipeline.model_dump(mode="json"),
             "channels": cycles,
+            "modules": folders_of(step.spec.function for step in checked.steps),
         }
         return [
             {"job": number, "units": len(part), "work": list(part), **common}
@@ -238,9 +241,12 @@ class PipelineRunner(Step):
 
         Raises
         ------
+        InputError
+            The pipeline uses modules from a folder that the user of this process did not allow.
         StorageError
             The disk is full or refuses: no further site could be written either.
         """
+        check_allowed(batch.get("modules", []))
         checked = check(PipelineDescription.model_validate(batch["pipeline"]))
         readers = open_readers(batch["sources"])
         failures: list[dict[str, Any]] = []
@@ -390,11 +396,12 @@ class PipelineRunner(Step):
 def _key(
     digests: dict[str, str],
     pipeline: PipelineDescription,
+    recipes: list[str],
     fields: dict[str, list[str]],
     shifts: dict[int, tuple[int, int]],
 ) -> str:
-    """What the result of a site depends on: its images, the pipeline and the program."""
-    facts: list[Any] = [digests, pipeline.model_dump(mode="json"), __version__]
+    """What the result of a site depends on: its images, the pipeline and the code of its steps."""
+    facts: list[Any] = [digests, pipeline.model_dump(mode="json"), __version__, recipes]
     if fields or shifts:
         facts += [fields, shifts]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
