@@ -114,12 +114,25 @@ def test_structures_are_lost_at_their_size():
     assert ours.tolist() == [[0, 100, 0, 0], [0, 0, 0, 100]]
 
 
+def test_peaks_go_from_the_brightest_down():
+    random = np.random.default_rng(3)
+    image = np.pad(random.random((40, 50)) * random.choice([0, 1e-9, 1, 5e4], (40, 50)), 1)
+    peaks = find_peaks(image)
+    assert (np.diff(peaks.level) <= 0).all()
+    assert np.sort(peaks.level).tolist() == np.sort(image[1:-1, 1:-1].ravel()).tolist()
+    assert (image.ravel()[peaks.order] == peaks.level).all()
+    assert (peaks.parent[:-1] > np.arange(peaks.parent.size - 1)).all()
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_reconstruction_as_scikit_image(seed):
     random = np.random.default_rng(seed)
     mask = np.pad(random.integers(0, 9, (30, 37)).astype(float), 1)
     marker = np.where(random.random(mask.shape) < 0.05, mask, 0.0)
     expected = morphology.reconstruction(marker, mask, footprint=morphology.disk(1))
-    result = np.zeros_like(mask)
-    reconstruct(marker, find_peaks(mask), result)
-    np.testing.assert_array_equal(result, expected)
+    other = np.where(random.random(mask.shape) < 0.01, mask, 0.0)
+    both = np.stack([marker, other], axis=2)
+    reconstruct(both.reshape(-1, 2), find_peaks(mask))
+    np.testing.assert_array_equal(both[..., 0], expected)
+    expected = morphology.reconstruction(other, mask, footprint=morphology.disk(1))
+    np.testing.assert_array_equal(both[..., 1], expected)

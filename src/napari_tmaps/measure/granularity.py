@@ -140,25 +140,35 @@ def _spectrum(
     height, width = stain.shape
     count, length = result.shape
     before = total / area
-    eroded, spare, rebuilt = stain.copy(), np.empty_like(stain), np.zeros_like(stain)
-    for size in range(length):
-        _erode(eroded, spare)
-        eroded, spare = spare, eroded
-        reconstruct(eroded, peaks, rebuilt)
+    eroded, spare = stain.copy(), np.empty_like(stain)
+    # Several sizes at once run on vector registers, and look up the tree once for all.
+    several = max(1, min(length, min(8, _MOST_VALUES // stain.size)))
+    rebuilt = np.zeros((height, width, several), np.float64)
+    sums = np.empty(several, np.float64)
+    for begin in range(0, length, several):
+        for s in range(several):
+            _erode(eroded, spare)
+            eroded, spare = spare, eroded
+            rebuilt[:, :, s] = eroded
+        reconstruct(rebuilt.reshape(-1, several), peaks)
         for k in range(count):
             if total[k] == 0:
                 continue
             top, left, rows, columns = _part(boxes, k, scale_y, scale_x)
-            sum_, n = 0.0, first[k]
+            sums[:] = 0
+            n = first[k]
             for r in range(rows):
                 # The pixel to spare may lie beyond the frame; its weight is 0 then.
                 line = rebuilt[min(top + r + 1, height - 1)]
                 for c in range(columns):
-                    sum_ += weights[n] * line[min(left + c + 1, width - 1)]
+                    values = line[min(left + c + 1, width - 1)]
+                    for s in range(several):
+                        sums[s] += weights[n] * values[s]
                     n += 1
-            mean = sum_ / area[k]
-            result[k, size] = (before[k] - mean) * 100 * area[k] / total[k]
-            before[k] = mean
+            for s in range(min(several, length - begin)):
+                mean = sums[s] / area[k]
+                result[k, begin + s] = (before[k] - mean) * 100 * area[k] / total[k]
+                before[k] = mean
 
 
 @kernel
@@ -177,6 +187,10 @@ def _erode(image: Floats, result: Floats) -> None:
             line[x] = min(line[x], min(here[x - 1], here[x + 1]))
 
 
+_MOST_VALUES = 1 << 22  # in the images that are rebuilt at once: 32 MB
+Places = npt.NDArray[np.int32]  # half as long as usual, so that more of them are at hand
+
+
 class Peaks(NamedTuple):
     """The pixels of an image as a tree: the brightest are the leaves, the darkest is the root.
 
@@ -192,8 +206,8 @@ class Peaks(NamedTuple):
         Brightness of each.
     """
 
-    order: Ints
-    parent: Ints
+    order: Places
+    parent: Places
     level: Floats
 
 
@@ -203,17 +217,47 @@ def find_peaks(image: Floats) -> Peaks:
     After Berger et al., "Effective component tree computation with application to pattern
     recognition in astronomical imaging" (2007).
     """
-    inside = np.arange(image.size).reshape(image.shape)[1:-1, 1:-1].reshape(-1)
+    inside = np.arange(image.size, dtype=np.int32).reshape(image.shape)[1:-1, 1:-1].reshape(-1)
     level = image.reshape(-1)[inside]
-    descending = np.argsort(-level)
+    descending = _descending(level)
     order = inside[descending]
     return Peaks(order, _join(order, image.size, image.shape[1]), level[descending])
 
 
 @kernel
-def _join(order: Ints, size: int, width: int) -> Ints:
-    place = np.full(size, -1)  # in the order; -1 for pixels that are not met yet
-    parent, top = np.arange(order.size), np.arange(order.size)
+def _descending(values: Floats) -> Places:
+    """Order of values that are not negative, the largest first; several times np.argsort.
+
+    A radix sort by 22 bits in two turns, then neighbours that these do not tell apart.
+    """
+    scale = ((1 << 22) - 1) / max(values.max(), 1e-300)
+    order = np.arange(values.size).astype(np.int32)
+    other = np.empty_like(order)
+    for turn in range(2):
+        place = np.zeros(2049, np.int64)
+        for n in order:
+            place[2048 - ((int(values[n] * scale) >> (11 * turn)) & 2047)] += 1
+        for bin_ in range(2048):
+            place[bin_ + 1] += place[bin_]
+        for n in order:
+            bin_ = 2047 - ((int(values[n] * scale) >> (11 * turn)) & 2047)
+            other[place[bin_]] = n
+            place[bin_] += 1
+        order, other = other, order
+    for i in range(1, order.size):
+        n = order[i]
+        while i > 0 and values[order[i - 1]] < values[n]:
+            order[i] = order[i - 1]
+            i -= 1
+        order[i] = n
+    return order
+
+
+@kernel
+def _join(order: Places, size: int, width: int) -> Places:
+    place = np.full(size, np.int32(-1))  # in the order; -1 for pixels that are not met yet
+    parent = np.arange(order.size).astype(np.int32)
+    top = parent.copy()
     for n in range(order.size):
         p = order[n]
         place[p] = n
@@ -224,23 +268,28 @@ def _join(order: Ints, size: int, width: int) -> Ints:
             while top[root] != root:
                 top[root] = top[top[root]]
                 root = top[root]
-            parent[root] = top[root] = n
+            parent[root] = n
+            top[root] = n
     return parent
 
 
 @kernel
-def reconstruct(marker: Floats, peaks: Peaks, result: Floats) -> None:
-    """Grow a marker under the image of a tree until nothing changes.
+def reconstruct(markers: Floats, peaks: Peaks) -> None:
+    """Grow markers under the image of a tree until nothing changes, in place.
 
-    No pixel of the marker exceeds the image. Around a pixel, the marker rises to the brightness
-    down to which the image must be followed to meet a pixel of the marker that is as bright.
+    Markers are an array (pixels of the flat image, markers); none exceeds the image. Around a
+    pixel, a marker rises to the brightness down to which the image must be followed to meet a
+    pixel of the marker that is as bright.
     """
-    flat, grown = marker.reshape(-1), result.reshape(-1)
-    highest = flat[peaks.order]
-    for n in range(highest.size - 1):
-        parent = peaks.parent[n]
-        highest[parent] = max(highest[parent], highest[n])
-    for n in range(highest.size - 1, -1, -1):
-        highest[n] = min(peaks.level[n], highest[n])
-        highest[n] = max(highest[n], highest[peaks.parent[n]])
-        grown[peaks.order[n]] = highest[n]
+    last = peaks.order.size - 1
+    for n in range(last + 1):
+        here, below = markers[peaks.order[n]], markers[peaks.order[peaks.parent[n]]]
+        level = peaks.level[n]
+        # Whatever is above a pixel was met before it.
+        for s in range(here.size):
+            below[s] = max(below[s], here[s])
+            here[s] = min(here[s], level)
+    for n in range(last - 1, -1, -1):
+        here, below = markers[peaks.order[n]], markers[peaks.order[peaks.parent[n]]]
+        for s in range(here.size):
+            here[s] = max(here[s], below[s])
