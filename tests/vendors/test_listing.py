@@ -6,7 +6,13 @@ import sys
 import pytest
 
 from napari_tmaps.errors import NotFoundError
-from napari_tmaps.vendors.listing import examples, list_files, natural_sort, unused_images
+from napari_tmaps.vendors.listing import (
+    examples,
+    list_files,
+    natural_sort,
+    suffix,
+    unused_images,
+)
 
 
 def touch(root, *names):
@@ -126,3 +132,17 @@ def test_unused_images_are_told_by_reason(tmp_path):
 def test_examples():
     assert examples(["a"], "well") == "1 well ('a')"
     assert examples(list("abcd")) == "4 files ('a', 'b', 'c' …)"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("a/b.ome.TIF", ".tif", id="last"),
+        pytest.param("a.b/c", "", id="folder"),
+        pytest.param("a/.hidden", "", id="hidden"),
+        pytest.param(".x.csv", ".csv", id="hidden-with-suffix"),
+        pytest.param("a.", ".", id="dot"),
+    ],
+)
+def test_suffix(name, expected):
+    assert suffix(name) == expected == os.path.splitext(name)[1].lower()

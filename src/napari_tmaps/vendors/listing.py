@@ -200,7 +200,9 @@ def leaves_folder(name: str) -> bool:
 
 def suffix(name: str) -> str:
     """Last suffix of a name in lower case, with its dot; "" if there is none."""
-    return os.path.splitext(name)[1].lower()
+    # os.path.splitext takes three times as long, which counts for 10⁵ names.
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > name.rfind("/") + 1 else ""
 
 
 def natural_sort(names: Iterable[str]) -> list[str]:

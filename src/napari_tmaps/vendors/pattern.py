@@ -101,7 +101,7 @@ def scan(listing: Listing, pattern: str) -> Scan:
     names = [name for name in found if suffix(name) in TIFF_SUFFIXES]
     headers, reasons = checks.read_headers(listing.root, names)
     table, oddities = _pages(table, headers, "z" in groups)
-    pictures = [name for name in found if kind_of(name) == "pictures"]
+    pictures = [] if tiff else [name for name in found if kind_of(name) == "pictures"]
     more, broken = checks.read_picture_headers(listing.root, pictures)
     coloured = [name for name, header in more.items() if header.pages > 1]
     if coloured:
