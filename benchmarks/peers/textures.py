@@ -47,12 +47,12 @@ def adjacency(labels: Labels, image: Image) -> Floats:
 
 
 def patterns(labels: Labels, image: Image) -> Floats:
-    """Local binary patterns of scikit-image."""
+    """Local binary patterns of scikit-image, upside down: its points turn the other way round."""
     codes = np.arange(256)
     turned = [(codes >> n) | ((codes << (8 - n)) & 255) for n in range(8)]
     bins = np.unique(np.min(turned, axis=0))
     shares = []
-    for own, mask in crops(labels, image, max(RADII) + 1):
+    for own, mask in crops(labels[::-1], image[::-1], max(RADII) + 1):
         for radius in RADII:
             found = feature.local_binary_pattern(own, 8, radius, method="ror")[mask]
             shares.append(np.bincount(found.astype(int), minlength=256)[bins] / len(found))
