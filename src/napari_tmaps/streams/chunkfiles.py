@@ -67,15 +67,27 @@ class ChunkFiles:
         for name, text in described.items():
             write_text(self.folder / name, text)
 
-    def write(self, place: tuple[int, int, int], plane: npt.NDArray[Any]) -> None:
-        """Write the plane (y, x) at (t, c, z). Safe to call for different planes at a time."""
+    def write(
+        self,
+        place: tuple[int, int, int],
+        plane: npt.NDArray[Any],
+        shard: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Write the plane (y, x) at (t, c, z). Safe to call for different planes at a time.
+
+        Parameters
+        ----------
+        shard
+            Row and column of the shard, where `shape` is that of one of several side by side.
+        """
         encode = self._encoder()
         parts = {grid: encode(chunk) for grid, chunk in self._chunks(plane)}
         if self.zarr_format == 2:
-            for grid, part in parts.items():
+            for (row, column), part in parts.items():
+                grid = row + shard[0] * self._grid[0], column + shard[1] * self._grid[1]
                 write_parts(self.folder.joinpath(*map(str, (*place, *grid))), [part])
             return
-        file = self.folder.joinpath("c", *map(str, (*place, 0, 0)))
+        file = self.folder.joinpath("c", *map(str, (*place, *shard)))
         write_parts(file, _shard(list(parts.values())) if len(parts) > 1 else parts.values())
 
     def _chunks(self, plane: npt.NDArray[Any]) -> Iterator[tuple[tuple[int, int], Any]]:

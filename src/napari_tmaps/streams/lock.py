@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -43,7 +44,9 @@ class PathLock:
 
     def release(self) -> None:
         """Others may write there."""
-        self._file.unlink(missing_ok=True)
+        # Without its folder there is no lock either.
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
 
 
 def _owner(file: Path) -> int | None:

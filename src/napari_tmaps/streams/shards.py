@@ -170,8 +170,9 @@ class ArrayFiles:
             self._into_shards(block, chunks)
             return
         for grid, part in chunks:
-            path = self._file((*block, *grid))
-            write_file(path, [part], replace=again)
+            # Whole or not at all: readers of a growing array, and of one whose writer was killed,
+            # must not come upon a part.
+            write_file(self._file((*block, *grid)), [part], replace=True)
 
     def publish(self, extent: Sequence[int]) -> None:
         """What is written becomes readable, up to that extent."""

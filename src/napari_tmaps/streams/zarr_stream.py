@@ -22,8 +22,9 @@ from napari_tmaps.streams.ngff_metadata import OURS
 from napari_tmaps.streams.omexml import OmeImage
 from napari_tmaps.streams.omexml_writer import image_omexml
 from napari_tmaps.streams.order import FrameOrder, Place
+from napari_tmaps.streams.pyramid import halved
 from napari_tmaps.streams.workers import Buffers, Workers
-from napari_tmaps.streams.zarr_images import ZarrImage, make_sinks
+from napari_tmaps.streams.zarr_images import ZarrImage, array_plans, make_sinks
 
 _OURS_OR_ZARR = re.compile(
     r"zarr\.json|\.zarray|\.zgroup|\.zattrs|\.zmetadata|METADATA\.ome\.xml|c|\d+(\.\d+)*|\..*\.part"
@@ -93,6 +94,7 @@ class ZarrStream:
         ExistsError
             Something is there that is not ours, or must not be replaced.
         """
+        self._warm_up()
         old = make_room(self.root, overwrite=self.settings.overwrite)
         try:
             with disk_errors(self.root):
@@ -112,6 +114,15 @@ class ZarrStream:
             raise
         if old is not None:
             remove(old)
+
+    def _warm_up(self) -> None:
+        """Load libraries and compile now: it takes longer than a frame may wait to be readable."""
+        import google_crc32c  # noqa: F401
+
+        for plan in array_plans(self.settings, self.root):
+            plan.describe([1] * (len(plan.names) - 2))
+        if self.settings.levels > 1:
+            halved(np.zeros((2, 2), self.settings.dtype))
 
     def resume(self) -> Mapping[str, Any]:
         """Take up an interrupted stream; returns its state.
