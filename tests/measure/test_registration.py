@@ -47,7 +47,7 @@ def test_as_scikit_image(scene):
     reference, image = seen(scene, 0, 0, (1200, 1280)), seen(scene, 12.7, -20.2, (1200, 1280))
     theirs, *_ = phase_cross_correlation(reference, image, upsample_factor=20)
     found = find_shift(reference, image)
-    assert (found.y, found.x) == pytest.approx(tuple(theirs), abs=0.1)
+    assert (found.y, found.x) == pytest.approx(tuple(theirs), abs=0.15)
 
 
 def test_pictures_without_anything_in_common(scene):

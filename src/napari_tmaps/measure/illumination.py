@@ -112,13 +112,9 @@ def mean_and_std(sums: LogSums) -> tuple[Floats, Floats]:
 
     The standard deviation of a single image is 0.
     """
-    n = sums.count
-    mean = sums.total / n
-    # n Σ q² - (Σ q)², split so that whole numbers stay exact
-    whole, rest = np.divmod(sums.total, n)
-    spread = sums.squares - whole * (sums.total + rest) - rest * rest / n
-    std = np.sqrt(np.maximum(spread, 0) / max(n - 1, 1))
-    return mean / STEPS, std / STEPS
+    mean, std = np.empty(sums.total.shape), np.empty(sums.total.shape)
+    _moments(_flat(sums.total), _flat(sums.squares), sums.count, mean.reshape(-1), std.reshape(-1))
+    return mean, std
 
 
 @dataclass(frozen=True)
@@ -260,6 +256,17 @@ def _add(plane: Pixels, steps: npt.NDArray[np.uint32], total: Ints, squares: Int
             value = np.int64(block[i])
             sums[i] += value
             powers[i] += value * value
+
+
+@kernel
+def _moments(total: Ints, squares: Ints, n: int, mean: Floats, std: Floats) -> None:
+    for i in range(total.size):
+        # n Σ q² - (Σ q)², split so that whole numbers stay exact
+        whole = total[i] // n
+        rest = total[i] - whole * n
+        spread = squares[i] - whole * (total[i] + rest) - rest * rest / n
+        mean[i] = total[i] / n / STEPS
+        std[i] = np.sqrt(max(spread, 0.0) / max(n - 1, 1)) / STEPS
 
 
 @kernel

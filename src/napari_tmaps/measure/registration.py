@@ -23,6 +23,7 @@ BIN = 4
 WINDOW = 512
 _SMALLEST = 64  # sides of images that are binned are at least so many bins
 _FREQUENCY = 0.25  # cycles a pixel; faster waves are noise
+_SLOWEST = 3  # cycles a window; slower waves are not of the sample
 _ROUNDS = 3
 
 Floats32 = npt.NDArray[np.float32]
@@ -124,7 +125,8 @@ def _coarse(one: Floats32, other: Floats32) -> tuple[int, int]:
     top = float(power.max())
     if top == 0:
         return 0, 0
-    product /= power + 1e-6 * top
+    # Waves that stand out of the noise count alike, the others little.
+    product /= power + float(np.median(power)) + 1e-6 * top
     peak = int(np.argmax(fft.irfft2(product, shape)))
     y, x = divmod(peak, shape[1])
     return (
@@ -173,13 +175,15 @@ def _slope(product: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[np.f
     top = float(power.max())
     if top == 0:
         return None
-    shift = _near_peak(product / (power + 1e-6 * top), size)
+    noise = float(np.median(power))
+    shift = _near_peak(product / (power + noise + 1e-6 * top), size)
     rows, columns = np.abs(fy) < _FREQUENCY, fx < _FREQUENCY
     waves, power = product[rows][:, columns], power[rows][:, columns]
     fy, fx = np.meshgrid(fy[rows], fx[columns], indexing="ij")
-    # The weight of a wave is its amplitude: strong slow waves must not decide alone.
-    weights = np.sqrt(power)
-    weights[(fy == 0) & (fx == 0)] = 0
+    # The variance of a phase is that of the noise over the power of the wave. The slowest waves
+    # show the lamp, which does not move with the sample.
+    weights = np.maximum(power - noise, 0)
+    weights[(np.abs(fy) * size[0] < _SLOWEST) & (fx * size[1] < _SLOWEST)] = 0
     for _ in range(4):
         phase = np.angle(waves * np.exp(2j * np.pi * (fy * shift[0] + fx * shift[1])))
         trusted = weights * (np.abs(phase) < 2)

@@ -25,6 +25,7 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.store.mapplan import MapPlan
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.atomic import disk_errors, write_text
+from napari_tmaps.streams.chunkfiles import ChunkFiles
 from napari_tmaps.streams.ngff_metadata import AXES, multiscales, omero
 from napari_tmaps.streams.pyramid import pyramid
 
@@ -120,7 +121,22 @@ class MapFiles:
         inside = canvas[: self.plan.size[0] - corner[0], : self.plan.size[1] - corner[1]]
         planes = pyramid(inside, self.plan.fine + 1, labels=labels is not None)
         for level, plane in enumerate(planes[1:], start=1):
-            self._write(level, place, (corner[0] >> level, corner[1] >> level), plane, labels)
+            files = self._shards(level, labels)
+            whole = np.zeros(files.shape[3:], plane.dtype)
+            whole[: plane.shape[0], : plane.shape[1]] = plane
+            shard = corner[0] // self.plan.grid.part[0], corner[1] // self.plan.grid.part[1]
+            with disk_errors(self.image):
+                files.write(place, whole, shard)
+
+    def _shards(self, level: int, labels: str | None) -> ChunkFiles:
+        part = self.plan.grid.part
+        return ChunkFiles(
+            self._folder(labels) / str(level),
+            shape=(1, 1, 1, part[0] >> level, part[1] >> level),
+            dtype=np.dtype(self.plan.dtype if labels is None else np.int32),
+            zarr_format=2 if self.plan.version == "0.4" else 3,
+            compression="blosc" if labels is None else "zstd",
+        )
 
     def _write(
         self,
