@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
+
 from napari_tmaps.model.kinds import MaskImage, SegmentedObjects
-from napari_tmaps.modules.images import as_objects
+from napari_tmaps.modules.images import as_labels, as_objects
 
 
 def register_objects(mask: MaskImage) -> Annotated[SegmentedObjects, "objects"]:
@@ -14,8 +16,8 @@ def register_objects(mask: MaskImage) -> Annotated[SegmentedObjects, "objects"]:
     Parameters
     ----------
     mask
-        Labels (y, x), which keep their numbers. A mask (bool) is labelled: pixels belong together
-        when they touch by an edge (4 neighbours).
+        Labels ([z,] y, x), which keep their numbers. A mask (bool) is labelled: pixels belong
+        together when they touch by an edge (4 neighbours), in a stack by a face (6).
 
     Returns
     -------
@@ -27,4 +29,13 @@ def register_objects(mask: MaskImage) -> Annotated[SegmentedObjects, "objects"]:
     InputError
         The image is no mask and holds no labels.
     """
-    return as_objects("mask", mask, connectivity=4)
+    if mask.ndim != 3:
+        return as_objects("mask", mask, connectivity=4)
+    if mask.dtype != np.bool_:
+        # Stacked planes are checked like one.
+        return as_labels("mask", mask.reshape(-1, mask.shape[-1])).reshape(mask.shape)
+    from scipy import ndimage
+
+    labels = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, output=labels)
+    return labels
