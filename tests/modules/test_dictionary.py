@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_tmaps.errors import NotFoundError
-from napari_tmaps.model.features import FEATURES, cellprofiler_names, explain, find
+from napari_tmaps.model.features import FEATURES, cellprofiler_names, explain, find, position_axis
 from napari_tmaps.model.features.page import markdown
 from napari_tmaps.modules import MODULES, measure_intensity
 from napari_tmaps.modules.describe import describe
@@ -119,6 +119,21 @@ def test_an_explanation_says_all():
     assert "range: any number" in explain("Intensity_corrected_mean")
     assert "AreaShape_Zernike_4_2" in explain("Morphology_Zernike-4-2")
     assert "CellProfiler: Granularity_{i}" in explain("Granularity_{i}")
+
+
+def test_positions_are_known():
+    axes = {
+        "Morphology_Local_Centroid_y": "y",
+        "Nuclei_Intensity_max_x_DAPI": "x",
+        "Geometry_Top": "y",
+        "Geometry_Right": "x",
+        "Mean_Solid_Centroid_x": "x",
+        "Std_Intensity_center_x": "",
+        "Solid_Centroid_z": "",
+        "Morphology_Area": "",
+        "is_border": "",
+    }
+    assert {name: position_axis(name) for name in axes} == axes
 
 
 def test_an_unknown_feature():

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from napari_tmaps import __version__
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError, PipelineError
+from napari_tmaps.model.features import position_axis
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
@@ -45,9 +46,6 @@ from napari_tmaps.workflow.step import (
     failure,
     split,
 )
-
-_PLACES = ["Morphology_Local_Centroid_y", "Morphology_Local_Centroid_x"]
-"""Features that are positions in the site, also where only a part of it was analysed."""
 
 
 class JteratorArguments(BatchArguments):
@@ -329,8 +327,10 @@ class PipelineRunner(Step):
                 labels.setdefault(name, []).append(window.paste(stack))
             for name, table in result.tables.items():
                 table = table.reset_index()
-                for column in table.columns.intersection(_PLACES):
-                    table[column] += window.margins[0 if column.endswith("_y") else 2]
+                for column in table.columns:
+                    # Positions in the site, also where only a part of it was analysed.
+                    if axis := position_axis(column):
+                        table[column] += window.margins[0 if axis == "y" else 2]
                 for column, value in (("t", t), ("site", site), ("well", well), ("plate", plate)):
                     table.insert(0, column, value)
                 features.setdefault(name, []).append(table)

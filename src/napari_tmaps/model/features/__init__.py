@@ -19,7 +19,15 @@ from napari_tmaps.model.features.shape import SHAPE
 from napari_tmaps.model.features.stain import STAIN
 from napari_tmaps.model.features.texture import TEXTURE
 
-__all__ = ["FEATURES", "Column", "Feature", "cellprofiler_names", "explain", "find"]
+__all__ = [
+    "FEATURES",
+    "Column",
+    "Feature",
+    "cellprofiler_names",
+    "explain",
+    "find",
+    "position_axis",
+]
 
 FEATURES: tuple[Feature, ...] = (*SHAPE, *STAIN, *TEXTURE, *PLACES)
 
@@ -83,6 +91,14 @@ def find(column: str) -> Column | None:
             numbers = {key[2:]: value for key, value in parts.items() if key.startswith("n_")}
             return Column(feature, parts["objects"], parts["aggregate"], parts["item"], numbers)
     return None
+
+
+def position_axis(column: str) -> str:
+    """ "y" or "x" for a column of positions in the site, or of their means; else empty."""
+    found = find(column)
+    if found is None or found.feature.unit != "px of the site" or found.aggregate in ("Std", "Sum"):
+        return ""
+    return "y" if found.feature.name.endswith(("_y", "_Top", "_Bottom")) else "x"
 
 
 def explain(column: str) -> str:
