@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_tmaps.errors import PipelineError
+from napari_tmaps.errors import InputError, PipelineError
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.modules import MODULES
 from napari_tmaps.modules.describe import describe
@@ -102,3 +102,16 @@ def test_stacks_are_registered_and_measured_with_pixels_that_are_no_cubes():
     voxels = np.array([np.count_nonzero(labels == label) for label in table.index])
     (volume,) = (name for name in table.columns if "olume" in name and name.endswith("um3"))
     np.testing.assert_allclose(table[volume], voxels * 2.0 * 0.5 * 0.25, rtol=1e-9)
+
+
+def test_float_images_become_16_bit_by_rescale():
+    image = np.array([[-0.5, 0.0, 0.25], [0.5, 1.0, 7.0]], np.float32)
+    found = MODULES["rescale"](image, min_value=0.0, max_value=1.0)
+    assert found.dtype == np.uint16
+    assert found.tolist() == [[0, 0, 16384], [32768, 65535, 65535]]
+    with pytest.raises(InputError, match="NaN or infinite"):
+        MODULES["rescale"](np.array([[np.nan]], np.float32))
+    with pytest.raises(InputError, match="single planes"):
+        MODULES["rescale"](image[np.newaxis])
+    with pytest.raises(InputError, match="type float64"):
+        MODULES["rescale"](image.astype(float))

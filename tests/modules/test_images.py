@@ -251,7 +251,7 @@ def test_combine_channels():
         combine_channels(first, second.astype(np.uint16))
 
 
-MODULES = [smooth, rescale, invert, threshold_manual, threshold_otsu, threshold_adaptive, project]
+MODULES = [smooth, invert, threshold_manual, threshold_otsu, threshold_adaptive, project]
 
 
 @pytest.mark.parametrize("module", MODULES)

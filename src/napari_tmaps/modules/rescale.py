@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.kinds import IntensityImage
-from napari_tmaps.modules.images import Intensity, check_intensity
+from napari_tmaps.modules.images import Intensity, check_intensity, check_plane
 
 
 def rescale(
@@ -22,7 +22,7 @@ def rescale(
     Parameters
     ----------
     intensity_image
-        Intensities (y, x), uint8 or uint16.
+        Intensities (y, x), uint8 or uint16; or float32, which becomes uint16.
     min_value
         Intensities up to this become 0.
     max_value
@@ -31,19 +31,29 @@ def rescale(
     Returns
     -------
     IntensityImage
-        Same shape and type, rounded to whole numbers.
+        Same shape and type (uint16 for float32), rounded to whole numbers.
 
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16, or the range is empty.
+        The image is no plane of uint8, uint16 or finite float32, or the range is empty.
     """
-    check_intensity("intensity image", intensity_image)
+    dtype = intensity_image.dtype
+    if dtype == np.float32:
+        check_plane("intensity image", intensity_image)
+        if not np.isfinite(intensity_image).all():
+            raise InputError(
+                "The intensity image has pixels that are NaN or infinite. Replace them first, e.g. "
+                "by the background."
+            )
+        dtype = np.dtype(np.uint16)
+    else:
+        check_intensity("intensity image", intensity_image)
     if min_value >= max_value:
         raise InputError(
             f"'min_value' is {min_value}, but must be below 'max_value' ({max_value})."
         )
-    return stretch(intensity_image, min_value, max_value, intensity_image.dtype)
+    return stretch(intensity_image, min_value, max_value, dtype)
 
 
 def stretch(
