@@ -91,8 +91,10 @@ def merge(parts: Iterable[LogSums]) -> LogSums:
     FormatError
         Parts are of images of different size or type.
     """
-    first, *others = parts
+    others = iter(parts)
+    first = next(others)
     total, squares, counts = first.total.copy(), first.squares.copy(), first.counts.copy()
+    count = first.count
     for part in others:
         if part.total.shape != total.shape or part.counts.size != counts.size:
             raise FormatError(
@@ -103,7 +105,7 @@ def merge(parts: Iterable[LogSums]) -> LogSums:
         total += part.total
         squares += part.squares
         counts += part.counts
-    count = first.count + sum(part.count for part in others)
+        count += part.count
     return LogSums(count, total, squares, counts)
 
 

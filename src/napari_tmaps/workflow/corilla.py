@@ -28,7 +28,7 @@ from napari_tmaps.store.sites import Located, Site, locate, open_located
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
 from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.fields import make_field
-from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, failure, split
+from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, failure
 
 _MOST_SHRUNK = 200  # images that a flat field is estimated from
 
@@ -48,7 +48,7 @@ class CorillaArguments(BatchArguments):
             "microscope: the profile that the microscope stored (Harmony)"
         ),
     ] = "log"
-    batch_size: Annotated[int, Field(ge=1, description="sites per job")] = 100
+    batch_size: Annotated[int, Field(ge=1, description="sites per job")] = 1000
     dark_level: Annotated[
         float,
         Field(
@@ -108,7 +108,7 @@ class IlluminationCalculator(Step):
             raise InputError("The method 'images' needs flat_image; dark_image may be left out.")
         for channel in self.experiment.catalogue.channel_names():
             for text in filter(None, (args.flat_image, args.dark_image)):
-                path = Path(text.format(channel=channel)).expanduser()
+                path = Path(text.replace("{channel}", channel)).expanduser()
                 if not path.is_file():
                     raise InputError(f"There is no file '{path}' (channel '{channel}').")
 
@@ -130,17 +130,21 @@ class IlluminationCalculator(Step):
             "flat": args.method == "flat",
         }
         batches: list[Batch] = []
+        # Sums are larger than images: no more parts of a field than all workers need.
+        parts = -(-4 * default_workers() // max(len(self._fields), 1))
         for field in self._fields:
             if field.key in known:
                 continue
+            size = max(1, min(args.batch_size, -(-len(field.images) // parts)))
             step = -(-len(field.images) // _MOST_SHRUNK)
             works = [
                 {"site": list(site), "cycle": cycle, "times": list(times), "image": image}
                 | {"number": number, "shrink": number % step == 0}
                 for number, (site, cycle, times, image) in enumerate(field.images)
             ]
-            for part in split(works, args.batch_size, default_workers()):
-                batch = {"channel": field.channel, "size": list(field.size), "work": list(part)}
+            for start in range(0, len(works), size):
+                part = works[start : start + size]
+                batch = {"channel": field.channel, "size": list(field.size), "work": part}
                 name = digest([field.key, [work["number"] for work in part]])
                 batches.append(
                     {"job": len(batches) + 1, "units": len(part), "field": field.key}

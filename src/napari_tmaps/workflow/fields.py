@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def make_field(
         }
         notes.append(
             f"{field['channel']}: {sums.count} images; the mean image varies by "
-            f"{facts['unevenness_before_percent']:.1f} %, corrected by "
+            f"{facts['unevenness_before_percent']:.1f} %, after correction by "
             f"{facts['unevenness_after_percent']:.1f} %."
         )
         if facts["unevenness_after_percent"] >= facts["unevenness_before_percent"]:
@@ -114,13 +115,17 @@ def make_field(
 
 def _sums(parts: Sequence[Path], half: int) -> LogSums | None:
     """What the jobs added up of one half of the images; None if it has none."""
-    found = []
-    for path in parts:
-        with np.load(path) as part:
-            if f"count{half}" in part:
-                arrays = (part[f"{name}{half}"] for name in ("total", "squares", "counts"))
-                found.append(LogSums(int(part[f"count{half}"]), *arrays))
-    return merge(found) if found else None
+
+    def read() -> Iterator[LogSums]:  # one at a time: they are large
+        for path in parts:
+            with np.load(path) as part:
+                if f"count{half}" in part:
+                    arrays = (part[f"{name}{half}"] for name in ("total", "squares", "counts"))
+                    yield LogSums(int(part[f"count{half}"]), *arrays)
+
+    found = read()
+    first = next(found, None)
+    return None if first is None else merge(chain([first], found))
 
 
 def _small(parts: Sequence[Path]) -> npt.NDArray[np.float32]:
@@ -158,15 +163,15 @@ def _before_and_after(
 
 def _given(args: CorillaArguments, channel: str) -> dict[str, Any]:
     """Flat and dark field from the images of the user."""
-    flat = _picture(args.flat_image.format(channel=channel)).astype(np.float64)
+    flat = _picture(args.flat_image.replace("{channel}", channel)).astype(np.float64)
     if not (flat > 0).all():
         raise FormatError(
-            f"'{args.flat_image.format(channel=channel)}' has pixels that are not greater than 0: "
+            f"'{args.flat_image.replace('{channel}', channel)}' has pixels that are not greater than 0: "
             "it is no flat field, by which images are divided."
         )
     dark = np.zeros_like(flat)
     if args.dark_image:
-        dark = _picture(args.dark_image.format(channel=channel)).astype(np.float64)
+        dark = _picture(args.dark_image.replace("{channel}", channel)).astype(np.float64)
     if dark.shape != flat.shape:
         raise FormatError(
             f"The flat image is {flat.shape[0]} × {flat.shape[1]} px, the dark image "
