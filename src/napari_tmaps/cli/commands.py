@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tmaps import __version__
-from napari_tmaps.cli import experiments, show, workflow
+from napari_tmaps.cli import experiments, show, streams, workflow
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.features import features
 from napari_tmaps.cli.modules import modules, train_pixels
@@ -79,6 +79,7 @@ class StitchLayout(StrEnum):
 attach_steps(app)
 app.add_typer(workflow.app, name="workflow", rich_help_panel="Steps of the workflow")
 app.add_typer(experiments.app, name="experiments")
+app.add_typer(streams.app)
 
 _errors: Callable[[bool], AbstractContextManager[None]] = show.plain_errors
 

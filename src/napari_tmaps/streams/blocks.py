@@ -21,8 +21,8 @@ class Sink(Protocol):
     def block(self) -> tuple[int, ...]:
         """Planes along each dimension that are written together."""
 
-    def write(self, block: tuple[int, ...], planes: npt.NDArray[Any], *, again: bool) -> None:
-        """Write the planes (*block, y, x) of a block; `again`: it, or a part of it, is there."""
+    def write(self, block: tuple[int, ...], planes: npt.NDArray[Any]) -> None:
+        """Write the planes (*block, y, x) of a block; it, or a part of it, may be there already."""
 
     def publish(self, extent: Sequence[int]) -> None:
         """What is written becomes readable, up to that extent."""
@@ -119,7 +119,7 @@ class BlockWriter:
                 pixels = np.zeros_like(block.pixels)
                 for inside in places:
                     pixels[inside] = block.pixels[inside]
-                self._store(key, pixels, places, again=block.on_disk > 0)
+                self._store(key, pixels, places)
                 block.on_disk = len(places)
 
     def publish(self) -> None:
@@ -183,18 +183,16 @@ class BlockWriter:
     def _finish(self, key: Place, block: _Block) -> None:
         with block.lock:
             block.done = True
-            self._store(key, block.pixels, block.places, again=block.on_disk > 0)
+            self._store(key, block.pixels, block.places)
         self._buffers.give(block.pixels)
 
-    def _store(
-        self, key: Place, pixels: npt.NDArray[Any], places: dict[Place, Place], *, again: bool
-    ) -> None:
+    def _store(self, key: Place, pixels: npt.NDArray[Any], places: dict[Place, Place]) -> None:
         from napari_tmaps.streams.pyramid import halved
 
         level = pixels
         for number, sink in enumerate(self.sinks):
             level = halved(level) if number else level
-            sink.write(key, level, again=again)
+            sink.write(key, level)
         for inside, place in places.items():
             self._on_written(place, pixels[inside])
         with self._lock:

@@ -43,7 +43,7 @@ class LibrarySink:
         sizes = zip(self._plan.chunk[:-2], self._plan.shard[:-2], strict=True)
         return tuple(chunk * shard for chunk, shard in sizes)
 
-    def write(self, block: tuple[int, ...], planes: npt.NDArray[Any], *, again: bool) -> None:
+    def write(self, block: tuple[int, ...], planes: npt.NDArray[Any]) -> None:
         """Write the planes of a block."""
         first = [index * size for index, size in zip(block, self.block, strict=True)]
         last = [

@@ -163,8 +163,8 @@ class ArrayFiles:
         """Planes along each dimension that must come together."""
         return self.plan.chunk[:-2]
 
-    def write(self, block: tuple[int, ...], planes: npt.NDArray[Any], *, again: bool) -> None:
-        """Write the planes (*block, y, x) of a block; `again`: it, or a part of it, is there."""
+    def write(self, block: tuple[int, ...], planes: npt.NDArray[Any]) -> None:
+        """Write the planes (*block, y, x) of a block; it, or a part of it, may be there already."""
         chunks = self._chunks(planes)
         if self.plan.sharded:
             self._into_shards(block, chunks)
