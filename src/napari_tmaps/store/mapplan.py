@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ class MapPlan:
     grid: WellGrid
     pixel_size_um: tuple[float | None, float | None, float | None]
 
-    @property
+    @cached_property
     def levels(self) -> int:
         """Number of levels that are stored; level 0, which is not, comes before them."""
         level = 1
@@ -84,7 +85,7 @@ class MapPlan:
         """Height and width of a level."""
         return ceil(self.size[0] / 2**level), ceil(self.size[1] / 2**level)
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """Name of the image; another geometry has another name."""
         return f"{digest(asdict(self))[:12]}.ome.zarr"

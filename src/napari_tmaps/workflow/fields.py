@@ -163,11 +163,12 @@ def _before_and_after(
 
 def _given(args: CorillaArguments, channel: str) -> dict[str, Any]:
     """Flat and dark field from the images of the user."""
-    flat = _picture(args.flat_image.replace("{channel}", channel)).astype(np.float64)
+    name = args.flat_image.replace("{channel}", channel)
+    flat = _picture(name).astype(np.float64)
     if not (flat > 0).all():
         raise FormatError(
-            f"'{args.flat_image.replace('{channel}', channel)}' has pixels that are not greater than 0: "
-            "it is no flat field, by which images are divided."
+            f"'{name}' has pixels that are not greater than 0: it is no flat field, by which "
+            "images are divided."
         )
     dark = np.zeros_like(flat)
     if args.dark_image:
