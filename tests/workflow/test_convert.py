@@ -18,6 +18,7 @@ from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import convert
 from napari_tmaps.workflow.imextract import ImageExtractor
 from napari_tmaps.workflow.local import run_step
+from napari_tmaps.workflow.metaconfig import MetadataConfigurator
 from napari_tmaps.workflow.metaextract import acquisition_omexml, read_omexml
 
 
@@ -29,6 +30,25 @@ def test_every_pixel_arrives(experiment):
         assert np.array_equal(image, plane(well, site, channel, 0)[np.newaxis])
     assert experiment.wells("plate01") == ["B02", "C03"]
     assert experiment.sites("plate01", "b2")["site"].tolist() == [1, 2]
+
+
+def test_names_are_read_anew_by_an_expression(experiment):
+    step = MetadataConfigurator(experiment)
+    run(run_step(step, step.Arguments()))
+    before = experiment.catalogue.source_planes()
+    # site and plane change places
+    swapped = r"(?P<w>[A-H]\d\d)_s(?P<z>\d)_(?P<c>DAPI|GFP)_z(?P<s>\d)"
+    run(run_step(step, step.Arguments(regex=swapped)))
+    after = experiment.catalogue.source_planes()
+    assert sorted(after["path"]) == sorted(before["path"])
+    assert set(after["site"]) == set(before["z"])
+    assert experiment.sites("plate01", "B02")["site"].tolist() == sorted(set(before["z"]))
+    run(run_step(step, step.Arguments(regex=PATTERN)))
+    back = experiment.catalogue.source_planes()
+    assert back["site"].tolist() == before["site"].tolist()
+    with pytest.raises(FormatError):
+        run(run_step(step, step.Arguments(regex=r"(?P<w>X\d\d)")))
+    assert experiment.catalogue.source_planes()["site"].tolist() == before["site"].tolist()
 
 
 def test_other_programs_read_the_plate(experiment):

@@ -78,7 +78,8 @@ def test_a_file_of_tissuemaps(tmp_path):
     arguments = check_description(description)
     assert arguments["metaextract"].model_dump() == {"batch_size": 50}
     assert arguments["metaconfig"].model_dump() == {
-        "stitch_layout": "zigzag_horizontal", "n_vertical": 5, "n_horizontal": 0, "mip": True,
+        "stitch_layout": "zigzag_horizontal", "n_vertical": 5, "n_horizontal": 0, "regex": "",
+        "mip": True,
     }  # fmt: skip
     limits = description.active()[0].submission_args
     assert (limits.duration_s, limits.memory, limits.cores) == (7200, 4000, 2)
@@ -125,9 +126,9 @@ WRONG = [
         id="unknown-argument",
     ),
     pytest.param(
-        lambda s: s[0]["steps"][1]["batch_args"].update(regex="(?P<w>.*)"),
-        "tmaps add",
-        id="argument-of-tissuemaps",
+        lambda s: s[0]["steps"][1]["batch_args"].update(regex="(?P<w>"),
+        "no regular expression",
+        id="regex",
     ),
     pytest.param(
         lambda s: s[0]["steps"][1].update(active=False),

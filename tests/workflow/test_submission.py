@@ -55,6 +55,25 @@ def through_files(experiment):
         tmaps("collect")
 
 
+def test_threads_where_the_jobs_free_the_interpreter(make, undisturbed, monkeypatch):  # noqa: F811
+    from napari_tmaps.workflow import engine_dask
+
+    used = []
+    start = engine_dask.start_local
+
+    def watched(workers, *, threads=False):
+        used.append(threads)
+        return start(workers, threads=threads)
+
+    monkeypatch.setattr(engine_dask, "start_local", watched)
+    experiment = make("interpreter")
+    choice = EngineChoice(workers=2)
+    assert run(submit(experiment, prepare(experiment, until="imextract", engine=choice))) == []
+    assert run(submit(experiment, prepare(experiment, start="jterator", engine=choice))) == []
+    assert used == [False, True]  # reading and writing files is Python; modules are not
+    assert contents(experiment) == undisturbed
+
+
 @pytest.mark.parametrize("kind", ["processes", "dask", "scheduler", "files"])
 def test_every_engine_gives_the_same_tables_and_pixels(kind, make, undisturbed):  # noqa: F811
     experiment = make(kind)

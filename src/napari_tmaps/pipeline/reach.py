@@ -85,7 +85,6 @@ _OBJECT = Reach(_nothing, objects=True)
 REACHES: dict[str, Reach] = {
     "smooth": Reach(_smooth),
     "invert": _PIXEL,
-    "combine_channels": _PIXEL,
     "apply_mask": _PIXEL,
     "combine_masks": _PIXEL,
     "clip": _PIXEL,
@@ -96,6 +95,8 @@ REACHES: dict[str, Reach] = {
     "filter": _OBJECT,
     "expand_or_shrink": Reach(lambda settings: abs(int(settings["n"])) + 1),
     "separate_clumps": _OBJECT,
+    "separate_touching": _OBJECT,
+    "subtract_objects": _OBJECT,
     "segment_secondary": Reach(
         _secondary, objects=True, pin=_pin_secondary, pinned_by="intensity_image"
     ),

@@ -62,6 +62,11 @@ def make_table(
 
 def object_labels(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Labels that occur, ascending, without the background."""
+    if labels.ndim == 2 and labels.dtype == np.int32:
+        from napari_tmaps.measure.runs import find_runs
+
+        # Measuring steps have found them already, or will share what is found here.
+        return find_runs(labels).labels.astype(np.int32)
     highest = int(labels.max(initial=0))
     if highest <= labels.size:
         # Counting is many times faster than sorting, unless labels are huge.

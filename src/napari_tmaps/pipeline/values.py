@@ -20,6 +20,10 @@ _DTYPES: dict[Kind, tuple[str, ...]] = {
     Kind.SEGMENTED_OBJECTS: ("int32",),
 }
 
+HIGHEST_LABEL = 2**24
+"""More than the objects of any site. Modules keep a few numbers for each label up to the highest,
+so that one of two billion would fill the memory."""
+
 
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same array, which can no longer be changed by mistake."""
@@ -55,10 +59,10 @@ def check_input(name: str, kind: Kind, value: npt.NDArray[Any]) -> npt.NDArray[A
         return array
     if array.dtype.kind not in "ui":
         raise PipelineError(f"'{name}' is {array.dtype.name}, but labels must be whole numbers.")
-    if int(array.min()) < 0 or int(array.max()) > np.iinfo(np.int32).max:
+    if int(array.min()) < 0 or int(array.max()) > HIGHEST_LABEL:
         raise PipelineError(
             f"'{name}' has the labels {array.min()}…{array.max()}, but labels run from 0 to "
-            f"{np.iinfo(np.int32).max}."
+            f"{HIGHEST_LABEL}. Number the objects from 1 first."
         )
     return array.astype(np.int32, copy=False)
 

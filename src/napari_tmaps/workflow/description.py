@@ -26,7 +26,6 @@ from napari_tmaps.workflow.steps import STEPS, find_step, steps_of
 FILE = "workflow.yaml"
 
 _ELSEWHERE = {
-    ("metaconfig", "regex"): "Give it when the folder is added: tmaps add … --pattern.",
     ("jterator", "plot"): "Look at single sites in napari.",
 }
 """Batch arguments of TissueMAPS that have no counterpart here, and what to do instead."""

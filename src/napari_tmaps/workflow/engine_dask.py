@@ -104,15 +104,18 @@ def _lost(call: JobCall, future: Any) -> Outcome:
     )
 
 
-def start_local(workers: int) -> Dask:
-    """A cluster of processes on this machine, one job each at a time."""
+def start_local(workers: int, *, threads: bool = False) -> Dask:
+    """A cluster on this machine: processes with one job each at a time, or one with threads."""
     import dask
     from distributed import Client, LocalCluster
 
     environment = {"distributed.nanny.pre-spawn-environ": limit_environment()}
     with dask.config.set({**environment, "distributed.scheduler.allowed-failures": 2}):
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0"
+            n_workers=1 if threads else workers,
+            threads_per_worker=workers if threads else 1,
+            processes=True,
+            dashboard_address=":0",
         )
     return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
 

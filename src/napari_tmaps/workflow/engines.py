@@ -79,13 +79,17 @@ class EngineChoice(BaseModel):
 
     def within(self, limits: Iterable[SubmissionArguments]) -> EngineChoice:
         """Processes instead of threads where limits are given: a thread cannot be ended."""
-        given = any(each.memory or each.duration != _NO_LIMITS.duration for each in limits)
-        if self.kind != "threads" or not given:
+        if self.kind != "threads" or not are_given(limits):
             return self
         return self.model_copy(update={"kind": "processes"})
 
-    def make(self) -> Engine:
+    def make(self, *, threads: bool = False) -> Engine:
         """Start the engine.
+
+        Parameters
+        ----------
+        threads
+            The embedded dask cluster is one process with threads instead of several processes.
 
         Raises
         ------
@@ -113,7 +117,12 @@ class EngineChoice(BaseModel):
             return connect(self.scheduler)
         if self.cluster:
             return start_cluster(Path(self.cluster))
-        return start_local(workers)
+        return start_local(workers, threads=threads)
+
+
+def are_given(limits: Iterable[SubmissionArguments]) -> bool:
+    """Whether somebody set a limit of time or memory."""
+    return any(each.memory or each.duration != _NO_LIMITS.duration for each in limits)
 
 
 class ClosesItself:

@@ -18,6 +18,7 @@ from napari_tmaps.model.features import position_axis
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.modules import MODULES
 from napari_tmaps.modules.own import check_allowed, folders_of
 from napari_tmaps.pipeline import (
     CheckedPipeline,
@@ -141,6 +142,13 @@ class PipelineRunner(Step):
             The file is no pipeline.
         """
         self._load(args)
+
+    def frees_interpreter(self, args: JteratorArguments) -> bool:
+        """True unless the pipeline has a module of the user, of which nobody knows.
+
+        Our own modules spend their time in compiled code, where threads run side by side.
+        """
+        return all(call.module in MODULES for _, call in self._load(args).active())
 
     def _corrected(self, pipeline: PipelineDescription) -> list[str]:
         """Channels that the pipeline wants corrected.

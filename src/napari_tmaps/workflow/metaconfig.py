@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from napari_tmaps.errors import InputError
 from napari_tmaps.model.grid import StitchLayout
 from napari_tmaps.model.layout import (
     GridSettings,
@@ -16,9 +17,12 @@ from napari_tmaps.model.layout import (
     find_gaps,
     site_table,
 )
+from napari_tmaps.model.planes import KEY
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plan import image_plans, placed_planes
+from napari_tmaps.vendors import scan
+from napari_tmaps.vendors.pattern import compile_pattern
 from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
 
 
@@ -35,9 +39,27 @@ class MetaconfigArguments(BatchArguments):
     n_horizontal: Annotated[
         int, Field(ge=0, description="columns of the grid of sites; 0: from the number of sites")
     ] = 0
+    regex: Annotated[
+        str,
+        Field(
+            description="regular expression that reads the names of the files anew, with the "
+            "groups w, s, c, z and t (well, site, channel, plane, time point); empty: as they were "
+            "understood when they were added"
+        ),
+    ] = ""
     mip: Annotated[
         bool, Field(description="project all z planes into one image of maximum intensity")
     ] = False
+
+    @field_validator("regex")
+    @classmethod
+    def _is_expression(cls, regex: str) -> str:
+        if regex:
+            try:
+                compile_pattern(regex)
+            except InputError as error:
+                raise ValueError(str(error)) from error
+        return regex
 
 
 class MetadataConfigurator(Step):
@@ -65,8 +87,12 @@ class MetadataConfigurator(Step):
             The experiment has no acquisition.
         InputError
             The stated grid does not fit the number of sites.
+        FormatError
+            The expression fits no file.
         """
         args = MetaconfigArguments.model_validate(batch["args"])
+        if args.regex:
+            _read_names_anew(self.experiment, args.regex)
         catalogue = self.experiment.catalogue
         workflow_type = self.experiment.workflow_type
         planes = placed_planes(self.experiment)
@@ -100,6 +126,17 @@ class MetadataConfigurator(Step):
 
     def delete_previous_job_output(self) -> None:
         """Nothing lies on disk."""
+
+
+def _read_names_anew(experiment: Experiment, regex: str) -> None:
+    """Understand the files of each acquisition by their names, where that changes anything."""
+    columns = [*KEY, "path", "missing"]
+    for row in experiment.catalogue.acquisitions().to_dict("records"):
+        found = scan(row["root"], pattern=regex)
+        known = experiment.catalogue.source_planes(acquisition=row["id"])[columns]
+        known, new = (table.assign(plate=row["plate"]) for table in (known, found.planes[columns]))
+        if set(known.itertuples(index=False)) != set(new.itertuples(index=False)):
+            experiment.add(found, plate=row["plate"], acquisition=row["name"], update=True)
 
 
 def _mark_stale(experiment: Experiment) -> None:

@@ -155,6 +155,14 @@ class Step(ABC):
         """The sites that a batch works on, to tell how far each well is; empty if not by sites."""
         return []
 
+    def frees_interpreter(self, args: Any) -> bool:
+        """True if jobs work outside the interpreter's lock, so that threads serve as processes.
+
+        Threads share memory and start at once; jobs that mostly run Python code would wait for
+        each other in them.
+        """
+        return False
+
     @abstractmethod
     def create_run_batches(self, args: Any) -> list[Batch]:
         """Batches of the run phase; what is up to date already gets none. Writes nothing."""

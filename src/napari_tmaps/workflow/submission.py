@@ -23,7 +23,7 @@ from napari_tmaps.model.wells import WellName
 from napari_tmaps.model.workflow import WorkflowDescription
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.description import check_description, part_of, workflow_of
-from napari_tmaps.workflow.engines import LIMITS_NEED_PROCESSES, Engine, EngineChoice
+from napari_tmaps.workflow.engines import LIMITS_NEED_PROCESSES, Engine, EngineChoice, are_given
 from napari_tmaps.workflow.lock import coordinating, is_asked_to_stop
 from napari_tmaps.workflow.phases import run_phases
 from napari_tmaps.workflow.step import BatchArguments, Site, Step
@@ -210,10 +210,15 @@ def _run(
     state, message = "STOPPED", ""
     catalogue.update_submission(number, state="RUNNING", message="")
     try:
-        choice = request.engine.within(s.submission_args for s in request.description.active())
+        limits = [step.submission_args for step in request.description.active()]
+        choice = request.engine.within(limits)
+        threads = not are_given(limits) and all(
+            find_step(name)(experiment).frees_interpreter(arguments[name])
+            for name in _from_first_open(steps)
+        )
         if choice != request.engine:
             yield Progress("workflow", 0, 0, LIMITS_NEED_PROCESSES)
-        with choice.make() as engine:
+        with choice.make(threads=threads) as engine:
             for name in _from_first_open(steps):
                 steps[name] = "STOPPED"  # unless it gets through
                 catalogue.update_submission(number, steps={**steps, name: "RUNNING"})
