@@ -183,7 +183,7 @@ def test_unbounded_with_several_positions(tmp_path, form):
         for number in range(7):
             stream.append(np.full((4, 5), number, np.uint16))
     if form == "ome-zarr":
-        found = [zarr.open_array(f"{settings.output_path}/{p}/0", mode="r")[:] for p in "ab"]
+        found = [zarr.open_array(f"{settings.output_path}/{p}/0", mode="r")[:] for p in "01"]
     else:
         with tifffile.TiffFile(tmp_path / "a" / "a_p001.ome.tiff") as file:
             model = ome_types.from_xml(file.ome_metadata, validate=True)

@@ -333,12 +333,14 @@ class TiffStream:
     def get_metadata(self) -> dict[int, OME]:
         """The OME model of the file of each position; -1 is the companion."""
         from ome_types import from_xml
+        from tifffile import tiffcomment
 
         self.flush()
         found = {}
         for number, file in enumerate(self.files):
             if file.pages is not None and file.pages.offsets:
-                found[number] = from_xml(self._document(file))
+                own = tiffcomment(file.path) if self._closed else self._document(file)
+                found[number] = from_xml(own)
         if self.mode == "companion-file" and self.companion.exists():
             found[-1] = from_xml(self.companion.read_text(encoding="utf-8"))
         return found
@@ -375,7 +377,7 @@ class TiffStream:
             if self._closed and self.mode == "companion-file":
                 write_text(self.companion, self._document(None))
             for file in self.files:
-                file.changed = True
+                file.changed = not self._closed
                 if self._closed and file.pages is not None and file.pages.offsets:
                     self._rewrite(file, self._document(file))
 

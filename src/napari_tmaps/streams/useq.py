@@ -122,8 +122,9 @@ def _positions(seq: Any) -> list[Position] | None:
         cells = list(sub.grid_plan) if sub is not None and sub.grid_plan is not None else grid
         for cell in cells:
             row, column = getattr(place, "plate_row", None), getattr(place, "plate_col", None)
-            if getattr(seq.stage_positions, "plate", None) is not None:
-                row, column = row_letters(place.row), place.col + 1
+            # Numbers count from 0; names are taken as they are.
+            row = row_letters(row) if isinstance(row, int) else row
+            column = column + 1 if isinstance(column, int) else column
             on_plate = row is not None and column is not None
             field = wells.setdefault((row, column), 0)
             wells[row, column] += 1

@@ -67,13 +67,20 @@ def verify_path(path: Path) -> Verified:
 
 def _images(root: Path) -> Iterator[Path]:
     """Groups that are images, at whatever depth."""
-    files = sorted({*root.rglob("zarr.json"), *root.rglob(".zattrs")})
-    for file in files:
+    found: set[Path] = set()
+    for file in sorted(
+        {*root.rglob("zarr.json"), *root.rglob(".zattrs")}, key=lambda p: (len(p.parts), p)
+    ):
+        folder = file.parent
+        if found & {folder, *folder.parents}:
+            continue
         try:
-            if "multiscales" in read_attributes(file.parent):
-                yield file.parent
+            image = "multiscales" in read_attributes(folder)
         except FormatError:
-            yield file.parent
+            image = True
+        if image:
+            found.add(folder)
+            yield folder
 
 
 def _verify_zarr(folder: Path, found: Verified) -> None:

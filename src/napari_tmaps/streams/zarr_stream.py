@@ -32,31 +32,27 @@ _OURS_OR_ZARR = re.compile(
 
 
 def group_names(settings: AcquisitionSettings) -> list[str]:
-    """Path of the image of each position within the OME-Zarr; "" is the root."""
-    places = settings.positions
+    """Path of the image of each position within the OME-Zarr; "" is the root.
+
+    Images side by side are numbered: that is how most programs look for them.
+    """
     if settings.position_dimension_index is None:
         return [""]
+    if settings.plate is None:
+        return [str(number) for number in range(len(settings.positions))]
     names: list[str] = []
-    for number, place in enumerate(places):
+    for number, place in enumerate(settings.positions):
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", place.name).strip(".") or str(number)
-        if place.grid_row is not None and _same_name(settings, number):
+        alike = [
+            p
+            for p in settings.positions
+            if (p.name, *p.group[:2]) == (place.name, *place.group[:2])
+        ]
+        if place.grid_row is not None and len(alike) > 1:
             name += f"_{place.grid_row}_{place.grid_column}"
-        if settings.plate is not None:
-            name = f"{place.plate_row}/{place.plate_column}/{name}"
-        if name in names or name == "OME":
-            name += f"_{number}"
-        names.append(name)
+        path = f"{place.plate_row}/{place.plate_column}/{name}"
+        names.append(path if path not in names else f"{path}_{number}")
     return names
-
-
-def _same_name(settings: AcquisitionSettings, number: int) -> bool:
-    place = settings.positions[number]
-    alike = [
-        other
-        for other in settings.positions
-        if other.name == place.name and other.group[:2] == place.group[:2]
-    ]
-    return len(alike) > 1
 
 
 class ZarrStream:
