@@ -425,3 +425,20 @@ def test_the_map_is_read_from_many_threads(screen):
     for y, part in zip(rows, parts, strict=True):
         np.testing.assert_array_equal(part, expected[y])
     assert zarr.open_array(found._files.image / "1", mode="r").shape == (1, 2, 1, 310, 633)
+
+
+def test_a_cycle_that_is_missing_at_a_site(tmp_path):
+    without = ("1/B02_s1_DAPI.tif", "1/B02_s1_GFP.tif")
+    with make_experiment(tmp_path, without=without) as made:
+        align(made)
+        said = build(made, align=True)
+        assert any("B02 site 1" in text and "1_DAPI" in text for text in said)
+        found = open_map(made, "p")
+        assert found.missing == (("B02", 1, "channel:1_DAPI"), ("B02", 1, "channel:1_GFP"))
+        site = found.plan.sites[0]
+        here = (slice(site.top, site.top + site.height), slice(site.left, site.left + site.width))
+        for level in found.channel("1_DAPI")[:1]:
+            assert not level.read(0, 0, *here).any()
+        # What is there is shown whole: the site has nothing to be aligned with.
+        image = made.image("p", "B02", 1, "0_DAPI")[0]
+        np.testing.assert_array_equal(found.channel("0_DAPI")[0].read(0, 0, *here), image)
