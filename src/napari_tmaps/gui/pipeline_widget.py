@@ -39,7 +39,7 @@ from napari_tmaps.gui.try_button import TryButton
 from napari_tmaps.gui.trying import Probes, Sweep, choose_sites, sweep_of
 from napari_tmaps.gui.tuning import Shown, next_name, reads, threshold_setting, tune
 from napari_tmaps.model.pipeline import PipelineDescription
-from napari_tmaps.modules import CATEGORIES
+from napari_tmaps.modules import known_categories
 from napari_tmaps.modules.describe import SettingSpec
 from napari_tmaps.pipeline import edit, load_pipeline, ready_pipelines, save_pipeline, to_script
 from napari_tmaps.pipeline.history import History
@@ -94,7 +94,7 @@ class PipelineWidget(QWidget):
         self.add_button.setToolTip("Choose a module to put below the chosen step (Ctrl+Shift+A)")
         self.steps = StepList()
         self.form = StepForm()
-        self.picker = ModulePicker(CATEGORIES)
+        self.picker = ModulePicker(known_categories())
         self.numbers = NumbersPanel()
         self._message = QLabel()
         self._message.setWordWrap(True)
