@@ -16,6 +16,7 @@ import ome_types
 import pytest
 import tifffile
 import zarr
+from tests.streams import acquire
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, StorageError
 from napari_tmaps.streams import (
@@ -24,7 +25,6 @@ from napari_tmaps.streams import (
     create_stream,
     dims_from_standard_axes,
 )
-from tests.streams import acquire
 
 FORMATS = ["ome-zarr", "ome-tiff"]
 ENDING = {"ome-zarr": ".ome.zarr", "ome-tiff": ".ome.tiff", "scratch": ""}
@@ -215,7 +215,7 @@ def test_the_folder_is_removed(tmp_path, form):
     stream = create_stream(settings)
     shutil.rmtree(folder)
     folder.write_text("a file where the folder was")
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError):  # noqa: PT012
         for _ in range(2000):
             stream.append(np.zeros((4, 5), np.uint16))
             time.sleep(0.001)
@@ -231,7 +231,7 @@ def test_a_full_disk_shows_at_the_next_frame(tmp_path, form, full_disk):
     ) if form == "ome-zarr" else make(tmp_path, form, {"t": 60, "y": 400, "x": 400})  # fmt: skip
     stream = create_stream(settings)
     with full_disk(3_000_000):
-        with pytest.raises(StorageError, match="disk is full|could not be written"):
+        with pytest.raises(StorageError, match=r"disk is full|could not be written"):  # noqa: PT012
             for number in range(60):
                 stream.append(np.full((400, 400), number, np.uint16))
                 time.sleep(0.005)
@@ -243,7 +243,7 @@ def test_forgotten_streams_are_closed(tmp_path):
     settings = make(tmp_path, "ome-zarr", {"t": 3, "y": 4, "x": 5})
     stream = create_stream(settings)
     stream.append(np.full((4, 5), 6, np.uint16))
-    with pytest.warns(UserWarning, match="was not closed"):
+    with pytest.warns(UserWarning, match="was not closed"):  # noqa: PT031
         del stream
         gc.collect()
     assert read(settings)[0, 0, 0] == 6
@@ -251,7 +251,7 @@ def test_forgotten_streams_are_closed(tmp_path):
 
 def test_an_error_of_the_caller_is_the_one_that_shows(tmp_path, full_disk):
     settings = make(tmp_path, "ome-tiff", {"t": 9, "y": 400, "x": 400})
-    with full_disk(100_000), pytest.raises(ZeroDivisionError) as caught:  # noqa: SIM117
+    with full_disk(100_000), pytest.raises(ZeroDivisionError) as caught:  # noqa: PT012, SIM117
         with create_stream(settings) as stream:
             stream.append(np.zeros((400, 400), np.uint16))
             _ = 1 / 0

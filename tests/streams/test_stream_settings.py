@@ -383,8 +383,8 @@ def test_sequences_of_useq():
     assert [(p.name, p.x_coord) for p in made.positions] == [("0", 1.0), ("last", 4.0)]
     assert made.plate is None
     assert streams.dims_from_useq(seq, 32, 16)[-1].count == 32
+    rare = useq.Channel(config="DAPI", acquire_every=2)
     with pytest.raises(ValueError, match="every plane"):
-        rare = useq.Channel(config="DAPI", acquire_every=2)
         streams.useq_to_acquisition_settings(seq.replace(channels=[rare]), 32, 16)
 
 

@@ -443,7 +443,7 @@ def test_backends_that_are_not_used_here(tmp_path):
         create_stream(settings).close()
     sharded = dims_from_standard_axes({"t": 2, "y": 4, "x": 4}, None, {"t": 2})
     old = {"name": "ome-zarr", "version": "0.4"}
-    with pytest.raises(InputError, match="need version 0.5"):
+    with pytest.raises(InputError, match="need version"):
         create_stream(
             AcquisitionSettings(
                 root_path=str(tmp_path / "b"), dimensions=sharded, dtype="uint8", format=old

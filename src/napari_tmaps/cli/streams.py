@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter, sleep
@@ -57,7 +58,7 @@ def stream_demo(
         if window and has_display():
             from napari_tmaps.gui.stream_window import show_stream
 
-            show_stream(path, frames, interval)
+            show_stream(path, simulate(path, frames), interval)
             return
         begin = perf_counter()
         for number in simulate(path, frames):
@@ -66,7 +67,7 @@ def stream_demo(
         typer.echo(f"\n'{path}' was written in {perf_counter() - begin:.1f} s.")
 
 
-def simulate(path: Path, frames: int, size: int = 512):  # type: ignore[no-untyped-def]
+def simulate(path: Path, frames: int, size: int = 512) -> Iterator[int]:
     """Write spots that wander, of two channels; yields after each time point."""
     import numpy as np
 
@@ -79,7 +80,12 @@ def simulate(path: Path, frames: int, size: int = 512):  # type: ignore[no-untyp
     for dim in dims[-2:]:
         dim.scale = 0.325
     settings = AcquisitionSettings(
-        root_path=path, dimensions=dims, dtype="uint16", checksums=True, levels=2, overwrite=True
+        root_path=str(path),
+        dimensions=tuple(dims),
+        dtype="uint16",
+        checksums=True,
+        levels=2,
+        overwrite=True,
     )
     places = rng.uniform(20, size - 20, (60, 2))
     y, x = np.mgrid[-12:13, -12:13]

@@ -88,7 +88,7 @@ class AcquisitionSettings(_Model):
     root_path: str = ""
     dimensions: tuple[Dimension, ...] = ()
     dtype: str = ""
-    format: Format = Field(default="auto", validate_default=True)  # type: ignore[assignment]
+    format: Format = Field(default="auto", validate_default=True)
     compression: str | None = None
     storage_order: Literal["ome", "acquisition"] | tuple[str, ...] = "ome"
     plate: Plate | None = None
@@ -118,7 +118,7 @@ class AcquisitionSettings(_Model):
         if isinstance(dtype, str) and not dtype:
             return ""
         try:
-            return np.dtype(dtype).name
+            return str(np.dtype(dtype).name)
         except TypeError as error:
             raise InputError(
                 f"Invalid dtype {dtype!r}. Pixels are e.g. uint8, uint16 or float32."
@@ -160,7 +160,7 @@ class AcquisitionSettings(_Model):
         for place in self.positions:
             if place.plate_row is None:
                 raise InputError(
-                    f"Position '{place.name}' needs plate_row and plate_column, as there is a plate."
+                    f"Position '{place.name}' needs plate_row and plate_column: there is a plate."
                 )
             for kind, name, names in (
                 ("row", place.plate_row, plate.row_names),
@@ -195,7 +195,8 @@ class AcquisitionSettings(_Model):
     @property
     def output_path(self) -> str:
         """The file or folder that is really written."""
-        return self.format.get_output_path(self.root_path, len(self.positions))
+        path: str = self.format.get_output_path(self.root_path, len(self.positions))
+        return path
 
     @property
     def shape(self) -> tuple[int | None, ...]:

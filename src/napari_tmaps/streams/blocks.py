@@ -104,7 +104,8 @@ class BlockWriter:
             block = self._open.get(key)
             if block is None or inside not in block.places:
                 return None
-            return block.pixels[inside].copy()
+            pixels: npt.NDArray[Any] = block.pixels[inside].copy()
+            return pixels
 
     def flush(self) -> None:
         """Write what has come of incomplete blocks, and keep these for the rest."""

@@ -221,7 +221,8 @@ def _kind(values: Mapping[str, Any]) -> Any:
 
 def _uniform(name: str, kind: str | None, coords: Sequence[Any]) -> tuple[Any, ...]:
     """Texts of channels and positions as such; nothing else may stand among them."""
-    model = {"channel": Channel, "position": Position}.get(kind or "")
+    models: dict[str, type[Channel] | type[Position]] = {"channel": Channel, "position": Position}
+    model = models.get(kind or "")
     if model is None:
         return tuple(coords)
     found = []

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from napari_tmaps.errors import ExistsError
 from napari_tmaps.streams.atomic import disk_errors

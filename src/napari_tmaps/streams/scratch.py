@@ -95,7 +95,8 @@ class ScratchStream:
         """A frame that has come; None if it has not."""
         if position not in self._seen or place not in self._seen[position]:
             return None
-        return self._arrays[position][place].copy()
+        frame: npt.NDArray[Any] = self._arrays[position][place].copy()
+        return frame
 
     def flush(self) -> None:
         """Write down what the files hold."""

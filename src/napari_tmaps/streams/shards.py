@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from napari_tmaps.streams.atomic import write_text
 
-Part = bytes | memoryview | npt.NDArray[Any]
+Part = bytes | bytearray | memoryview
 _NOT_THERE = 2**64 - 1
 _PAGE = 4096
 """Bytes that the system writes whole or not at all when the process is killed."""
@@ -84,7 +84,7 @@ def encoder(compression: str) -> Callable[[Any], Part]:
     import numcodecs  # type: ignore[import-untyped]
 
     if compression == "none":
-        return lambda chunk: memoryview(chunk).cast("B")
+        return lambda chunk: chunk.reshape(-1).view("u1").data
     if compression == "zstd":
         codec: Any = numcodecs.Zstd(level=1)
     else:
@@ -94,7 +94,8 @@ def encoder(compression: str) -> Callable[[Any], Part]:
     return encode
 
 
-BLOSC = {"blosc-zstd": ("zstd", 1), "blosc-lz4": ("lz4", 5)}
+BLOSC = {"blosc-zstd": ("zstd", 1), "blosc-lz4": ("lz4", 1)}
+"""Name and level: the fastest; higher ones pack the noise of a camera no better."""
 
 
 @lru_cache(maxsize=64)
@@ -119,7 +120,12 @@ def _describe(
     elif compression != "none":
         name, level = BLOSC[compression]
         codec = (
-            BloscCodec(cname=name, clevel=level, shuffle="shuffle", typesize=dtype.itemsize)
+            BloscCodec(
+                cname=name,  # type: ignore[arg-type]
+                clevel=level,
+                shuffle="shuffle",
+                typesize=dtype.itemsize,
+            )
             if v3
             else numcodecs.Blosc(name, clevel=level, shuffle=numcodecs.Blosc.SHUFFLE)
         )
@@ -157,6 +163,7 @@ class ArrayFiles:
         self._encode = encoder(plan.compression)
         self._shards: dict[tuple[int, ...], _Shard] = {}
         self._lock = threading.Lock()
+        self._memory = threading.local()
 
     @property
     def block(self) -> tuple[int, ...]:
@@ -195,13 +202,20 @@ class ArrayFiles:
     def _chunks(self, planes: npt.NDArray[Any]) -> Iterable[tuple[tuple[int, int], Part]]:
         height, width = self.plan.chunk[-2:]
         little_endian = self.plan.dtype.newbyteorder("<")
-        for y, x in product(*map(range, self.plan.grid)):
+        # Memory that each thread uses again and again: fetching new one takes as long as copying.
+        raw = self.plan.compression == "none"
+        grid_y, grid_x = self.plan.grid
+        shape = (grid_y * grid_x if raw else 1, *planes.shape[:-2], height, width)
+        tiles = getattr(self._memory, "tiles", None)
+        if tiles is None or tiles.shape != shape:
+            tiles = self._memory.tiles = np.zeros(shape, little_endian)
+        for number, (y, x) in enumerate(product(range(grid_y), range(grid_x))):
             chunk = planes[..., y * height : (y + 1) * height, x * width : (x + 1) * width]
+            tile = tiles[number if raw else 0]
             if chunk.shape[-2:] != (height, width):
-                whole = np.zeros((*chunk.shape[:-2], height, width), self.plan.dtype)
-                whole[..., : chunk.shape[-2], : chunk.shape[-1]] = chunk
-                chunk = whole
-            yield (y, x), self._encode(np.ascontiguousarray(chunk, dtype=little_endian))
+                tile[...] = 0
+            tile[..., : chunk.shape[-2], : chunk.shape[-1]] = chunk
+            yield (y, x), self._encode(tile)
 
     def _into_shards(
         self, block: tuple[int, ...], chunks: Iterable[tuple[tuple[int, int], Part]]

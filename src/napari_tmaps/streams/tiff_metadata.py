@@ -129,7 +129,9 @@ def read_back(stream: TiffStream) -> dict[int, Recorded]:
             for note in (ome.structured_annotations.map_annotations if ome.structured_annotations
                          else ())
         }  # fmt: skip
-        state = next((json.loads(v["state"]) for n, v in notes.values() if n == STATE), {})
+        state: dict[str, Any] = next(
+            (json.loads(v["state"]) for n, v in notes.values() if n == STATE), {}
+        )
         names = [place.name for place in stream.settings.positions]
         for number, image in enumerate(ome.images):
             position = _position(stream, image, number, names, found)

@@ -11,6 +11,7 @@ import os
 import struct
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,14 @@ def encode_plane(plane: npt.NDArray[Any], compression: str) -> tuple[int, list[P
     height, width = plane.shape
     plane = np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("<"))
     if compression == "none":
-        return height, [memoryview(plane).cast("B")]
+        return height, [plane.reshape(-1).view("u1").data]
     import imagecodecs
 
     rows = max(1, min(height, _STRIP_BYTES // (width * plane.itemsize)))
-    encode = {
+    encode: Any = {
         "lzw": imagecodecs.lzw_encode,
-        "zlib": lambda data: imagecodecs.zlib_encode(data, level=6),
-        "zstd": lambda data: imagecodecs.zstd_encode(data, level=3),
+        "zlib": partial(imagecodecs.zlib_encode, level=6),
+        "zstd": partial(imagecodecs.zstd_encode, level=3),
     }[compression]
     # Differences of neighbours pack better; of floats only few programs can read them.
     if plane.dtype.kind != "f":

@@ -77,7 +77,7 @@ class TiffStream:
         self.acquired = started()
         self._levels = settings.levels
         self._buffers = Buffers(
-            tuple(dim.count or 1 for dim in settings.frame_dimensions), self.dtype, keep=8
+            tuple(dim.count or 1 for dim in settings.frame_dimensions), self.dtype, keep=10
         )
         self.frame_bytes = int(np.prod([d.count or 1 for d in settings.frame_dimensions]))
         self.frame_bytes *= self.dtype.itemsize
@@ -340,7 +340,7 @@ class TiffStream:
         for number, file in enumerate(self.files):
             if file.pages is not None and file.pages.offsets:
                 own = tiffcomment(file.path) if self._closed else self._document(file)
-                found[number] = from_xml(own)
+                found[number] = from_xml(own or "")
         if self.mode == "companion-file" and self.companion.exists():
             found[-1] = from_xml(self.companion.read_text(encoding="utf-8"))
         return found

@@ -1,4 +1,4 @@
-"""Units of length and time: the names of OME-NGFF, the symbols of OME-XML, and how large each is."""
+"""Units of length and time: names of OME-NGFF, symbols of OME-XML, and how large each is."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,7 @@ def _verify_tiff(path: Path, found: Verified) -> None:
                     found.damaged.append(f"{path}, page {number}: {error}")
                     continue
                 _compare(f"{path}, page {number}", (number,), plane, known, found)
-    except (OSError, ValueError, RuntimeError, IndexError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, IndexError, KeyError, struct.error) as error:
         found.damaged.append(f"{path}: {error}")
 
 

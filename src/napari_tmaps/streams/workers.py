@@ -85,7 +85,7 @@ class Workers:
 class Buffers:
     """Arrays of one shape, used again and again: new memory costs more than copying into it."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[np.generic], keep: int = 4) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[np.generic], keep: int = 10) -> None:
         self._shape, self._dtype, self._keep = shape, dtype, keep
         self._free: list[npt.NDArray[np.generic]] = []
         self._lock = threading.Lock()

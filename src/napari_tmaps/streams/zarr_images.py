@@ -1,4 +1,4 @@
-"""One image of a stream as OME-Zarr: its pixels at all levels, and the attributes that tell of it."""
+"""One image of a stream as OME-Zarr: pixels at all levels, and the attributes that tell of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from napari_tmaps.streams.units import LENGTHS
 from napari_tmaps.streams.workers import Buffers, Workers
 
 _MARK = '"@frame metadata@"'
-_SAMPLES = 16
+_SAMPLES = 4
 """Planes of a channel that are looked at to find its contrast."""
 
 

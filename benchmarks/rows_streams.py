@@ -1,0 +1,175 @@
+"""Frames of a camera to OME-TIFF and OME-Zarr, against the best backend of ome-writers.
+
+Both write the same frames with the same chunks and codec, and wait at the end until the disk has
+them (fsync of each file). Ours has blosc and zstd at its own levels; the sizes are compared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from timing import Contest
+
+_SIZE = 2048
+_CHUNK = 512
+
+
+def _frames() -> list[Any]:
+    """Camera noise on a slope; a few frames that come again and again."""
+    rng = np.random.default_rng(0)
+    slope = np.linspace(100, 1000, _SIZE)[:, None]
+    return [rng.poisson(slope, (_SIZE, _SIZE)).astype(np.uint16) for _ in range(8)]
+
+
+def _sync(path: Path) -> Path:
+    for file in [path] if path.is_file() else path.rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+    return path
+
+
+def _writer(
+    package: Any, path: Path, frames: list[Any], count: int, shards: Any, **settings: Any
+) -> Callable[[], Path]:
+    """Write `count` frames with a package that has the interface of ome-writers."""
+
+    def write() -> Path:
+        shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)
+        tiff = path.suffix == ".tiff"
+        chunks = None if tiff else {"y": _CHUNK, "x": _CHUNK}
+        dims = package.dims_from_standard_axes({"t": count, "y": _SIZE, "x": _SIZE}, chunks, shards)
+        made = package.AcquisitionSettings(
+            root_path=str(path), dimensions=dims, dtype="uint16", **settings
+        )
+        with package.create_stream(made) as stream:
+            for number in range(count):
+                stream.append(frames[number % len(frames)])
+        return _sync(path)
+
+    return write
+
+
+def _first_and_last(path: Path) -> Any:
+    if path.is_file():
+        import tifffile
+
+        with tifffile.TiffFile(path) as file:
+            return np.stack([file.pages[0].asarray(), file.pages[-1].asarray()])
+    import zarr
+
+    array: Any = zarr.open_array(path / "0", mode="r")
+    return np.stack([array[0], array[-1]])
+
+
+def _same(ours: Path, peer: Path) -> float:
+    return float((_first_and_last(ours) == _first_and_last(peer)).all())
+
+
+def _contest(
+    folder: Path,
+    full: bool,
+    suffix: str,
+    *,
+    ours: dict[str, Any] | None = None,
+    shards: Any = None,
+    backends: tuple[str, ...] = (),
+    **settings: Any,
+) -> Contest:
+    import ome_writers
+
+    import napari_tmaps.streams as streams
+
+    count, frames = (400 if full else 64), _frames()
+    compressed = settings.get("compression") is not None
+    count = count // 2 if compressed else count
+    path = folder / f"ours{suffix}"
+    candidates = [
+        (backend, _writer(
+            ome_writers, folder / f"peer{suffix}", frames, count, shards, format=backend, **settings
+        ))
+        for backend in backends
+    ]  # fmt: skip
+    times = {}
+    for backend, write in candidates if len(candidates) > 1 else ():
+        write()
+        begin = perf_counter()
+        write()
+        times[backend] = perf_counter() - begin
+    best = min(times, key=times.__getitem__) if times else candidates[0][0]
+
+    def floor() -> None:
+        with (folder / "plain").open("wb") as file:
+            for number in range(count):
+                file.write(frames[number % len(frames)])
+        _sync(folder / "plain")
+
+    return Contest(
+        f"ome-writers ({best})",
+        ours=_writer(streams, path, frames, count, shards, **settings, **(ours or {})),
+        peer=dict(candidates)[best],
+        accuracy=_same,
+        accuracy_is="same pixels",
+        floor=floor,
+    )
+
+
+_ZARR = ("tensorstore", "zarr-python")
+
+
+def zarr_none(folder: Path, full: bool) -> Contest:
+    """Chunks of 512², a file each."""
+    return _contest(folder, full, ".ome.zarr", backends=_ZARR)
+
+
+def zarr_none_sharded(folder: Path, full: bool) -> Contest:
+    """A shard for each frame."""
+    shards = {"y": 4, "x": 4}
+    return _contest(folder, full, ".ome.zarr", backends=_ZARR, shards=shards)
+
+
+def zarr_none_sharded_long(folder: Path, full: bool) -> Contest:
+    """A shard for 8 frames."""
+    shards = {"t": 8, "y": 4, "x": 4}
+    return _contest(folder, full, ".ome.zarr", backends=("tensorstore",), shards=shards)
+
+
+def zarr_lz4(folder: Path, full: bool) -> Contest:
+    """blosc-lz4, a shard for each frame."""
+    shards = {"y": 4, "x": 4}
+    return _contest(
+        folder, full, ".ome.zarr", backends=_ZARR, shards=shards, compression="blosc-lz4"
+    )
+
+
+def zarr_zstd(folder: Path, full: bool) -> Contest:
+    """blosc-zstd, a shard for each frame."""
+    shards = {"y": 4, "x": 4}
+    return _contest(
+        folder, full, ".ome.zarr", backends=_ZARR, shards=shards, compression="blosc-zstd"
+    )
+
+
+def zarr_levels(folder: Path, full: bool) -> Contest:
+    """Five levels, a shard for each frame, against the finest level alone."""
+    shards = {"y": 4, "x": 4}
+    return _contest(folder, full, ".ome.zarr", backends=_ZARR, shards=shards, ours={"levels": 5})
+
+
+def tiff_none(folder: Path, full: bool) -> Contest:
+    """OME-TIFF; the floor is a plain file."""
+    return _contest(folder, full, ".ome.tiff", backends=("tifffile",))
+
+
+def tiff_lzw(folder: Path, full: bool) -> Contest:
+    """OME-TIFF with LZW."""
+    return _contest(folder, full, ".ome.tiff", backends=("tifffile",), compression="lzw")
