@@ -270,6 +270,7 @@ def _contest(
         accuracy=lambda _, theirs: compare(judged[0], theirs[0]),
         accuracy_is=accuracy_is,
         peer_share=pixels[0] / pixels[1],
+        clock="cpu",
     )
 
 

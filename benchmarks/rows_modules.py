@@ -91,5 +91,10 @@ def _contest(
 ) -> Contest:
     image = _site().images["DAPI"]
     return Contest(
-        peer_name, lambda: ours(image), lambda: peer(image), compare, accuracy_is=accuracy_is
+        peer_name,
+        lambda: ours(image),
+        lambda: peer(image),
+        compare,
+        accuracy_is=accuracy_is,
+        clock="cpu",
     )

@@ -101,4 +101,5 @@ def _contest(
         accuracy=lambda mine, other: object_f1(seen, mine).f1,
         accuracy_is="F1",
         peer_accuracy=lambda other: object_f1(seen, other).f1,
+        clock="cpu",
     )

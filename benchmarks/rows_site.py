@@ -256,6 +256,7 @@ def _all_features(peer_name: str, parts: int) -> Contest:
         peer=lambda: peer.measure_all(corner, images),
         accuracy=difference,
         accuracy_is="999 of 1000 values differ by less, relative to the largest",
+        clock="cpu",
         peer_share=sum(np.count_nonzero(labels) for labels in corner.values()) / pixels,
     )
 
@@ -268,6 +269,7 @@ def _f1(name: str, ours: Any, peer: Any, truth: Labels) -> Contest:
         accuracy=lambda ours, peer: object_f1(truth, ours).f1,
         accuracy_is="F1",
         peer_accuracy=lambda peer: object_f1(truth, peer).f1,
+        clock="cpu",
     )
 
 
@@ -297,6 +299,7 @@ def _features(peer_name: str) -> Contest:
         peer=lambda: peer.measure(site.objects, site.images),
         accuracy=_largest_relative_difference,
         accuracy_is="largest relative difference",
+        clock="cpu",
     )
 
 
