@@ -83,9 +83,11 @@ class KeptLayers:
             moved = tuple(_shape(layer.data, layer.multiscale)) != tuple(
                 _shape(data, properties["multiscale"])
             )
+            # Each of these draws the layer anew.
+            for name in ("scale", "translate"):
+                if tuple(getattr(layer, name)) != tuple(properties[name]):
+                    setattr(layer, name, properties[name])
             layer.data = data
-            layer.scale = properties["scale"]
-            layer.translate = properties["translate"]
             layer.metadata = properties["metadata"]
             if kind == "labels":
                 layer.features = properties.get("features")

@@ -44,6 +44,7 @@ class PipelineBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._ready = tuple(ready_pipelines())
         self.box = QComboBox()
         self.box.setToolTip("The pipelines of the experiment, and ready ones to begin with")
         self.box.setSizeAdjustPolicy(
@@ -81,7 +82,7 @@ class PipelineBar(QWidget):
                 self.box.addItem(each, (each, False))
             if shown:
                 self.box.insertSeparator(self.box.count())
-            for each in ready_pipelines():
+            for each in self._ready:
                 self.box.addItem(f"New from: {each.replace('_', ' ')}", (each, True))
             self.box.setCurrentIndex(shown.index(name) if name in shown else -1)
             self.box.setPlaceholderText("Choose a pipeline")
