@@ -60,6 +60,14 @@ ROWS = {
     "corilla/correct": "rows_map:correction",
     "align/site": "rows_map:alignment",
     "map/build": "rows_map:build",
+    "streams/zarr-none": "rows_streams:zarr_none",
+    "streams/zarr-none-shards": "rows_streams:zarr_none_sharded",
+    "streams/zarr-none-shards-t8": "rows_streams:zarr_none_sharded_long",
+    "streams/zarr-lz4": "rows_streams:zarr_lz4",
+    "streams/zarr-zstd": "rows_streams:zarr_zstd",
+    "streams/zarr-levels": "rows_streams:zarr_levels",
+    "streams/tiff-none": "rows_streams:tiff_none",
+    "streams/tiff-lzw": "rows_streams:tiff_lzw",
 }
 
 
