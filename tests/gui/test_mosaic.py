@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_tmaps.errors import FormatError
-from napari_tmaps.gui.mosaic import Mosaic, Stack
+from napari_tmaps.gui.mosaic import Mosaic, Stack, levels_of
 from napari_tmaps.model.arrange import Tiles
 
 SIZE = 8
@@ -57,7 +57,7 @@ def make(count: int = 3, problems: list[str] | None = None, **options: Any) -> t
 
 
 def test_the_whole_is_the_images_pasted() -> None:
-    level = make()[0].levels()[0]
+    level = levels_of(make()[0])[0]
     assert level.shape == (2, 3, SIZE, 28)
     assert level.dtype == np.uint16
     expected = np.stack([[pasted(3, t, z) for z in range(3)] for t in range(2)])
@@ -78,7 +78,7 @@ def test_the_whole_is_the_images_pasted() -> None:
     ],
 )
 def test_cut_like_an_array(key: Any) -> None:
-    level = make()[0].levels()[0]
+    level = levels_of(make()[0])[0]
     expected = np.asarray(level)[key]
     assert level[key].shape == expected.shape
     np.testing.assert_array_equal(np.asarray(level[key]), expected)
@@ -86,7 +86,7 @@ def test_cut_like_an_array(key: Any) -> None:
 
 def test_cutting_reads_nothing_and_looking_reads_one_plane() -> None:
     mosaic, reads = make()
-    part = mosaic.levels()[0][:, :, 0:4, 0:4][1, 2]
+    part = levels_of(mosaic)[0][:, :, 0:4, 0:4][1, 2]
     assert reads.calls == []
     np.asarray(part)
     assert {call[2:] for call in reads.calls} == {(1, 2)}
@@ -94,7 +94,7 @@ def test_cutting_reads_nothing_and_looking_reads_one_plane() -> None:
 
 def test_small_planes_are_read_once() -> None:
     mosaic, reads = make()
-    level = mosaic.levels()[0]
+    level = levels_of(mosaic)[0]
     np.asarray(level[0, 0])
     first = len(reads.calls)
     np.asarray(level[0, 0, 2:4])
@@ -107,7 +107,7 @@ def test_a_large_plane_is_read_only_where_one_looks() -> None:
         np.array([0, 1]), np.zeros(2, np.int64), np.array([0, 60_000]), *np.full((2, 2), 80)
     )
     mosaic = Mosaic(Stack(np.dtype(np.uint16), ((1, 1),), reads), far, 1, 1, pytest.fail)
-    np.asarray(mosaic.levels()[0][0, 0, 0:8, 60_000:60_008])
+    np.asarray(levels_of(mosaic)[0][0, 0, 0:8, 60_000:60_008])
     assert [call[0] for call in reads.calls] == [1]
 
 
@@ -115,7 +115,7 @@ def test_coarser_levels_go_on_until_the_window_holds_them() -> None:
     reads = Reads()
     far = Tiles(np.array([0, 1]), np.zeros(2, np.int64), np.array([0, 4088]), *np.full((2, 2), 8))
     stack = Stack(np.dtype(np.uint16), ((1, 1), (2, 2)), reads)
-    levels = Mosaic(stack, far, 1, 1, pytest.fail).levels()
+    levels = levels_of(Mosaic(stack, far, 1, 1, pytest.fail))
     assert [level.shape[-2:] for level in levels] == [(8, 4096), (4, 2048), (2, 1024)]
     # The stored level 1 holds every second pixel; the next is the mean of 2 × 2 of those.
     stored = image(0, 0, 0)[::2, ::2].astype(float)
@@ -129,14 +129,14 @@ def test_coarse_labels_are_never_invented() -> None:
 
     far = Tiles(np.array([0, 1]), np.zeros(2, np.int64), np.array([0, 2040]), *np.full((2, 2), 8))
     stack = Stack(np.dtype(np.int32), ((1, 1),), read, labels=True)
-    coarsest = Mosaic(stack, far, 1, 1, pytest.fail).levels()[-1]
+    coarsest = levels_of(Mosaic(stack, far, 1, 1, pytest.fail))[-1]
     assert set(np.unique(coarsest)) <= {0, 5, 95}
 
 
 def test_a_damaged_image_is_told_once_and_left_out() -> None:
     problems: list[str] = []
     mosaic, _ = make(4, problems)
-    level = mosaic.levels()[0]
+    level = levels_of(mosaic)[0]
     np.testing.assert_array_equal(np.asarray(level[0, 0]), pasted(4, 0, 0))
     np.asarray(level[1, 1])
     assert problems == ["image 3 is damaged"]
@@ -144,9 +144,9 @@ def test_a_damaged_image_is_told_once_and_left_out() -> None:
 
 def test_no_view_without_a_copy() -> None:
     with pytest.raises(ValueError, match="copy"):
-        np.asarray(make()[0].levels()[0], copy=False)
+        np.asarray(levels_of(make()[0])[0], copy=False)
 
 
 def test_too_many_indices() -> None:
     with pytest.raises(IndexError, match="5 indices"):
-        make()[0].levels()[0][0, 0, 0, 0, 0]
+        levels_of(make()[0])[0][0, 0, 0, 0, 0]

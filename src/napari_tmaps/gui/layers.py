@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tmaps.gui.mosaic import Mosaic, Stack
+from napari_tmaps.gui.mosaic import Mosaic, Stack, levels_of
 from napari_tmaps.gui.sources import Source
 from napari_tmaps.model.arrange import arrange
 from napari_tmaps.model.channels import display_colors
@@ -67,7 +67,7 @@ def mosaic_layers(
 
     def data(stack: Stack) -> tuple[Any, bool]:
         mosaic = Mosaic(stack, tiles, source.size_t, source.size_z, on_problem)
-        levels = mosaic.levels()
+        levels = levels_of(mosaic)
         if len(places) == 1 and levels[0].size * levels[0].dtype.itemsize <= IN_MEMORY_BYTES:
             return np.asarray(levels[0]), False
         return levels, True

@@ -58,8 +58,37 @@ class Stack:
     labels: bool = False
 
 
+class Planes(Protocol):
+    """A pyramid that is read plane by plane: what layers of a plate are made of.
+
+    Attributes
+    ----------
+    dtype
+        Of the pixels.
+    shapes
+        (t, z, y, x) of each level, finest first.
+    """
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int, int]]: ...
+
+    def plane(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[Any]:
+        """One plane of a level, cut to the rows y and columns x (ranges with step 1)."""
+
+
+def levels_of(planes: Planes) -> list[MosaicLevel]:
+    """The arrays of a pyramid, finest first, each of shape (t, z, y, x)."""
+    return [
+        MosaicLevel(planes, level, tuple(range(length) for length in shape))
+        for level, shape in enumerate(planes.shapes)
+    ]
+
+
 class Mosaic:
-    """Images in their places.
+    """Images in their places; see `Planes`.
 
     Parameters
     ----------
@@ -95,16 +124,16 @@ class Mosaic:
             stored, halvings = self._levels[-1]
             self._levels.append((stored, halvings + 1))
 
-    def levels(self) -> list[MosaicLevel]:
-        """The arrays of the pyramid, finest first, each of shape (t, z, y, x)."""
-        return [
-            MosaicLevel(
-                self,
-                number,
-                (range(self._size_t), range(self._size_z), *map(range, self._size(number))),
-            )
-            for number in range(len(self._levels))
-        ]
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+        return self.stack.dtype
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int, int]]:
+        """(t, z, y, x) of each level, finest first."""
+        sizes = map(self._size, range(len(self._levels)))
+        return [(self._size_t, self._size_z, *size) for size in sizes]
 
     def _factor(self, level: int) -> tuple[float, float]:
         stored, halvings = self._levels[level]
@@ -117,7 +146,7 @@ class Mosaic:
         return max(ceil(height / y), 1), max(ceil(width / x), 1)
 
     def plane(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[Any]:
-        """One plane of a level, cut to the rows y and columns x (ranges with step 1)."""
+        """See `Planes`."""
         height, width = self._size(level)
         if height * width * self.stack.dtype.itemsize > _REMEMBERED_BYTES // 8:
             return self._draw(level, t, z, y, x)
@@ -181,13 +210,13 @@ class Mosaic:
 
 
 class MosaicLevel:
-    """One level of a mosaic as an array of shape (t, z, y, x).
+    """One level of a pyramid as an array of shape (t, z, y, x).
 
     Integers and slices give a smaller view without reading a pixel; `numpy.asarray` reads.
     """
 
-    def __init__(self, mosaic: Mosaic, level: int, axes: tuple[int | range, ...]) -> None:
-        self._mosaic = mosaic
+    def __init__(self, planes: Planes, level: int, axes: tuple[int | range, ...]) -> None:
+        self._planes = planes
         self._level = level
         self._axes = axes
 
@@ -199,7 +228,7 @@ class MosaicLevel:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels."""
-        return self._mosaic.stack.dtype
+        return self._planes.dtype
 
     @property
     def ndim(self) -> int:
@@ -238,7 +267,7 @@ class MosaicLevel:
             axis[next(left, slice(None))] if isinstance(axis, range) else axis
             for axis in self._axes
         )
-        return MosaicLevel(self._mosaic, self._level, axes)
+        return MosaicLevel(self._planes, self._level, axes)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:
@@ -254,7 +283,7 @@ class MosaicLevel:
             plain = rows == y and columns == x
             for i, t in enumerate(times):
                 for j, z in enumerate(depths):
-                    plane = self._mosaic.plane(self._level, t, z, y, x)
+                    plane = self._planes.plane(self._level, t, z, y, x)
                     result[i, j] = plane if plain else plane[pick]
         gone = tuple(0 if isinstance(axis, int) else slice(None) for axis in self._axes)
         return np.asarray(result[gone], dtype=dtype)

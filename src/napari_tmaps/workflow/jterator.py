@@ -27,6 +27,7 @@ from napari_tmaps.pipeline import (
     ready_pipelines,
     run_site,
 )
+from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.images import close_readers, open_readers
@@ -211,7 +212,8 @@ class PipelineRunner(Step):
         cycle_of = experiment.catalogue.channels().set_index("name")["cycle"]
         cycles = {item.name: int(cycle_of[item.name]) for item in pipeline.input.channels}
         rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
-        rows = [row for row in rows if self.is_chosen(*row)]
+        left_out = excluded(experiment.catalogue)
+        rows = [row for row in rows if self.is_chosen(*row) and row not in left_out]
         known = experiment.catalogue.analysed()
         images = locate(experiment, rows, sorted(set(cycles.values())))
         fields = {
@@ -387,7 +389,13 @@ class PipelineRunner(Step):
                     "failed_sites": len(failures),
                 },
             )
-        return []
+        left_out = sorted(excluded(catalogue))
+        if not left_out:
+            return []
+        names_of = ", ".join(f"{plate} {well} site {site}" for plate, well, site in left_out[:5])
+        more = f" and {len(left_out) - 5} more" if len(left_out) > 5 else ""
+        number = f"{len(left_out)} site{'s' * (len(left_out) > 1)}"
+        return [Progress(self.name, 0, 0, f"{number} excluded by hand: {names_of}{more}.")]
 
     def delete_previous_job_output(self) -> None:
         """Remove the labels and features of all objects."""

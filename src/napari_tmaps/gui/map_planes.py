@@ -1,0 +1,152 @@
+"""The map of a plate, and several of them side by side, as pyramids for layers; no Qt, no napari."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.mosaic import CHUNK, Planes
+from napari_tmaps.store.maps import MapLevel
+
+_REMEMBERED_BYTES = 48 * 2**20
+"""Of each channel: more than a screen holds, so that a step back reads nothing."""
+
+Pixels = npt.NDArray[Any]
+
+
+class MapPlanes:
+    """A channel or an object type of the map; see mosaic.Planes.
+
+    Parameters
+    ----------
+    levels
+        Of store.maps, finest first.
+    on_problem
+        Gets one sentence if a level cannot be read; its place stays empty.
+    """
+
+    def __init__(self, levels: Sequence[MapLevel], on_problem: Callable[[str], None]) -> None:
+        self._levels = levels
+        self._on_problem = on_problem
+        self._failed: set[int] = set()
+        self._blocks: OrderedDict[tuple[int, ...], Pixels] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+        return self._levels[0].dtype
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int, int]]:
+        """(t, z, y, x) of each level, finest first."""
+        return [level.shape for level in self._levels]
+
+    def plane(self, level: int, t: int, z: int, y: range, x: range) -> Pixels:
+        """See mosaic.Planes."""
+        canvas = np.zeros((len(y), len(x)), self.dtype)
+        for top in range(y.start // CHUNK * CHUNK, y.stop, CHUNK):
+            for left in range(x.start // CHUNK * CHUNK, x.stop, CHUNK):
+                block = self._block(level, t, z, top, left)
+                rows = slice(max(y.start, top), min(y.stop, top + CHUNK))
+                columns = slice(max(x.start, left), min(x.stop, left + CHUNK))
+                canvas[
+                    rows.start - y.start : rows.stop - y.start,
+                    columns.start - x.start : columns.stop - x.start,
+                ] = block[
+                    rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+                ]
+        return canvas
+
+    def _block(self, level: int, t: int, z: int, top: int, left: int) -> Pixels:
+        key = (level, t, z, top, left)
+        with self._lock:
+            if key in self._blocks:
+                self._blocks.move_to_end(key)
+                return self._blocks[key]
+        _, _, height, width = self._levels[level].shape
+        rows, columns = slice(top, min(top + CHUNK, height)), slice(left, min(left + CHUNK, width))
+        block = self._read(level, t, z, rows, columns)
+        with self._lock:
+            if key not in self._blocks:
+                self._blocks[key] = block
+                self._bytes += block.nbytes
+            while self._bytes > _REMEMBERED_BYTES:
+                self._bytes -= self._blocks.popitem(last=False)[1].nbytes
+        return block
+
+    def _read(self, level: int, t: int, z: int, rows: slice, columns: slice) -> Pixels:
+        try:
+            return self._levels[level].read(t, z, rows, columns)
+        except (TmapsError, OSError, ValueError, RuntimeError) as error:
+            if level not in self._failed:
+                self._failed.add(level)
+                self._on_problem(f"A part of the map cannot be read: {error}")
+            return np.zeros((rows.stop - rows.start, columns.stop - columns.start), self.dtype)
+
+
+class SideBySide:
+    """Pyramids of several plates next to each other; see mosaic.Planes.
+
+    Parameters
+    ----------
+    parts
+        One a plate; None leaves its place empty.
+    lefts
+        First column of each at level 0: multiples of 2 ** (number of levels).
+    size
+        Height and width of the whole at level 0.
+    offsets
+        Added to the pixels of each part that are not 0, so that labels of plates stay apart.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Planes | None],
+        lefts: Sequence[int],
+        size: tuple[int, int],
+        offsets: Sequence[int] = (),
+    ) -> None:
+        self._parts, self._lefts, self._size = parts, lefts, size
+        self._offsets = offsets or [0] * len(parts)
+        there = [part for part in parts if part is not None]
+        # A plate with fewer levels than another one would have to be thinned out further.
+        self._count = min(len(part.shapes) for part in there)
+        self._t = max(part.shapes[0][0] for part in there)
+        self._z = max(part.shapes[0][1] for part in there)
+        self.dtype = np.result_type(*(part.dtype for part in there))
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int, int]]:
+        """(t, z, y, x) of each level, finest first."""
+        height, width = self._size
+        return [
+            (self._t, self._z, -(-height // 2**level), -(-width // 2**level))
+            for level in range(self._count)
+        ]
+
+    def plane(self, level: int, t: int, z: int, y: range, x: range) -> Pixels:
+        """See mosaic.Planes."""
+        canvas = np.zeros((len(y), len(x)), self.dtype)
+        for part, corner, offset in zip(self._parts, self._lefts, self._offsets, strict=True):
+            if part is None:
+                continue
+            times, depth, height, width = part.shapes[level]
+            left = corner >> level
+            rows = range(y.start, min(y.stop, height))
+            columns = range(max(x.start, left), min(x.stop, left + width))
+            if t >= times or z >= depth or not len(rows) or not len(columns):
+                continue
+            own = range(columns.start - left, columns.stop - left)
+            pixels = part.plane(level, t, z, rows, own)
+            if offset:
+                pixels = np.where(pixels > 0, pixels + offset, 0)
+            canvas[: len(rows), columns.start - x.start : columns.stop - x.start] = pixels
+        return canvas
