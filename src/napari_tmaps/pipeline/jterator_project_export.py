@@ -103,7 +103,7 @@ def _handles(
     if call.module not in VERSIONS:
         notes.append(Note(where, State.LEFT_OUT, f"TissueMAPS has no module '{call.module}'."))
     kinds = {each.name: each.kind for each in spec.inputs} if spec else {}
-    inputs = [
+    inputs: list[dict[str, Any]] = [
         {"name": name, "type": str(kinds.get(name, "Image")), "key": item}
         for name, item in call.inputs.items()
     ]
