@@ -16,6 +16,7 @@ from napari_tmaps.cli import experiments, show, streams, workflow
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.features import features
 from napari_tmaps.cli.modules import modules, train_pixels
+from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.errors import InputError
 
@@ -79,6 +80,7 @@ class StitchLayout(StrEnum):
 attach_steps(app)
 app.add_typer(workflow.app, name="workflow", rich_help_panel="Steps of the workflow")
 app.add_typer(experiments.app, name="experiments")
+app.add_typer(pipeline_app, name="pipeline")
 app.add_typer(streams.app)
 
 _errors: Callable[[bool], AbstractContextManager[None]] = show.plain_errors

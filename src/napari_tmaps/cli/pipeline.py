@@ -1,0 +1,413 @@
+"""`tmaps pipeline …`: check, try, run, import and export pipelines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_tmaps.cli import show
+from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from napari_tmaps.model.pipeline import PipelineDescription
+    from napari_tmaps.pipeline.imported import Note
+    from napari_tmaps.store.experiment import Experiment
+
+app = typer.Typer(
+    help="Check, try, run, import and export pipelines.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+PipelineText = Annotated[
+    str,
+    typer.Argument(metavar="PIPELINE", help="Pipeline file (.yaml), or the name of a ready one."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+ExperimentText = Annotated[
+    str | None, typer.Option("--experiment", help="Folder, name or number of an experiment.")
+]
+Out = Annotated[Path, typer.Option(help="Folder to write; made if needed.")]
+
+
+class Target(StrEnum):
+    """What a pipeline can be exported as."""
+
+    SCRIPT = "script"
+    NOTEBOOK = "notebook"
+    JTERATOR = "jterator"
+
+
+@app.command(name="list")
+def list_pipelines(
+    experiment: ExperimentText = None, as_json: AsJson = False, verbose: Verbose = False
+) -> None:
+    """List the ready pipelines, and those of an experiment."""
+    from napari_tmaps.pipeline import load_pipeline, ready_pipelines
+
+    with show.plain_errors(verbose):
+        found = [(name, "ready", each) for name, each in ready_pipelines().items()]
+        if experiment is not None:
+            files = sorted((_folder(experiment) / "pipelines").glob("*.yaml"))
+            found += [(path.stem, "experiment", load_pipeline(path)) for path in files]
+    rows = [
+        {
+            "name": name,
+            "where": where,
+            "channels": [channel.name for channel in each.input.channels],
+            "objects": [objects.name for objects in each.output.objects],
+            "steps": len(each.pipeline),
+        }
+        for name, where, each in found
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        made = ", ".join(row["objects"]) or "nothing"
+        typer.echo(f"{row['name']:<20} {', '.join(row['channels'])} -> {made}")
+
+
+@app.command()
+def check(
+    pipeline: PipelineText,
+    experiment: ExperimentText = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check a pipeline before any image is read: exit code 0 if it can run."""
+    from napari_tmaps.pipeline import check as checked
+    from napari_tmaps.pipeline import find_problems
+    from napari_tmaps.store.experiment import Experiment
+
+    with show.plain_errors(verbose):
+        folder = None if experiment is None else _folder(experiment)
+        description = _find(pipeline, folder)
+        known: dict[str, Any] = {"channels": None, "objects": None}
+        if folder is not None:
+            with Experiment.open(folder) as opened:
+                known = _known(opened)
+        problems = find_problems(description, **known)
+        hints = () if problems else checked(description, **known).hints
+    if as_json:
+        found = {"pipeline": description.name, "hints": list(hints)}
+        typer.echo(json.dumps({**found, "problems": [asdict(p) for p in problems]}, indent=2))
+    else:
+        for problem in problems:
+            typer.secho(str(problem), fg=typer.colors.RED)
+        for hint in hints:
+            typer.secho(hint, fg=typer.colors.YELLOW)
+        if not problems:
+            typer.echo(f"'{description.name}' can run: {len(list(description.active()))} steps.")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    pipeline: PipelineText,
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CHANNEL=FILE...",
+            help="Image file of each channel, or of labels of each object type that goes in.",
+        ),
+    ],
+    out: Out = Path("results"),
+    pixel_size: Annotated[
+        float | None, typer.Option(min=0.0001, help="Size of a pixel in y and x, micrometers.")
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a pipeline on image files: TYPE.tif (labels) and TYPE.csv (features) for each type."""
+    from napari_tmaps.pipeline import check as checked
+    from napari_tmaps.pipeline import run_site
+    from napari_tmaps.pipeline.debug import write_objects
+
+    with show.plain_errors(verbose):
+        ready = checked(_find(pipeline, None)).sized((None, pixel_size, pixel_size))
+        given = _read_all(images, [*ready.channels, *ready.input_objects])
+        result = run_site(ready, given, given)
+        files = write_objects(result, out)
+    if as_json:
+        found = {
+            "pipeline": ready.description.name,
+            "objects": {name: len(table) for name, table in result.tables.items()},
+            "features": {name: list(table.columns) for name, table in result.tables.items()},
+            "seconds": {name: round(spent, 4) for name, spent in result.seconds.items()},
+            "files": [str(path) for path in files],
+        }
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for name, table in result.tables.items():
+        typer.echo(f"{name}: {len(table)} objects, {len(table.columns)} columns")
+    for path in files:
+        typer.echo(f"Wrote '{path}'.")
+
+
+@app.command()
+def debug(
+    pipeline: PipelineText,
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT|CHANNEL=FILE", help="Experiment, or the first image file."
+        ),
+    ],
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="CHANNEL=FILE...", help="More image files.")
+    ] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(help="Site as WELL/NUMBER or PLATE/WELL/NUMBER, e.g. B03/1. Repeat."),
+    ] = None,
+    time: Annotated[int, typer.Option("--time", "-t", min=0, help="Time point, from 0.")] = 0,
+    out: Out = Path("debug"),
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a pipeline on chosen sites, and write all that each step makes, with pictures.
+
+    Nothing is written into the experiment.
+    """
+    from napari_tmaps.pipeline import check as checked
+    from napari_tmaps.pipeline.debug import debug_site
+    from napari_tmaps.store.experiment import Experiment
+    from napari_tmaps.store.inputs import site_inputs
+
+    failed = False
+    folders: list[Path] = []
+    with show.plain_errors(verbose):
+        if "=" in experiment and not Path(experiment).exists():
+            ready = checked(_find(pipeline, None))
+            given = _read_all(
+                [experiment, *(images or [])], [*ready.channels, *ready.input_objects]
+            )
+            failed, _ = show_steps(debug_site(ready, given, given, out), as_json)
+            folders.append(out)
+        else:
+            folder = _folder(experiment)
+            with Experiment.open(folder) as opened:
+                ready = checked(_find(pipeline, folder), **_known(opened))
+                for place in _places(opened, site or []):
+                    plate, well, number = place
+                    inputs = site_inputs(opened, ready.description.input, *place, time)
+                    into = out / f"{plate}_{well}_{number}_t{time}"
+                    typer.echo(f"{plate}, {well} site {number}:", err=as_json)
+                    sized = ready.sized(inputs.pixel_size_um)
+                    steps = debug_site(sized, inputs.images, inputs.objects, into)
+                    one_failed, _ = show_steps(steps, as_json)
+                    failed |= one_failed
+                    folders.append(into)
+    if as_json:
+        logs = [json.loads((each / "log.json").read_text(encoding="utf-8")) for each in folders]
+        sites = [{"folder": str(e), **log} for e, log in zip(folders, logs, strict=True)]
+        typer.echo(json.dumps(sites, indent=2, ensure_ascii=False))
+    else:
+        for each in folders:
+            typer.echo(f"Wrote '{each}'.")
+    if failed:
+        raise typer.Exit(1)
+
+
+def show_steps(events: Iterable[Any], quiet: bool) -> tuple[bool, int]:
+    """A line for each step; whether one failed, and how many there were."""
+    failed, count = False, 0
+    for event in events:
+        count += 1
+        failed |= event.failed
+        if event.failed:
+            typer.secho(event.message, fg=typer.colors.RED, err=True)
+        elif not quiet:
+            typer.echo(f"  {event.done}/{event.total} {event.stage}")
+    return failed, count
+
+
+@app.command(name="import")
+def import_pipeline(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="jterator project (folder, pipeline.yaml or .pipe.yaml), or a pipeline of "
+            "CellProfiler (.cppipe, .json)."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Pipeline file to write; by default <name>.yaml.")
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Translate a pipeline of TissueMAPS or CellProfiler, and say what became of each part."""
+    from napari_tmaps.pipeline import find_problems, save_pipeline
+    from napari_tmaps.pipeline.cellprofiler import load_cellprofiler
+    from napari_tmaps.pipeline.jterator_project import load_project
+    from napari_tmaps.store.experiment import safe_name
+
+    with show.plain_errors(verbose):
+        foreign = path.suffix.lower() in (".cppipe", ".json")
+        imported = load_cellprofiler(path) if foreign else load_project(path)
+        file = out or Path(f"{safe_name(imported.pipeline.name)}.yaml")
+        _new(file)
+        save_pipeline(imported.pipeline, file)
+        problems = [str(problem) for problem in find_problems(imported.pipeline)]
+    if as_json:
+        found = {"file": str(file), "notes": [asdict(note) for note in imported.notes]}
+        typer.echo(json.dumps({**found, "problems": problems}, indent=2, ensure_ascii=False))
+        return
+    _show_notes(imported.notes)
+    typer.echo(f"Wrote '{file}': {len(imported.pipeline.pipeline)} steps.")
+    if problems:
+        typer.secho("It cannot run as it is:", fg=typer.colors.YELLOW)
+        for problem in problems:
+            typer.echo(f"- {problem}")
+
+
+@app.command(name="export")
+def export_pipeline(
+    pipeline: PipelineText,
+    to: Annotated[Target, typer.Option(help="What to write.")] = Target.SCRIPT,
+    out: Annotated[
+        Path | None, typer.Option(help="File (.py, .ipynb), or folder of the jterator project.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write a pipeline as Python script, Jupyter notebook or TissueMAPS jterator project."""
+    from napari_tmaps.pipeline import to_script
+    from napari_tmaps.pipeline.jterator_project_export import save_project
+    from napari_tmaps.pipeline.notebook import to_notebook
+    from napari_tmaps.store.experiment import safe_name
+    from napari_tmaps.streams.atomic import write_text
+
+    with show.plain_errors(verbose):
+        description = _find(pipeline, None)
+        name = safe_name(description.name)
+        if to is Target.JTERATOR:
+            path = out or Path(name)
+            _show_notes(save_project(description, path))
+        else:
+            path = out or Path(f"{name}{'.py' if to is Target.SCRIPT else '.ipynb'}")
+            _new(path)
+            script = to is Target.SCRIPT
+            write_text(path, to_script(description) if script else to_notebook(description))
+    typer.echo(f"Wrote '{path}'.")
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Option(help="File to write; else it is printed.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """The JSON schema of pipeline files, with which editors complete and check them."""
+    from napari_tmaps.pipeline.schema import pipeline_schema
+    from napari_tmaps.streams.atomic import write_text
+
+    with show.plain_errors(verbose):
+        text = json.dumps(pipeline_schema(), indent=2, ensure_ascii=False)
+        if out is not None:
+            write_text(out, text + "\n")
+    typer.echo(text if out is None else f"Wrote '{out}'.")
+
+
+# --- helpers -------------------------------------------------------------------------------
+
+
+def _folder(text: str) -> Path:
+    from napari_tmaps.store.known import find_experiment
+
+    return find_experiment(text).expanduser().absolute()
+
+
+def _find(text: str, folder: Path | None) -> PipelineDescription:
+    from napari_tmaps.workflow.jterator import find_pipeline
+
+    return find_pipeline(folder or Path(), text)
+
+
+def _known(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "channels": experiment.catalogue.channel_names(),
+        "objects": tuple(experiment.catalogue.object_types()["name"]),
+    }
+
+
+def _places(experiment: Experiment, texts: list[str]) -> list[tuple[str, str, int]]:
+    """The sites that were named; without any the first of the experiment."""
+    plates = experiment.plate_names()
+    if not texts:
+        for plate in plates:
+            for well in experiment.wells(plate):
+                return [(plate, well, int(experiment.sites(plate, well)["site"].iloc[0]))]
+        raise NotFoundError("The experiment has no sites. Add images first (tmaps add).")
+    places = []
+    for text in texts:
+        *plate, well, number = ("", *text.split("/")) if text.count("/") == 1 else text.split("/")
+        if len(plate) != 1 or not number.isdigit():
+            raise InputError(f"'{text}' names no site. Write WELL/NUMBER, e.g. B03/1.")
+        if not plate[0] and len(plates) != 1:
+            raise InputError(
+                f"Say of which plate '{text}' is: PLATE/{text}. There are {', '.join(plates)}."
+            )
+        places.append((plate[0] or plates[0], well, int(number)))
+    return places
+
+
+def _read_all(texts: list[str], names: list[str]) -> dict[str, Any]:
+    """Images by channel; a single file without a name is that of the only channel."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not sign:
+            if len(names) != 1 or len(texts) != 1:
+                raise InputError(
+                    f"Say which channel '{text}' is, e.g. {names[0] if names else 'DAPI'}={text}."
+                )
+            name, path = names[0], text
+        if name in found:
+            raise InputError(f"'{name}' is given twice.")
+        found[name] = _read(Path(path))
+    return found
+
+
+def _read(path: Path) -> Any:
+    """An image file as (y, x) or (z, y, x)."""
+    import imageio.v3
+    import tifffile
+
+    if not path.is_file():
+        raise NotFoundError(f"There is no file '{path}'.")
+    try:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            with tifffile.TiffFile(path) as tiff:
+                image, colour = tiff.asarray(), "S" in tiff.series[0].axes
+        else:
+            image = imageio.v3.imread(path)
+            colour = image.ndim > 2
+    except (tifffile.TiffFileError, ValueError, OSError) as error:
+        raise FormatError(f"'{path}' cannot be read as an image: {error}.") from error
+    if colour:
+        raise FormatError(
+            f"'{path}' is a colour picture; save each of its channels as a file of its own."
+        )
+    return image
+
+
+def _new(path: Path) -> None:
+    if path.exists():
+        raise ExistsError(f"'{path}' exists. Choose another name with --out.")
+
+
+def _show_notes(notes: Iterable[Note]) -> None:
+    colours = {"left out": typer.colors.YELLOW, "approximated": typer.colors.CYAN}
+    for note in notes:
+        typer.secho(str(note), fg=colours.get(note.state))
