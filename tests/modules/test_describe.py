@@ -365,6 +365,7 @@ def test_the_version_follows_the_kernels_behind_a_module(monkeypatch, tmp_path):
     root = tmp_path / "napari_tmaps"
     shutil.copytree(version._ROOT, root, ignore=shutil.ignore_patterns("__pycache__", "vendors"))
     monkeypatch.setattr(version, "_ROOT", root)
+    version._imported.cache_clear()  # files of the package itself, from other tests
     before = {f: version.code_version.__wrapped__(f) for f in (smooth, threshold_otsu)}
     assert before == {f: version.code_version(f) for f in (smooth, threshold_otsu)}
     kernel = root / "measure" / "compile.py"  # used by kernels that smooth uses
@@ -378,6 +379,7 @@ def test_the_version_follows_the_kernels_behind_a_module(monkeypatch, tmp_path):
     assert version.code_version.__wrapped__(smooth) == changed[smooth]
     assert version.code_version.__wrapped__(threshold_otsu) != changed[threshold_otsu]
     version._read.cache_clear()
+    version._imported.cache_clear()
 
 
 def test_what_a_module_needs_beside_its_inputs():

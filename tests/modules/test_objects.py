@@ -66,13 +66,18 @@ def test_register_objects_keeps_labels(dtype):
         pytest.param(np.array([[0, -3]]), "label -3", id="negative"),
         pytest.param(np.array([[0, 2**31]]), "label 2147483648", id="too-large"),
         pytest.param(np.array([[0.0, 1.0]]), "type float64.*whole numbers", id="float"),
-        pytest.param(np.zeros((2, 2, 2), np.int32), "single planes", id="stack"),
     ],
 )
 @pytest.mark.parametrize("module", [register_objects, relabel, filter, separate_clumps])
 def test_labels_that_are_none(module, labels, message):
     with pytest.raises(InputError, match=message):
         module(labels)
+
+
+@pytest.mark.parametrize("module", [relabel, filter, separate_clumps])
+def test_stacks_are_refused_where_planes_are_meant(module):
+    with pytest.raises(InputError, match="single planes"):
+        module(np.zeros((2, 2, 2), np.int32))
 
 
 def test_filter_by_area_renumbers():

@@ -245,7 +245,7 @@ def test_a_detached_submission_goes_on_alone(make, undisturbed):  # noqa: F811
     process = detached.start(experiment.path, prepare(experiment, engine=THREADS))
     assert process > 0
     wait_for(lambda: at_work(experiment.path) is None, 60)
-    assert "Ended well." in detached.log_path(experiment.path).read_text()
+    wait_for(lambda: "Ended well." in detached.log_path(experiment.path).read_text(), 60)
     assert status(experiment)["submission"]["state"] == "TERMINATED"
     assert contents(experiment) == undisturbed
     detached.start(experiment.path, None)

@@ -99,7 +99,7 @@ class History:
         """
         if pipeline == self.pipeline:
             return
-        entry = {"what": what, "key": key, "seconds": round(time(), 3)}
+        entry = {"what": what, "key": key, "seconds": time()}
         self._take({**entry, "pipeline": pipeline.model_dump(mode="json", exclude_defaults=True)})
 
     def undo(self) -> None:
