@@ -43,6 +43,11 @@ class LibrarySink:
         sizes = zip(self._plan.chunk[:-2], self._plan.shard[:-2], strict=True)
         return tuple(chunk * shard for chunk, shard in sizes)
 
+    @property
+    def tiles(self) -> None:
+        """The library cuts planes itself."""
+        return None
+
     def write(self, block: tuple[int, ...], planes: npt.NDArray[Any]) -> None:
         """Write the planes of a block."""
         first = [index * size for index, size in zip(block, self.block, strict=True)]

@@ -170,9 +170,26 @@ class ArrayFiles:
         """Planes along each dimension that must come together."""
         return self.plan.chunk[:-2]
 
+    @property
+    def tiles(self) -> tuple[int, int, int, int] | None:
+        """Chunks of a plane and their sizes; None if the last ones reach beyond it."""
+        y, x = self.plan.chunk[-2:]
+        rows, columns = self.plan.grid
+        return (rows, columns, y, x) if (rows * y, columns * x) == self.plan.plane else None
+
     def write(self, block: tuple[int, ...], planes: npt.NDArray[Any]) -> None:
-        """Write the planes (*block, y, x) of a block; it, or a part of it, may be there already."""
-        chunks = self._chunks(planes)
+        """Write the planes of a block: (*block, y, x), or `tiles` (rows, columns, *block, y, x).
+
+        It, or a part of it, may be there already.
+        """
+        if planes.ndim == len(self.plan.chunk):
+            self._put(block, self._chunks(planes))
+            return
+        tiles = planes.astype(self.plan.dtype.newbyteorder("<"), copy=False)
+        rows, columns = map(range, self.plan.grid)
+        self._put(block, (((y, x), self._encode(tiles[y, x])) for y in rows for x in columns))
+
+    def _put(self, block: tuple[int, ...], chunks: Iterable[tuple[tuple[int, int], Part]]) -> None:
         if self.plan.sharded:
             self._into_shards(block, chunks)
             return

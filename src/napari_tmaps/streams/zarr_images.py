@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -239,15 +240,15 @@ class ZarrImage:
         places: list[list[int]] = full.tolist()
         return places
 
-    def _written(self, place: Place, plane: npt.NDArray[Any]) -> None:
+    def _written(self, place: Place, pixels: Callable[[], npt.NDArray[Any]]) -> None:
         self.changed = self._unread = True
         if self.settings.checksums:
-            self.notes.checksums[place] = frame_checksum(plane)
+            self.notes.checksums[place] = frame_checksum(pixels())
         c = 0 if self._channel_axis is None else place[self._channel_axis]
         count, low, high = self._range.get(c, (0, np.inf, -np.inf))
         if count < _SAMPLES:
-            sample = plane[::8, ::8]
-            if plane.dtype.kind == "f":
+            sample = pixels()[::8, ::8]
+            if sample.dtype.kind == "f":
                 sample = sample[np.isfinite(sample)]
             if sample.size:
                 lows, highs = np.percentile(sample, (0.1, 99.9))

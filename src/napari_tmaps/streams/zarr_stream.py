@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_tmaps.errors import ExistsError, FormatError, NotFoundError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
 from napari_tmaps.streams.atomic import disk_errors, hidden_beside, remove, write_json, write_text
+from napari_tmaps.streams.blocks import block_shape
 from napari_tmaps.streams.describe import ome_image, plane_facts, started
 from napari_tmaps.streams.ngff_groups import group_file, read_attributes, read_info
 from napari_tmaps.streams.ngff_metadata import OURS
@@ -76,7 +77,10 @@ class ZarrStream:
         self._lock = threading.RLock()
         plan = make_sinks(settings, self.root, order.stored_counts)[0]
         height, width = (dim.count or 1 for dim in settings.frame_dimensions)
-        self._buffers = Buffers((*plan.block, height, width), np.dtype(settings.dtype))
+        tiles = plan.tiles if settings.levels == 1 else None
+        self._buffers = Buffers(
+            block_shape(plan.block, (height, width), tiles), np.dtype(settings.dtype)
+        )
         self.frame_bytes = height * width * np.dtype(settings.dtype).itemsize
         self.block_bytes = self.frame_bytes * int(np.prod(plan.block, dtype=int))
 
