@@ -460,3 +460,15 @@ def test_a_disk_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(StorageError, match="Permission denied"):
         read_attributes(tmp_path / "a")
+
+
+def test_channels_of_others_without_window_or_color(tmp_path):
+    path = tmp_path / "a.ome.zarr"
+    with ImageWriter(path, shape=(1, 1, 1, 4, 5), dtype="uint8", channels=[Channel("DAPI")]) as w:
+        w.write_plane(0, 0, 0, np.ones((4, 5), np.uint8))
+    document = json.loads((path / "zarr.json").read_text())
+    document["attributes"]["ome"]["omero"] = {"channels": [{"label": "DAPI"}]}
+    (path / "zarr.json").write_text(json.dumps(document))
+    info = read_info(path)
+    assert info.channels == (Channel("DAPI"),)
+    assert info.contrast == ()

@@ -25,7 +25,7 @@ from napari_tmaps.streams.view import StreamView
 from napari_tmaps.streams.workers import Clock, Workers
 from napari_tmaps.streams.writers import Writer, make_writer
 
-_QUEUE_BYTES = 64 * 2**20
+_QUEUE_BYTES = 48 * 2**20
 _RESERVED = ("ome", "ome_writers", "tmaps")
 
 
