@@ -26,7 +26,8 @@ INDEX = ["plate", "well", "site", "t", "label"]
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Turn what pyarrow says of a damaged file into a `FormatError`."""
     import pyarrow as pa
 
     try:
@@ -55,7 +56,8 @@ class FeatureStore:
             return []
         return sorted(path.name for path in self.root.iterdir() if path.is_dir())
 
-    def _files(self, object_type: str) -> list[Path]:
+    def files(self, object_type: str) -> list[Path]:
+        """The files of a type, in the order of the plates and wells."""
         files = list((self.root / object_type).glob("plate=*/*.parquet"))
         return sorted(files, key=lambda path: (path.parent.name, WellName.parse(path.stem)))
 
@@ -73,12 +75,12 @@ class FeatureStore:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        files = self._files(object_type)
+        files = self.files(object_type)
         if not files:
             raise unknown("table of objects", object_type, self.object_types())
         schemas = []
         for path in files:
-            with _readable(path):
+            with readable(path):
                 schemas.append(pq.read_schema(path))
         return pa.unify_schemas(schemas)
 
@@ -86,7 +88,7 @@ class FeatureStore:
         """Number of rows, read from the footers alone."""
         import pyarrow.parquet as pq
 
-        return sum(pq.read_metadata(path).num_rows for path in self._files(object_type))
+        return sum(pq.read_metadata(path).num_rows for path in self.files(object_type))
 
     def tables(self, object_type: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The table well by well, in the order of the plates; all with the same columns.
@@ -108,8 +110,8 @@ class FeatureStore:
                     raise unknown("feature", name, self.columns(object_type))
             wanted = [*INDEX, *(name for name in columns if name not in INDEX)]
             schema = pa.schema([schema.field(name) for name in wanted])
-        for path in self._files(object_type):
-            with _readable(path):
+        for path in self.files(object_type):
+            with readable(path):
                 there = set(pq.read_schema(path).names)
                 names = [name for name in schema.names if name in there]
                 table = pq.read_table(path, columns=names, partitioning=None)

@@ -1,0 +1,331 @@
+"""All objects of a type as columns that are read when they are asked for.
+
+The rows are those of `FeatureStore.tables`, in their order, from the footers of the files; a column
+is read whole, kept while there is room, and let go when others need it. So ten million objects of
+fifty features open in the time that the footers take.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tmaps.errors import InputError, unknown
+from napari_tmaps.model.wells import WellName
+from napari_tmaps.store.features import INDEX, FeatureStore, readable
+
+Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+BLOCK = 1 << 17
+"""Rows of a block: 100 features of them fit the processor's cache and little memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """A column of names: which names there are, and for each row the number of its name.
+
+    Attributes
+    ----------
+    codes
+        (rows,) int32; -1 where there is none.
+    names
+        Each name once.
+    """
+
+    codes: npt.NDArray[np.int32]
+    names: tuple[str, ...]
+
+
+Column = Values | Categories
+Maker = Callable[["FeatureTable"], Column]
+
+
+class FeatureTable:
+    """Objects of one type, column by column.
+
+    Attributes
+    ----------
+    store, object_type
+        Where the features are.
+    """
+
+    def __init__(self, store: FeatureStore, object_type: str, *, memory_mb: float = 640) -> None:
+        """Open the table of a type; only footers are read.
+
+        Parameters
+        ----------
+        memory_mb
+            How much the kept columns may take.
+
+        Raises
+        ------
+        NotFoundError
+            There is no table of that type.
+        FormatError
+            A file is damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.store, self.object_type = store, object_type
+        self._files = store.files(object_type)
+        if not self._files:
+            raise unknown("table of objects", object_type, store.object_types())
+        rows, schemas = [], []
+        for path in self._files:
+            with readable(path):
+                footer = pq.read_metadata(path)
+                rows.append(footer.num_rows)
+                schemas.append(footer.schema.to_arrow_schema().remove_metadata())
+        self._schema = pa.unify_schemas(schemas, promote_options="permissive")
+        self._starts = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+        self._kept: OrderedDict[str, Column] = OrderedDict()
+        self._room = int(memory_mb * 1e6)
+        self._made: dict[str, Maker] = {}
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the measured features."""
+        return tuple(name for name in self._schema.names if name not in INDEX)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns: index, features, and what was added."""
+        return (*INDEX, *self.features, *self._made)
+
+    @property
+    def wells(self) -> list[tuple[str, str, slice]]:
+        """(plate, well, its rows), in order."""
+        return [
+            (plate, well, slice(int(start), int(end)))
+            for (plate, well), start, end in zip(
+                map(_place, self._files), self._starts[:-1], self._starts[1:], strict=True
+            )
+        ]
+
+    def add(self, name: str, make: Maker) -> None:
+        """Add a column that is made when it is asked for, e.g. of a result or of the plate map.
+
+        Raises
+        ------
+        InputError
+            There is a column of that name.
+        """
+        if name in self.columns:
+            raise InputError(f"There is a column '{name}' already. Choose another name.")
+        self._made[name] = make
+
+    def column(self, name: str) -> Column:
+        """Values of a column, one a row; not to be changed.
+
+        Returns
+        -------
+        Numbers or booleans (rows,), NaN where a number is missing; `Categories` of a text.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such column.
+        """
+        if name in self._kept:
+            self._kept.move_to_end(name)
+            return self._kept[name]
+        if name in self._made:
+            value = self._made[name](self)
+        elif name in ("plate", "well"):
+            value = self._of_files(name)
+        else:
+            value = self._read(name)
+        self._keep(name, value)
+        return value
+
+    def numbers(self, name: str) -> Values:
+        """Values of a column of numbers; booleans as 0 and 1.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such column.
+        InputError
+            The column is a text.
+        """
+        value = self.column(name)
+        if isinstance(value, Categories):
+            raise InputError(f"The column '{name}' holds names, not numbers. Choose a feature.")
+        return value.astype(np.float32) if value.dtype.kind == "b" else value
+
+    def blocks(
+        self, names: Sequence[str], size: int = BLOCK
+    ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+        """Several columns of numbers block by block; no column is kept for it.
+
+        Yields
+        ------
+        Rows, and float32 (columns, rows of the block).
+        """
+        for name in names:
+            if name not in self.columns:
+                raise unknown("feature", name, self.columns)
+        if any(name not in self._schema.names for name in names):
+            whole = {name: self.numbers(name) for name in names}
+            for start in range(0, len(self), size):
+                rows = slice(start, min(start + size, len(self)))
+                yield rows, np.stack([whole[name][rows] for name in names]).astype(np.float32)
+            return
+        start = 0
+        for batch in self._dataset().to_batches(columns=list(names), batch_size=size):
+            if batch.num_rows:
+                block = np.empty((len(names), batch.num_rows), np.float32)
+                for row, array in zip(block, batch.columns, strict=True):
+                    row[:] = _numpy(array)
+                yield slice(start, start + batch.num_rows), block
+                start += batch.num_rows
+
+    def where(
+        self,
+        *,
+        plates: Sequence[str] = (),
+        wells: Sequence[str] = (),
+        sites: Sequence[int] = (),
+    ) -> Mask:
+        """True for the objects of these plates, wells and sites; empty means all.
+
+        Raises
+        ------
+        NotFoundError
+            A plate or well has no objects.
+        """
+        names = [str(WellName.parse(well)) for well in wells]
+        have = (
+            ("plate", plates, {plate for plate, _, _ in self.wells}),
+            ("well", names, {well for _, well, _ in self.wells}),
+        )
+        for kind, wanted, there in have:
+            for name in wanted:
+                if name not in there:
+                    raise unknown(f"{kind} with objects", name, sorted(there))
+        mask = np.zeros(len(self), bool)
+        for plate, well, rows in self.wells:
+            if (not plates or plate in plates) and (not names or well in names):
+                mask[rows] = True
+        return mask & np.isin(self.numbers("site"), sites) if sites else mask
+
+    def index(self, rows: npt.NDArray[np.int64] | slice) -> pd.DataFrame:
+        """Plate, well, site, t and label of some rows."""
+        return self.frame(INDEX, rows)
+
+    def frame(self, names: Sequence[str], rows: npt.NDArray[np.int64] | slice) -> pd.DataFrame:
+        """Some rows of some columns, e.g. those that are on the screen."""
+        found = {}
+        for name in names:
+            value = self.column(name)
+            if isinstance(value, Categories):
+                texts = np.array([*value.names, None], object)
+                found[name] = texts[value.codes[rows]]
+            else:
+                found[name] = value[rows]
+        return pd.DataFrame(found)
+
+    def order(self, name: str, *, descending: bool = False) -> npt.NDArray[np.int64]:
+        """Row numbers sorted by a column; equal values keep their order, missing ones are last."""
+        value = self.column(name)
+        if isinstance(value, Categories):
+            rank = np.empty(len(value.names) + 1, np.int32)
+            rank[np.argsort(np.array(value.names, object))] = np.arange(len(value.names))
+            rank[-1] = -1 if descending else len(value.names)
+            keys: Values = rank[value.codes]
+        else:
+            keys = value
+        if descending:
+            keys = -keys.astype(np.float64)
+        return np.argsort(keys, kind="stable").astype(np.int64)
+
+    def rows_of(self, objects: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """Row number of each object; -1 for those that are not there (any more).
+
+        Parameters
+        ----------
+        objects
+            With the columns plate, well, site, t, label.
+        """
+        found = np.full(len(objects), -1, np.int64)
+        places = {(plate, well): rows for plate, well, rows in self.wells}
+        plain = objects.reset_index(drop=True)
+        for place, group in plain.groupby(["plate", "well"], sort=False, observed=True):
+            rows = places.get((str(place[0]), str(place[1])))
+            if rows is None or rows.start == rows.stop:
+                continue
+            here = pd.MultiIndex.from_arrays(
+                [np.asarray(self.numbers(name)[rows]) for name in ("site", "t", "label")]
+            )
+            at = here.get_indexer(pd.MultiIndex.from_frame(group[["site", "t", "label"]]))
+            found[group.index.to_numpy()] = np.where(at < 0, -1, at + rows.start)
+        return found
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def _dataset(self) -> Any:
+        import pyarrow.dataset as ds
+
+        return ds.dataset(
+            [str(path) for path in self._files], schema=self._schema, format="parquet"
+        )
+
+    def _of_files(self, name: str) -> Categories:
+        values = [_place(path)[0 if name == "plate" else 1] for path in self._files]
+        names = tuple(dict.fromkeys(values))
+        codes = np.array([names.index(value) for value in values], np.int32)
+        return Categories(np.repeat(codes, np.diff(self._starts)), names)
+
+    def _read(self, name: str) -> Column:
+        import pyarrow as pa
+
+        if name not in self._schema.names:
+            raise unknown("column", name, self.columns)
+        kind = self._schema.field(name).type
+        with readable(self.store.root / self.object_type):
+            table = self._dataset().to_table(columns=[name])
+        chunked = table[name]
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            coded = chunked.combine_chunks().dictionary_encode()
+            return Categories(
+                coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32),
+                tuple(coded.dictionary.to_pylist()),
+            )
+        pieces = [_numpy(chunk) for chunk in chunked.chunks]
+        return np.concatenate(pieces) if pieces else np.empty(0, np.float64)
+
+    def _keep(self, name: str, value: Column) -> None:
+        self._kept[name] = value
+        size = sum(_bytes(kept) for kept in self._kept.values())
+        while size > self._room and len(self._kept) > 1:
+            _, old = self._kept.popitem(last=False)
+            size -= _bytes(old)
+
+
+def _place(path: Path) -> tuple[str, str]:
+    return path.parent.name.removeprefix("plate="), path.stem
+
+
+def _numpy(array: Any) -> Values:
+    """An Arrow array as NumPy; integers and booleans with gaps become float64 with NaN."""
+    import pyarrow as pa
+
+    if array.null_count and not pa.types.is_floating(array.type):
+        array = array.cast(pa.float64())
+    values: Values = array.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _bytes(value: Column) -> int:
+    return value.codes.nbytes if isinstance(value, Categories) else value.nbytes

@@ -1,0 +1,220 @@
+"""Gates: which objects are meant, as data. Kept with the experiment, one JSON file a type.
+
+gates/<type>.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_tmaps.errors import FormatError, InputError, unknown
+from napari_tmaps.streams.atomic import write_json
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Gate(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RangeGate(_Gate):
+    """Objects whose value lies from `low` to `high`, both included."""
+
+    kind: Literal["range"] = "range"
+    column: str
+    low: Number
+    high: Number
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low:g} and high {self.high:g}; low must be the smaller")
+        return self
+
+
+class RectangleGate(_Gate):
+    """Objects within a rectangle of two columns, borders included."""
+
+    kind: Literal["rectangle"] = "rectangle"
+    x: str
+    y: str
+    x_low: Number
+    x_high: Number
+    y_low: Number
+    y_high: Number
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.x_low > self.x_high or self.y_low > self.y_high:
+            raise ValueError("the rectangle ends before it begins; low must be the smaller")
+        return self
+
+
+class PolygonGate(_Gate):
+    """Objects within a polygon of two columns, by the even-odd rule.
+
+    Attributes
+    ----------
+    vertices
+        (x, y), at least three; the last is joined to the first.
+    log_x, log_y
+        The edges are straight where that axis shows the logarithm.
+    """
+
+    kind: Literal["polygon"] = "polygon"
+    x: str
+    y: str
+    vertices: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=3)]
+    log_x: bool = False
+    log_y: bool = False
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        for axis, log in enumerate((self.log_x, self.log_y)):
+            if log and min(vertex[axis] for vertex in self.vertices) <= 0:
+                raise ValueError("an axis with logarithms has no place for vertices up to 0")
+        return self
+
+
+class FilterGate(_Gate):
+    """Objects for which a filter holds, e.g. "Area > 200 and well == 'B03'"."""
+
+    kind: Literal["filter"] = "filter"
+    text: str
+
+
+class CombinedGate(_Gate):
+    """Gates joined: in all (and), in any (or), or in none (not) of them.
+
+    Attributes
+    ----------
+    gates
+        Gates themselves, or names of saved ones.
+    """
+
+    kind: Literal["and", "or", "not"]
+    gates: Annotated[tuple[Gate | str, ...], Field(min_length=1)]
+
+
+Gate = Annotated[
+    RangeGate | RectangleGate | PolygonGate | FilterGate | CombinedGate,
+    Field(discriminator="kind"),
+]
+CombinedGate.model_rebuild()
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["napari-tmaps gates 1"] = "napari-tmaps gates 1"
+    gates: dict[str, Gate]
+
+
+def make_gate(value: Mapping[str, Any]) -> Gate:
+    """A gate from plain values, such as JSON.
+
+    Raises
+    ------
+    InputError
+        It is no gate; the message says what does not fit.
+    """
+    try:
+        return _File.model_validate({"gates": {"gate": dict(value)}}).gates["gate"]
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join(str(part) for part in detail["loc"][3:])
+        message = detail["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"The gate does not fit: {where + ': ' if where else ''}{message}."
+        ) from error
+
+
+class GateStore:
+    """The named gates of one experiment.
+
+    Parameters
+    ----------
+    root
+        The folder `gates/`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def load(self, object_type: str) -> dict[str, Gate]:
+        """All gates of a type by name; none is no error.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged.
+        """
+        path = self.root / f"{object_type}.json"
+        if not path.is_file():
+            return {}
+        try:
+            return _File.model_validate_json(path.read_text(encoding="utf-8")).gates
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise FormatError(
+                f"'{path}' holds no gates: {str(error).splitlines()[0]}. Correct or remove it."
+            ) from error
+
+    def save(self, object_type: str, name: str, gate: Gate) -> None:
+        """Add a gate, or replace that of the same name.
+
+        Raises
+        ------
+        InputError
+            The name is empty, or the gate would be a part of itself.
+        NotFoundError
+            It uses a gate that is not saved.
+        """
+        if not name.strip():
+            raise InputError("A gate needs a name.")
+        gates = {**self.load(object_type), name: gate}
+        _check_parts(name, gates, ())
+        self._write(object_type, gates)
+
+    def remove(self, object_type: str, name: str) -> None:
+        """Forget a gate.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such gate.
+        InputError
+            Another gate uses it.
+        """
+        gates = self.load(object_type)
+        if name not in gates:
+            raise unknown("gate", name, gates)
+        users = [other for other, gate in gates.items() if name in _parts(gate)]
+        if users:
+            raise InputError(f"The gate '{users[0]}' uses '{name}'. Remove '{users[0]}' first.")
+        self._write(object_type, {key: gate for key, gate in gates.items() if key != name})
+
+    def _write(self, object_type: str, gates: dict[str, Gate]) -> None:
+        text = _File(gates=gates).model_dump_json()
+        write_json(self.root / f"{object_type}.json", json.loads(text))
+
+
+def _parts(gate: Gate) -> list[str]:
+    if not isinstance(gate, CombinedGate):
+        return []
+    return [
+        name for part in gate.gates for name in ([part] if isinstance(part, str) else _parts(part))
+    ]
+
+
+def _check_parts(name: str, gates: Mapping[str, Gate], above: tuple[str, ...]) -> None:
+    if name not in gates:
+        raise unknown("gate", name, gates)
+    if name in above:
+        raise InputError(f"The gate '{name}' would be a part of itself. Leave it out of its parts.")
+    for part in _parts(gates[name]):
+        _check_parts(part, gates, (*above, name))

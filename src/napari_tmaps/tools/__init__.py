@@ -1,0 +1,1 @@
+"""Tools: from a table of objects to classes, groups, numbers and answers."""

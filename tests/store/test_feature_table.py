@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_tmaps.errors import FormatError, InputError, NotFoundError
+from napari_tmaps.store.feature_table import Categories, FeatureTable
+from napari_tmaps.store.features import INDEX, FeatureStore
+
+
+def rows(plate, well, labels, **columns):
+    table = pd.DataFrame(
+        {"plate": plate, "well": well, "site": 1, "t": 0, "label": np.array(labels, np.int32)}
+    )
+    return table.assign(**columns)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Three wells on two plates; 'Late' was measured in one of them only, B10 has no object."""
+    features = FeatureStore(tmp_path / "features")
+    tables = [
+        rows("p1", "B03", [1, 2], Area=[3.0, 1.0], is_border=[True, False]),
+        rows("p1", "B10", [], Area=[], is_border=np.array([], bool)),
+        rows("p2", "A01", [1, 4], Area=[2.0, np.nan], is_border=[False, False], Late=[7, 8]),
+    ]
+    for table, place in zip(tables, [("p1", "B03"), ("p1", "B10"), ("p2", "A01")], strict=True):
+        part = tmp_path / "part.parquet"
+        features.write_part(part, [table])
+        features.collect("Nuclei", [part], [(*place, 1)])
+    return features
+
+
+def test_columns_are_those_of_the_whole_table(store):
+    table = FeatureTable(store, "Nuclei")
+    frame = store.read("Nuclei").reset_index()
+    assert len(table) == 4
+    assert table.features == ("Area", "is_border", "Late")
+    assert (
+        table.frame(table.columns, slice(0, 4))
+        .astype(object)
+        .equals(frame[list(table.columns)].astype(object))
+    )
+    np.testing.assert_array_equal(table.numbers("Late"), [np.nan, np.nan, 7, 8])
+    assert table.numbers("is_border").tolist() == [1, 0, 0, 0]
+    wells = table.column("well")
+    assert isinstance(wells, Categories)
+    assert [wells.names[code] for code in wells.codes] == ["B03", "B03", "A01", "A01"]
+
+
+def test_blocks_give_the_same_as_columns(store):
+    table = FeatureTable(store, "Nuclei")
+    for names in (["Area", "Late"], ["label", "Double"]):
+        if "Double" in names:
+            table.add("Double", lambda t: t.numbers("Area") * 2)
+        whole = np.full((2, 4), -1.0)
+        for place, block in table.blocks(names, size=1):
+            assert block.dtype == np.float32
+            whole[:, place] = block
+        np.testing.assert_array_equal(whole, [table.numbers(name) for name in names])
+
+
+def test_order_and_filters(store):
+    table = FeatureTable(store, "Nuclei")
+    assert table.order("Area").tolist() == [1, 2, 0, 3]
+    assert table.order("Area", descending=True).tolist() == [0, 2, 1, 3]
+    assert table.order("well").tolist() == [2, 3, 0, 1]
+    assert table.order("well", descending=True).tolist() == [0, 1, 2, 3]
+    assert table.where(plates=["p2"]).tolist() == [False, False, True, True]
+    assert table.where(wells=["b3"]).tolist() == [True, True, False, False]
+    assert table.where(sites=[2]).tolist() == [False] * 4
+    assert table.where().all()
+
+
+def test_objects_are_found_again(store):
+    table = FeatureTable(store, "Nuclei")
+    wanted = pd.DataFrame(
+        [("p2", "A01", 1, 0, 4), ("p1", "B03", 1, 0, 9), ("p1", "B10", 1, 0, 1),
+         ("p1", "B03", 1, 0, 2), ("p3", "B03", 1, 0, 2)], columns=INDEX,
+    )  # fmt: skip
+    assert table.rows_of(wanted).tolist() == [3, -1, -1, 1, -1]
+    assert table.index(np.array([3])).to_numpy().tolist() == [["p2", "A01", 1, 0, 4]]
+
+
+def test_columns_that_are_not_used_are_let_go(store):
+    table = FeatureTable(store, "Nuclei", memory_mb=1e-9)
+    table.column("Area")
+    table.column("label")
+    assert list(table._kept) == ["label"]
+
+
+def test_what_is_not_there(store):
+    table = FeatureTable(store, "Nuclei")
+    with pytest.raises(NotFoundError, match="no column 'Aera'"):
+        table.column("Aera")
+    with pytest.raises(NotFoundError, match="no feature 'Aera'"):
+        next(table.blocks(["Aera"]))
+    with pytest.raises(NotFoundError, match="no plate with objects 'p9'"):
+        table.where(plates=["p9"])
+    with pytest.raises(NotFoundError, match="no table of objects 'Cells'"):
+        FeatureTable(store, "Cells")
+    with pytest.raises(InputError, match="'well' holds names, not numbers"):
+        table.numbers("well")
+    with pytest.raises(InputError, match="a column 'Area' already"):
+        table.add("Area", lambda t: t.numbers("Late"))
+
+
+def test_a_damaged_file(store):
+    path = store.files("Nuclei")[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FormatError, match="Run the analysis of well B03 again"):
+        FeatureTable(store, "Nuclei")
