@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _KEPT = {
     "image": ("visible", "opacity", "contrast_limits", "colormap", "gamma", "blending"),
     "labels": ("visible", "opacity", "contour", "blending"),
+    "points": ("visible", "opacity"),
 }
 
 
@@ -55,6 +56,15 @@ class KeptLayers:
         for one in layers:
             self._put(one)
 
+    def extra(self, kind: str, layers: Sequence[LayerTuple]) -> None:
+        """Show more layers, which replace those of the same kind ("tmaps" of their metadata)."""
+        wanted = {_key(layer) for layer in layers}
+        for key, layer in list(self._layers.items()):
+            if key not in wanted and kind in layer.metadata["tmaps"]:
+                self._remove(key)
+        for one in layers:
+            self._put(one)
+
     def clear(self) -> None:
         """Remove all layers and forget their settings."""
         for key in list(self._layers):
@@ -79,7 +89,7 @@ class KeptLayers:
         key = _key(wanted)
         data, properties, kind = wanted
         layer = self.layer(*key)
-        if layer is not None and _fits(layer, data, properties):
+        if layer is not None and kind != "points" and _fits(layer, data, properties):
             moved = tuple(_shape(layer.data, layer.multiscale)) != tuple(
                 _shape(data, properties["multiscale"])
             )
@@ -90,6 +100,8 @@ class KeptLayers:
             layer.data = data
             layer.metadata = properties["metadata"]
             if kind == "labels":
+                if "colormap" in properties:
+                    layer.colormap = properties["colormap"]
                 layer.features = properties.get("features")
             return moved
         if layer is not None:
@@ -99,7 +111,7 @@ class KeptLayers:
             # The slider reaches beyond the limits found, so that a bright cell can be judged.
             low, high = new.contrast_limits
             new.contrast_limits_range = (min(0, low), max(high * 2, low + 1))
-        else:
+        elif "objects" in properties["metadata"]["tmaps"]:
             # Outlines, so that the image below is seen.
             new.contour, new.opacity = 1, 1.0
         for name, value in self._settings.get(key, {}).items():

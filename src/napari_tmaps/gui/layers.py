@@ -6,13 +6,15 @@ readers return them, the widget puts them into the viewer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from napari_tmaps.gui.mosaic import Mosaic, Stack, levels_of
+from napari_tmaps.gui.mosaic import Mosaic, Planes, Stack, levels_of
 from napari_tmaps.gui.sources import Source
 from napari_tmaps.model.arrange import arrange
 from napari_tmaps.model.channels import display_colors
@@ -27,7 +29,12 @@ IN_MEMORY_BYTES = 64 * 2**20
 
 
 def site_layers(
-    source: Source, site: int, *, features: FeatureReader, on_problem: Callable[[str], None]
+    source: Source,
+    site: int,
+    *,
+    features: FeatureReader,
+    on_problem: Callable[[str], None],
+    ready: Mapping[str, Planes | Stack] = MappingProxyType({}),
 ) -> list[LayerTuple]:
     """Layers of one site.
 
@@ -37,11 +44,11 @@ def site_layers(
         Row of the site in the source's places.
     features
         Gives the table of an object type at that site, None where there is none.
-    on_problem
+    on_problem, ready
         See `mosaic_layers`.
     """
     place = source.places.loc[[site]]
-    layers = mosaic_layers(source, place, on_problem=on_problem)
+    layers = mosaic_layers(source, place, on_problem=on_problem, ready=ready)
     for _, properties, kind in layers:
         if kind == "labels":
             table = features(properties["name"])
@@ -51,7 +58,12 @@ def site_layers(
 
 
 def mosaic_layers(
-    source: Source, places: pd.DataFrame, *, on_problem: Callable[[str], None]
+    source: Source,
+    places: pd.DataFrame,
+    *,
+    on_problem: Callable[[str], None],
+    ready: Mapping[str, Planes | Stack] = MappingProxyType({}),
+    contrast: Mapping[str, tuple[float, float]] = MappingProxyType({}),
 ) -> list[LayerTuple]:
     """Layers of some places of a source: a site, a well or a plate.
 
@@ -61,15 +73,24 @@ def mosaic_layers(
         Rows of the source's places.
     on_problem
         Gets a sentence for each image that cannot be read; it may be called while napari draws.
+    ready
+        What takes the place of the source's own pixels, by "channel:<name>" or "labels:<name>".
+    contrast
+        Limits of channels, by name; the others are measured.
     """
     tiles = arrange(places, source.pixel_size_um[1:])
     where = _where(source, places)
 
-    def data(stack: Stack) -> tuple[Any, bool]:
-        mosaic = Mosaic(stack, tiles, source.size_t, source.size_z, on_problem)
-        levels = levels_of(mosaic)
+    def data(key: str, own: Callable[[], Stack]) -> tuple[Any, bool]:
+        planes = ready.get(key) or own()
+        if isinstance(planes, Stack):
+            planes = Mosaic(planes, tiles, source.size_t, source.size_z, on_problem)
+        levels = levels_of(planes)
         if len(places) == 1 and levels[0].size * levels[0].dtype.itemsize <= IN_MEMORY_BYTES:
             return np.asarray(levels[0]), False
+        if len(levels) == 1 and key.startswith("labels:"):
+            # napari's labels take a list of one level for the level itself.
+            return levels[0], False
         return levels, True
 
     layers: list[LayerTuple] = []
@@ -82,7 +103,7 @@ def mosaic_layers(
     }
     colors = display_colors(source.channels)
     for number, channel in enumerate(source.channels):
-        pixels, multiscale = data(source.image(number))
+        pixels, multiscale = data(f"channel:{channel.name}", partial(source.image, number))
         layers.append(
             (
                 pixels,
@@ -91,7 +112,7 @@ def mosaic_layers(
                     "name": channel.name,
                     "colormap": channel_colormap(colors[number]),
                     "blending": "additive",
-                    "contrast_limits": source.contrast(number),
+                    "contrast_limits": contrast.get(channel.name) or source.contrast(number),
                     "multiscale": multiscale,
                     "metadata": {"tmaps": {**where, "channel": channel.name}},
                 },
@@ -99,7 +120,7 @@ def mosaic_layers(
             )
         )
     for name in source.object_types:
-        pixels, multiscale = data(source.labels(name))
+        pixels, multiscale = data(f"labels:{name}", partial(source.labels, name))
         layers.append(
             (
                 pixels,

@@ -35,8 +35,6 @@ class Marks:
         Name of the well of each site.
     signs
         MISSING or EXCLUDED by number of the site in `tiles`.
-    stack
-        Time points and planes, which all have the same marks.
     """
 
     dtype = np.dtype(np.uint8)
@@ -46,9 +44,7 @@ class Marks:
         tiles: Tiles,
         wells: npt.NDArray[Any],
         signs: Mapping[int, int],
-        stack: tuple[int, int] = (1, 1),
     ) -> None:
-        self._stack = stack
         self._boxes = np.stack(
             [tiles.top, tiles.left, tiles.top + tiles.height, tiles.left + tiles.width], axis=1
         )
@@ -70,8 +66,7 @@ class Marks:
         """(t, z, y, x) of each level, finest first."""
         height, width = self._size
         return [
-            (*self._stack, ceil(height / 2**level), ceil(width / 2**level))
-            for level in range(self._levels)
+            (1, 1, ceil(height / 2**level), ceil(width / 2**level)) for level in range(self._levels)
         ]
 
     def plane(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The map of a plate, and several of them side by side, as pyramids for layers; no Qt, no napari."""
+"""The map of a plate, and several side by side, as pyramids for layers; no Qt, no napari."""
 
 from __future__ import annotations
 
@@ -103,8 +103,6 @@ class SideBySide:
         First column of each at level 0: multiples of 2 ** (number of levels).
     size
         Height and width of the whole at level 0.
-    offsets
-        Added to the pixels of each part that are not 0, so that labels of plates stay apart.
     """
 
     def __init__(
@@ -112,10 +110,8 @@ class SideBySide:
         parts: Sequence[Planes | None],
         lefts: Sequence[int],
         size: tuple[int, int],
-        offsets: Sequence[int] = (),
     ) -> None:
         self._parts, self._lefts, self._size = parts, lefts, size
-        self._offsets = offsets or [0] * len(parts)
         there = [part for part in parts if part is not None]
         # A plate with fewer levels than another one would have to be thinned out further.
         self._count = min(len(part.shapes) for part in there)
@@ -135,7 +131,7 @@ class SideBySide:
     def plane(self, level: int, t: int, z: int, y: range, x: range) -> Pixels:
         """See mosaic.Planes."""
         canvas = np.zeros((len(y), len(x)), self.dtype)
-        for part, corner, offset in zip(self._parts, self._lefts, self._offsets, strict=True):
+        for part, corner in zip(self._parts, self._lefts, strict=True):
             if part is None:
                 continue
             times, depth, height, width = part.shapes[level]
@@ -146,7 +142,5 @@ class SideBySide:
                 continue
             own = range(columns.start - left, columns.stop - left)
             pixels = part.plane(level, t, z, rows, own)
-            if offset:
-                pixels = np.where(pixels > 0, pixels + offset, 0)
             canvas[: len(rows), columns.start - x.start : columns.stop - x.start] = pixels
         return canvas

@@ -1,23 +1,30 @@
-"""What the viewer shows of an experiment: a site, a well or a plate, as the state says."""
+"""What the viewer shows of an experiment: a site, a well or plates, as the state says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, features_of_site, mosaic_layers, row_of, site_layers
+from napari_tmaps.gui.map_coloured import coloured_layer
+from napari_tmaps.gui.map_picture import MapPicture, Place
+from napari_tmaps.gui.map_pixels import PLAIN, pixel_settings, prepared_stacks
+from napari_tmaps.gui.map_status import MapStatus
 from napari_tmaps.gui.running import SiteObjects, object_layers
 from napari_tmaps.gui.state import Choice, State, View
 from napari_tmaps.gui.zarr_source import ZarrSource, experiment_source
 from napari_tmaps.model.arrange import arrange
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.mapplan import plan_map
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+_WHOLE = (View.PLATE, View.PLATES)
 
 
 class PlateView:
@@ -36,18 +43,24 @@ class PlateView:
         self._on_problem = on_problem
         self._layers = KeptLayers(viewer)
         self._experiment: Experiment | None = None
-        self._source: ZarrSource | None = None
+        self._sources: dict[str, ZarrSource] = {}
+        self._picture: MapPicture | None = None
         self._shown: tuple[object, ...] = ()
+        self._choice = Choice()
+        self._coloured: tuple[str, pd.Series[Any]] | None = None
+        self.status = MapStatus(viewer, self.place_at, self._features_at)
 
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
         self._layers.clear()
         self._experiment = experiment
+        self._coloured = None
         self.forget()
 
     def forget(self) -> None:
         """Read everything anew next time: the files have changed."""
-        self._source, self._shown = None, ()
+        self._sources, self._picture, self._shown = {}, None, ()
+        self.status.forget()
 
     def show(self, state: State) -> None:
         """Show what the state says; reads only what is not shown already.
@@ -62,8 +75,11 @@ class PlateView:
             View.SITE: (choice.well, choice.site),
             View.WELL: (choice.well,),
             View.PLATE: (),
+            View.PLATES: (),
         }
-        shown = (choice.plate, choice.view, *place[choice.view])
+        plate = "" if choice.view is View.PLATES else choice.plate
+        shown = (plate, choice.view, choice.pixels, *place[choice.view])
+        self._choice = choice
         if shown != self._shown:
             self._shown = shown
             try:
@@ -71,8 +87,10 @@ class PlateView:
             except TmapsError:
                 self._layers.show([])
                 raise
-        elif choice.view is View.PLATE and state.can_show:
-            self._look_at(choice)
+        elif self._picture is not None and state.can_show:
+            center = self._picture.center_of(choice.plate, choice.well)
+            if center is not None:
+                self._viewer.scene.camera.center = (0.0, *center)
 
     def try_out(self, found: SiteObjects) -> None:
         """Show what a pipeline found on the site that is shown."""
@@ -84,9 +102,54 @@ class PlateView:
             return 0
         return int(self._viewer.dims.current_step[0])
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user must know of the picture, one sentence each."""
+        return () if self._picture is None else tuple(self._picture.notes)
+
+    def place_at(self, y: float, x: float) -> Place | None:
+        """The site at a point of the world; None where there is none."""
+        if self._experiment is None or not self._shown:
+            return None
+        if self._picture is not None:
+            return self._picture.place_at(y, x)
+        choice = self._choice
+        if choice.view is View.SITE:
+            return Place(choice.plate, choice.well, choice.site)
+        source = self._plate(choice.plate)
+        places = source.places[source.places["well"] == choice.well]
+        tiles = arrange(places, source.pixel_size_um[1:])
+        size_y, size_x = (size or 1.0 for size in source.pixel_size_um[1:])
+        inside = (tiles.top <= y / size_y) & (y / size_y < tiles.top + tiles.height)
+        inside &= (tiles.left <= x / size_x) & (x / size_x < tiles.left + tiles.width)
+        found = places["site"].to_numpy()[inside]
+        return Place(choice.plate, choice.well, int(found[-1])) if len(found) else None
+
+    def colour(self, object_type: str, values: pd.Series[Any] | None) -> None:
+        """Colour the objects of a type by a value each, on the pictures of whole plates.
+
+        Parameters
+        ----------
+        values
+            With the index plate, well, site, label; NaN is not coloured. None takes the colours
+            away.
+        """
+        self._coloured = None if values is None else (object_type, values)
+        if self._picture is not None:
+            self._layers.extra("values", self._coloured_layers(self._picture))
+
+    def _coloured_layers(self, picture: MapPicture) -> list[LayerTuple]:
+        if self._coloured is None:
+            return []
+        return coloured_layer(picture, *self._coloured)
+
     def _wanted(self, choice: Choice) -> list[LayerTuple]:
+        self._picture = None
         source = self._plate(choice.plate)
         places = source.places
+        if choice.view in _WHOLE:
+            return self._whole(choice)
+        ready = self._prepared(choice)
         if choice.view is View.SITE:
             row = row_of(places, choice.well, choice.site)
             assert row is not None, "the choice is one of the sites"
@@ -97,29 +160,65 @@ class PlateView:
                 row,
                 features=lambda name: self._features(choice, name),
                 on_problem=self._on_problem,
+                ready=ready,
             )
             # What was never recorded is no black image: it is not shown at all.
             lost = source.lost_channels(row)
             return [layer for layer in layers if layer[1]["name"] not in lost]
-        if choice.view is View.WELL:
-            places = places[places["well"] == choice.well]
-        return mosaic_layers(source, places, on_problem=self._on_problem)
+        return mosaic_layers(
+            source, places[places["well"] == choice.well], on_problem=self._on_problem, ready=ready
+        )
 
-    def _look_at(self, choice: Choice) -> None:
-        """Bring a well of the plate into the middle of the window."""
-        source = self._plate(choice.plate)
-        tiles = arrange(source.places, source.pixel_size_um[1:])
-        own = (source.places["well"] == choice.well).to_numpy()
-        size_y, size_x = (size or 1.0 for size in source.pixel_size_um[1:])
-        y = (tiles.top + tiles.height / 2)[own].mean() * size_y
-        x = (tiles.left + tiles.width / 2)[own].mean() * size_x
-        self._viewer.scene.camera.center = (0.0, float(y), float(x))
+    def _prepared(self, choice: Choice) -> Mapping[str, Any]:
+        """Channels as they are corrected and aligned; empty where they are shown as recorded."""
+        assert self._experiment is not None, "an experiment is open"
+        settings = pixel_settings(self._experiment, choice.plate, choice.pixels)
+        if settings == PLAIN:
+            return {}
+        plan = plan_map(self._experiment, choice.plate)
+        return prepared_stacks(self._experiment, plan, settings)
+
+    def _whole(self, choice: Choice) -> list[LayerTuple]:
+        """One plate, or all of them side by side."""
+        assert self._experiment is not None, "an experiment is open"
+        plates = [choice.plate]
+        if choice.view is View.PLATES:
+            plates = self._experiment.plate_names()
+        sources = []
+        for plate in plates:
+            try:
+                sources.append(self._plate(plate))
+            except NotFoundError as error:  # a plate that is not converted yet is left out
+                self._on_problem(str(error))
+        picture = MapPicture(self._experiment, sources, choice.pixels, self._on_problem)
+        layers = mosaic_layers(
+            picture.source,
+            picture.source.places,
+            on_problem=self._on_problem,
+            ready=picture.planes(),
+            contrast=picture.contrast(),
+        )
+        stride = picture.parts[0].plan.stride
+        for _, properties, kind in layers:
+            if kind == "labels":
+                properties["metadata"]["tmaps"]["stride"] = stride
+        self._picture = picture
+        return [*layers, *self._coloured_layers(picture), *picture.mark_layers()]
 
     def _plate(self, plate: str) -> ZarrSource:
         assert self._experiment is not None, "an experiment is open"
-        if self._source is None or self._source.facts["plate"] != plate:
-            self._source = experiment_source(self._experiment, plate)
-        return self._source
+        if plate not in self._sources:
+            self._sources[plate] = experiment_source(self._experiment, plate)
+        return self._sources[plate]
+
+    def _features_at(self, place: Place, object_type: str) -> pd.DataFrame | None:
+        if self._experiment is None or object_type not in self._experiment.features.object_types():
+            return None
+        table = self._experiment.features.read_site(
+            object_type, place.plate, place.well, place.site
+        )
+        first = table[table.index.get_level_values("t") == self.time_point(place.plate)]
+        return first.droplevel(["plate", "well", "site", "t"]).select_dtypes("number")
 
     def _features(self, choice: Choice, object_type: str) -> pd.DataFrame | None:
         assert self._experiment is not None, "an experiment is open"

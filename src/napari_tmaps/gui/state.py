@@ -19,6 +19,15 @@ class View(StrEnum):
     SITE = "site"
     WELL = "well"
     PLATE = "plate"
+    PLATES = "plates"
+
+
+class Pixels(StrEnum):
+    """What is done to pixels before they are shown; the value is what is offered to the user."""
+
+    MAP = "As the map was built"
+    RECORDED = "As recorded"
+    PREPARED = "Corrected and aligned"
 
 
 class WellState(StrEnum):
@@ -79,6 +88,7 @@ class Choice:
     site: int = 0
     view: View = View.SITE
     pipeline: str = ""
+    pixels: Pixels = Pixels.MAP
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ def resolve(facts: Facts, choice: Choice) -> State:
     has_images = state is not None and state is not WellState.RECORDED
     some_images = bool(states - {WellState.RECORDED})
     return State(
-        choice=Choice(facts.path, plate_name, well, site, choice.view, pipeline),
+        choice=Choice(facts.path, plate_name, well, site, choice.view, pipeline, choice.pixels),
         title=facts.name,
         plates=tuple(facts.plates),
         plate=plate,
@@ -139,7 +149,7 @@ def resolve(facts: Facts, choice: Choice) -> State:
         position=f"Site {sites.index(site) + 1} of {len(sites)}" if sites else "No site",
         can_previous=bool(order) and (well, site) != order[0],
         can_next=bool(order) and (well, site) != order[-1],
-        can_show=some_images if choice.view is View.PLATE else has_images,
+        can_show=some_images if choice.view in (View.PLATE, View.PLATES) else has_images,
         can_run=has_images and bool(pipeline),
         can_analyse=some_images and bool(pipeline),
         can_convert=WellState.RECORDED in everywhere,
