@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Ints, count, scan
+from napari_tmaps.measure.runs import Ints, Runs, count, group, scan
 
 Labels = npt.NDArray[np.int32]
 
@@ -22,16 +22,27 @@ def label_components(mask: npt.NDArray[np.bool_], diagonal: bool) -> Labels:
     # Images come from numpy, which asks for large pages of memory: page faults of a kernel's own
     # would cost more than the kernel.
     result = np.zeros(mask.shape, np.int32)
-    _label(mask, diagonal, result)
+    label_into(mask, diagonal, result)
     return result
 
 
 @kernel
-def _label(mask: npt.NDArray[np.bool_], diagonal: bool, result: Labels) -> None:
+def label_into(mask: npt.NDArray[np.bool_], diagonal: bool, result: Labels) -> int:
+    """The same into an image of zeros; returns the number of pieces."""
     _, row, start, stop = scan(mask, count(mask))
-    piece, _ = _connect(row, start, stop, diagonal)
+    piece, pieces = _connect(row, start, stop, diagonal)
     for i in range(row.size):
         result[row[i], start[i] : stop[i]] = piece[i] + 1
+    return pieces
+
+
+@kernel
+def component_runs(mask: npt.NDArray[np.bool_], diagonal: bool) -> Runs:
+    """The pieces of `label_components` as runs, without an image of them."""
+    _, row, start, stop = scan(mask, count(mask))
+    piece, pieces = _connect(row, start, stop, diagonal)
+    first, order = group(piece, pieces)
+    return Runs(np.arange(1, pieces + 1), first, row[order], start[order], stop[order])
 
 
 def fill_holes(mask: npt.NDArray[np.bool_], max_area: int) -> npt.NDArray[np.bool_]:

@@ -8,12 +8,15 @@ import numpy.typing as npt
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.runs import Ints
 
-# Where the nearest 0 is farther than this, the envelope of parabolas is faster than comparing.
+# Where the nearest 0 is farther than this, the envelope of parabolas is faster than comparing, and
+# squares do not fit 16 bits any more.
 _FARTHEST_COMPARED = 128
+_TOGETHER = 2048  # pixels that stay in the fastest cache
+_FAR = 40000  # more than the square of any distance that is compared; one more such fits 16 bits
 
 
 @kernel
-def squared_distances(mask: npt.NDArray[np.uint8]) -> Ints:
+def squared_distances(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Squared distance of each pixel to the nearest 0, in whole pixels, exact.
 
     The outermost pixels of the mask (y, x) must be 0. Distances along the columns come first; then
@@ -31,51 +34,63 @@ def squared_distances(mask: npt.NDArray[np.uint8]) -> Ints:
         line, below = columns[y], columns[y + 1]
         for x in range(width):
             line[x] = min(line[x], np.int32(below[x] + 1))
-    result = np.empty((height, width), np.int64)
-    # A frame of far values around the row saves the tests for its ends.
+    result = np.empty((height, width), np.int32)
+    # Some rows at a time, as one line. Beyond the end of a row comes the next one, which changes
+    # nothing: the 0 at the end of the row is nearer. A frame of far values saves further tests.
+    rows = max(1, _TOGETHER // width)
     pad = _FARTHEST_COMPARED + 4
-    squares = np.full(width + 2 * pad, np.int32(1 << 30))
-    best = np.empty(width, np.int32)
-    for y in range(height):
+    squares = np.full(rows * width + 2 * pad, np.uint16(_FAR))
+    best = np.empty(rows * width, np.uint16)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        steps, line_ = columns[top:bottom].reshape(-1), result[top:bottom].reshape(-1)
+        size = steps.size
         farthest = np.int32(0)
-        for x in range(width):
-            farthest = max(farthest, columns[y, x])
+        for x in range(size):
+            farthest = max(farthest, steps[x])
         if farthest > _FARTHEST_COMPARED:
-            _lower_envelope(columns[y].astype(np.int64), result[y])
+            exact = np.empty(width, np.int64)
+            for y in range(top, bottom):
+                _lower_envelope(columns[y].astype(np.int64), exact)
+                result[y] = exact
             continue
-        for x in range(width):
-            square = np.int32(columns[y, x] * columns[y, x])
-            squares[pad + x] = square
-            best[x] = square
+        here, some = squares[pad : pad + size], best[:size]
+        for x in range(size):
+            square = np.uint16(steps[x] * steps[x])
+            here[x] = square
+            some[x] = square
         # Pixels farther away than the worst distance so far change nothing.
         dx, reach = 1, farthest
         while dx <= reach:
-            _compare(squares, pad, dx, best)
+            _compare(squares, pad, dx, some)
             dx += 4
-            worst = np.int32(0)
-            for x in range(width):
-                worst = max(worst, best[x])
+            worst = np.uint16(0)
+            for x in range(size):
+                worst = max(worst, some[x])
             reach = min(reach, np.int32(np.sqrt(worst)))
-        line_ = result[y]
-        for x in range(width):
-            line_[x] = best[x]
+        for x in range(size):
+            line_[x] = some[x]
     return result
 
 
 @kernel
 def _compare(
-    squares: npt.NDArray[np.int32], pad: int, dx: int, best: npt.NDArray[np.int32]
+    squares: npt.NDArray[np.uint16], pad: int, dx: int, best: npt.NDArray[np.uint16]
 ) -> None:
-    """Compare the pixels of a row with those that are dx … dx + 3 to the left and right."""
+    """Compare the pixels of a line with those that are dx … dx + 3 to the left and right."""
     width = best.size
-    one, two = np.int32(dx * dx), np.int32((dx + 1) ** 2)
-    three, four = np.int32((dx + 2) ** 2), np.int32((dx + 3) ** 2)
-    left, right = squares[pad - dx - 3 :], squares[pad + dx :]
+    one, two = np.uint16(dx * dx), np.uint16((dx + 1) ** 2)
+    three, four = np.uint16((dx + 2) ** 2), np.uint16((dx + 3) ** 2)
+    # Views from 0 on, so that the loop runs on vector registers.
+    left_1, right_1 = squares[pad - dx :], squares[pad + dx :]
+    left_2, right_2 = squares[pad - dx - 1 :], squares[pad + dx + 1 :]
+    left_3, right_3 = squares[pad - dx - 2 :], squares[pad + dx + 2 :]
+    left_4, right_4 = squares[pad - dx - 3 :], squares[pad + dx + 3 :]
     for x in range(width):
-        a = np.int32(min(left[x + 3], right[x]) + one)
-        b = np.int32(min(left[x + 2], right[x + 1]) + two)
-        c = np.int32(min(left[x + 1], right[x + 2]) + three)
-        d = np.int32(min(left[x], right[x + 3]) + four)
+        a = np.uint16(min(left_1[x], right_1[x]) + one)
+        b = np.uint16(min(left_2[x], right_2[x]) + two)
+        c = np.uint16(min(left_3[x], right_3[x]) + three)
+        d = np.uint16(min(left_4[x], right_4[x]) + four)
         best[x] = min(min(best[x], a), min(b, min(c, d)))
 
 

@@ -62,12 +62,16 @@ def find_runs(labels: npt.NDArray[Any]) -> Runs:
         return known
     value, row, start, stop = scan(labels, count(labels))
     present, rank = _rank(value)
-    first, order = _group(rank, present.size)
+    first, order = group(rank, present.size)
     runs = Runs(present, first, row[order], start[order], stop[order])
     if _is_fixed(labels):
-        key = id(labels)
-        _known[key] = (weakref.ref(labels, lambda _: _known.pop(key, None)), runs)
+        _remember(labels, runs)
     return runs
+
+
+def _remember(labels: npt.NDArray[Any], runs: Runs) -> None:
+    key = id(labels)
+    _known[key] = (weakref.ref(labels, lambda _: _known.pop(key, None)), runs)
 
 
 def known_runs(labels: npt.NDArray[Any]) -> Runs | None:
@@ -92,6 +96,19 @@ def find_boxes(runs: Runs) -> Boxes:
         runs.row[runs.first[1:] - 1] + 1,
         np.maximum.reduceat(runs.stop, begin),
     )
+
+
+@kernel
+def boxes_of(runs: Runs) -> Boxes:
+    """The same for kernels."""
+    number = runs.labels.size
+    top, left = np.empty(number, np.int64), np.empty(number, np.int64)
+    bottom, right = np.empty(number, np.int64), np.empty(number, np.int64)
+    for k in range(number):
+        begin, end = runs.first[k], runs.first[k + 1]
+        top[k], bottom[k] = runs.row[begin], runs.row[end - 1] + 1
+        left[k], right[k] = runs.start[begin:end].min(), runs.stop[begin:end].max()
+    return Boxes(top, left, bottom, right)
 
 
 def count_pixels(runs: Runs) -> Ints:
@@ -165,7 +182,7 @@ def scan(labels: npt.NDArray[Any], runs: int) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 @kernel
-def _group(rank: Ints, groups: int) -> tuple[Ints, Ints]:
+def group(rank: Ints, groups: int) -> tuple[Ints, Ints]:
     """Counting sort: begin of each group and the order that brings groups together."""
     first = np.zeros(groups + 1, np.int64)
     for r in rank:
@@ -194,6 +211,23 @@ def draw(runs: Runs, values: Ints, shape: tuple[int, int]) -> npt.NDArray[np.int
     result = np.zeros(shape, np.int32)
     _draw(runs, values, result)
     return result
+
+
+def draw_known(runs: Runs, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Label image (y, x) of objects, read-only, so that nobody has to find its runs again."""
+    result = draw(runs, runs.labels, shape)
+    result.flags.writeable = False
+    _remember(result, runs)
+    return result
+
+
+def keep(runs: Runs, stays: npt.NDArray[np.bool_]) -> Runs:
+    """The objects that stay, numbered 1 … n in their order."""
+    number = np.diff(runs.first)
+    kept = np.repeat(stays, number)
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(number[stays])])
+    labels = np.arange(1, first.size)
+    return Runs(labels, first, runs.row[kept], runs.start[kept], runs.stop[kept])
 
 
 @kernel

@@ -27,13 +27,13 @@ def flood(
     # A closed frame around everything saves the tests for the rim. Above 0 the label; -1 closed;
     # below that free, and -2 - state is the level above the lowest.
     state = np.full((levels.shape[0] + 2, levels.shape[1] + 2), -1, np.int32)
-    _flood(levels, seeds, mask, low, max(low, high), queues[0], queues[1], state.reshape(-1))
+    flood_into(levels, seeds, mask, low, max(low, high), queues[0], queues[1], state.reshape(-1))
     inner = state[1:-1, 1:-1]
     return np.maximum(inner, 0)
 
 
 @kernel
-def _flood(
+def flood_into(
     levels: npt.NDArray[np.uint16],
     seeds: npt.NDArray[np.int32],
     mask: npt.NDArray[np.bool_],
@@ -43,6 +43,7 @@ def _flood(
     queue: npt.NDArray[Any],
     state: npt.NDArray[np.int32],
 ) -> None:
+    """`flood` with its memory: levels low … high, two queues, and the state of all pixels."""
     height, width = levels.shape
     stride = width + 2
     depths = high - low + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
@@ -55,7 +54,7 @@ def filter(  # noqa: A001 - the name that its users know
         )
     labels = as_objects("mask", mask, connectivity=4)
     from napari_tmaps.measure import shape
-    from napari_tmaps.measure.runs import count_pixels, draw, find_boxes, find_runs
+    from napari_tmaps.measure.runs import count_pixels, draw_known, find_boxes, find_runs, keep
 
     runs = find_runs(labels)
     boxes = find_boxes(runs)
@@ -69,4 +68,4 @@ def filter(  # noqa: A001 - the name that its users know
     else:
         value = area / shape.hull_areas(runs, boxes)
     stays = (value >= lower_threshold) & (value <= upper_threshold)
-    return draw(runs, np.where(stays, np.cumsum(stays), 0), labels.shape)
+    return draw_known(keep(runs, stays), labels.shape)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from napari_tmaps.model.kinds import LabelImage, MaskImage
-from napari_tmaps.modules.images import Labels, as_objects, renumber
+from napari_tmaps.modules.images import as_labels, check_plane
 
 SMALLEST_FRAGMENT = 10
 # A waist as wide as this, relative to the thinner of the parts it joins, is none: outlines are
@@ -77,63 +74,23 @@ def separate_clumps(
     The line is the watershed of the distance to the background between the two thickest points
     on either side of the deepest waist.
     """
-    labels = as_objects("mask", mask, connectivity=8).copy()
-    from napari_tmaps.measure import shape
-    from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs, paint
+    from napari_tmaps.measure.clumps import Limits, cut_clumps
+    from napari_tmaps.measure.components import component_runs
+    from napari_tmaps.measure.runs import draw_known, find_boxes, find_runs
 
-    def find_clumps(labels: Labels, top: int, left: int) -> Iterator[Clump]:
-        runs = find_runs(labels)
-        boxes = find_boxes(runs)
-        area = count_pixels(runs)
-        convexity = area / shape.hull_areas(runs, boxes)
-        circularity = shape.circularity(area, shape.outlines(runs, boxes).perimeter)
-        chosen = (area > min_area) & (area <= max_area)
-        chosen &= (convexity <= max_convexity) & (circularity <= max_circularity)
-        for k in np.flatnonzero(chosen):
-            y, x = int(boxes.top[k]) - 1, int(boxes.left[k]) - 1
-            clump = np.zeros((boxes.bottom[k] - y + 1, boxes.right[k] - x + 1), np.uint8)
-            paint(runs, int(k), y, x, clump)
-            yield Clump(top + y, left + x, clump)
-
-    todo = deque(find_clumps(labels, 0, 0))
-    following = int(labels.max(initial=0)) + 1
-    while todo:
-        clump = todo.popleft()
-        parts = _cut(clump.mask, min_cut_area, trimming)
-        if parts is None:
-            continue
-        todo.extend(find_clumps(parts, clump.top, clump.left))
-        # The frame of one pixel may lie outside the image; nothing is ever written there.
-        inner, own = parts[1:-1, 1:-1], clump.mask[1:-1, 1:-1] > 0
-        top, left = clump.top + 1, clump.left + 1
-        view = labels[top : top + inner.shape[0], left : left + inner.shape[1]]
-        view[own] = np.where(inner > 0, inner + (following - 1), 0)[own]
-        following += int(inner.max())
-    return renumber(labels)
-
-
-class Clump(NamedTuple):
-    """An object (y, x) as 1 in a frame of 0, whose first pixel is (top, left) of the image."""
-
-    top: int
-    left: int
-    mask: npt.NDArray[np.uint8]
-
-
-def _cut(clump: npt.NDArray[np.uint8], min_cut_area: int, trimming: bool) -> Labels | None:
-    """The parts of a clump, numbered from 1, or None where no cut is good."""
-    from napari_tmaps.measure.clumps import find_cuts
-    from napari_tmaps.measure.components import label_components
-
-    for line in find_cuts(clump, narrowness=NARROWNESS, attempts=ATTEMPTS):
-        parts = label_components((clump > 0) & ~line, True)
-        area = np.bincount(parts.ravel())
-        area[0] = 0
-        if trimming and area.size > 3:
-            crumbs = area < SMALLEST_FRAGMENT
-            parts = renumber(np.where(crumbs[parts], np.int32(0), parts))
-            area = area[~crumbs]
-            area = np.concatenate([np.zeros(1, area.dtype), area])
-        if area.size > 2 and area[1:].min() > min_cut_area:
-            return parts
-    return None
+    check_plane("mask", mask)
+    if mask.dtype == np.bool_:
+        runs = component_runs(mask, diagonal=True)
+    else:
+        runs = find_runs(as_labels("mask", mask))
+    limits = Limits(
+        min_area=min_area,
+        max_area=max_area,
+        max_convexity=float(max_convexity),
+        max_circularity=float(max_circularity),
+        min_cut_area=min_cut_area,
+        crumbs=SMALLEST_FRAGMENT if trimming else 0,
+        narrowness=NARROWNESS,
+        attempts=ATTEMPTS,
+    )
+    return draw_known(cut_clumps(runs, find_boxes(runs), limits), mask.shape)
