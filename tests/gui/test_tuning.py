@@ -60,10 +60,22 @@ def test_planes_that_stay_are_the_same_arrays(viewer):
     assert source.scene().images["DAPI"] is not before.images["DAPI"]
 
 
-def test_whole_stacks(viewer):
-    scene = LiveSource(viewer).scene(stacks=True)
+def test_sites_of_an_experiment_are_whole_stacks_as_on_the_plate(viewer):
+    viewer.layers["DAPI"].metadata["tmaps"] = {"experiment": "e", "plate": "p"}
+    viewer.layers.selection = {viewer.layers["DAPI"]}
+    scene = LiveSource(viewer).scene()
     assert scene.images["DAPI"].shape == (3, 60, 80)
-    assert scene.shape == (60, 80)
+    assert (scene.shape, scene.z_scale) == ((60, 80), 2)
+    pipeline = edit.set_channels(PipelineDescription(), [("DAPI", False)])
+    pipeline, _ = edit.add_step(pipeline, "project")
+    shown = []
+    live = LivePipeline(shown.append)
+    live.show(Request(upto(pipeline, scene, "project"), scene.images, "project", finish=False))
+    assert live.wait()
+    live.close()
+    ((pixels, properties, _),) = preview_layers(shown[0], scene)
+    np.testing.assert_array_equal(pixels, scene.images["DAPI"].max(axis=0))
+    assert properties["scale"] == (0.5, 0.5)
 
 
 def test_layers_of_another_grid_are_left_out(viewer):

@@ -168,7 +168,7 @@ def _layer(
     if is_mask:
         pixels = pixels.view(np.uint8)
     ndim = np.ndim(pixels)
-    rest = (1.0,) * (ndim - 2)
+    rest = (scene.z_scale,) * (ndim - 2)
     start = tuple(
         begin + at * size
         for begin, at, size in zip(scene.translate, corner, scene.scale, strict=True)

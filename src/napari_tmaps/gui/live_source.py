@@ -31,7 +31,8 @@ class Scene:
     Attributes
     ----------
     images
-        Plane (y, x), or stack (z, y, x), of each channel; read-only.
+        Plane (y, x), or stack (z, y, x), of each channel; read-only. Of a site of an experiment
+        all planes, as the run of the plate will see them; of other layers the plane shown.
     objects
         Labels of each object type that is shown, of the same shape; read-only.
     scale, translate, units
@@ -44,6 +45,7 @@ class Scene:
     objects: Mapping[str, Array] = field(default_factory=dict)
     scale: tuple[float, float] = (1.0, 1.0)
     translate: tuple[float, float] = (0.0, 0.0)
+    z_scale: float = 1.0
     units: tuple[str, str] = ("pixel", "pixel")
     experiment: str = ""
     plate: str = ""
@@ -61,7 +63,11 @@ class Scene:
         """(z, y, x); None where it is not known."""
         known = [unit.startswith(("micro", "µm", "um")) for unit in self.units]
         y, x = (size if is_um else None for size, is_um in zip(self.scale, known, strict=True))
-        return None, y, x
+        return (self.z_scale if known[0] and self._is_stack else None), y, x
+
+    @property
+    def _is_stack(self) -> bool:
+        return any(image.ndim == 3 for image in self.images.values())
 
     @property
     def title(self) -> str:
@@ -86,13 +92,8 @@ class LiveSource:
         self._planes: dict[tuple[Any, ...], tuple[Any, Array]] = {}
         self._corrected: dict[tuple[int, int], tuple[Any, Any, Array]] = {}
 
-    def scene(self, *, stacks: bool = False) -> Scene:
-        """The planes that are shown.
-
-        Parameters
-        ----------
-        stacks
-            Whether to take whole z stacks instead of the plane that is shown.
+    def scene(self) -> Scene:
+        """What is shown.
 
         Raises
         ------
@@ -116,6 +117,8 @@ class LiveSource:
                 "Pipelines run on sites: show one site."
             )
         grid = _grid(first)
+        where = first.metadata.get("tmaps", {})
+        stacks = bool(where.get("experiment"))
         used: dict[tuple[Any, ...], tuple[Any, Array]] = {}
         found: dict[str, dict[str, Array]] = {"image": {}, "labels": {}}
         for layer in layers:
@@ -125,12 +128,12 @@ class LiveSource:
         self._planes = used
         shown = {id(plane) for _, plane in used.values()}
         self._corrected = {k: v for k, v in self._corrected.items() if k[0] in shown}
-        where = first.metadata.get("tmaps", {})
         return Scene(
             found["image"],
             found["labels"],
             scale=(float(first.scale[-2]), float(first.scale[-1])),
             translate=(float(first.translate[-2]), float(first.translate[-1])),
+            z_scale=float(first.scale[-3]) if first.ndim > 2 else 1.0,
             units=(str(first.units[-2]), str(first.units[-1])),
             experiment=str(where.get("experiment", "")),
             plate=str(where.get("plate", "")),
