@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -249,6 +250,22 @@ def test_files(widget, tmp_path):
     (tmp_path / "broken.yaml").write_text("pipeline: [")
     widget.open_file(str(tmp_path / "broken.yaml"))
     assert "broken.yaml" in widget._message.text()
+
+
+def test_pipelines_of_other_programs(widget, tmp_path):
+    from napari_tmaps.pipeline import ready_pipelines
+    from napari_tmaps.pipeline.jterator_project_export import save_project
+
+    save_project(ready_pipelines()["nuclei"], tmp_path / "project")
+    widget.open_file(str(tmp_path / "project" / "pipeline.yaml"))
+    steps = [call.name for call in ready_pipelines()["nuclei"].pipeline]
+    assert widget.steps.names() == steps
+    widget.bar.fileSaved.emit(str(tmp_path / "mine.ipynb"))
+    assert json.loads((tmp_path / "mine.ipynb").read_text())["nbformat"] == 4
+    (tmp_path / "not.cppipe").write_text("nothing of the kind")
+    widget.open_file(str(tmp_path / "not.cppipe"))
+    assert "not.cppipe" in widget._message.text()
+    assert widget.steps.names() == steps
 
 
 def test_pipelines_of_an_experiment_lie_in_it(widget, viewer, tmp_path):

@@ -15,9 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.pipeline_files import OPENED, SAVED
 from napari_tmaps.pipeline import ready_pipelines
-
-_FILES = "Pipelines (*.yaml *.yml)"
 
 
 class PipelineBar(QWidget):
@@ -57,11 +56,11 @@ class PipelineBar(QWidget):
         self.menu.addAction("New empty pipeline", lambda: self.opened.emit("", True))
         self.menu.addAction("Copy under another name…", self._copy)
         self.menu.addSeparator()
-        self.menu.addAction("Open file…", self._open_file)
-        self.menu.addAction("Save as file…", lambda: self._save_file(_FILES, ".yaml"))
-        self.menu.addAction(
-            "Export as Python script…", lambda: self._save_file("Python (*.py)", ".py")
-        )
+        self.menu.addAction("Open file (also of TissueMAPS or CellProfiler)…", self._open_file)
+        for text, (kind, suffix) in SAVED.items():
+            self.menu.addAction(
+                text, lambda kind=kind, suffix=suffix: self._save_file(kind, suffix)
+            )
         menu_button.setMenu(self.menu)
         menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         layout = QHBoxLayout(self)
@@ -104,7 +103,7 @@ class PipelineBar(QWidget):
             self.renamed.emit(name)
 
     def _open_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open pipeline", "", _FILES)
+        path, _ = QFileDialog.getOpenFileName(self, "Open pipeline", "", OPENED)
         if path:
             self.fileOpened.emit(path)
 

@@ -29,6 +29,7 @@ from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
 from napari_tmaps.gui.numbers_panel import NumbersPanel
 from napari_tmaps.gui.pipeline_bar import PipelineBar
+from napari_tmaps.gui.pipeline_files import read_any, write_any
 from napari_tmaps.gui.ports_button import PortsButton
 from napari_tmaps.gui.run_dialog import RunDialog
 from napari_tmaps.gui.state import View
@@ -41,7 +42,7 @@ from napari_tmaps.gui.tuning import Shown, next_name, reads, threshold_setting, 
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.modules import known_categories
 from napari_tmaps.modules.describe import SettingSpec
-from napari_tmaps.pipeline import edit, load_pipeline, ready_pipelines, save_pipeline, to_script
+from napari_tmaps.pipeline import edit, ready_pipelines
 from napari_tmaps.pipeline.history import History
 from napari_tmaps.pipeline.shelf import Shelf
 from napari_tmaps.store.experiment import Experiment
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 _SAVED_MS = 500
 _PROBES = 9
+_TOLD = 4  # sentences that fit below the form
 
 
 class PipelineWidget(QWidget):
@@ -219,9 +221,16 @@ class PipelineWidget(QWidget):
     def open_file(self, path: str) -> None:
         """Put a pipeline file on the shelf, and go on with it."""
         try:
-            self._begin(load_pipeline(Path(path)))
+            pipeline, told = read_any(Path(path))
+            self._begin(pipeline)
+            self._edit(pipeline.model_copy(update={"name": self._name}), "Open")
         except TmapsError as error:
             self.show_message(str(error))
+            return
+        if told:
+            more = f"\n… and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+            self.show_message("Not carried over as it was:\n" + "\n".join(told[:_TOLD]) + more)
+            self._message.setToolTip("\n".join(told))
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
@@ -330,11 +339,8 @@ class PipelineWidget(QWidget):
 
     def _on_file_saved(self, path: str) -> None:
         try:
-            if path.endswith(".py"):
-                Path(path).write_text(to_script(self.value()), encoding="utf-8")
-            else:
-                save_pipeline(self.value(), path)
-        except (TmapsError, OSError) as error:
+            write_any(self.value(), Path(path))
+        except TmapsError as error:
             self.show_message(str(error))
 
     # -- steps ----------------------------------------------------------------------------------
