@@ -59,7 +59,7 @@ def list_pipelines(
         if experiment is not None:
             files = sorted((_folder(experiment) / "pipelines").glob("*.yaml"))
             found += [(path.stem, "experiment", load_pipeline(path)) for path in files]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "where": where,
@@ -245,6 +245,14 @@ def import_pipeline(
     out: Annotated[
         Path | None, typer.Option(help="Pipeline file to write; by default <name>.yaml.")
     ] = None,
+    white: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="CellProfiler only: the intensity that is 1 there; 255 for images of 8 bit, 4095 "
+            "for 12 bit.",
+        ),
+    ] = 65535,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -256,7 +264,7 @@ def import_pipeline(
 
     with show.plain_errors(verbose):
         foreign = path.suffix.lower() in (".cppipe", ".json")
-        imported = load_cellprofiler(path) if foreign else load_project(path)
+        imported = load_cellprofiler(path, white=white) if foreign else load_project(path)
         file = out or Path(f"{safe_name(imported.pipeline.name)}.yaml")
         _new(file)
         save_pipeline(imported.pipeline, file)
@@ -351,14 +359,14 @@ def _places(experiment: Experiment, texts: list[str]) -> list[tuple[str, str, in
         raise NotFoundError("The experiment has no sites. Add images first (tmaps add).")
     places = []
     for text in texts:
-        *plate, well, number = ("", *text.split("/")) if text.count("/") == 1 else text.split("/")
-        if len(plate) != 1 or not number.isdigit():
+        parts = text.split("/")
+        if len(parts) not in (2, 3) or not parts[-1].isdigit():
             raise InputError(f"'{text}' names no site. Write WELL/NUMBER, e.g. B03/1.")
-        if not plate[0] and len(plates) != 1:
+        if len(parts) == 2 and len(plates) != 1:
             raise InputError(
                 f"Say of which plate '{text}' is: PLATE/{text}. There are {', '.join(plates)}."
             )
-        places.append((plate[0] or plates[0], well, int(number)))
+        places.append((parts[0] if len(parts) == 3 else plates[0], parts[-2], int(parts[-1])))
     return places
 
 
