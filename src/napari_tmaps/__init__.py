@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from napari_tmaps.model.version import __version__
+
 if TYPE_CHECKING:
     from napari_tmaps.pipeline import load_pipeline, ready_pipelines
     from napari_tmaps.sample import generate_sample
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
     from napari_tmaps.vendors import scan
     from napari_tmaps.workflow import analyse, convert
     from napari_tmaps.workflow.door import Experiment, Workflow
-
-__version__ = "0.1.0"
 
 # Name → module that has it; loaded when first asked for, so that importing the package is free.
 _LAZY = {

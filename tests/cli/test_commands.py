@@ -12,8 +12,8 @@ from tests.workflow.screen import PATTERN, name, plane
 from tests.workflow.test_analyse import discs
 from typer.testing import CliRunner
 
-from napari_tmaps import __version__
 from napari_tmaps.cli.commands import app
+from napari_tmaps.model.version import __version__
 from napari_tmaps.pipeline import save_pipeline
 from napari_tmaps.store.experiment import Experiment
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_tmaps import __version__
 from napari_tmaps.cli import experiments, show, streams, workflow
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.features import features
@@ -19,6 +18,7 @@ from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.errors import InputError
+from napari_tmaps.model.version import __version__
 
 if TYPE_CHECKING:
     from napari_tmaps.model.planes import Scan

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
-from napari_tmaps import __version__
 from napari_tmaps.errors import FormatError, InputError, MissingError, NotFoundError
 from napari_tmaps.measure.histogram import histogram, percentile
 from napari_tmaps.measure.registration import find_shift
 from napari_tmaps.model.alignment import repaired
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.version import __version__
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import digest, source_folders
 from napari_tmaps.store.prepared import read_prepared

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from napari_tmaps import __version__
 from napari_tmaps.errors import FormatError
 from napari_tmaps.measure.flatfield import find_flat_field
 from napari_tmaps.measure.histogram import percentile
@@ -23,6 +22,7 @@ from napari_tmaps.measure.illumination import (
     smooth,
     unevenness,
 )
+from napari_tmaps.model.version import __version__
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.illumination import FieldEntry, Method
 

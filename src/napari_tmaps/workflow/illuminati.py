@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, TypeAdapter
 
-from napari_tmaps import __version__
 from napari_tmaps.errors import InputError, unknown
 from napari_tmaps.measure.histogram import percentile
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.version import __version__
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.mapfiles import MapFiles, read_state
 from napari_tmaps.store.mapplan import MapPlan, plan_map

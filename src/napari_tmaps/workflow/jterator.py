@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from napari_tmaps import __version__
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError, PipelineError
 from napari_tmaps.model.features import position_axis
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.version import __version__
 from napari_tmaps.modules import MODULES
 from napari_tmaps.modules.own import check_allowed, folders_of
 from napari_tmaps.pipeline import (
