@@ -63,10 +63,15 @@ def weighted_moments(runs: Runs, boxes: Boxes, image: npt.NDArray[Any]) -> Weigh
 @kernel
 def powers(start: float, length: int, unit: float, number: int) -> Floats:
     """Powers 0, 1, … of the positions start, start + 1, … in a unit."""
-    result = np.ones((number, length), np.float64)
+    result = np.empty((number, length), np.float64)
+    place = np.empty(length, np.float64)
     for i in range(length):
-        for n in range(1, number):
-            result[n, i] = result[n - 1, i] * ((start + i) / unit)
+        place[i] = (start + i) / unit
+        result[0, i] = 1.0
+    for n in range(1, number):
+        lower, line = result[n - 1], result[n]
+        for i in range(length):
+            line[i] = lower[i] * place[i]
     return result
 
 

@@ -20,6 +20,7 @@ from napari_tmaps.measure.separable import add_columns
 from napari_tmaps.measure.weighted import powers
 
 DEGREE = 12
+_TOGETHER = 256  # objects whose moments fit the cache
 _ROOM = 16  # for the powers 0 … DEGREE, a multiple of what vector registers hold
 
 
@@ -74,13 +75,18 @@ def zernike_of_shape(runs: Runs, boxes: Boxes, circles: Circles, terms: Polynomi
     """
     count = runs.labels.size
     result = np.full((count, len(ORDERS)), np.nan)
-    for k in range(count):
-        radius = circles.radius[k]
-        if radius == 0:
-            continue
-        along_y, along_x = _powers(boxes, circles, k)
-        _magnitudes(_sums_over_runs(runs, boxes, k, along_y, along_x), terms, result[k])
-        result[k] /= np.pi * radius**2
+    for begin in range(0, count, _TOGETHER):
+        end = min(begin + _TOGETHER, count)
+        moments = np.zeros((DEGREE + 1, DEGREE + 1, end - begin), np.float64)
+        for k in range(begin, end):
+            if circles.radius[k] > 0:
+                along_y, along_x = _powers(boxes, circles, k)
+                sums = _sums_over_runs(runs, boxes, k, along_y, along_x)
+                moments[:, :, k - begin] = sums[:, : DEGREE + 1]
+        magnitudes = _magnitudes(moments, terms)
+        for k in range(begin, end):
+            if circles.radius[k] > 0:
+                result[k] = magnitudes[:, k - begin] / (np.pi * circles.radius[k] ** 2)
     return result
 
 
@@ -91,17 +97,23 @@ def zernike_of_stain(
     """The same of the intensities of the objects, divided by the objects' area."""
     count = runs.labels.size
     result = np.full((count, len(ORDERS)), np.nan)
-    for k in range(count):
-        if circles.radius[k] == 0:
-            continue
-        along_y, along_x = _powers(boxes, circles, k)
-        sums = np.zeros_like(along_x)
-        add_columns(runs, k, boxes.top[k], boxes.left[k], image, 0.0, along_y, sums)
-        _magnitudes(_sums_over_columns(sums, along_x), terms, result[k])
-        area = 0
-        for i in range(runs.first[k], runs.first[k + 1]):
-            area += runs.stop[i] - runs.start[i]
-        result[k] /= area
+    for begin in range(0, count, _TOGETHER):
+        end = min(begin + _TOGETHER, count)
+        moments = np.zeros((DEGREE + 1, DEGREE + 1, end - begin), np.float64)
+        for k in range(begin, end):
+            if circles.radius[k] > 0:
+                along_y, along_x = _powers(boxes, circles, k)
+                columns = np.zeros_like(along_x)
+                add_columns(runs, k, boxes.top[k], boxes.left[k], image, 0.0, along_y, columns)
+                sums = _sums_over_columns(columns, along_x)
+                moments[:, :, k - begin] = sums[:, : DEGREE + 1]
+        magnitudes = _magnitudes(moments, terms)
+        for k in range(begin, end):
+            if circles.radius[k] > 0:
+                area = 0
+                for i in range(runs.first[k], runs.first[k + 1]):
+                    area += runs.stop[i] - runs.start[i]
+                result[k] = magnitudes[:, k - begin] / area
     return result
 
 
@@ -164,10 +176,17 @@ def _sums_over_columns(sums: Floats, along_x: Floats) -> Floats:
 
 
 @kernel
-def _magnitudes(moments: Floats, terms: Polynomials, result: Floats) -> None:
-    parts = np.zeros((result.size, 2), np.float64)  # real and imaginary
+def _magnitudes(moments: Floats, terms: Polynomials) -> Floats:
+    """Of some objects at once, (polynomials, objects), from their moments (p, q, objects)."""
+    count = moments.shape[2]
+    real, imaginary = np.zeros((len(ORDERS), count)), np.zeros((len(ORDERS), count))
     for t in range(terms.of.size):
         p, q = terms.p[t], terms.q[t]
-        parts[terms.of[t], q & 1] += terms.factor[t] * moments[p, q]
-    for i in range(result.size):
-        result[i] = np.hypot(parts[i, 0], parts[i, 1])
+        line = imaginary[terms.of[t]] if q & 1 else real[terms.of[t]]
+        sums, factor = moments[p, q], terms.factor[t]
+        for k in range(count):
+            line[k] += factor * sums[k]
+    for i in range(len(ORDERS)):
+        for k in range(count):
+            real[i, k] = np.sqrt(real[i, k] ** 2 + imaginary[i, k] ** 2)
+    return real
