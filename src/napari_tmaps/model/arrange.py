@@ -94,16 +94,19 @@ def arrange_wells(
     places: pd.DataFrame, pixel_size_um: tuple[float | None, float | None]
 ) -> tuple[Tiles, WellGrid]:
     """The same, and the grid of wells."""
-    top = np.zeros(len(places), np.int64)
-    left = np.zeros(len(places), np.int64)
+    well = places["well"].astype(object).to_numpy()
+    names = list(dict.fromkeys(well))
+    numbers = {name: number for number, name in enumerate(names)}
+    number = np.array([numbers[name] for name in well], np.int64)
     height, width = (places[name].to_numpy(np.int64) for name in ("height", "width"))
-    well = places["well"].to_numpy()
-    for name in dict.fromkeys(well):
-        own = well == name
-        top[own] = _along(places[own], "y", pixel_size_um[0])
-        left[own] = _along(places[own], "x", pixel_size_um[1])
-    grid = _grid(well, (int((top + height).max()), int((left + width).max())))
-    corners = np.array([grid.corner(name) for name in well])
+    stage = places[["stage_y_um", "stage_x_um"]].to_numpy(float)
+    placed = np.ones(len(names), bool)  # wells with a position of each site
+    np.logical_and.at(placed, number, ~np.isnan(stage).any(axis=1))
+    cells = places[["y", "x"]].to_numpy(np.int64)
+    top = _along(number, placed, stage[:, 0], cells[:, 0], height, pixel_size_um[0])
+    left = _along(number, placed, stage[:, 1], cells[:, 1], width, pixel_size_um[1])
+    grid = _grid(names, (int((top + height).max()), int((left + width).max())))
+    corners = np.array([grid.corner(name) for name in names])[number]
     top, left = top + corners[:, 0], left + corners[:, 1]
     return Tiles(places.index.to_numpy(np.int64), top, left, height, width), grid
 
@@ -125,14 +128,23 @@ def _grid(wells: Iterable[str], largest: tuple[int, int]) -> WellGrid:
     return WellGrid(cells, (part[0], part[1]), (parts[0], parts[1]))
 
 
-def _along(sites: pd.DataFrame, axis: str, pixel_um: float | None) -> np.ndarray:
-    """Offset of each site of one well along an axis."""
-    length = sites["height" if axis == "y" else "width"].to_numpy(np.int64)
-    both = sites[["stage_y_um", "stage_x_um"]]
-    if pixel_um is not None and bool(both.notna().all(axis=None)):
+def _along(
+    well: npt.NDArray[np.int64],
+    placed: npt.NDArray[np.bool_],
+    stage_um: npt.NDArray[np.float64],
+    cell: npt.NDArray[np.int64],
+    length: npt.NDArray[np.int64],
+    pixel_um: float | None,
+) -> npt.NDArray[np.int64]:
+    """Offset of each site in its well along an axis; `well` counts the wells."""
+    longest = np.zeros(len(placed), np.int64)
+    np.maximum.at(longest, well, length)
+    corner = cell * longest[well]
+    if pixel_um is not None:
         # Positions are of the centres of the sites.
-        stage = sites[f"stage_{axis}_um"].to_numpy(float) / pixel_um
-        corner = np.rint(stage - length / 2).astype(np.int64)
-    else:
-        corner = sites[axis].to_numpy(np.int64) * int(length.max())
-    return np.asarray(corner - corner.min())
+        known = placed[well]
+        centre = stage_um[known] / pixel_um
+        corner[known] = np.rint(centre - length[known] / 2).astype(np.int64)
+    first = np.full(len(placed), np.iinfo(np.int64).max)
+    np.minimum.at(first, well, corner)
+    return corner - first[well]
