@@ -46,6 +46,10 @@ class KeptLayers:
         moved = [self._put(layer) for layer in layers]
         if any(moved) and len(self._viewer.layers):
             self._viewer.reset_view()
+            # What is chosen is what the controls of napari work on: never our frames and names.
+            pixels = [key for key in map(_key, layers) if self._is_pixels(key)]
+            if pixels:
+                self._viewer.layers.selection.active = self._layers[pixels[-1]]
 
     def try_out(self, layers: Sequence[LayerTuple]) -> None:
         """Show results that are not stored; they replace those tried out before."""
@@ -75,6 +79,9 @@ class KeptLayers:
         """A layer that is shown, None if there is no such layer."""
         layer = self._layers.get((kind, name))
         return layer if layer is not None and layer in self._viewer.layers else None
+
+    def _is_pixels(self, key: tuple[str, str]) -> bool:
+        return "marks" not in self._layers[key].metadata["tmaps"]
 
     def _remove(self, key: tuple[str, str]) -> None:
         layer = self._layers.pop(key)
@@ -107,7 +114,7 @@ class KeptLayers:
         if layer is not None:
             self._remove(key)
         new = Layer.create(data, properties, kind)
-        if kind == "image":
+        if "channel" in properties["metadata"]["tmaps"]:
             # The slider reaches beyond the limits found, so that a bright cell can be judged.
             low, high = new.contrast_limits
             new.contrast_limits_range = (min(0, low), max(high * 2, low + 1))

@@ -17,9 +17,9 @@ from napari_tmaps.gui.mosaic import COARSEST
 from napari_tmaps.model.arrange import Tiles
 
 SITE, WELL, MISSING, EXCLUDED = 1, 2, 3, 4
-COLORS = {None: "#00000000", SITE: "#77777760", WELL: "#bbbbbbff", MISSING: "#E69F00ff",
-          EXCLUDED: "#D55E00ff"}  # fmt: skip
-"""Colour of each mark; orange and vermilion stay apart from blue and green for every eye."""
+COLORS = ("#00000000", "#8888884c", "#bbbbbbff", "#E69F00ff", "#D55E00ff")
+"""Colour of each mark, of nothing first; orange and vermilion stay apart from blue and green for
+every kind of eye."""
 _HATCH = 8  # pixels of the screen between two lines
 _SMALLEST = 12  # frames of sites that are drawn smaller than this are left out
 

@@ -231,17 +231,20 @@ class MapPicture:
         facts = {"experiment": str(self._experiment.path), "plate": self.parts[0].plate}
         return [
             (
-                levels if len(levels) > 1 else np.asarray(levels[0]),
+                levels,
                 {
                     **common,
                     "name": "Wells and sites",
-                    "colormap": dict(COLORS),
-                    "multiscale": len(levels) > 1,
+                    "colormap": _mark_colormap(),
+                    "contrast_limits": (-0.5, len(COLORS) - 0.5),
+                    "interpolation2d": "nearest",
+                    "blending": "translucent_no_depth",
+                    "multiscale": True,
                     "translate": (0.0, 0.0),
                     "opacity": 1.0,
                     "metadata": {"tmaps": {**facts, "marks": "frames"}},
                 },
-                "labels",
+                "image",
             ),
             (
                 np.array(corners, float).reshape(-1, 2),
@@ -254,7 +257,7 @@ class MapPicture:
                     "text": {
                         "string": names,
                         "size": 8,
-                        "anchor": "upper_left",
+                        "anchor": "lower_left",
                         "color": "#dddddd",
                     },
                     "metadata": {"tmaps": {**facts, "marks": "names"}},
@@ -262,6 +265,14 @@ class MapPicture:
                 "points",
             ),
         ]
+
+
+def _mark_colormap() -> Any:
+    """An image with steps of colour: napari's labels would be compiled anew in each session."""
+    from napari.utils.colormaps import Colormap
+
+    controls = np.linspace(0, 1, len(COLORS) + 1)
+    return Colormap(COLORS, controls=controls, interpolation="zero", name="wells and sites")
 
 
 def _numbered(stack: Stack, stride: int) -> Stack:
