@@ -24,6 +24,9 @@ class Kind(StrEnum):
     LABEL_IMAGE = "LabelImage"
     SEGMENTED_OBJECTS = "SegmentedObjects"
     MEASUREMENT = "Measurement"
+    # Of tools, which work on tables of objects; no pipeline has items of these kinds.
+    OBJECT_TABLE = "ObjectTable"
+    RESULT = "Result"
 
 
 # Values that may be given where the key is asked for. Objects are labels; labels are masks.
@@ -33,6 +36,8 @@ ACCEPTS: dict[Kind, tuple[Kind, ...]] = {
     Kind.LABEL_IMAGE: (Kind.LABEL_IMAGE, Kind.SEGMENTED_OBJECTS),
     Kind.SEGMENTED_OBJECTS: (Kind.SEGMENTED_OBJECTS,),
     Kind.MEASUREMENT: (),
+    Kind.OBJECT_TABLE: (Kind.OBJECT_TABLE,),
+    Kind.RESULT: (),
 }
 
 IntensityImage = Annotated[npt.NDArray[Any], Kind.INTENSITY_IMAGE]

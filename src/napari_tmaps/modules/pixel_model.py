@@ -126,13 +126,14 @@ def _load(path: Path, mtime_ns: int, size: int) -> PixelModel:
         ) from error
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(f"'{path}' is no classifier of pixels: {error}.") from error
-    fault = _fault(forest, about)
+    features = len(about.channels) * len(about.sigmas) * len(about.features)
+    fault = forest_fault(forest, len(about.classes), features)
     if fault:
         raise FormatError(f"The classifier '{path}' is damaged: {fault}. Train it anew.")
     return PixelModel(about, forest)
 
 
-def _fault(forest: Forest, about: AboutModel) -> str:
+def forest_fault(forest: Forest, classes: int, features: int) -> str:
     """What keeps the trees from being walked; the walk itself checks nothing."""
     first, left = forest.first.astype(np.int64), forest.left.astype(np.int64)
     kinds = [array.dtype.name for array in forest]
@@ -140,7 +141,7 @@ def _fault(forest: Forest, about: AboutModel) -> str:
         return f"its arrays are of the types {kinds}"
     nodes = left.shape
     shapes = (forest.feature.shape, forest.threshold.shape, forest.values.shape)
-    if first.ndim != 1 or shapes != (nodes, nodes, (*nodes, len(about.classes))):
+    if first.ndim != 1 or shapes != (nodes, nodes, (*nodes, classes)):
         return f"its arrays have the shapes {[array.shape for array in forest]}"
     if first.size < 2 or first[0] != 0 or first[-1] != left.size or np.any(np.diff(first) < 1):
         return "its trees do not follow each other"
@@ -150,7 +151,7 @@ def _fault(forest: Forest, about: AboutModel) -> str:
     # Children come after their parent, within the tree: then every walk ends.
     if not np.all(leaf | ((left > index) & (left + 1 < end))):
         return "its trees have loops"
-    if np.any(forest.feature >= len(about.channels) * len(about.sigmas) * len(about.features)):
+    if np.any(forest.feature >= features):
         return "its trees use features that there are not"
     return "" if np.isfinite(forest.values).all() else "its leaves hold no numbers"
 
