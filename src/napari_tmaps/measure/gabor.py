@@ -29,11 +29,15 @@ def gabor(
     """
     count = runs.labels.size
     result = np.zeros((count, wavelengths.size), np.float64)
+    longest = 1
+    for k in range(count):
+        longest = max(longest, boxes.bottom[k] - boxes.top[k], boxes.right[k] - boxes.left[k])
+    table = _table(longest, wavelengths)
     for k in range(count):
         top, left = boxes.top[k], boxes.left[k]
         sigma = np.sqrt(of.area[k] / np.pi) / 3
-        along_y = _waves(top - of.y[k], boxes.bottom[k] - top, sigma, wavelengths)
-        along_x = _waves(left - of.x[k], boxes.right[k] - left, sigma, wavelengths)
+        along_y = _waves(top - of.y[k], boxes.bottom[k] - top, sigma, wavelengths, table)
+        along_x = _waves(left - of.x[k], boxes.right[k] - left, sigma, wavelengths, table)
         stain = np.zeros(along_x.shape, np.float64)
         add_columns(runs, k, top, left, image, _mean(runs, k, image), along_y, stain)
         for f in range(wavelengths.size):
@@ -53,20 +57,34 @@ def _mean(runs: Runs, k: int, image: npt.NDArray[Any]) -> float:
 
 
 @kernel
-def _waves(start: float, length: int, sigma: float, wavelengths: Floats) -> Floats:
+def _table(length: int, wavelengths: Floats) -> Floats:
+    """Cosine and sine of each wave at whole pixels; upright, then at 45 degrees."""
+    table = np.empty((2 * wavelengths.size, 2, length), np.float64)
+    for f in range(wavelengths.size):
+        for slant in range(2):
+            step = 2 * np.pi / wavelengths[f] * (np.sqrt(0.5) if slant else 1.0)
+            for i in range(length):
+                table[2 * f + slant, 0, i] = np.cos(step * i)
+                table[2 * f + slant, 1, i] = np.sin(step * i)
+    return table
+
+
+@kernel
+def _waves(start: float, length: int, sigma: float, wavelengths: Floats, table: Floats) -> Floats:
     """A Gaussian; then for each wavelength its cosine and sine, upright and at 45 degrees."""
     result = np.empty((1 + 4 * wavelengths.size, length), np.float64)
+    envelope = result[0]
     for i in range(length):
-        result[0, i] = np.exp(-0.5 * ((start + i) / sigma) ** 2)
+        envelope[i] = np.exp(-0.5 * ((start + i) / sigma) ** 2)
     for f in range(wavelengths.size):
-        for u, slant in ((1, 1.0), (3, np.sqrt(0.5))):
-            step = 2 * np.pi / wavelengths[f] * slant
-            turn = complex(np.cos(step), np.sin(step))
-            wave = complex(np.cos(step * start), np.sin(step * start))
+        for slant in range(2):
+            phase = 2 * np.pi / wavelengths[f] * (np.sqrt(0.5) if slant else 1.0) * start
+            a, b = np.cos(phase), np.sin(phase)
+            cosine, sine = table[2 * f + slant, 0], table[2 * f + slant, 1]
+            real, imaginary = result[4 * f + 2 * slant + 1], result[4 * f + 2 * slant + 2]
             for i in range(length):
-                result[4 * f + u, i] = result[0, i] * wave.real
-                result[4 * f + u + 1, i] = result[0, i] * wave.imag
-                wave *= turn
+                real[i] = envelope[i] * (a * cosine[i] - b * sine[i])
+                imaginary[i] = envelope[i] * (a * sine[i] + b * cosine[i])
     return result
 
 
