@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import (
     QColor,
+    QContextMenuEvent,
     QHelpEvent,
     QKeyEvent,
+    QLinearGradient,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
     QPen,
+    QPixmap,
     QResizeEvent,
 )
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_tmaps.gui.map_values import colours, limits
 from napari_tmaps.gui.state import WellState, neighbour
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 
 _PROBLEM = QColor("#E69F00")  # orange that stays apart from blue for every kind of eye
 _ANALYSED = QColor("#3B8EEA")
+_CHOSEN = QColor("#E6E600")
+_STEPS = 63  # of the colour scale
 _LARGEST_CELL = 28
 # Lines (y, x, y, x) of a tick and a cross, in radii of a well.
 _SIGNS = {
@@ -30,16 +37,27 @@ _SIGNS = {
     "failed": ((-0.45, -0.45, 0.45, 0.45), (0.45, -0.45, -0.45, 0.45)),
 }
 
+_Look = tuple[WellState | None, int | None, str, bool, bool]
+"""State, colour, work, whether it is excluded, and whether it is selected."""
+
 
 class PlateMap(QWidget):
     """Edits the name of a well of a plate.
 
     Filled blue: has objects; grey: has images; ring: recorded, not converted; orange with a
     stroke: something is missing or failed. While work goes on, a tick or a cross says that a well
-    is done or failed in this step, and a second ring that it is being worked on.
+    is done or failed in this step, and a second ring that it is being worked on. With numbers, the
+    filling is their colour instead, and a legend tells what it means. A cross through a well: all
+    of its sites are excluded.
+
+    Drag, or click with Ctrl, to select a set of wells; with Shift, the arrow keys enlarge it.
     """
 
     valueChanged = Signal(str)
+    selectionChanged = Signal(object)
+    """The names of the selected wells, a frozenset; empty if there is no set."""
+    menuRequested = Signal(str, object)
+    """A well and the point of the screen where its menu should be."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +65,16 @@ class PlateMap(QWidget):
         self._wells: Mapping[str, WellState] = {}
         self._work: Mapping[str, str] = {}
         self._value = ""
+        self._selected: frozenset[str] = frozenset()
+        self._before: frozenset[str] = frozenset()
+        self._anchor: QPointF | None = None
+        self._drag: QRectF | None = None
+        self._colours: dict[str, int] = {}
+        self._numbers: Mapping[str, float] = {}
+        self._drawn: dict[_Look, QPixmap] = {}
+        self._drawn_as: tuple[float, float, int] | None = None
+        self._legend = ("", 0.0, 1.0)
+        self._excluded: frozenset[str] = frozenset()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Plate map")
@@ -70,12 +98,46 @@ class PlateMap(QWidget):
         self._format, self._wells = plate, dict(wells)
         if self._value not in self._wells:
             self._value = ""
+        self.setSelection(self._selected & self._wells.keys())
         self._fit()
         self.update()
 
     def setWork(self, wells: Mapping[str, str]) -> None:
         """Show how far wells are: waiting, running, done or failed; empty when nobody works."""
         self._work = dict(wells)
+        self.update()
+
+    def selection(self) -> frozenset[str]:
+        """The selected wells; empty if there is no set."""
+        return self._selected
+
+    def setSelection(self, wells: Iterable[str]) -> None:
+        """Select wells; those without sites are left out."""
+        chosen = frozenset(well for well in wells if well in self._wells)
+        if chosen != self._selected:
+            self._selected = chosen
+            self.update()
+            self.selectionChanged.emit(chosen)
+
+    def setNumbers(self, numbers: Mapping[str, float], title: str = "") -> None:
+        """Colour the wells by a number each; empty colours them by how far they have come."""
+        low, high = limits(numbers)
+        known = {well: value for well, value in numbers.items() if np.isfinite(value)}
+        shares = (np.array(list(known.values()), float) - low) / (high - low)
+        self._numbers = known
+        steps = np.rint(shares * _STEPS) / _STEPS
+        self._colours = {
+            well: QColor(*map(int, colour)).rgb()
+            for well, colour in zip(known, colours(steps), strict=True)
+        }
+        self._legend = (title, low, high)
+        self._drawn.clear()
+        self._fit()
+        self.update()
+
+    def setExcluded(self, wells: Iterable[str]) -> None:
+        """Cross out wells of which all sites are excluded."""
+        self._excluded = frozenset(wells)
         self.update()
 
     def well_center(self, well: str) -> QPointF:
@@ -99,6 +161,7 @@ class PlateMap(QWidget):
 
     def _fit(self) -> None:
         height = self.fontMetrics().height() + 6 + self._format.rows * self._cell_size()
+        height += 2 * self.fontMetrics().height() + 4 if self._numbers else 0
         self.setFixedHeight(int(height))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -121,7 +184,9 @@ class PlateMap(QWidget):
         if well not in self._wells:
             return f"{well}: not recorded"
         work = f", {self._work[well]} in this step" if well in self._work else ""
-        return f"{well}: {self._wells[well]}{work}"
+        number = f", {self._legend[0]} {self._numbers[well]:.5g}" if well in self._numbers else ""
+        out = ", excluded" if well in self._excluded else ""
+        return f"{well}: {self._wells[well]}{number}{work}{out}"
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -133,36 +198,110 @@ class PlateMap(QWidget):
         faint.setAlpha(70)
         self._paint_names(painter, text)
         radius = self._cell_size() * 0.36
+        corner, size = self._cell(0, 0).topLeft(), self._cell_size()
+        # Wells that look alike are drawn once: a thousand are painted within a frame.
+        kind = (size, self.devicePixelRatioF(), text.rgba())
+        if kind != self._drawn_as:
+            self._drawn.clear()
+            self._drawn_as = kind
         for row in range(self._format.rows):
+            letters, y = row_letters(row), int(corner.y() + row * size)
             for column in range(self._format.columns):
-                center = self._cell(row, column).center()
-                state = self._wells.get(str(WellName.at(row, column)))
-                painter.setPen(Qt.PenStyle.NoPen)
-                if state is None:
-                    painter.setBrush(faint)
-                    painter.drawEllipse(center, radius * 0.25, radius * 0.25)
-                    continue
-                self._paint_well(painter, center, radius, state, text)
-                work = self._work.get(str(WellName.at(row, column)), "")
-                self._paint_work(painter, center, radius, work, text)
+                well = f"{letters}{column + 1:02d}"
+                look = (
+                    self._wells.get(well),
+                    self._colours.get(well),
+                    self._work.get(well, ""),
+                    well in self._excluded,
+                    well in self._selected,
+                )
+                picture = self._drawn.get(look)
+                if picture is None:
+                    picture = self._drawn[look] = self._picture_of(look, text, faint)
+                painter.drawPixmap(int(corner.x() + column * size), y, picture)
         if self._value:
             painter.setPen(QPen(text, 2 if radius > 4 else 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             center = self.well_center(self._value)
             painter.drawEllipse(center, radius * 1.3, radius * 1.3)
+        if self._drag is not None:
+            painter.setPen(QPen(text, 1, Qt.PenStyle.DashLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(self._drag)
+        if self._numbers:
+            self._paint_legend(painter, text)
         painter.end()
 
+    def _picture_of(self, look: _Look, text: QColor, faint: QColor) -> QPixmap:
+        """A well, as it is drawn in its cell."""
+        state, colour, work, is_excluded, is_selected = look
+        size, ratio = self._cell_size(), self.devicePixelRatioF()
+        picture = QPixmap(max(int(size * ratio), 1), max(int(size * ratio), 1))
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        center, radius = QPointF(size / 2, size / 2), size * 0.36
+        if state is None:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(faint)
+            painter.drawEllipse(center, radius * 0.25, radius * 0.25)
+        else:
+            self._paint_well(painter, colour, center, radius, state, text)
+            self._paint_work(painter, center, radius, work, text)
+            if is_excluded:
+                self._paint_work(painter, center, radius * 1.4, "failed", text)
+            if is_selected:
+                painter.setPen(QPen(_CHOSEN, 2 if radius > 4 else 1))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(QRectF(1, 1, size - 2, size - 2))
+        painter.end()
+        return picture
+
+    def _paint_legend(self, painter: QPainter, text: QColor) -> None:
+        title, low, high = self._legend
+        line = self.fontMetrics().height()
+        left, width = self._margin(), self.width() - self._margin() - 4
+        top = self._cell(self._format.rows, 0).top() + 2
+        scale = QLinearGradient(left, 0, left + width, 0)
+        for at in np.linspace(0, 1, 9):
+            scale.setColorAt(float(at), QColor(*map(int, colours(np.array([at]))[0])))
+        painter.fillRect(QRectF(left, top, width, line / 2), scale)
+        painter.setPen(text)
+        box = QRectF(left, top + line / 2, width, line + 2)
+        ends = f"{low:.4g}", f"{high:.4g}"
+        room = width - sum(self.fontMetrics().horizontalAdvance(end) + 8 for end in ends)
+        name = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, int(room))
+        for words, side in zip(
+            (ends[0], name, ends[1]),
+            (
+                Qt.AlignmentFlag.AlignLeft,
+                Qt.AlignmentFlag.AlignHCenter,
+                Qt.AlignmentFlag.AlignRight,
+            ),
+            strict=True,
+        ):
+            painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, words)
+
     def _paint_well(
-        self, painter: QPainter, center: QPointF, radius: float, state: WellState, text: QColor
+        self,
+        painter: QPainter,
+        colour: int | None,
+        center: QPointF,
+        radius: float,
+        state: WellState,
+        text: QColor,
     ) -> None:
         grey = QColor(text)
         grey.setAlpha(130)
-        if state is WellState.RECORDED:
+        fill = {WellState.ANALYSED: _ANALYSED, WellState.PROBLEM: _PROBLEM}.get(state, grey)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill)
+        if colour is not None:
+            painter.setBrush(QColor(colour))
+        if state is WellState.RECORDED or (self._numbers and colour is None):
             painter.setPen(QPen(grey, 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-        else:
-            fill = {WellState.ANALYSED: _ANALYSED, WellState.PROBLEM: _PROBLEM}.get(state, grey)
-            painter.setBrush(fill)
         painter.drawEllipse(center, radius, radius)
         if state is WellState.PROBLEM:
             painter.setPen(QPen(Qt.GlobalColor.black, max(1.0, radius / 4)))
@@ -208,8 +347,42 @@ class PlateMap(QWidget):
     # -- mouse and keys -------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.setValue(self._at(event.position()) or self._value)
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        well = self._at(event.position())
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.setSelection(self._selected ^ {well})
+            self._before = self._selected
+        else:
+            self._before = frozenset()
+            self.setSelection(())
+            self.setValue(well or self._value)
+        self._anchor = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        if event is None or self._anchor is None:
+            return
+        drag = QRectF(self._anchor, event.position()).normalized()
+        if self._drag is None and max(drag.width(), drag.height()) < 4:
+            return
+        self._drag = drag
+        size, corner = self._cell_size(), self._cell(0, 0).topLeft()
+        # A well is selected as soon as the frame touches its cell.
+        rows = _span(drag.top() - corner.y(), drag.bottom() - corner.y(), size, self._format.rows)
+        columns = _span(
+            drag.left() - corner.x(), drag.right() - corner.x(), size, self._format.columns
+        )
+        touched = {str(WellName.at(row, column)) for row in rows for column in columns}
+        self.setSelection(self._before | touched)
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        self._anchor = self._drag = None
+        self.update()
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        if event is not None and (well := self._at(QPointF(event.pos()))) in self._wells:
+            self.menuRequested.emit(well, event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         steps = {
@@ -224,7 +397,10 @@ class PlateMap(QWidget):
         if step is None or not self._value:
             super().keyPressEvent(event)
             return
+        before = self._value
         self.setValue(neighbour(self._wells, self._value, *step))
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.setSelection(self._selected | {before, self._value})
 
     def event(self, event: QEvent | None) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
@@ -232,3 +408,8 @@ class PlateMap(QWidget):
             QToolTip.showText(event.globalPos(), self._describe(well) if well else "", self)
             return True
         return super().event(event)
+
+
+def _span(low: float, high: float, size: float, count: int) -> range:
+    """Numbers of the cells between two distances."""
+    return range(max(int(low // size), 0), min(int(high // size) + 1, count))
