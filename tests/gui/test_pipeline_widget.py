@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QStandardPaths, Qt
+from qtpy.QtCore import QMimeData, QPointF, QStandardPaths, Qt
+from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -330,3 +331,27 @@ def test_objects_keep_their_colours(widget, viewer):
     after = preview(viewer).data
     assert after[70, 70] == 0
     assert after[15, 15] == before[15, 15]
+
+
+def test_dragged_to_another_place(widget):
+    build(widget, "smooth", "threshold_manual", "fill")
+    steps = widget.steps
+    steps.setCurrentRow(2)
+
+    def drop(row: int) -> None:
+        place = QPointF(steps.visualItemRect(steps.item(row)).center())
+        event = QDropEvent(
+            place,
+            Qt.DropAction.MoveAction,
+            QMimeData(),
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        steps.dropEvent(event)
+
+    drop(0)
+    assert steps.names() == ["fill", "smooth", "threshold_manual"]
+    assert steps.currentRow() == 0
+    assert steps.count() == 3  # Qt itself must not move or remove the row as well
+    widget.undo()
+    assert steps.names() == ["smooth", "threshold_manual", "fill"]
