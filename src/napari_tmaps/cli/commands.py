@@ -17,6 +17,7 @@ from napari_tmaps.cli.features import features
 from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
+from napari_tmaps.cli.serve import app as serve_app
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.version import __version__
 
@@ -82,6 +83,7 @@ app.add_typer(workflow.app, name="workflow", rich_help_panel="Steps of the workf
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(pipeline_app, name="pipeline")
 app.add_typer(streams.app)
+app.add_typer(serve_app)
 
 _errors: Callable[[bool], AbstractContextManager[None]] = show.plain_errors
 

@@ -1,0 +1,321 @@
+"""`tm_client`: resources and verbs of a server on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from napari_tmaps.client.api import TmClient
+from napari_tmaps.errors import InputError, TmapsError
+
+Do = Callable[[TmClient, argparse.Namespace], Any]
+Option = tuple[tuple[str, ...], dict[str, Any]]
+
+_PLATE: Option = (("-p", "--plate"), {"required": True, "help": "name of the plate"})
+_ANY_PLATE: Option = (("-p", "--plate"), {"default": "", "help": "name of the plate"})
+_ACQUISITION: Option = (("-a", "--acquisition"), {"required": True, "help": "its name"})
+_NAME: Option = (("-n", "--name"), {"required": True, "help": "its name"})
+_ABOUT: Option = (("--description",), {"default": "", "help": "in words"})
+_FOLDER: Option = (("--directory",), {"default": None, "help": "folder to write to"})
+_FILE: Option = (("--file", "-f"), {"required": True, "help": "YAML file"})
+_TYPE: Option = (("-o", "--object-type"), {"required": True, "help": "object type"})
+_PLACE: tuple[Option, ...] = (
+    _PLATE,
+    (("-w", "--well"), {"required": True, "help": "name of the well"}),
+    (("-x", "--well-pos-x"), {"type": int, "default": 0, "help": "column of the site"}),
+    (("-y", "--well-pos-y"), {"type": int, "default": 0, "help": "row of the site"}),
+    (("-t", "--tpoint"), {"type": int, "default": 0, "help": "time point"}),
+    (("-z", "--zplane"), {"type": int, "default": 0, "help": "plane"}),
+    (("--align",), {"action": "store_true", "help": "cut to what all cycles show"}),
+    _FOLDER,
+)
+
+
+def _download_image(client: TmClient, a: argparse.Namespace) -> Path:
+    return client.download_channel_image_file(
+        a.channel,
+        a.plate,
+        a.well,
+        a.well_pos_x,
+        a.well_pos_y,
+        cycle_index=a.cycle_index,
+        tpoint=a.tpoint,
+        zplane=a.zplane,
+        correct=a.correct,
+        align=a.align,
+        directory=a.directory,
+    )
+
+
+def _download_labels(client: TmClient, a: argparse.Namespace) -> Path:
+    return client.download_segmentation_image_file(
+        a.object_type,
+        a.plate,
+        a.well,
+        a.well_pos_x,
+        a.well_pos_y,
+        tpoint=a.tpoint,
+        zplane=a.zplane,
+        align=a.align,
+        directory=a.directory,
+    )
+
+
+def _upload(client: TmClient, a: argparse.Namespace) -> str:
+    path = a.path or a.directory
+    if path is None:
+        raise InputError("Say what to upload: a file, a folder, or --directory FOLDER.")
+    sent = client.upload_microscope_files(
+        a.plate,
+        a.acquisition,
+        path,
+        parallel=a.parallel or 4,
+        retry=0 if a.no_retry else a.retries,
+        delete_after_upload=a.delete,
+    )
+    return f"{len(sent)} files were sent."
+
+
+# Resource → verb → (what it does, options).
+VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
+    "experiment": {
+        "ls": (lambda c, a: c.get_experiments(), ()),
+        "create": (
+            lambda c, a: c.create_experiment(
+                a.name,
+                a.workflow_type,
+                a.microscope_type,
+                a.plate_format,
+                a.plate_acquisition_mode,
+                a.description,
+            ),
+            (
+                _NAME,
+                _ABOUT,
+                (
+                    ("--workflow-type",),
+                    {"default": "canonical", "choices": ("canonical", "multiplexing")},
+                ),
+                (("--microscope-type",), {"default": "", "help": "recognised by itself"}),
+                (("--plate-format",), {"type": int, "default": 0, "help": "wells; 0: as it is"}),
+                (
+                    ("--plate-acquisition-mode",),
+                    {"default": "basic", "choices": ("basic", "multiplexing")},
+                ),
+            ),
+        ),
+        "rename": (
+            lambda c, a: c.rename_experiment(a.new_name),
+            (_NAME, (("--new-name",), {"required": True, "help": "its new name"})),
+        ),
+        "rm": (lambda c, a: c.delete_experiment(), (_NAME,)),
+        "share": (
+            lambda c, a: c.share_experiment(a.with_user, write_access=a.write),
+            (
+                _NAME,
+                (("--with-user",), {"required": True, "help": "name of the user"}),
+                (("--write",), {"action": "store_true", "help": "with write access"}),
+            ),
+        ),
+    },
+    "plate": {
+        "ls": (lambda c, a: c.get_plates(), ()),
+        "create": (lambda c, a: c.create_plate(a.name, a.description), (_NAME, _ABOUT)),
+        "rm": (lambda c, a: c.delete_plate(a.name), (_NAME,)),
+    },
+    "acquisition": {
+        "ls": (lambda c, a: c.get_acquisitions(a.plate), (_ANY_PLATE,)),
+        "create": (
+            lambda c, a: c.create_acquisition(
+                a.plate, a.name, a.description, pattern=a.pattern, vendor=a.vendor
+            ),
+            (
+                _NAME,
+                _PLATE,
+                _ABOUT,
+                (("--pattern",), {"default": None, "help": "of file names, as for tmaps scan"}),
+                (("--vendor",), {"default": None, "help": "format, as for tmaps scan"}),
+            ),
+        ),
+        "rm": (lambda c, a: c.delete_acquisition(a.plate, a.name), (_NAME, _PLATE)),
+    },
+    "well": {"ls": (lambda c, a: c.get_wells(a.plate), (_ANY_PLATE,))},
+    "site": {"ls": (lambda c, a: c.get_sites(a.plate), (_ANY_PLATE,))},
+    "microscope-file": {
+        "ls": (lambda c, a: c.get_microscope_files(a.plate, a.acquisition), (_PLATE, _ACQUISITION)),
+        "upload": (
+            _upload,
+            (
+                _PLATE,
+                _ACQUISITION,
+                (("path",), {"nargs": "?", "default": None, "help": "file or folder"}),
+                (("--directory",), {"default": None, "help": "folder to send"}),
+                (
+                    ("--delete",),
+                    {"action": "store_true", "help": "remove files once they are sent"},
+                ),
+                (
+                    ("--parallel",),
+                    {"type": int, "default": 0, "help": "requests at a time; 0: auto"},
+                ),
+                (("--retries",), {"type": int, "default": 5, "help": "after a broken connection"}),
+                (("--no-retry",), {"action": "store_true", "help": "stop at the first"}),
+            ),
+        ),
+        "register": (
+            lambda c, a: c.register_microscope_files(a.plate, a.acquisition, a.path),
+            (_PLATE, _ACQUISITION, (("path",), {"help": "folder of the server"})),
+        ),
+    },
+    "channel": {"ls": (lambda c, a: c.get_channels(), ())},
+    "channel-image": {
+        "download": (
+            _download_image,
+            (
+                (("-c", "--channel"), {"required": True, "help": "name of the channel"}),
+                (("-i", "--cycle-index"), {"type": int, "default": 0, "help": "cycle"}),
+                (("--correct",), {"action": "store_true", "help": "correct illumination"}),
+                *_PLACE,
+            ),
+        )
+    },
+    "object-type": {"ls": (lambda c, a: c.get_mapobject_types(), ())},
+    "feature": {"ls": (lambda c, a: c.get_features(a.object_type), (_TYPE,))},
+    "feature-values": {
+        "download": (
+            lambda c, a: c.download_feature_values_and_metadata_files(a.object_type, a.directory),
+            (_TYPE, _FOLDER, (("--parallel",), {"type": int, "default": 0, "help": "not needed"})),
+        )
+    },
+    "segmentation": {"download": (_download_labels, (_TYPE, *_PLACE))},
+    "workflow": {
+        "download": (lambda c, a: c.download_workflow_description_file(a.file), (_FILE,)),
+        "upload": (lambda c, a: c.upload_workflow_description_file(a.file), (_FILE,)),
+        "submit": (lambda c, a: c.submit_workflow()["message"], ()),
+        "resume": (lambda c, a: c.resume_workflow()["message"], ()),
+        "resubmit": (
+            lambda c, a: c.resubmit_workflow(a.stage)["message"],
+            ((("-s", "--stage"), {"default": None, "help": "stage to begin with"}),),
+        ),
+        "kill": (lambda c, a: c.kill_workflow()["message"], ()),
+        "status": (
+            lambda c, a: _status_lines(c.get_workflow_status(a.depth)),
+            ((("--depth",), {"type": int, "default": 2, "help": "0 to 2"}),),
+        ),
+        "log": (
+            lambda c, a: c.get_workflow_job_log(a.step, a.job, a.phase),
+            (
+                (("-s", "--step"), {"required": True, "help": "name of the step"}),
+                (("-n", "-j", "--job"), {"type": int, "default": 1, "help": "number of the job"}),
+                (("--phase",), {"default": "run", "choices": ("run", "collect")}),
+            ),
+        ),
+    },
+    "jtproject": {
+        "download": (
+            lambda c, a: c.download_jterator_project_files(a.directory),
+            ((("--directory",), {"required": True, "help": "folder to write to"}),),
+        ),
+        "upload": (
+            lambda c, a: c.upload_jterator_project_files(a.directory).get("notes"),
+            ((("--directory",), {"required": True, "help": "folder of the project"}),),
+        ),
+    },
+}
+
+
+def _status_lines(task: dict[str, Any] | None, indent: int = 0) -> str:
+    if task is None:
+        return "Nothing was submitted yet."
+    name = "  " * indent + str(task["name"])
+    lines = [f"{name:<28}{task['state']:<12}{task['percent_done']:6.1f} %"]
+    return "\n".join([*lines, *(_status_lines(each, indent + 1) for each in task["subtasks"])])
+
+
+def parser() -> argparse.ArgumentParser:
+    """All resources, verbs and options."""
+    top = argparse.ArgumentParser(
+        prog="tm_client", description="Client of a server of experiments."
+    )
+    env = os.environ
+    top.add_argument("-H", "--host", default=env.get("TM_HOST", "localhost"))
+    top.add_argument("-P", "--port", type=int, default=int(env.get("TM_PORT", "8002")))
+    top.add_argument("-u", "--user", default=env.get("TM_USER", ""))
+    top.add_argument("-p", "--password", default=env.get("TM_PASSWORD"), dest="login")
+    top.add_argument("--https", action="store_true", help="the server has a certificate")
+    top.add_argument("-v", "--verbosity", action="count", default=0, help="say more; repeat")
+    resources = top.add_subparsers(dest="resource", required=True, metavar="RESOURCE")
+    for resource, verbs in VERBS.items():
+        part = resources.add_parser(resource, help=", ".join(verbs))
+        if resource != "experiment":
+            part.add_argument("-e", "--experiment", required=True, help="name of the experiment")
+        names = part.add_subparsers(dest="verb", required=True, metavar="VERB")
+        for verb, (_, options) in verbs.items():
+            one = names.add_parser(verb)
+            for flags, how in options:
+                one.add_argument(*flags, **how)
+    return top
+
+
+def password_of(user: str, given: str | None) -> str:
+    """The password: as given, of `~/.tm_pass` (YAML, user: password), or asked for.
+
+    Raises
+    ------
+    InputError
+        The file is no such YAML.
+    """
+    if given is not None:
+        return given
+    path = Path("~/.tm_pass").expanduser()
+    if path.is_file():
+        try:
+            known = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise InputError(f"'{path}' is no YAML of lines 'user: password'.") from error
+        if isinstance(known, dict) and user in known:
+            return str(known[user])
+    return getpass.getpass(f"Password of {user}: ")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program; returns the exit code."""
+    a = parser().parse_args(arguments)
+    try:
+        name = a.experiment if a.resource != "experiment" else getattr(a, "name", None)
+        login = password_of(a.user, a.login)
+        with TmClient(a.host, a.port, a.user, login, name, https=a.https) as client:
+            found = VERBS[a.resource][a.verb][0](client, a)
+    except TmapsError as error:
+        if a.verbosity > 2:
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    _show(found, a.verbosity)
+    return 0
+
+
+def _show(found: Any, verbosity: int) -> None:
+    if isinstance(found, Path):
+        found = [found]
+    if isinstance(found, list) and found and all(isinstance(item, Path) for item in found):
+        if verbosity > 1:  # as the guide has it: the place of a file is told from -vv on
+            print("\n".join(map(str, found)))
+    elif isinstance(found, str):
+        print(found)
+    elif isinstance(found, list):
+        for row in found:
+            print(row if isinstance(row, str) else json.dumps(row, ensure_ascii=False))
+
+
+def run() -> None:
+    """Entry point of the program `tm_client`."""
+    sys.exit(main())

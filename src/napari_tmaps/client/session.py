@@ -1,0 +1,183 @@
+"""Requests to one server: log in, ask, and say in words what went wrong. Standard library only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from napari_tmaps.errors import (
+    ExistsError,
+    InputError,
+    NotFoundError,
+    StorageError,
+    TmapsError,
+)
+
+_ERRORS: dict[int, type[TmapsError]] = {
+    400: InputError,
+    404: NotFoundError,
+    409: ExistsError,
+    413: InputError,
+}
+
+
+class RefusedError(TmapsError, PermissionError):
+    """The server does not let the user do that, or does not know the user."""
+
+
+class Session:
+    """One user at one server; may be used by several threads, each with its own connection.
+
+    Parameters
+    ----------
+    context
+        For https; None is plain http.
+    timeout_s
+        How long to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        context: ssl.SSLContext | None = None,
+        timeout_s: float = 120.0,
+    ) -> None:
+        self.host, self.port, self.timeout_s = host, port, timeout_s
+        self._context = context
+        self._local = threading.local()
+        self._token = ""
+
+    def log_in(self, username: str, password: str) -> None:
+        """Get a token.
+
+        Raises
+        ------
+        RefusedError
+            The name or the password is wrong.
+        """
+        answer = self.json("POST", "/auth", body={"username": username, "password": password})
+        self._token = answer["access_token"]
+
+    def log_out(self) -> None:
+        """End the token."""
+        if self._token:
+            self.json("DELETE", "/auth")
+            self._token = ""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection of this thread."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def json(
+        self, method: str, path: str, *, body: Any = None, query: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Send a JSON value, get a JSON value."""
+        content = None if body is None else json.dumps(body).encode()
+        answer = self.fetch(method, path, content=content, query=query, kind="application/json")
+        return json.loads(answer)
+
+    def fetch(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        query: Mapping[str, Any] | None = None,
+        kind: str = "application/octet-stream",
+    ) -> bytes:
+        """Send and get bytes."""
+        with self.open(method, path, content=content, query=query, kind=kind) as response:
+            return response.read()
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        query: Mapping[str, Any] | None = None,
+        kind: str = "application/octet-stream",
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer, to be read piece by piece.
+
+        Raises
+        ------
+        StorageError
+            The server cannot be reached, or the connection broke.
+        TmapsError
+            The server refused; the message is its own.
+        """
+        shown = {name: value for name, value in (query or {}).items() if value is not None}
+        target = quote(path, safe="/=%~") + (f"?{urlencode(shown, doseq=True)}" if shown else "")
+        headers = {"Content-Type": kind}
+        if self._token:
+            headers["Authorization"] = f"JWT {self._token}"
+        try:
+            response = self._send(method, target, content, headers)
+            if response.status >= 400:
+                raise _error(response)
+            yield response
+            response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            if isinstance(error, TmapsError):
+                raise
+            raise StorageError(
+                f"The server at {self.host}:{self.port} cannot be reached: {error}. Is it running?"
+            ) from error
+
+    def _send(
+        self, method: str, target: str, content: bytes | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        fresh = getattr(self._local, "connection", None) is None
+        try:
+            return self._send_once(method, target, content, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # An idle connection that the server has closed meanwhile. POST is left to the caller:
+            # it might be done twice.
+            self.close()
+            if fresh or method == "POST":
+                raise
+            return self._send_once(method, target, content, headers)
+
+    def _send_once(
+        self, method: str, target: str, content: bytes | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            if self._context is None:
+                connection = http.client.HTTPConnection(
+                    self.host, self.port, timeout=self.timeout_s
+                )
+            else:
+                connection = http.client.HTTPSConnection(
+                    self.host, self.port, timeout=self.timeout_s, context=self._context
+                )
+            self._local.connection = connection
+        connection.request(method, target, content, headers)
+        response: http.client.HTTPResponse = connection.getresponse()
+        return response
+
+
+def _error(response: http.client.HTTPResponse) -> TmapsError:
+    text = response.read()
+    try:
+        message = json.loads(text)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"The server answered {response.status} {response.reason}."
+    if response.status in (401, 403):
+        return RefusedError(message)
+    return _ERRORS.get(response.status, StorageError)(message)

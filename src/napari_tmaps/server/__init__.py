@@ -1,0 +1,1 @@
+"""Experiments over HTTP: `make_app(settings)` is the whole server."""

@@ -1,0 +1,101 @@
+"""Who asks, and which experiment they may touch: the dependencies of all routes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from napari_tmaps.server.ids import decode_number
+from napari_tmaps.server.settings import ServerSettings
+from napari_tmaps.server.users import Entry, ForbiddenError, LoginError, UserStore
+from napari_tmaps.workflow.door import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the routes of one app share; `uploading` is held while a file is put in place."""
+
+    settings: ServerSettings
+    users: UserStore
+    uploading: threading.Lock
+
+
+def server_of(request: Request) -> Server:
+    """The server of the app that answers."""
+    server: Server = request.app.state.server
+    return server
+
+
+ServerOf = Annotated[Server, Depends(server_of)]
+
+
+def token_of(request: Request) -> str:
+    """The token of a request: `Authorization: JWT <token>`, or Bearer.
+
+    Raises
+    ------
+    LoginError
+        There is none.
+    """
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() not in ("jwt", "bearer") or not token.strip():
+        raise LoginError(
+            "This needs a token: POST /auth with username and password, then send the header "
+            "'Authorization: JWT <token>'."
+        )
+    return token.strip()
+
+
+Token = Annotated[str, Depends(token_of)]
+
+
+def caller(server: ServerOf, token: Token) -> str:
+    """Name of the user who asks."""
+    return server.users.user_of(token)
+
+
+Caller = Annotated[str, Depends(caller)]
+
+
+def readable(server: ServerOf, user: Caller, experiment_id: str) -> Entry:
+    """The experiment of the address, which the user may read."""
+    return server.users.entry(user, decode_number(experiment_id))
+
+
+def writable(server: ServerOf, user: Caller, experiment_id: str) -> Entry:
+    """The experiment of the address, which the user may write to."""
+    return server.users.entry(user, decode_number(experiment_id), write=True)
+
+
+Readable = Annotated[Entry, Depends(readable)]
+Writable = Annotated[Entry, Depends(writable)]
+
+
+def owned(user: Caller, entry: Writable) -> Entry:
+    """The experiment of the address, which belongs to the user."""
+    if entry.owner != user:
+        raise ForbiddenError(f"Only its owner, '{entry.owner}', may do that.")
+    return entry
+
+
+Owned = Annotated[Entry, Depends(owned)]
+
+
+def reading(entry: Readable) -> Iterator[Experiment]:
+    """The experiment, open until the answer is sent."""
+    with Experiment.open(entry.path) as experiment:
+        yield experiment
+
+
+def writing(entry: Writable) -> Iterator[Experiment]:
+    """The same, for who may write."""
+    with Experiment.open(entry.path) as experiment:
+        yield experiment
+
+
+Reading = Annotated[Experiment, Depends(reading)]
+Writing = Annotated[Experiment, Depends(writing)]
