@@ -25,6 +25,9 @@ from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
+from napari_tmaps.gui.map_menu import WellMenu
+from napari_tmaps.gui.map_status import PickedObject
+from napari_tmaps.gui.map_values import COUNT, measures, object_values, well_values
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.running import SiteObjects, run_on_site
@@ -36,6 +39,8 @@ from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.wells import sorted_wells
+from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment, is_experiment
 
 if TYPE_CHECKING:
@@ -52,6 +57,8 @@ class ExperimentWidget(QWidget):
     """
 
     valueChanged = Signal(object)
+    objectSelected = Signal(object)
+    """The `PickedObject` that was clicked in the viewer."""
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +72,7 @@ class ExperimentWidget(QWidget):
         self._after: Callable[[Any], None] = lambda value: None
         self._work = Work(self)
         self._watch = WorkWatch(self)
+        self._well_menu = WellMenu(self)
 
         self._title = QElidingLabel()
         self._menu = QMenu(self)
@@ -107,6 +115,12 @@ class ExperimentWidget(QWidget):
         self.import_page.createRequested.connect(self._on_create_requested)
         self.import_page.backRequested.connect(self._show_page)
         self.site_page.valueChanged.connect(self.setValue)
+        self.site_page.map_panel.valueChanged.connect(self._show_numbers)
+        self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
+        self.site_page.plate_map.menuRequested.connect(self._on_menu_requested)
+        self._well_menu.changed.connect(lambda: self._refresh(None))
+        self._well_menu.failed.connect(self.show_message)
+        self._view.status.objectSelected.connect(self._on_object_selected)
         self.site_page.runRequested.connect(self._on_run_requested)
         self.site_page.convertRequested.connect(self._on_convert_requested)
         self.site_page.analyseRequested.connect(self._on_analyse_requested)
@@ -138,6 +152,9 @@ class ExperimentWidget(QWidget):
             self.site_page.setState(self._state, self._facts.pipelines)
             self._show_wells()
             self._view.show(self._state)
+            if self.value().plate != before.plate:
+                self._show_numbers()
+            self.show_message("\n".join(self._view.notes))
         except TmapsError as error:
             self.show_message(str(error))
             return
@@ -162,6 +179,7 @@ class ExperimentWidget(QWidget):
         self._work.cancel()
         self._watch.setExperiment(None)
         self._view.open(None)
+        self.site_page.map_panel.show_object("")
         if self._experiment is not None:
             self._experiment.close()
         self._experiment = self._facts = self._state = None
@@ -199,6 +217,8 @@ class ExperimentWidget(QWidget):
         assert self._experiment is not None
         self._facts = read_facts(self._experiment, self._files)
         self._view.forget()
+        self.site_page.map_panel.setMeasures(measures(self._experiment))
+        self._show_numbers()
         return self._facts
 
     def _show_page(self) -> None:
@@ -300,6 +320,46 @@ class ExperimentWidget(QWidget):
         self.site_page.plate_map.setWork(
             {well: state for (on, well), state in wells.items() if on == plate}
         )
+
+    def _show_numbers(self, _changed: object = None) -> None:
+        """Colour wells, and objects, by what is chosen; cross out wells that are excluded."""
+        experiment, panel, plate = self._experiment, self.site_page.map_panel, self.value().plate
+        if experiment is None:
+            return
+        measure = panel.value()
+        numbers: dict[str, float] = {}
+        values = None
+        try:
+            if measure.object_type:
+                numbers = well_values(experiment, plate, measure)
+                if panel.objects_box.isChecked() and measure.feature != COUNT:
+                    values = object_values(experiment, measure)
+            self._view.colour(measure.object_type, values)
+        except TmapsError as error:
+            self.show_message(str(error))
+        plate_map = self.site_page.plate_map
+        plate_map.setNumbers(numbers, str(measure))
+        out = excluded(experiment.catalogue)
+        facts = self._facts.plates.get(plate) if self._facts else None
+        plate_map.setExcluded(
+            well
+            for well, sites in (facts.sites if facts else {}).items()
+            if all((plate, well, site) in out for site in sites)
+        )
+
+    def _on_menu_requested(self, well: str, at: Any) -> None:
+        assert self._experiment is not None, "the plate map is shown only then"
+        chosen = self.site_page.plate_map.selection()
+        wells = sorted_wells(chosen) if well in chosen else [well]
+        choice = self.value()
+        site = choice.site if choice.well == well else 0
+        self._well_menu.fill(self._experiment, choice.plate, wells, well, site)
+        self._well_menu.show(at)
+
+    def _on_object_selected(self, found: PickedObject) -> None:
+        """Say what was clicked, and go to its well on the plate map."""
+        self.site_page.map_panel.show_object(found.sentence(self._view.status.chosen))
+        self.objectSelected.emit(found)
 
     def _on_watched(self, seen: Watched) -> None:
         """Show how far the wells are; work of another process is shown like our own."""

@@ -21,8 +21,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.gui.facts import pipeline_title
+from napari_tmaps.gui.map_panel import MapPanel
 from napari_tmaps.gui.plate_map import PlateMap
-from napari_tmaps.gui.state import Choice, State, View, walk
+from napari_tmaps.gui.state import Choice, Pixels, State, View, walk
 
 _FILE = "file…"
 
@@ -44,6 +45,7 @@ class SitePage(QWidget):
         self._plate = QComboBox()
         self._plate.setToolTip("Plate of the experiment")
         self.plate_map = PlateMap()
+        self.map_panel = MapPanel()
         self.previous_button = _tool("◀", "Previous site (Page Up)")
         self.next_button = _tool("▶", "Next site (Page Down)")
         self._site = QLabel()
@@ -54,6 +56,7 @@ class SitePage(QWidget):
             (View.SITE, "Site", "Show the chosen site at full resolution"),
             (View.WELL, "Well", "Show all sites of the well in their places"),
             (View.PLATE, "Plate", "Show the whole plate as one picture"),
+            (View.PLATES, "All", "Show all plates side by side"),
         ):
             button = QPushButton(text)
             button.setCheckable(True)
@@ -91,6 +94,7 @@ class SitePage(QWidget):
         grid.setColumnStretch(1, 1)
         layout.addLayout(grid)
         layout.addLayout(views)
+        layout.addWidget(self.map_panel)
         layout.addWidget(self._notes)
         layout.addWidget(self.convert_button)
         line = QFrame()
@@ -103,6 +107,7 @@ class SitePage(QWidget):
 
         self._plate.currentTextChanged.connect(self._on_plate_changed)
         self.plate_map.valueChanged.connect(self._on_well_changed)
+        self.map_panel.pixelsChanged.connect(self._on_pixels_changed)
         self.previous_button.clicked.connect(lambda: self._walk(-1))
         self.next_button.clicked.connect(lambda: self._walk(1))
         self._views.buttonClicked.connect(self._on_view_changed)
@@ -130,6 +135,9 @@ class SitePage(QWidget):
         self._site.setText(f"{choice.well}  ·  {state.position}" if choice.well else "")
         for button in self._views.buttons():
             button.setChecked(button.property("view") == choice.view.value)
+            if button.property("view") == View.PLATES.value:
+                button.setVisible(len(state.plates) > 1)
+        self.map_panel.setPixels(choice.pixels)
         self._notes.setText("\n".join(f"⚠ {note}" for note in state.notes))
         self._notes.setVisible(bool(state.notes))
         self._pipeline.clear()
@@ -171,6 +179,9 @@ class SitePage(QWidget):
 
     def _on_well_changed(self, well: str) -> None:
         self.valueChanged.emit(replace(self.value(), well=well, site=0))
+
+    def _on_pixels_changed(self, pixels: Pixels) -> None:
+        self.valueChanged.emit(replace(self.value(), pixels=pixels))
 
     def _on_view_changed(self, button: QPushButton) -> None:
         self.valueChanged.emit(replace(self.value(), view=View(button.property("view"))))

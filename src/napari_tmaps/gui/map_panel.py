@@ -1,0 +1,106 @@
+"""What the wells and objects are coloured by, and what is done to pixels before they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QWidget
+
+from napari_tmaps.gui.map_values import COUNT, Measure
+from napari_tmaps.gui.state import Pixels
+
+
+class MapPanel(QWidget):
+    """Edits a `Measure`, whether objects have its colours too, and `Pixels`."""
+
+    valueChanged = Signal(object)
+    """The new `Measure`."""
+    objectsToggled = Signal(bool)
+    pixelsChanged = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._measure = QComboBox()
+        self._measure.setEditable(True)
+        self._measure.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self._measure.setToolTip(
+            "Colour the wells by how far they have come, by the number of their objects, or by the "
+            "mean of a feature; type to search"
+        )
+        completer = self._measure.completer()
+        if completer is not None:
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
+            completer.setCompletionMode(completer.CompletionMode.PopupCompletion)
+        self._measure.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.objects_box = QCheckBox("Colour objects, too")
+        self.objects_box.setToolTip("On the pictures of whole plates, each by its own value")
+        self._pixels = QComboBox()
+        for pixels in Pixels:
+            self._pixels.addItem(pixels.value, pixels)
+        self._pixels.setToolTip(
+            "Show images as they were recorded, or with illumination corrected and cycles aligned; "
+            "files are never changed"
+        )
+        self._object = QLabel()
+        self._object.setWordWrap(True)
+        self._object.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout = QFormLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addRow("Colour", self._measure)
+        layout.addRow("", self.objects_box)
+        layout.addRow("Images", self._pixels)
+        layout.addRow(self._object)
+        self.setMeasures([Measure()])
+        self.show_object("")
+        self._measure.activated.connect(self._on_measure_changed)
+        self.objects_box.toggled.connect(self.objectsToggled.emit)
+        self._pixels.activated.connect(self._on_pixels_changed)
+
+    def value(self) -> Measure:
+        """What the wells are coloured by."""
+        found = self._measure.currentData()
+        return found if isinstance(found, Measure) else Measure()
+
+    def setValue(self, measure: Measure) -> None:
+        """Colour by something else; what there is not is ignored."""
+        at = self._find(measure)
+        if at >= 0 and measure != self.value():
+            self._measure.setCurrentIndex(at)
+            self._on_measure_changed()
+
+    def setMeasures(self, measures: Sequence[Measure]) -> None:
+        """Offer these; the choice stays if it can."""
+        before = self.value()
+        with QSignalBlocker(self._measure):
+            self._measure.clear()
+            for measure in measures:
+                self._measure.addItem(str(measure), measure)
+            self._measure.setCurrentIndex(max(self._find(before), 0))
+        self._enable()
+
+    def setPixels(self, pixels: Pixels) -> None:
+        """Show what is done to pixels."""
+        self._pixels.setCurrentIndex(list(Pixels).index(pixels))
+
+    def show_object(self, text: str) -> None:
+        """Say which object is selected; "" if none is."""
+        self._object.setText(text)
+        self._object.setVisible(bool(text))
+
+    def _find(self, measure: Measure) -> int:
+        offered = (self._measure.itemData(n) for n in range(self._measure.count()))
+        return next((n for n, item in enumerate(offered) if item == measure), -1)
+
+    def _enable(self) -> None:
+        measure = self.value()
+        self.objects_box.setVisible(bool(measure.object_type) and measure.feature != COUNT)
+
+    def _on_measure_changed(self) -> None:
+        self._enable()
+        self.valueChanged.emit(self.value())
+
+    def _on_pixels_changed(self) -> None:
+        self.pixelsChanged.emit(self._pixels.currentData())
