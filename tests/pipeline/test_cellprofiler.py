@@ -51,16 +51,22 @@ def translated(tmp_path):
 # --- official examples ---------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def example(shared_data):
-    def run(name, white, files):
+@pytest.fixture
+def example(shared_data, tmp_path):
+    def run(name, white, files, thin=1, edits=()):
+        """Notes, our tables and theirs; every `thin`-th pixel, with texts of the file replaced."""
         folder = shared_data / "cp_examples" / name
         reference = shared_data / "cp_reference" / name
         if not folder.is_dir() or not reference.is_dir():
             pytest.skip(f"the example {name} of CellProfiler is not here")
-        imported = load_cellprofiler(folder / f"{name}.cppipe", white=white)
+        text = (folder / f"{name}.cppipe").read_text(encoding="utf-8")
+        for old, new in edits:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / f"{name}.cppipe").write_text(text, encoding="utf-8")
+        imported = load_cellprofiler(tmp_path / f"{name}.cppipe", white=white)
         images = {
-            channel: tifffile.imread(folder / "images" / f"{file}.tif")
+            channel: tifffile.imread(folder / "images" / f"{file}.tif")[::thin, ::thin]
             for channel, file in files.items()
         }
         tables = run_site(check(imported.pipeline), images).tables
@@ -95,7 +101,9 @@ def test_example_human(example):
 def test_example_speckles(example):
     """The same nuclei; the threshold of the foci within the mask is said to be another one."""
     files = {"OrigBlue": "1-162hrhoe2", "OrigGreen": "1-162hrh2ax2"}
-    imported, tables, theirs = example("ExampleSpeckles", 4095, files)
+    imported, tables, theirs = example(
+        "ExampleSpeckles", 4095, files, thin=4, edits=[("units (Min,Max):120,300", "units:30,75")]
+    )
     nuclei, cp = tables["Nuclei"], theirs["Nuclei"]
     assert len(nuclei) == len(cp) == 6
     bright = cp["Intensity_MeanIntensity_OrigBlue"].mean() * 4095

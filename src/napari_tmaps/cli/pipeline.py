@@ -388,21 +388,21 @@ def _read_all(texts: list[str], names: list[str]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Any:
-    """An image file as (y, x) or (z, y, x)."""
-    import imageio.v3
+    """An image file, TIFF or PNG, as (y, x) or (z, y, x)."""
+    import imagecodecs
     import tifffile
 
     if not path.is_file():
         raise NotFoundError(f"There is no file '{path}'.")
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
+        if path.suffix.lower() == ".png":
+            image = imagecodecs.png_decode(path.read_bytes())
+            colour = image.ndim > 2
+        else:
             with tifffile.TiffFile(path) as tiff:
                 image, colour = tiff.asarray(), "S" in tiff.series[0].axes
-        else:
-            image = imageio.v3.imread(path)
-            colour = image.ndim > 2
-    except (tifffile.TiffFileError, ValueError, OSError) as error:
-        raise FormatError(f"'{path}' cannot be read as an image: {error}.") from error
+    except (tifffile.TiffFileError, imagecodecs.PngError, ValueError, OSError) as error:
+        raise FormatError(f"'{path}' cannot be read as an image (TIFF or PNG): {error}.") from error
     if colour:
         raise FormatError(
             f"'{path}' is a colour picture; save each of its channels as a file of its own."
