@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
-from napari_tmaps.pipeline import load_pipeline
+from napari_tmaps.pipeline import edit, load_pipeline
 
 
 @pytest.fixture(autouse=True)
@@ -307,6 +307,20 @@ def test_what_goes_in_and_out(widget, viewer):
     assert widget.steps.item(0).text().endswith("⚠")  # its image is no longer read
     widget.undo()
     assert not widget.steps.item(0).text().endswith("⚠")
+
+
+def test_a_pipeline_of_other_channels(widget, viewer):
+    from napari_tmaps.pipeline import ready_pipelines
+
+    foreign = edit.rename_channel(ready_pipelines()["nuclei"], "DAPI", "Hoechst")
+    widget.setValue(foreign)
+    settle(widget)
+    assert "no channel 'Hoechst'" in widget._message.text()
+    (menu,) = [a.menu() for a in widget.ports.fill().actions() if a.menu() is not None]
+    assert menu.title() == "Read instead of Hoechst"
+    menu.actions()[0].trigger()
+    assert widget.value() == ready_pipelines()["nuclei"]
+    assert "Hoechst" not in widget._message.text()
 
 
 def test_before(widget, viewer):

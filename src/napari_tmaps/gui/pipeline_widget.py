@@ -537,7 +537,10 @@ class PipelineWidget(QWidget):
             )
             self.numbers.clear()
         else:
-            self.show_message("")
+            elsewhere = [str(problem) for problem in tuning.problems if problem.step is None]
+            if elsewhere and scene.images:
+                elsewhere.append("Choose what to read instead under 'In and out'.")
+            self.show_message("\n".join(elsewhere))
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save, and give everything back."""

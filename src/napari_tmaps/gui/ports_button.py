@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import PipelineDescription
-from napari_tmaps.pipeline.edit import keep_objects, set_channels
+from napari_tmaps.pipeline.edit import keep_objects, rename_channel, set_channels
 from napari_tmaps.pipeline.wiring import items_before
 
 
@@ -53,6 +53,14 @@ class PortsButton(QToolButton):
         menu.addSection("Reads the channels")
         for name in dict.fromkeys([*self._channels, *read]):
             self._check(menu, name, name in read, self._on_read)
+        for name in read:
+            if self._channels and name not in self._channels:
+                instead = menu.addMenu(f"Read instead of {name}")
+                assert instead is not None
+                for other in self._channels:
+                    instead.addAction(
+                        other, lambda name=name, other=other: self._on_other(name, other)
+                    )
         menu.addSection("Corrects the illumination of")
         for name, correct in read.items():
             self._check(menu, name, correct, self._on_corrected)
@@ -75,6 +83,9 @@ class PortsButton(QToolButton):
     def _on_read(self, name: str, on: bool) -> None:
         channels = [(c.name, c.correct) for c in self._pipeline.input.channels if c.name != name]
         self._tell(set_channels(self._pipeline, [*channels, (name, False)] if on else channels))
+
+    def _on_other(self, name: str, other: str) -> None:
+        self._tell(rename_channel(self._pipeline, name, other))
 
     def _on_corrected(self, name: str, on: bool) -> None:
         channels = self._pipeline.input.channels
