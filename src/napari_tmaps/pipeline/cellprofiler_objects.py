@@ -24,6 +24,8 @@ def _primary(draft: Draft, module: CPModule) -> None:
         item = draft.step(
             f"fill_{name}", "fill", "filled_mask", {"mask": item}, max_hole_area=int(high**2)
         )
+    elif holes == "After declumping only":
+        draft.reasons.append("Holes stay: they are filled before objects are parted, or not.")
     if how == "None" or lines == "None":
         item = draft.step(f"label_{name}", "label", "label_image", {"mask": item}, connectivity=8)
     else:
@@ -103,6 +105,8 @@ def _secondary(draft: Draft, module: CPModule) -> None:
             energy="edges" if "Gradient" in method else "intensity",
         )
         draft.reasons.append(f"'{method}' became our watershed.")
+        if module.yes("Fill holes in identified objects"):
+            draft.reasons.append("Holes in them stay.")
     if module.yes("Discard secondary objects touching"):
         draft.reasons.append("Objects at the border are kept; features tell them (is_border).")
     draft.register(name, item)
@@ -180,7 +184,9 @@ def _filter(draft: Draft, module: CPModule) -> None:
             f"select_{name}", "remove_objects", "kept_label_image", inputs, remove_border=True
         )
     elif mode != "Measurements" or module.one("Select the filtering method") != "Limits":
-        raise FormatError(f"'{mode}' with '{module.one('Select the filtering method')}' is not.")
+        raise FormatError(
+            f"'{mode}' with '{module.one('Select the filtering method')}' has no counterpart."
+        )
     else:
         limits = zip(
             module.all("Select the measurement to filter"),
