@@ -79,7 +79,7 @@ def test_a_file_of_tissuemaps(tmp_path):
     assert arguments["metaextract"].model_dump() == {"batch_size": 50}
     assert arguments["metaconfig"].model_dump() == {
         "stitch_layout": "zigzag_horizontal", "n_vertical": 5, "n_horizontal": 0, "regex": "",
-        "mip": True,
+        "mip": True, "stitch": False, "stitch_channel": "", "max_shift_um": 0.0,
     }  # fmt: skip
     limits = description.active()[0].submission_args
     assert (limits.duration_s, limits.memory, limits.cores) == (7200, 4000, 2)

@@ -1,12 +1,16 @@
-"""metaconfig: wells, the grid of sites, channels, cycles, z and t from the source planes."""
+"""metaconfig: wells, the grid of sites, channels, cycles, z and t from the source planes.
+
+Pixels are looked at only where sites shall be stitched: then its jobs compare neighbours.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.grid import StitchLayout
@@ -24,6 +28,13 @@ from napari_tmaps.store.plan import image_plans, placed_planes
 from napari_tmaps.vendors import scan
 from napari_tmaps.vendors.pattern import compile_pattern
 from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
+from napari_tmaps.workflow.stitch import (
+    WellPlan,
+    measure_pairs,
+    plan_wells,
+    stitch_batches,
+    stitched_sites,
+)
 
 
 class MetaconfigArguments(BatchArguments):
@@ -50,6 +61,24 @@ class MetaconfigArguments(BatchArguments):
     mip: Annotated[
         bool, Field(description="project all z planes into one image of maximum intensity")
     ] = False
+    stitch: Annotated[
+        bool,
+        Field(
+            description="put sites of a well that overlap where their images fit, instead of where "
+            "the stage says that they are"
+        ),
+    ] = False
+    stitch_channel: Annotated[
+        str, Field(description="channel to stitch by; empty: the first one")
+    ] = ""
+    max_shift_um: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="µm; overlaps further from where the stage says are not believed. 0: no "
+            "limit",
+        ),
+    ] = 0.0
 
     @field_validator("regex")
     @classmethod
@@ -61,9 +90,30 @@ class MetaconfigArguments(BatchArguments):
                 raise ValueError(str(error)) from error
         return regex
 
+    @field_validator("stitch")
+    @classmethod
+    def _one_thing_at_a_time(cls, stitch: bool, info: ValidationInfo) -> bool:
+        if stitch and info.data.get("regex"):
+            raise ValueError(
+                "names cannot be read anew and sites be stitched at once. Run metaconfig with "
+                "regex first, then with stitch and an empty regex; the names stay understood"
+            )
+        return stitch
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the source planes say; `sites` by the stage."""
+
+    offsets: dict[int, tuple[int, int]]
+    planes: pd.DataFrame
+    sites: pd.DataFrame
+    channels: pd.DataFrame
+    notes: list[str]
+
 
 class MetadataConfigurator(Step):
-    """Works out the layout; all of it happens in collect, for only the coordinator may store it."""
+    """Works out the layout; collect does it, for only the coordinator may store it."""
 
     name = "metaconfig"
     stage = "image_conversion"
@@ -71,12 +121,21 @@ class MetadataConfigurator(Step):
     Arguments = MetaconfigArguments
 
     def create_run_batches(self, args: MetaconfigArguments) -> list[Batch]:
-        """None: the planes are in the catalogue already."""
-        return []
+        """Pairs of sites to compare, if they shall be stitched; the rest is in the catalogue.
+
+        Raises
+        ------
+        NotFoundError
+            The experiment has no acquisition, or no such channel to stitch by.
+        """
+        if not args.stitch:
+            return []
+        wells = _plan_wells(self.experiment, _lay_out(self.experiment, args), args)
+        return stitch_batches(self.experiment, wells)
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
-        """Nothing to do."""
-        return JobResult()
+        """Compare the sites of one batch."""
+        return measure_pairs(self, batch)
 
     def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
         """Store sites, channels, offsets and gaps.
@@ -94,31 +153,24 @@ class MetadataConfigurator(Step):
         if args.regex:
             _read_names_anew(self.experiment, args.regex)
         catalogue = self.experiment.catalogue
-        workflow_type = self.experiment.workflow_type
-        planes = placed_planes(self.experiment)
-        acquisitions = catalogue.acquisitions()
-        groups = dict(iter(planes.groupby("acquisition_id")))
-        offsets = assign_offsets(
-            [
-                (row["id"], row["plate"], groups[row["id"]])
-                for row in acquisitions.to_dict("records")
-            ],
-            workflow_type,
-        )
-        numbers = planes["acquisition_id"]
-        planes["t_offset"] = numbers.map({n: t for n, (t, _) in offsets.items()})
-        planes["cycle_offset"] = numbers.map({n: c for n, (_, c) in offsets.items()})
-        planes = final_planes(planes, workflow_type, mip=args.mip)
-        grid = GridSettings(args.stitch_layout, args.n_vertical, args.n_horizontal)
-        sites, notes = site_table(planes, grid)
-        gaps = find_gaps(planes)
-        catalogue.set_offsets(offsets)
+        layout = _lay_out(self.experiment, args)
+        sites, notes = layout.sites, layout.notes
+        if args.stitch:
+            wells = _plan_wells(self.experiment, layout, args)
+            sites, told = stitched_sites(self.experiment, sites, wells, results, args.max_shift_um)
+            notes = [*notes, *told]
+        gaps = find_gaps(layout.planes)
+        catalogue.set_offsets(layout.offsets)
         catalogue.set("mip", args.mip)
         catalogue.set("layout_notes", notes)
-        catalogue.set_layout(sites, _channels(planes, acquisitions, workflow_type), gaps)
+        catalogue.set_layout(sites, layout.channels, gaps)
+        # Several jobs may have met the same image.
+        failures = {tuple(item.items()): item for done in results for item in done.failures}
+        catalogue.set_failures(self.name, failures.values())
         _mark_stale(self.experiment)
         if len(gaps):
             notes = [*notes, f"{len(gaps)} planes are missing; they are recorded as gaps."]
+        acquisitions = catalogue.acquisitions()
         return [
             *(Progress(self.name, 0, 0, note) for note in notes),
             *(Progress(self.name, 0, 0, text, True) for text in _damage(acquisitions)),
@@ -126,6 +178,33 @@ class MetadataConfigurator(Step):
 
     def delete_previous_job_output(self) -> None:
         """Nothing lies on disk."""
+
+
+def _lay_out(experiment: Experiment, args: MetaconfigArguments) -> _Layout:
+    """The layout as the catalogue's planes and the arguments tell it; nothing is stored."""
+    workflow_type = experiment.workflow_type
+    planes = placed_planes(experiment)
+    acquisitions = experiment.catalogue.acquisitions()
+    groups = dict(iter(planes.groupby("acquisition_id")))
+    offsets = assign_offsets(
+        [(row["id"], row["plate"], groups[row["id"]]) for row in acquisitions.to_dict("records")],
+        workflow_type,
+    )
+    numbers = planes["acquisition_id"]
+    planes["t_offset"] = numbers.map({n: t for n, (t, _) in offsets.items()})
+    planes["cycle_offset"] = numbers.map({n: c for n, (_, c) in offsets.items()})
+    planes = final_planes(planes, workflow_type, mip=args.mip)
+    grid = GridSettings(args.stitch_layout, args.n_vertical, args.n_horizontal)
+    sites, notes = site_table(planes, grid)
+    channels = _channels(planes, acquisitions, workflow_type)
+    return _Layout(offsets, planes, sites, channels, notes)
+
+
+def _plan_wells(
+    experiment: Experiment, layout: _Layout, args: MetaconfigArguments
+) -> list[WellPlan]:
+    channel = args.stitch_channel or str(layout.channels["name"].iloc[0])
+    return plan_wells(experiment, layout.planes, layout.sites, channel)
 
 
 def _read_names_anew(experiment: Experiment, regex: str) -> None:
