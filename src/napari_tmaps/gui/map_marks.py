@@ -20,7 +20,7 @@ SITE, WELL, MISSING, EXCLUDED = 1, 2, 3, 4
 COLORS = ("#00000000", "#8888884c", "#bbbbbbff", "#E69F00ff", "#D55E00ff")
 """Colour of each mark, of nothing first; orange and vermilion stay apart from blue and green for
 every kind of eye."""
-_HATCH = 8  # pixels of the screen between two lines
+_HATCH = 16  # pixels of the screen between two lines
 _SMALLEST = 12  # frames of sites that are drawn smaller than this are left out
 
 

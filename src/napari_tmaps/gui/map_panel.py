@@ -32,9 +32,6 @@ class MapPanel(QWidget):
         if completer is not None:
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.setCompletionMode(completer.CompletionMode.PopupCompletion)
-        self._measure.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         self.objects_box = QCheckBox("Colour objects, too")
         self.objects_box.setToolTip("On the pictures of whole plates, each by its own value")
         self._pixels = QComboBox()
@@ -44,13 +41,19 @@ class MapPanel(QWidget):
             "Show images as they were recorded, or with illumination corrected and cycles aligned; "
             "files are never changed"
         )
+        for box in (self._measure, self._pixels):
+            # As narrow as the window likes: the names of features are long.
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(6)
         self._object = QLabel()
         self._object.setWordWrap(True)
         self._object.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addRow("Colour", self._measure)
-        layout.addRow("", self.objects_box)
+        layout.addRow(self.objects_box)
         layout.addRow("Images", self._pixels)
         layout.addRow(self._object)
         self.setMeasures([Measure()])
