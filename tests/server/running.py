@@ -1,0 +1,62 @@
+"""A server on loopback with one analysed experiment."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from tests.workflow.screen import PATTERN, write_screen
+from tests.workflow.test_analyse import discs
+
+from napari_tmaps.server.app import make_app
+from napari_tmaps.server.settings import ServerSettings
+from napari_tmaps.server.users import UserStore
+from napari_tmaps.vendors import scan
+from napari_tmaps.workflow import analyse, convert
+from napari_tmaps.workflow.door import Experiment
+
+USERS = {"demo": "XXX", "reader": "rrr", "writer": "www", "stranger": "sss"}
+
+
+def make_screen(folder: Path) -> Path:
+    """An experiment "test" with plate01, wells B02 and C03, and objects "Discs"."""
+    write_screen(folder / "microscope")
+    path = folder / "served" / "test.tmaps"
+    with Experiment.create(path) as made:
+        made.add(scan(folder / "microscope", pattern=PATTERN), plate="plate01")
+        list(convert(made, workers=1))
+        list(analyse(made, discs(), workers=1))
+    return path
+
+
+def settings_with_users(folder: Path, **more: object) -> ServerSettings:
+    settings = ServerSettings((folder,), owner="demo", **more)
+    users = UserStore(settings.database)
+    for name, password in USERS.items():
+        users.add(name, password)
+    return settings
+
+
+@contextmanager
+def running(settings: ServerSettings) -> Iterator[int]:
+    """The server in a thread; gives its port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            make_app(settings), log_level="error", timeout_graceful_shutdown=1, ws="none"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(20)

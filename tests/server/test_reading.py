@@ -1,0 +1,155 @@
+"""Images, tables and labels as they come, beside those on disk."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from tests.workflow.screen import plane
+
+from napari_tmaps.client import TmClient
+from napari_tmaps.errors import InputError, MissingError, NotFoundError
+from napari_tmaps.store.experiment import Experiment
+
+PLACE = {"plate_name": "plate01", "well_name": "C03", "well_pos_x": 1, "well_pos_y": 0}
+
+
+def address(client: TmClient) -> str:
+    (row,) = client.get_experiments()
+    return f"/api/experiments/{row['id']}"
+
+
+def test_experiment(client: TmClient):
+    (row,) = client.get_experiments()
+    assert (row["id"], row["name"], row["user"]) == ("MQ==", "test", "demo")
+    assert client.get_info()["wells"] == ["B02", "C03"]
+    assert [c["name"] for c in client.get_channels()] == ["DAPI", "GFP"]
+    assert [w["name"] for w in client.get_wells("plate01")] == ["B02", "C03"]
+    assert [c["index"] for c in client.get_cycles()] == [0]
+    assert {(s["well_pos_y"], s["well_pos_x"]) for s in client.get_sites()} == {(0, 0), (0, 1)}
+    (site, *_) = client.get_sites(well_name="C03")
+    assert client.session.json("GET", f"{address(client)}/sites/{site['id']}")["data"] == site
+    (well, *_) = client.get_wells()
+    one = client.session.json("GET", f"{address(client)}/wells/{well['id']}")["data"]
+    assert len(one["sites"]) == 2
+
+
+def test_image_is_the_microscopes(client: TmClient):
+    expected = plane("C03", 2, "GFP", 0)
+    image = client.download_channel_image("GFP", **PLACE, correct=False)
+    np.testing.assert_array_equal(image, expected)
+    assert image.dtype == np.uint16
+
+
+@pytest.mark.parametrize(("form", "read"), [("png", iio.imread), ("tiff", tifffile.imread)])
+def test_image_is_read_by_other_programs(client: TmClient, form: str, read):
+    (channel, *_) = client.get_channels()
+    target = f"{address(client)}/channels/{channel['id']}/image-file"
+    content = client.session.fetch("GET", target, query={**PLACE, "format": form})
+    np.testing.assert_array_equal(read(io.BytesIO(content)), plane("C03", 2, "DAPI", 0))
+
+
+def test_image_file_has_the_name_of_the_guide(client: TmClient, tmp_path: Path):
+    path = client.download_channel_image_file("DAPI", **PLACE, correct=False, directory=tmp_path)
+    assert path.name == "test_plate01_C03_y000_x001_z000_t000_DAPI.png"
+    np.testing.assert_array_equal(iio.imread(path), plane("C03", 2, "DAPI", 0))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "text"),
+    [
+        ({"well_name": "D01"}, NotFoundError, "There is no well of plate 'plate01' 'D01'"),
+        ({"well_name": "?"}, InputError, "'\\?'"),
+        ({"well_pos_x": 7}, NotFoundError, r"no site of well C03 '\(0, 7\)'"),
+        ({"tpoint": 3}, NotFoundError, "no time point 3"),
+        ({"zplane": 3}, NotFoundError, "no plane z 3"),
+        ({"plate_name": "other"}, NotFoundError, "no plate 'other'"),
+        ({"channel_name": "Cy5"}, NotFoundError, "no channel 'Cy5'"),
+        ({"correct": True}, NotFoundError, "no illumination field"),
+        ({"align": True}, NotFoundError, "was not aligned"),
+        ({"well_pos_x": -1}, InputError, "well_pos_x"),
+    ],
+)
+def test_image_that_is_not_there(client: TmClient, change, kind, text):
+    with pytest.raises(kind, match=text):
+        client.download_channel_image(
+            **{"channel_name": "DAPI", "correct": False, **PLACE, **change}
+        )
+    assert not issubclass(kind, MissingError)
+
+
+def test_tables_are_those_of_the_store(client: TmClient, screen: Path):
+    with Experiment.open(screen) as experiment:
+        expected = experiment.features.read("Discs").reset_index()
+    values = client.download_object_feature_values("Discs")
+    places = client.download_object_metadata("Discs")
+    names = [row["name"] for row in client.get_features("Discs")]
+    assert list(values.columns) == names
+    assert len(values) == 8
+    pd.testing.assert_frame_equal(
+        values.reset_index(drop=True), expected[names], check_dtype=False, rtol=1e-6
+    )
+    assert list(values.index) == list(places.index) == list(range(1, 9))
+    assert places["label"].tolist() == expected["label"].tolist()
+    assert places["well_name"].tolist() == expected["well"].tolist()
+    assert places["well_pos_x"].tolist() == (expected["site"] - 1).tolist()
+    one = client.download_object_feature_values("Discs", well_name="C03")
+    pd.testing.assert_frame_equal(one, values[values.index > 4])
+
+
+def test_labels_are_those_of_the_store(client: TmClient, screen: Path, tmp_path: Path):
+    (row,) = client.get_mapobject_types()
+    assert (row["name"], row["objects"], row["stale"]) == ("Discs", 8, False)
+    with Experiment.open(screen) as experiment:
+        expected = experiment.labels("plate01", "C03", 2, "Discs")[0]
+    labels = client.download_segmentation_image("Discs", **PLACE)
+    np.testing.assert_array_equal(labels, expected)
+    assert labels.dtype == np.int32
+    path = client.download_segmentation_image_file("Discs", **PLACE, directory=tmp_path)
+    np.testing.assert_array_equal(iio.imread(path), expected)
+    with pytest.raises(NotFoundError, match="none of them"):
+        client.download_segmentation_image("Discs", **PLACE, zplane=5)
+    with pytest.raises(NotFoundError, match="no object type 'Disks'"):
+        client.download_segmentation_image("Disks", **PLACE)
+
+
+def test_zarr_is_served_with_ranges(client: TmClient, screen: Path):
+    import httpx
+    import zarr
+
+    token = {"Authorization": f"JWT {client.session._token}"}
+    base = f"http://127.0.0.1:{client.session.port}{address(client)}/zarr/plates/plate01.ome.zarr"
+    file = next((screen / "plates" / "plate01.ome.zarr").rglob("c/0/0/0/*/0"), None)
+    assert file is not None
+    name = file.relative_to(screen / "plates" / "plate01.ome.zarr").as_posix()
+    with httpx.Client(headers=token) as http:
+        part = http.get(f"{base}/{name}", headers={"Range": "bytes=2-5"})
+        assert (part.status_code, part.content) == (206, file.read_bytes()[2:6])
+        assert http.get(f"{base}/zarr.json").json()["attributes"]["ome"]["plate"]["name"]
+        assert http.get(f"{base}/none").status_code == 404
+    options = {"client_kwargs": {"headers": token}}
+    array = zarr.open_array(f"{base}/C/03/2/0", mode="r", storage_options=options)
+    np.testing.assert_array_equal(array[0, 1, 0], plane("C03", 2, "GFP", 0))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../experiment.db", "%2e%2e/experiment.db", "..%2fexperiment.db", "/etc/passwd", "a%00b"],
+)
+def test_zarr_leads_nowhere_else(client: TmClient, path: str):
+    import httpx
+
+    url = f"http://127.0.0.1:{client.session.port}{address(client)}/zarr/plates/"
+    with httpx.Client(headers={"Authorization": f"JWT {client.session._token}"}) as http:
+        answer = http.send(
+            http.build_request(
+                "GET",
+                httpx.URL(url).copy_with(raw_path=f"{address(client)}/zarr/plates/{path}".encode()),
+            )
+        )
+    assert answer.status_code == 404
