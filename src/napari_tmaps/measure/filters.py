@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.measure import networks
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.runs import Floats, Ints
 
@@ -91,8 +92,9 @@ def _convolve(
         for x in range(radius):
             wide[x] = sums[columns[x]]
             wide[radius + width + x] = sums[columns[radius + width + x]]
-        wide[radius : radius + width] = sums
+        inner = wide[radius : radius + width]
         for x in range(width):
+            inner[x] = sums[x]
             sums[x] *= weights[0]
         k = 1
         while k + 1 <= radius:
@@ -196,7 +198,14 @@ def median(image: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     columns = positions(image.shape[1], before, after, "mirror")
     if size > _LARGEST_COMPARED:
         return _median_by_histogram(image, size, rows, columns)
-    wide = np.take(image.astype(np.uint16, copy=False), columns, axis=1)
+    width = image.shape[1]
+    wide = np.empty((image.shape[0], columns.size), np.uint16)
+    wide[:, before : before + width] = image
+    wide[:, :before] = image[:, columns[:before]]
+    wide[:, before + width :] = image[:, columns[before + width :]]
+    if size in (3, 5):
+        of = networks.median_of_three if size == 3 else networks.median_of_five
+        return of(wide, rows).astype(image.dtype, copy=False)
     bits = int(image.max()).bit_length()
     return _median_by_bits(wide, size, rows, bits).astype(image.dtype, copy=False)
 

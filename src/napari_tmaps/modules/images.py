@@ -106,7 +106,7 @@ def as_labels(name: str, labels: npt.NDArray[Any]) -> Labels:
             f"The {name} has pixels of type {labels.dtype}, but objects are numbered with whole "
             "numbers. Use 'label' to number the objects of a mask."
         )
-    low = _lowest(labels)
+    low = lowest_label(labels)
     high = int(labels.max()) if labels.dtype != np.int32 else 0
     if low < 0 or high > np.iinfo(np.int32).max:
         raise InputError(
@@ -116,12 +116,12 @@ def as_labels(name: str, labels: npt.NDArray[Any]) -> Labels:
     return labels.astype(np.int32, copy=False)
 
 
-def _lowest(labels: npt.NDArray[Any]) -> int:
+def lowest_label(labels: npt.NDArray[Any]) -> int:
     """Smallest label, 0 included."""
     from napari_tmaps.measure.runs import known_runs
 
     runs = known_runs(labels)  # each step would look at all pixels again otherwise
-    return int(labels.min() if runs is None else runs.labels.min(initial=0))
+    return int(labels.min(initial=0) if runs is None else runs.labels.min(initial=0))
 
 
 def as_objects(name: str, mask: npt.NDArray[Any], connectivity: int) -> Labels:

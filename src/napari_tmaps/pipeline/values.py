@@ -11,6 +11,7 @@ import pandas as pd
 from napari_tmaps.errors import PipelineError
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.modules.describe import OutputSpec
+from napari_tmaps.modules.images import lowest_label
 from napari_tmaps.pipeline.checked import Step
 
 _DTYPES: dict[Kind, tuple[str, ...]] = {
@@ -97,8 +98,8 @@ def _array_fault(kind: Kind, value: object, field_yx: tuple[int, ...] | None) ->
         return fault
     if value.ndim not in (2, 3) or (field_yx is not None and value.shape[-2:] != field_yx):
         return f"has the shape {value.shape} for a site of {field_yx}"
-    if kind is Kind.SEGMENTED_OBJECTS and value.min(initial=0) < 0:
-        return f"has the label {value.min()}"
+    if kind is Kind.SEGMENTED_OBJECTS and (low := lowest_label(value)) < 0:
+        return f"has the label {low}"
     return ""
 
 
