@@ -54,11 +54,10 @@ def find_seeds(
     """
     check_plane("mask", mask)
     foreground = as_mask(mask)
-    from scipy import ndimage
-
     from napari_tmaps.measure.components import label_components
     from napari_tmaps.measure.diameter import distances
     from napari_tmaps.measure.filters import gaussian
+    from napari_tmaps.measure.peaks import disc_peaks
 
     hills = distances(foreground) if method != "intensity" else np.ones(mask.shape)
     if method != "distance":
@@ -74,9 +73,7 @@ def find_seeds(
     if smoothing:
         hills = gaussian(hills, smoothing).astype(np.float64)
     hills = np.where(foreground, hills, 0)
-    y, x = np.ogrid[-min_distance : min_distance + 1, -min_distance : min_distance + 1]
-    disc = y**2 + x**2 <= min_distance**2
-    peaks = foreground & (hills == ndimage.maximum_filter(hills, footprint=disc, mode="nearest"))
+    peaks = disc_peaks(hills, foreground, min_distance)
     return _apart(label_components(peaks, True), min_distance)
 
 
