@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.streams.atomic import write_text
+from napari_tmaps.streams.writeback import begin_writeback
 
 Part = bytes | bytearray | memoryview
 _NOT_THERE = 2**64 - 1
@@ -297,6 +298,7 @@ class _Shard:
             self._busy += 1
         try:
             write_at(self._fd, start, [part for _, part in parts])
+            begin_writeback(self._fd, start, sum(sizes))
             with self._free:
                 for (slot, _), size in zip(parts, sizes, strict=True):
                     self._index[slot] = start, size
@@ -361,6 +363,8 @@ def write_file(path: Path, parts: Sequence[Part], *, replace: bool = False) -> N
         fd = os.open(target, flags, 0o666)
     try:
         write_at(fd, 0, parts)
+        if parts:
+            begin_writeback(fd, 0, 0)
     finally:
         os.close(fd)
     if replace:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.streams.shards import _READ_WRITE, Part, write_at
+from napari_tmaps.streams.writeback import begin_writeback
 
 COMPRESSION_TAGS = {"none": 1, "lzw": 5, "zlib": 8, "zstd": 50000}
 _STRIP_BYTES = 2**18
@@ -129,7 +130,9 @@ class TiffPages:
                 parts += [block, *strips]
                 at = place
             write_at(self._fd, self._end, parts)
-            self._end += sum(memoryview(part).nbytes for part in parts)
+            written = _total(parts)
+            begin_writeback(self._fd, self._end, written)
+            self._end += written
             if first:
                 (count,) = struct.unpack_from("<Q", block)
                 tags = [struct.unpack_from("<H", block, 8 + 20 * n)[0] for n in range(count)]
