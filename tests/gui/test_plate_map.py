@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QContextMenuEvent, QMouseEvent
 
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
@@ -71,3 +72,74 @@ def test_the_choice_goes_with_its_plate(plate_map: PlateMap) -> None:
     plate_map.setValue("B04")
     plate_map.setPlate(PlateFormat(8, 12), {"A01": WellState.CONVERTED})
     assert plate_map.value() == ""
+
+
+def test_dragging_selects_the_wells_that_it_touches(plate_map: PlateMap, qtbot: Any) -> None:
+    plate_map.show()
+    first, last = (plate_map.well_center(well).toPoint() for well in ("B02", "D04"))
+    qtbot.mousePress(plate_map, Qt.MouseButton.LeftButton, pos=first)
+    qtbot.mouseMove(plate_map, last)
+    with qtbot.waitSignal(plate_map.selectionChanged, timeout=1000, raising=False):
+        event = QMouseEvent(
+            QMouseEvent.Type.MouseMove,
+            QPointF(last),
+            QPointF(last),
+            Qt.MouseButton.NoButton,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        plate_map.mouseMoveEvent(event)
+    qtbot.mouseRelease(plate_map, Qt.MouseButton.LeftButton, pos=last)
+    assert plate_map.selection() == {"B02", "B04", "D02"}
+    assert plate_map.value() == "B02"
+    # A click begins anew.
+    at = plate_map.well_center("H12").toPoint()
+    qtbot.mouseClick(plate_map, Qt.MouseButton.LeftButton, pos=at)
+    assert plate_map.selection() == frozenset()
+
+
+def test_control_and_shift_change_the_set(plate_map: PlateMap, qtbot: Any) -> None:
+    for well in ("B02", "D02", "H12", "D02"):
+        at = plate_map.well_center(well).toPoint()
+        control = Qt.KeyboardModifier.ControlModifier
+        qtbot.mouseClick(plate_map, Qt.MouseButton.LeftButton, control, pos=at)
+    assert plate_map.selection() == {"B02", "H12"}
+    plate_map.setSelection(())
+    plate_map.setValue("B02")
+    qtbot.keyClick(plate_map, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert plate_map.selection() == {"B02", "B04"}
+
+
+def test_another_plate_keeps_what_it_has_of_the_set(plate_map: PlateMap) -> None:
+    plate_map.setSelection(["B02", "B04", "A01"])
+    assert plate_map.selection() == {"B02", "B04"}
+    plate_map.setPlate(PlateFormat(8, 12), {"B04": WellState.CONVERTED})
+    assert plate_map.selection() == {"B04"}
+
+
+def test_numbers_colour_the_wells(plate_map: PlateMap) -> None:
+    height = plate_map.height()
+    plate_map.setNumbers({"B02": 0.0, "B04": 10.0}, "Nuclei: count")
+    assert plate_map.height() > height  # room for the legend
+
+    def colour(well: str) -> tuple[int, ...]:
+        at = plate_map.well_center(well).toPoint()
+        return plate_map.grab().toImage().pixelColor(at).getRgb()[:3]
+
+    # The ends of viridis.
+    assert colour("B02") == (68, 1, 84)
+    assert colour("B04") == (253, 231, 37)
+    before = colour("H12")
+    plate_map.setExcluded(["H12"])
+    assert colour("H12") != before
+    plate_map.setNumbers({})
+    assert plate_map.height() == height
+
+
+def test_the_menu_is_of_a_well(plate_map: PlateMap, qtbot: Any) -> None:
+    asked: list[str] = []
+    plate_map.menuRequested.connect(lambda well, at: asked.append(well))
+    for well in ("B04", "A01"):
+        at = plate_map.well_center(well).toPoint()
+        plate_map.contextMenuEvent(QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, at))
+    assert asked == ["B04"]

@@ -202,8 +202,10 @@ class MapPicture:
     def mark_layers(self) -> list[LayerTuple]:
         """Frames of wells and sites with what is missing or excluded, and names of wells."""
         out = excluded(self._experiment.catalogue)
-        tops, lefts, wells, signs = [], [], [], {}
-        heights, widths, names, corners = [], [], [], []
+        wells: list[str] = []
+        names: list[str] = []
+        signs: dict[int, int] = {}
+        tops, lefts, heights, widths, corners = [], [], [], [], []
         gaps = self._experiment.catalogue.gaps()
         lost = set(zip(gaps["plate"], gaps["well"], gaps["site"], strict=True))
         several = len(self.parts) > 1

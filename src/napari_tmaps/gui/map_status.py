@@ -118,8 +118,9 @@ class MapStatus(QObject):
             return {}
         if table is None or label not in table.index:
             return {}
-        row = table.loc[label]
-        return {str(name): float(value) for name, value in row.items()}
+        row = table.iloc[int(table.index.get_indexer(pd.Index([label]))[0])]
+        values = zip(table.columns, row.to_numpy(float).tolist(), strict=True)
+        return {str(name): value for name, value in values}
 
     def text_at(self, position: tuple[float, ...]) -> str:
         """What lies at a point, in words; "" if nothing of ours does."""

@@ -10,13 +10,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tmaps.model.layout import SITE
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 
 COUNT = "number of objects"
 # Viridis at equal distances: its lightness grows evenly, so every kind of eye can read it.
 _SCALE = np.array(
-    [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], float
+    [
+        (68, 1, 84),
+        (71, 45, 123),
+        (59, 82, 139),
+        (44, 114, 142),
+        (33, 145, 140),
+        (40, 174, 128),
+        (94, 201, 98),
+        (173, 220, 48),
+        (253, 231, 37),
+    ],
+    float,
 )
 
 
@@ -86,7 +98,8 @@ def object_values(experiment: Experiment, measure: Measure) -> pd.Series[Any]:
     table = table[table.index.get_level_values("t") == 0].droplevel("t")
     left_out = excluded(experiment.catalogue)
     if left_out:
-        table = table[~table.index.droplevel("label").isin(list(left_out))]
+        keys = zip(*(table.index.get_level_values(name) for name in SITE), strict=True)
+        table = table[[key not in left_out for key in keys]]
     if count:
         return pd.Series(1.0, index=table.index, name=COUNT)
     return table[measure.feature].astype(float)

@@ -147,4 +147,4 @@ def _along(
         corner[known] = np.rint(centre - length[known] / 2).astype(np.int64)
     first = np.full(len(placed), np.iinfo(np.int64).max)
     np.minimum.at(first, well, corner)
-    return corner - first[well]
+    return np.asarray(corner - first[well])

@@ -1,0 +1,247 @@
+"""The map in the viewer: from its files, with frames, hatching, values, and what lies where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.components import ViewerModel
+from tests.gui.plate import PIPELINE, make_experiment
+from tests.workflow.rounds import make_experiment as make_rounds
+
+from napari_tmaps.gui.facts import read_facts
+from napari_tmaps.gui.map_colours import ObjectValues, ValuePlanes
+from napari_tmaps.gui.map_marks import EXCLUDED, MISSING, SITE, WELL, Marks
+from napari_tmaps.gui.map_planes import MapPlanes, SideBySide
+from napari_tmaps.gui.map_values import COUNT, Measure, colours, limits, measures, well_values
+from napari_tmaps.gui.plate_view import PlateView
+from napari_tmaps.gui.state import Choice, Pixels, View, resolve
+from napari_tmaps.model.arrange import Tiles
+from napari_tmaps.model.progress import run
+from napari_tmaps.pipeline import load_pipeline
+from napari_tmaps.store.exclusions import change
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.maps import MapLevel, open_map
+from napari_tmaps.workflow import analyse
+from napari_tmaps.workflow.align import AlignArguments, ImageRegistrator
+from napari_tmaps.workflow.illuminati import IlluminatiArguments, PyramidBuilder
+from napari_tmaps.workflow.local import run_step
+
+
+def levels(picture: np.ndarray, count: int = 2) -> list[MapLevel]:
+    def level(number: int) -> MapLevel:
+        pixels = picture[:: 2**number, :: 2**number]
+        shape = (1, 1, *pixels.shape)
+        return MapLevel(2**number, shape, pixels.dtype, (512, 512), lambda t, z, y, x: pixels[y, x])
+
+    return [level(number) for number in range(count)]
+
+
+def test_a_map_is_read_in_blocks_that_are_kept() -> None:
+    picture = np.arange(700 * 1300, dtype=np.uint32).reshape(700, 1300)
+    reads: list[Any] = []
+    finest = levels(picture)[0]
+    counted = replace(finest, read=lambda *key: reads.append(key) or finest.read(*key))
+    planes = MapPlanes([counted], pytest.fail)
+    for _ in range(2):
+        found = planes.plane(0, 0, 0, range(400, 690), range(30, 1290))
+        np.testing.assert_array_equal(found, picture[400:690, 30:1290])
+    assert len(reads) == 6
+
+
+def test_a_part_that_cannot_be_read_is_told_once_and_left_empty() -> None:
+    def broken(t: int, z: int, y: slice, x: slice) -> np.ndarray:
+        raise OSError("disk gone")
+
+    told: list[str] = []
+    level = MapLevel(1, (1, 1, 600, 600), np.dtype(np.uint16), (512, 512), broken)
+    assert not MapPlanes([level], told.append).plane(0, 0, 0, range(600), range(600)).any()
+    assert told == ["A part of the map cannot be read: disk gone"]
+
+
+def test_plates_side_by_side() -> None:
+    left = MapPlanes(levels(np.full((20, 30), 1, np.uint16)), pytest.fail)
+    right = MapPlanes(levels(np.full((10, 12), 2, np.uint16)), pytest.fail)
+    both = SideBySide([left, None, right], [0, 32, 40], (20, 52))
+    assert both.shapes == [(1, 1, 20, 52), (1, 1, 10, 26)]
+    row = both.plane(0, 0, 0, range(5, 6), range(28, 45))[0]
+    assert row.tolist() == [1, 1] + [0] * 10 + [2] * 5
+    assert both.plane(1, 0, 0, range(10), range(26))[0].tolist() == [1] * 15 + [0] * 5 + [2] * 6
+    # The smaller plate is empty below its end, and further time points are empty, too.
+    assert not both.plane(0, 0, 0, range(12, 20), range(40, 52)).any()
+    assert not both.plane(0, 1, 0, range(20), range(52)).any()
+
+
+def test_marks() -> None:
+    at = np.array([0, 0, 100, 100]), np.array([0, 64, 0, 64])
+    size = np.full(4, 64)
+    tiles = Tiles(np.arange(4), *at, size, size)
+    marks = Marks(tiles, np.array(["A1", "A1", "B1", "B1"]), {1: MISSING, 2: EXCLUDED})
+    whole = marks.plane(0, 0, 0, range(164), range(128))
+    assert (whole[0] == WELL).all()
+    assert (whole[163] == WELL).all()
+    assert (whole[1:63, 63] == SITE).all()
+    assert not whole[64:100].any()
+    assert not whole[2:62, 2:62].any()
+    assert not whole[102:162, 66:126].any()
+    missing, out = (whole[2:60, 66:124] == MISSING), (whole[102:160, 2:60] == EXCLUDED)
+    # Lines one way, and both ways.
+    assert 0.05 < missing.mean() < 0.08 < out.mean() < 0.14
+    # Any part is a part of the whole: napari draws block by block.
+    part = marks.plane(0, 0, 0, range(30, 131), range(7, 100))
+    np.testing.assert_array_equal(part, whole[30:131, 7:100])
+
+
+def test_values_of_objects() -> None:
+    stride = 8
+    numbers = np.array([[0, 1, 1], [8 + 3, 8 + 3, 8 + 5], [16 + 7, 0, 2]], np.int32)
+    index = pd.MultiIndex.from_tuples(
+        [("A01", 1, 1), ("A01", 2, 3), ("A01", 9, 1)], names=["well", "site", "label"]
+    )
+    values = ObjectValues(pd.Series([0.5, 7.0, 99.0], index), [("A01", 1), ("A01", 2), ("A01", 3)])
+    planes = ValuePlanes(MapPlanes(levels(numbers, 1), pytest.fail), values, stride)
+    found = planes.plane(0, 0, 0, range(3), range(3))
+    np.testing.assert_array_equal(
+        found, np.array([[np.nan, 0.5, 0.5], [7, 7, np.nan], [np.nan] * 3], np.float32)
+    )
+
+
+def test_colours_are_viridis() -> None:
+    from napari.utils.colormaps import AVAILABLE_COLORMAPS
+
+    at = np.linspace(0, 1, 50)
+    wanted = AVAILABLE_COLORMAPS["viridis"].map(at)[:, :3] * 255
+    assert np.abs(colours(at) - wanted).max() < 17
+    assert limits({"A": 3.0, "B": float("nan"), "C": -1.0}) == (-1.0, 3.0)
+    assert limits({}) == (0.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plate with objects and a map; one site excluded, one image missing."""
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "blocks.yaml").write_text(PIPELINE)
+    path = make_experiment(folder, lost=(("B02", 2, "Actin"),))
+    with Experiment.open(path) as experiment:
+        run(analyse(experiment, load_pipeline(folder / "blocks.yaml"), workers=1))
+        run(run_step(PyramidBuilder(experiment), IlluminatiArguments(), workers=1))
+        change(experiment.catalogue, "exclude", [("P1", "C03", 1)], "dust")
+    return path
+
+
+@pytest.fixture
+def shown(built: Path, qapp: Any) -> Iterator[tuple[ViewerModel, PlateView, Experiment]]:
+    viewer = ViewerModel()
+    view = PlateView(viewer, pytest.fail)
+    with Experiment.open(built) as experiment:
+        view.open(experiment)
+        view.show(resolve(read_facts(experiment), Choice(str(built), view=View.PLATE)))
+        yield viewer, view, experiment
+
+
+def test_the_plate_is_its_map(shown: tuple[ViewerModel, PlateView, Experiment]) -> None:
+    viewer, _, experiment = shown
+    found = open_map(experiment, "P1")
+    stored = found.channel("DAPI")
+    data = viewer.layers["DAPI"].data
+    assert [level.shape for level in data] == [level.shape for level in stored]
+    for level, own in zip(data, stored, strict=True):
+        whole = slice(0, own.shape[2]), slice(0, own.shape[3])
+        np.testing.assert_array_equal(np.asarray(level)[0, 0], own.read(0, 0, *whole))
+    assert tuple(viewer.layers["DAPI"].contrast_limits) == found.contrast("DAPI")
+    names = viewer.layers["Names of wells"]
+    assert list(names.text.string.array if hasattr(names.text.string, "array") else []) == [
+        "B02",
+        "B03",
+        "C03",
+    ]
+    signs = np.asarray(viewer.layers["Wells and sites"].data[0])
+    assert (signs == EXCLUDED).any()
+    assert (signs == MISSING).any()
+
+
+def test_what_lies_where(shown: tuple[ViewerModel, PlateView, Experiment], qtbot: Any) -> None:
+    viewer, view, experiment = shown
+    plan = open_map(experiment, "P1").plan
+    site = next(site for site in plan.sites if (site.well, site.site) == ("B03", 2))
+    # The fixture's planes are brighter than the threshold all over: one object a site.
+    position = (0.0, 0.0, (site.top + 20) * 0.5, (site.left + 30) * 0.5)
+    viewer.layers["Blocks"].refresh()
+    assert view.status.text_at(position).startswith("P1 B03 site 2 · Blocks 1 · Intensity_max_DAPI")
+    gap = (0.0, 0.0, (site.top + 20) * 0.5, (site.left - 64 - 3) * 0.5)
+    assert view.status.text_at(gap) == ""
+    viewer.cursor.position = position
+    viewer.status = {"coordinates": "of napari"}
+    assert str(viewer.status).startswith("P1 B03 site 2")
+
+    class Press:
+        type = "mouse_press"
+
+    event: Any = Press()
+    event.position = position
+    callback = viewer.mouse_drag_callbacks[-1]
+    with qtbot.waitSignal(view.status.objectSelected) as picked:
+        assert list(callback(viewer, event)) == [None]
+    found = picked.args[0]
+    assert (found.place.well, found.place.site, found.object_type, found.label) == (
+        "B03",
+        2,
+        "Blocks",
+        1,
+    )
+    assert found.features["Intensity_mean_DAPI"] == pytest.approx(1200 + 3.5)
+
+
+def test_objects_are_coloured_by_their_values(
+    shown: tuple[ViewerModel, PlateView, Experiment],
+) -> None:
+    viewer, view, experiment = shown
+    table = experiment.features.read("Blocks", ["Intensity_mean_DAPI"]).droplevel("t")
+    view.colour("Blocks", table["Intensity_mean_DAPI"])
+    layer = viewer.layers["Blocks: Intensity_mean_DAPI"]
+    site = open_map(experiment, "P1").plan.sites[5]
+    value = np.asarray(layer.data[0][0, 0, site.top + 9, site.left + 9 : site.left + 10])
+    assert value == pytest.approx(float(table.loc[("P1", site.well, site.site, 1)].iloc[0]))
+    view.colour("", None)
+    assert layer not in viewer.layers
+
+
+def test_numbers_of_wells_leave_excluded_sites_out(built: Path) -> None:
+    with Experiment.open(built) as experiment:
+        assert Measure("Blocks", COUNT) in measures(experiment)
+        counts = well_values(experiment, "P1", Measure("Blocks", COUNT))
+        means = well_values(experiment, "P1", Measure("Blocks", "Intensity_mean_DAPI"))
+    assert counts == {"B02": 4.0, "B03": 4.0, "C03": 3.0}
+    # Sites have 100 × their number; site 1 of C03 is excluded.
+    assert means == pytest.approx({"B02": 253.5, "B03": 1253.5, "C03": 2303.5})
+
+
+@pytest.mark.parametrize("view_of", [View.SITE, View.WELL])
+def test_cycles_are_aligned_if_wanted(tmp_path: Path, qapp: Any, view_of: View) -> None:
+    viewer = ViewerModel()
+    with make_rounds(tmp_path) as experiment:
+        run(
+            run_step(ImageRegistrator(experiment), AlignArguments(ref_wavelength="DAPI"), workers=1)
+        )
+        view = PlateView(viewer, pytest.fail)
+        view.open(experiment)
+        facts = read_facts(experiment)
+        distance = {}
+        for pixels in Pixels:
+            choice = Choice(str(experiment.path), view=view_of, pixels=pixels)
+            view.show(resolve(facts, choice))
+            first, second = (
+                np.asarray(layer.data[0] if layer.multiscale else layer.data, dtype=float)[
+                    0, 0, 20:100, 20:140
+                ]
+                for layer in (viewer.layers["0_DAPI"], viewer.layers["1_DAPI"])
+            )
+            distance[pixels] = np.abs(first - second).mean()
+    assert distance[Pixels.PREPARED] < distance[Pixels.RECORDED] / 4
+    # There is no map: then "as the map" is as recorded.
+    assert distance[Pixels.MAP] == distance[Pixels.RECORDED]
