@@ -48,6 +48,19 @@ def test_parts_of_a_pixel_and_noise(scene):
     assert np.hypot(found.y - true[0], found.x - true[1]) < 0.15
 
 
+def test_few_objects_far_from_the_middle():
+    rng = np.random.default_rng(5)
+    scene = np.zeros((1300, 400))
+    scene[rng.integers(60, 200, 12), rng.integers(100, 300, 12)] = 1
+    scene = 300 + 60000 * gaussian_filter(scene, 5)
+    true = (-7, 196)
+    one, other = scene[20:1220, :250], scene[20 + true[0] : 1220 + true[0], true[1] :]
+    one, other = (part + rng.normal(0, 20, part.shape) for part in (one, other))
+    found = find_offset(one, other, (0, 200))
+    assert np.hypot(found.y - true[0], found.x - true[1]) < 0.1
+    assert found.quality > 0.8
+
+
 def test_the_lamp_is_no_sample():
     """Blank images that share the fall-off of the light do not agree."""
     rng = np.random.default_rng(1)
@@ -104,6 +117,16 @@ def test_one_wrong_pair_is_dropped():
     # All that is there would have been met, with everything bent.
     bent = stitch(places, pairs[:7], offsets[:7], quality[:7], min_quality=0.3, max_shift_px=0)
     assert bent.used.all()
+
+
+def test_in_a_ring_the_pair_that_disagrees_with_the_stage_is_dropped():
+    places, pairs = grid(2, 2)
+    true = places + np.array([(1, 0), (0, 2), (-1, 0), (0, -1)])
+    offsets = true[pairs[:, 1]] - true[pairs[:, 0]]
+    offsets[2] += (30, 30)
+    found = stitch(places, pairs, offsets, np.full(4, 0.8), min_quality=0.3, max_shift_px=0)
+    assert found.used.tolist() == [True, True, False, True]
+    np.testing.assert_allclose(np.diff(places + found.moves - true, axis=0), 0, atol=1e-4)
 
 
 def test_good_pairs_weigh_more():

@@ -17,6 +17,7 @@ SMALLEST_OVERLAP = 16
 """Pixels that neighbours share across their common border, at least."""
 _TOLERANCE_PX = 1.5  # a pair that is off by less is never dropped
 _OUTLIER = 5  # times the median of what is left
+_MOST_PX = 4.0  # no pair in use is off by more; lenses bend images by less
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -99,10 +100,13 @@ def stitch(
         missed[~used] = np.nan
         if not used.any():
             break
-        worst = int(np.nanargmax(missed))
-        if missed[worst] <= max(_TOLERANCE_PX, _OUTLIER * float(np.nanmedian(missed))):
+        worst = float(np.nanmax(missed))
+        usual = _OUTLIER * float(np.nanmedian(missed))
+        if worst <= min(max(_TOLERANCE_PX, usual), _MOST_PX):
             break
-        used[worst] = False
+        # All pairs of a ring fit equally badly if one is wrong: then the stage is asked too.
+        far = np.hypot(*(asked - np.median(asked[used], axis=0)).T)
+        used[int(np.argmax(np.where(missed >= 0.9 * worst, far, -1)))] = False
     return Stitched(moves, used, missed)
 
 

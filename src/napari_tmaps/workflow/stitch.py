@@ -107,12 +107,12 @@ def plan_wells(
         corners = stage / pixel - size / 2
         pairs, why_not = np.zeros((0, 2), np.int64), ""
         if not np.isfinite(corners).all():
-            why_not = "no stage positions or no size of pixels"
+            why_not = "they have no stage positions, or pixels of unknown size"
         else:
             pairs = neighbours(corners, size)
             there = np.array([bool(source) for source in sources])
             pairs = pairs[there[pairs].all(axis=1)]
-            why_not = "" if len(pairs) else "sites that do not overlap"
+            why_not = "" if len(pairs) else "their sites do not overlap"
         files = sorted({(source[0], source[1]) for each in sources for source in each})
         seen = [sources, [prints.get(file) for file in files], corners.tolist()]
         wells.append(
@@ -235,7 +235,7 @@ def stitched_sites(
             moves = solved.moves * well.pixel_um
             own = [rows[well.plate, well.well, site] for site in well.sites]
             sites.loc[own, ["stage_y_um", "stage_x_um"]] += moves
-            why_not = "" if solved.used.any() else "overlaps that show nothing in common"
+            why_not = "" if solved.used.any() else "their overlaps show nothing in common"
             if not why_not:
                 used = {s for p, u in zip(pairs, solved.used, strict=True) if u for s in p["sites"]}
                 loose += len(well.sites) - len(used)
@@ -266,5 +266,5 @@ def _notes(
         )
     for reason, names in alone.items():
         shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-        notes.append(f"{len(names)} wells ({shown}) keep their stage positions: {reason}.")
+        notes.append(f"{len(names)} wells ({shown}) are not stitched: {reason}.")
     return notes
