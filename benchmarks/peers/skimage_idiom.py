@@ -97,17 +97,19 @@ def radii(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
 
 
 def measure_all(objects: Objects, images: Images) -> Features:
-    """Every feature of each object type: the above, Zernike moments and textures, one by one.
+    """Every feature of each object type: the above, Zernike moments and textures.
 
     mahotas where scikit-image has nothing. Zernike moments, Gabor filters and Haralick's statistics
     have other definitions than ours there; they are computed, and left out of what is compared.
     """
     found = {}
+    # Filters run over each image once, not over each object.
+    filtered = {channel: textures.gabor_filtered(image) for channel, image in images.items()}
     for name, labels in objects.items():
         table = _measure(labels, images)
         textures.zernike(labels)
         for channel, image in images.items():
-            textures.gabor_one_by_one(labels, image)
+            textures.strongest(labels, filtered[channel])
             textures.cooccurrence(labels, image)
             textures.adjacency(labels, image)
             textures.patterns(labels, image)

@@ -88,20 +88,20 @@ def gabor_at_once(labels: Labels, image: Image) -> Floats:
     return np.transpose(responses)
 
 
-def gabor_one_by_one(labels: Labels, image: Image) -> Floats:
-    """The filter of scikit-image over each object; its own definition, so no values to compare."""
-    return np.array(
-        [
-            [
-                max(
-                    np.hypot(*filters.gabor(own.astype(float), 1 / max(2, wave), theta)).max()
-                    for theta in np.deg2rad([0, 45, 90, 135])
-                )
-                for wave in WAVELENGTHS
-            ]
-            for own, _ in crops(labels, image, 0)
-        ]
-    )
+def gabor_filtered(image: Image) -> list[Floats]:
+    """The filter of scikit-image over an image, the largest of four directions, for each wave."""
+    angles = np.deg2rad([0, 45, 90, 135])
+    pixels = image.astype(np.float32)
+    return [
+        np.max([np.hypot(*filters.gabor(pixels, 1 / max(2, wave), t)) for t in angles], axis=0)
+        for wave in WAVELENGTHS
+    ]
+
+
+def strongest(labels: Labels, filtered: list[Floats]) -> Floats:
+    """The largest response of each object; its own definition, so no values to compare."""
+    present = np.unique(labels[labels > 0])
+    return np.transpose([ndimage.maximum(response, labels, present) for response in filtered])
 
 
 def haralick(labels: Labels, image: Image) -> Floats:
