@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from napari_tmaps.store.features import INDEX, FeatureStore, readable
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
+_THREADS = 4
 BLOCK = 1 << 17
 """Rows of a block: 100 features of them fit the processor's cache and little memory."""
 
@@ -78,11 +80,12 @@ class FeatureTable:
         self._files = store.files(object_type)
         if not self._files:
             raise unknown("table of objects", object_type, store.object_types())
-        rows, schemas = [], []
+        rows, schemas, self._footers = [], [], []
         for path in self._files:
             with readable(path):
                 footer = pq.read_metadata(path)
                 rows.append(footer.num_rows)
+                self._footers.append(footer)
                 schemas.append(footer.schema.to_arrow_schema().remove_metadata())
         self._schema = pa.unify_schemas(schemas, promote_options="permissive")
         self._starts = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
@@ -293,17 +296,28 @@ class FeatureTable:
         if name not in self._schema.names:
             raise unknown("column", name, self.columns)
         kind = self._schema.field(name).type
-        with readable(self.store.root / self.object_type):
-            table = self._dataset().to_table(columns=[name])
-        chunked = table[name]
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            coded = chunked.combine_chunks().dictionary_encode()
+            with readable(self.store.root / self.object_type):
+                table = self._dataset().to_table(columns=[name])
+            coded = table[name].combine_chunks().dictionary_encode()
             return Categories(
                 coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32),
                 tuple(coded.dictionary.to_pylist()),
             )
-        pieces = [_numpy(chunk) for chunk in chunked.chunks]
-        return np.concatenate(pieces) if pieces else np.empty(0, np.float64)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            pieces = list(pool.map(lambda n: self._piece(n, name), range(len(self._files))))
+        return np.concatenate(pieces)
+
+    def _piece(self, number: int, name: str) -> Values:
+        """A column of one file. Footers were read before: reading them anew takes longer."""
+        import pyarrow.parquet as pq
+
+        footer = self._footers[number]
+        if name not in footer.schema.names:
+            return np.full(footer.num_rows, np.nan, np.float32)
+        path = self._files[number]
+        with readable(path), pq.ParquetFile(path, metadata=footer) as file:
+            return _numpy(file.read(columns=[name], use_threads=False)[name].combine_chunks())
 
     def _keep(self, name: str, value: Column) -> None:
         self._kept[name] = value
