@@ -41,6 +41,12 @@ def test_a_tool_makes_a_result_that_is_listed_renamed_and_deleted(folder):
     code, text = tmaps("tool", folder, "Nuclei", *words)
     assert code == 0, text
     assert '"b": 35' in text
+    out = folder.parent / "big.csv"
+    code, text = tmaps("export", folder, "Nuclei", "--out", out, "--columns", "Area,again:class",
+                       "--where", "Area > 380")  # fmt: skip
+    assert code == 0, text
+    assert "Wrote 2 objects" in text
+    assert pd.read_csv(out)["again:class"].tolist() == ["b", "b"]
     code, text = tmaps("results", folder, "Nuclei", "--rename", "cluster 1", "groups")
     assert "groups: cluster, group" in text
     code, text = tmaps("results", folder, "Nuclei", "--delete", "groups", "--json")

@@ -18,7 +18,7 @@ from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.cli.serve import app as serve_app
-from napari_tmaps.cli.tool import plate_map, results, tool
+from napari_tmaps.cli.tool import export, plate_map, results, tool
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.version import __version__
 
@@ -318,7 +318,7 @@ def analyse(
 app.command()(features)
 app.command()(modules)
 app.command()(train_pixels)
-for _command in (tool, results, plate_map):
+for _command in (tool, results, plate_map, export):
     app.command()(_command)
 
 
