@@ -51,7 +51,7 @@ def running(settings: ServerSettings) -> Iterator[int]:
             make_app(settings), log_level="error", timeout_graceful_shutdown=1, ws="none"
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started:
             time.sleep(0.01)

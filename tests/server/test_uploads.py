@@ -154,13 +154,14 @@ def test_huge_bodies(ready: TmClient):
     url = f"http://127.0.0.1:{ready.session.port}{target(ready)}/upload/archive"
 
     def endless():
-        while True:
+        for _ in range(80):
             yield bytes(2**20)
 
     with socket.create_connection(("127.0.0.1", ready.session.port), timeout=10) as raw:
         raw.sendall(
-            f"POST {target(ready)}/upload/archive HTTP/1.1\r\nHost: x\r\n"
-            f"Authorization: {headers['Authorization']}\r\nContent-Length: 99999999999\r\n\r\n".encode()
+            f"POST {target(ready)}/upload/archive HTTP/1.1\r\nHost: x\r\n".encode()
+            + f"Authorization: {headers['Authorization']}\r\n".encode()
+            + b"Content-Length: 99999999999\r\n\r\n"
         )
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
     try:
