@@ -53,6 +53,7 @@ class Session:
         self.host, self.port, self.timeout_s = host, port, timeout_s
         self._context = context
         self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
         self._token = ""
 
     def log_in(self, username: str, password: str) -> None:
@@ -71,7 +72,11 @@ class Session:
         if self._token:
             self.json("DELETE", "/auth")
             self._token = ""
-        self.close()
+        # Also those of threads that have ended.
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
 
     def close(self) -> None:
         """Close the connection of this thread."""
@@ -167,6 +172,7 @@ class Session:
                     self.host, self.port, timeout=self.timeout_s, context=self._context
                 )
             self._local.connection = connection
+            self._opened.append(connection)
         connection.request(method, target, content, headers)
         response: http.client.HTTPResponse = connection.getresponse()
         return response
