@@ -45,7 +45,7 @@ def encode_plane(plane: npt.NDArray[Any], compression: str) -> tuple[int, list[P
     }[compression]
     # Differences of neighbours pack better; of floats only few programs can read them.
     if plane.dtype.kind != "f":
-        plane = np.concatenate([plane[:, :1], np.diff(plane, axis=1)], axis=1)
+        plane = imagecodecs.delta_encode(plane, axis=1)
     return rows, [encode(plane[top : top + rows].tobytes()) for top in range(0, height, rows)]
 
 
