@@ -60,8 +60,8 @@ def test_from_files_to_objects(
     folder = tmp_path / "out"
     for line in (
         (
-            f"{start} -p XXX channel-image -e test download -c DAPI -p plate01 -w C03 -x 1 -y 0 -i 0 "
-            f"--directory {folder}"
+            f"{start} -p XXX channel-image -e test download -c DAPI -p plate01 -w C03 -x 1 -y 0 "
+            f"-i 0 --directory {folder}"
         ),
         f"{start} -p XXX feature-values -e test download -o Discs --directory {folder}",
     ):

@@ -41,7 +41,7 @@ ACCEPTS: dict[Kind, tuple[Kind, ...]] = {
 }
 
 IntensityImage = Annotated[npt.NDArray[Any], Kind.INTENSITY_IMAGE]
-"""Intensities of shape ([Z,] Y, X): uint8 or uint16 as microscopes write them, or finite float32."""
+"""Intensities of shape ([Z,] Y, X): uint8 or uint16 as microscopes write, or finite float32."""
 
 MaskImage = Annotated[npt.NDArray[Any], Kind.MASK_IMAGE]
 """Mask of shape ([Z,] Y, X): bool, or int32 labels, of which everything above 0 is foreground."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from napari_tmaps.errors import unknown
 from napari_tmaps.model.version import __version__
-from napari_tmaps.model.version import __version__
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.feature_table import Categories, FeatureTable
 from napari_tmaps.store.gates import GateStore
