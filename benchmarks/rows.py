@@ -77,6 +77,9 @@ ROWS = {
     "streams/tiff-lzw": "rows_streams:tiff_lzw",
 }
 
+SLOW = frozenset({"site/features_naive", "site/whole_naive"})
+"""Rows whose peer takes minutes a round: left out of a quick run, unless they are asked for."""
+
 
 def load(name: str) -> Row:
     """The function of a row."""
