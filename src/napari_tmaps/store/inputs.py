@@ -6,13 +6,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import unknown
 from napari_tmaps.model.pipeline import PipelineInput
 from napari_tmaps.store.images import Geometry
-from napari_tmaps.store.prepared import read_prepared
+from napari_tmaps.store.prepared import plane_or_stack, read_prepared
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
@@ -64,7 +63,7 @@ def site_inputs(
         with closing(experiment.site_image(*place, cycle)) as image:
             size = image.pixel_size_um
             correct = experiment.path / "illumination" if channel.correct else None
-            images[channel.name] = _plane_or_stack(
+            images[channel.name] = plane_or_stack(
                 read_prepared(
                     image, channel.name, t, site=place, cycle=cycle, correct=correct, window=window
                 )
@@ -72,9 +71,5 @@ def site_inputs(
     objects = {}
     for item in reads.objects:
         labels = experiment.labels(*place, item.name, t=t)
-        objects[item.name] = _plane_or_stack(labels if window is None else window.cut(labels, -1))
+        objects[item.name] = plane_or_stack(labels if window is None else window.cut(labels, -1))
     return SiteInputs(images, objects, size)
-
-
-def _plane_or_stack(array: Array) -> Array:
-    return np.ascontiguousarray(array[0] if array.shape[0] == 1 else array)

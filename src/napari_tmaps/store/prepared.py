@@ -47,3 +47,8 @@ def read_prepared(
         field = IlluminationStore(correct).field(channel, *site, cycle, t)
         pixels = np.stack([field.correct(plane) for plane in pixels])
     return pixels if window is None else window.cut(pixels, cycle)
+
+
+def plane_or_stack(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(z, y, x) as modules see it: (y, x) where there is one plane."""
+    return np.ascontiguousarray(array[0] if array.shape[0] == 1 else array)

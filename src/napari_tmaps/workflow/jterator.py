@@ -33,7 +33,7 @@ from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import source_folders
 from napari_tmaps.store.plates import PlateFolder
-from napari_tmaps.store.prepared import read_prepared
+from napari_tmaps.store.prepared import plane_or_stack, read_prepared
 from napari_tmaps.store.shifts import Window
 from napari_tmaps.store.sites import locate, open_located
 from napari_tmaps.streams.atomic import remove, write_json
@@ -312,7 +312,7 @@ class PipelineRunner(Step):
         features: dict[str, list[pd.DataFrame]] = {}
         for t in range(max(image.times for image in images.values())):
             pixels = {
-                name: _plane_or_stack(
+                name: plane_or_stack(
                     read_prepared(
                         images[cycle],
                         name,
@@ -326,7 +326,7 @@ class PipelineRunner(Step):
                 for name, cycle in channels.items()
             }
             objects = {
-                item.name: _plane_or_stack(
+                item.name: plane_or_stack(
                     window.cut(folder.read_labels(well, site, item.name)[t], -1)
                 )
                 for item in checked.description.input.objects
@@ -421,8 +421,3 @@ def _key(
     if fields or shifts:
         facts += [fields, shifts]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
-
-
-def _plane_or_stack(array: np.ndarray) -> np.ndarray:
-    """Modules see (y, x) where there is one z plane, else (z, y, x)."""
-    return array[0] if array.shape[0] == 1 else array
