@@ -16,7 +16,7 @@ demo: setup
 	$(BIN)/tmaps demo demo
 
 test: check
-	scripts/screen.sh run $(BIN)/pytest -q
+	scripts/screen.sh run $(BIN)/pytest -q -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from tests.gui.plate import PIPELINE, make_experiment
 from tests.workflow.rounds import make_experiment as make_rounds
 
+from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.facts import read_facts
 from napari_tmaps.gui.map_colours import ObjectValues, ValuePlanes
 from napari_tmaps.gui.map_marks import EXCLUDED, MISSING, SITE, WELL, Marks
@@ -202,13 +203,28 @@ def test_objects_are_coloured_by_their_values(
 ) -> None:
     viewer, view, experiment = shown
     table = experiment.features.read("Blocks", ["Intensity_mean_DAPI"]).droplevel("t")
-    view.colour("Blocks", table["Intensity_mean_DAPI"])
+    view.colour(ObjectColours("Blocks", table["Intensity_mean_DAPI"]))
     layer = viewer.layers["Blocks: Intensity_mean_DAPI"]
     site = open_map(experiment, "P1").plan.sites[5]
     value = np.asarray(layer.data[0][0, 0, site.top + 9, site.left + 9 : site.left + 10])
     assert value == pytest.approx(float(table.loc[("P1", site.well, site.site, 1)].iloc[0]))
-    view.colour("", None)
+    view.colour(None)
     assert layer not in viewer.layers
+
+
+def test_objects_are_coloured_by_their_classes(
+    shown: tuple[ViewerModel, PlateView, Experiment],
+) -> None:
+    viewer, view, experiment = shown
+    table = experiment.features.read("Blocks", []).droplevel("t")
+    classes = (table.index.get_level_values("well") == "B03").astype(float)
+    values = pd.Series(classes, index=table.index, name="drug")
+    view.colour(ObjectColours("Blocks", values, (("no", "#0072b2"), ("yes", "#e69f00"))))
+    layer = viewer.layers["Blocks: drug"]
+    low, high = layer.contrast_limits
+    seen = layer.colormap.map((np.array([0.0, 1.0]) - low) / (high - low))
+    expected = np.array([[0x00, 0x72, 0xB2], [0xE6, 0x9F, 0x00]]) / 255
+    assert seen[:, :3] == pytest.approx(expected, abs=1 / 255)
 
 
 def test_numbers_of_wells_leave_excluded_sites_out(built: Path) -> None:

@@ -23,6 +23,7 @@ from superqt import QElidingLabel
 
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui import recent
+from napari_tmaps.gui.desk import ObjectColours, desk_of
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.map_menu import WellMenu
@@ -62,6 +63,7 @@ class ExperimentWidget(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._desk = desk_of(viewer)
         self._view = PlateView(viewer, self.show_message)
         self._experiment: Experiment | None = None
         self._facts: Facts | None = None
@@ -69,6 +71,7 @@ class ExperimentWidget(QWidget):
         self._scan: Scan | None = None
         self._files: list[str] = []
         self._elsewhere = False
+        self._own_colours: ObjectColours | None = None
         self._after: Callable[[Any], None] = lambda value: None
         self._work = Work(self)
         self._watch = WorkWatch(self)
@@ -130,6 +133,11 @@ class ExperimentWidget(QWidget):
         self._watch.changed.connect(self._on_watched)
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
+        self._desk.choiceRequested.connect(self.setValue)
+        self._desk.coloursChanged.connect(self._on_colours_changed)
+        self._desk.tablesChanged.connect(self._on_tables_changed)
+        self._desk.is_kept = True
+        self.destroyed.connect(self._desk.leave)
         self._show_page()
 
     # -- value ----------------------------------------------------------------------------------
@@ -158,6 +166,7 @@ class ExperimentWidget(QWidget):
         except TmapsError as error:
             self.show_message(str(error))
             return
+        self._desk.setChoice(self.value())
         if self.value() != before:
             self.valueChanged.emit(self.value())
 
@@ -178,6 +187,7 @@ class ExperimentWidget(QWidget):
         """Give the files of the experiment back, and show the start page."""
         self._work.cancel()
         self._watch.setExperiment(None)
+        self._desk.setExperiment(None)
         self._view.open(None)
         self.site_page.map_panel.show_object("")
         if self._experiment is not None:
@@ -200,6 +210,7 @@ class ExperimentWidget(QWidget):
             recent.forget(path)
             self._show_page()
             raise
+        self._desk.setExperiment(None)
         if self._experiment is not None:
             self._experiment.close()
         self._view.open(experiment)
@@ -210,6 +221,7 @@ class ExperimentWidget(QWidget):
         self._title.setText(experiment.name)
         self._title.setToolTip(str(experiment.path))
         self._show_page()
+        self._desk.setExperiment(experiment)
         return default_pipeline(experiment, facts.pipelines)
 
     def _reload(self) -> Facts:
@@ -328,13 +340,17 @@ class ExperimentWidget(QWidget):
             return
         measure = panel.value()
         numbers: dict[str, float] = {}
-        values = None
+        colours = None
         try:
             if measure.object_type:
                 numbers = well_values(experiment, plate, measure)
                 if panel.objects_box.isChecked() and measure.feature != COUNT:
                     values = object_values(experiment, measure)
-            self._view.colour(measure.object_type, values)
+                    colours = ObjectColours(measure.object_type, values)
+            # Colours that others gave stay until somebody asks for ours.
+            if colours is not None or self._own_colours is self._desk.colours:
+                self._own_colours = colours
+                self._desk.setColours(colours)
         except TmapsError as error:
             self.show_message(str(error))
         plate_map = self.site_page.plate_map
@@ -360,6 +376,17 @@ class ExperimentWidget(QWidget):
         """Say what was clicked, and go to its well on the plate map."""
         self.site_page.map_panel.show_object(found.sentence(self._view.status.chosen))
         self.objectSelected.emit(found)
+        self._desk.pick(found)
+
+    def _on_colours_changed(self, colours: ObjectColours | None) -> None:
+        try:
+            self._view.colour(colours)
+        except TmapsError as error:
+            self.show_message(str(error))
+
+    def _on_tables_changed(self, _object_type: str) -> None:
+        if self._experiment is not None and not self.is_busy:
+            self._refresh(None)
 
     def _on_watched(self, seen: Watched) -> None:
         """Show how far the wells are; work of another process is shown like our own."""

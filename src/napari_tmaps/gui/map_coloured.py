@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.layers import AXES, LayerTuple, scale_and_units
 from napari_tmaps.gui.map_colours import ObjectValues, ValuePlanes
 from napari_tmaps.gui.map_picture import MapPicture
@@ -15,16 +15,9 @@ from napari_tmaps.gui.mosaic import Planes, levels_of
 _ENDS = (1.0, 99.0)  # percentiles at the ends of the scale
 
 
-def coloured_layer(
-    picture: MapPicture, object_type: str, values: pd.Series[Any]
-) -> list[LayerTuple]:
-    """The layer, or nothing if no plate has such objects.
-
-    Parameters
-    ----------
-    values
-        With the index plate, well, site, label; its name is that of the layer.
-    """
+def coloured_layer(picture: MapPicture, colours: ObjectColours) -> list[LayerTuple]:
+    """The layer, or nothing if no plate has such objects."""
+    object_type, values = colours.object_type, colours.values
     each: list[Planes | None] = []
     plates = values.index.get_level_values("plate")
     for part in picture.parts:
@@ -38,9 +31,6 @@ def coloured_layer(
     joined = picture.join(each)
     if joined is None:
         return []
-    known = values.to_numpy(float)
-    known = known[np.isfinite(known)]
-    low, high = np.percentile(known, _ENDS) if len(known) else (0.0, 1.0)
     levels = levels_of(joined)
     scale, units = scale_and_units(picture.source)
     return [
@@ -51,15 +41,40 @@ def coloured_layer(
                 "units": units,
                 "axis_labels": AXES,
                 "name": f"{object_type}: {values.name}",
-                "colormap": "viridis",
                 "blending": "translucent_no_depth",
                 "opacity": 0.8,
                 "interpolation2d": "nearest",
                 "translate": (0.0, 0.0, 0.0, 0.0),
-                "contrast_limits": (float(low), float(high if high > low else low + 1)),
+                **_scale(colours),
                 "multiscale": len(levels) > 1,
                 "metadata": {"tmaps": {**picture.source.facts, "values": object_type}},
             },
             "image",
         )
     ]
+
+
+def _scale(colours: ObjectColours) -> dict[str, Any]:
+    """Colours of the values, and the values at their ends."""
+    from napari.utils import Colormap
+    from napari.utils.colormaps.colormap import ColormapInterpolationMode
+
+    if colours.classes:
+        steps = [color for _, color in colours.classes]
+        number = len(steps)
+        return {
+            "colormap": Colormap(
+                steps,
+                name="classes",
+                controls=[n / number for n in range(number + 1)],
+                interpolation=ColormapInterpolationMode.ZERO,
+            ),
+            "contrast_limits": (-0.5, number - 0.5),
+        }
+    known = colours.values.to_numpy(float)
+    known = known[np.isfinite(known)]
+    low, high = np.percentile(known, _ENDS) if len(known) else (0.0, 1.0)
+    return {
+        "colormap": "viridis",
+        "contrast_limits": (float(low), float(high if high > low else low + 1)),
+    }

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.live_preview import LivePreview, timer
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
@@ -490,12 +490,11 @@ class PipelineWidget(QWidget):
 
     def _on_site_chosen(self, plate: str, well: str, site: int) -> None:
         """Go to the site in the Experiment widget, if that is there."""
-        for widget in self._viewer.window.dock_widgets.values():
-            if isinstance(widget, ExperimentWidget):
-                choice = replace(widget.value(), plate=plate, well=well, site=site)
-                widget.setValue(replace(choice, view=View.SITE))
-                return
-        self.show_message("Open the Experiment widget to go to a site.")
+        desk = desk_of(self._viewer)
+        if desk.is_kept:
+            desk.go(replace(desk.choice, plate=plate, well=well, site=site, view=View.SITE))
+        else:
+            self.show_message("Open the Experiment widget to go to a site.")
 
     def _on_run_requested(self) -> None:
         self._save_pending()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from napari_tmaps.errors import NotFoundError, TmapsError
+from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, features_of_site, mosaic_layers, row_of, site_layers
 from napari_tmaps.gui.map_coloured import coloured_layer
@@ -47,7 +48,7 @@ class PlateView:
         self._picture: MapPicture | None = None
         self._shown: tuple[object, ...] = ()
         self._choice = Choice()
-        self._coloured: tuple[str, pd.Series[Any]] | None = None
+        self._coloured: ObjectColours | None = None
         self.status = MapStatus(viewer, self.place_at, self._features_at)
 
     def open(self, experiment: Experiment | None) -> None:
@@ -125,23 +126,16 @@ class PlateView:
         found = places["site"].to_numpy()[inside]
         return Place(choice.plate, choice.well, int(found[-1])) if len(found) else None
 
-    def colour(self, object_type: str, values: pd.Series[Any] | None) -> None:
-        """Colour the objects of a type by a value each, on the pictures of whole plates.
-
-        Parameters
-        ----------
-        values
-            With the index plate, well, site, label; NaN is not coloured. None takes the colours
-            away.
-        """
-        self._coloured = None if values is None else (object_type, values)
+    def colour(self, colours: ObjectColours | None) -> None:
+        """Colour the objects of a type, on the pictures of whole plates; None takes it away."""
+        self._coloured = colours
         if self._picture is not None:
             self._layers.extra("values", self._coloured_layers(self._picture))
 
     def _coloured_layers(self, picture: MapPicture) -> list[LayerTuple]:
         if self._coloured is None:
             return []
-        return coloured_layer(picture, *self._coloured)
+        return coloured_layer(picture, self._coloured)
 
     def _wanted(self, choice: Choice) -> list[LayerTuple]:
         self._picture = None

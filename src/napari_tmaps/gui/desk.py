@@ -1,0 +1,134 @@
+"""What the widgets of one window share: the open experiment, what is looked at, what was chosen.
+
+The Experiment widget keeps it: it opens experiments and shows what others ask for. All others
+listen and ask, and none needs to know another.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_tmaps.gui.map_status import PickedObject
+from napari_tmaps.gui.state import Choice
+from napari_tmaps.store.experiment import Experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from napari.components import ViewerModel
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectColours:
+    """How the objects of one type are coloured on the map.
+
+    Attributes
+    ----------
+    values
+        With the index plate, well, site, label; NaN is not coloured. Its name is shown.
+    classes
+        (name, "#rrggbb") of the values 0, 1, 2 …; empty if the values are numbers on a scale.
+    """
+
+    object_type: str
+    values: pd.Series[Any]
+    classes: tuple[tuple[str, str], ...] = ()
+
+
+class Desk(QObject):
+    """Shared by the widgets of one window; see `desk_of`.
+
+    Signals
+    -------
+    experimentChanged
+        The open `Experiment`, or None. Before an experiment is closed, None is sent: let go of it.
+    choiceChanged
+        The `Choice` that is shown.
+    choiceRequested
+        A `Choice` that somebody asks to be shown.
+    objectPicked
+        The `PickedObject` that was clicked on the map, or chosen in a table.
+    coloursChanged
+        `ObjectColours`, or None.
+    tablesChanged
+        Name of an object type whose features, results, gates or selections have changed on disk;
+        "" for all.
+    """
+
+    experimentChanged = Signal(object)
+    choiceChanged = Signal(object)
+    choiceRequested = Signal(object)
+    objectPicked = Signal(object)
+    coloursChanged = Signal(object)
+    tablesChanged = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._experiment: Experiment | None = None
+        self._choice = Choice()
+        self._colours: ObjectColours | None = None
+        self.is_kept = False
+        """Whether there is an Experiment widget, which shows what is asked for."""
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """The open experiment; whoever reads it here does not close it."""
+        return self._experiment
+
+    @property
+    def choice(self) -> Choice:
+        """What is shown."""
+        return self._choice
+
+    @property
+    def colours(self) -> ObjectColours | None:
+        """How objects are coloured; None if they are not."""
+        return self._colours
+
+    def setExperiment(self, experiment: Experiment | None) -> None:
+        """Of the Experiment widget alone: another experiment is open, or none."""
+        if experiment is not self._experiment:
+            self.setColours(None)
+            self._experiment = experiment
+            self.experimentChanged.emit(experiment)
+
+    def leave(self) -> None:
+        """Of the Experiment widget alone: it is gone."""
+        self.is_kept = False
+        self.setExperiment(None)
+
+    def setChoice(self, choice: Choice) -> None:
+        """Of the Experiment widget alone: something else is shown."""
+        if choice != self._choice:
+            self._choice = choice
+            self.choiceChanged.emit(choice)
+
+    def go(self, choice: Choice) -> None:
+        """Ask for a site, well or plate to be shown."""
+        self.choiceRequested.emit(choice)
+
+    def pick(self, found: PickedObject) -> None:
+        """Tell all that an object was chosen."""
+        self.objectPicked.emit(found)
+
+    def setColours(self, colours: ObjectColours | None) -> None:
+        """Colour the objects on the map, or no longer."""
+        if colours is not self._colours:
+            self._colours = colours
+            self.coloursChanged.emit(colours)
+
+
+_desks: dict[int, Desk] = {}
+
+
+def desk_of(viewer: ViewerModel) -> Desk:
+    """The desk of a viewer; made when first asked for, gone with the viewer."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # napari gives plugins a proxy
+    key = id(viewer)
+    if key not in _desks:
+        _desks[key] = Desk()
+        weakref.finalize(viewer, _desks.pop, key, None)
+    return _desks[key]
