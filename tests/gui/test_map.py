@@ -102,9 +102,12 @@ def test_values_of_objects() -> None:
     stride = 8
     numbers = np.array([[0, 1, 1], [8 + 3, 8 + 3, 8 + 5], [16 + 7, 0, 2]], np.int32)
     index = pd.MultiIndex.from_tuples(
-        [("A01", 1, 1), ("A01", 2, 3), ("A01", 9, 1)], names=["well", "site", "label"]
+        [("p", "A01", 1, 1), ("p", "A01", 2, 3), ("p", "A01", 9, 1), ("q", "A01", 1, 1)],
+        names=["plate", "well", "site", "label"],
     )
-    values = ObjectValues(pd.Series([0.5, 7.0, 99.0], index), [("A01", 1), ("A01", 2), ("A01", 3)])
+    table = pd.Series([0.5, 7.0, 99.0, 98.0], index)
+    values = ObjectValues(table, "p", [("A01", 1), ("A01", 2), ("A01", 3)])
+    assert np.isnan(ObjectValues(table, "r", [("A01", 1)]).values).all()
     planes = ValuePlanes(MapPlanes(levels(numbers, 1), pytest.fail), values, stride)
     found = planes.plane(0, 0, 0, range(3), range(3))
     np.testing.assert_array_equal(
@@ -206,10 +209,39 @@ def test_objects_are_coloured_by_their_values(
     view.colour(ObjectColours("Blocks", table["Intensity_mean_DAPI"]))
     layer = viewer.layers["Blocks: Intensity_mean_DAPI"]
     site = open_map(experiment, "P1").plan.sites[5]
-    value = np.asarray(layer.data[0][0, 0, site.top + 9, site.left + 9 : site.left + 10])
-    assert value == pytest.approx(float(table.loc[("P1", site.well, site.site, 1)].iloc[0]))
+    box = np.asarray(layer.data[0][0, 0])[
+        site.top : site.top + site.height, site.left : site.left + site.width
+    ]
+    value = float(table.loc[("P1", site.well, site.site, 1)].iloc[0])
+    assert box[0, 9] == pytest.approx(value)
+    # Close by only the border has the colour: one object fills the site.
+    assert np.isnan(box[1:-1, 1:-1]).all()
     view.colour(None)
     assert layer not in viewer.layers
+
+
+@pytest.mark.parametrize("of", [View.SITE, View.WELL])
+def test_colours_go_with_the_user(
+    shown: tuple[ViewerModel, PlateView, Experiment], of: View
+) -> None:
+    viewer, view, experiment = shown
+    plain = viewer.layers["Blocks"].colormap
+    table = experiment.features.read("Blocks", ["Intensity_mean_DAPI"]).droplevel("t")
+    view.colour(ObjectColours("Blocks", table["Intensity_mean_DAPI"]))
+    facts = read_facts(experiment)
+    for well in ("B03", "C03"):
+        choice = Choice(str(experiment.path), plate="P1", well=well, site=2, view=of)
+        view.show(resolve(facts, choice))
+        layer = viewer.layers["Blocks: Intensity_mean_DAPI"]
+        data = np.asarray(layer.data[0] if layer.multiscale else layer.data)[0, 0]
+        column = 9 if of is View.SITE else 64 + 9  # site 2 is the upper right one
+        wanted = float(table.loc[("P1", well, 2, 1)].iloc[0])
+        assert data[0, column] == pytest.approx(wanted)
+        # All others of the type stay in grey.
+        assert viewer.layers["Blocks"].colormap.name == "grey"
+    view.colour(None)
+    assert layer not in viewer.layers
+    assert viewer.layers["Blocks"].colormap.name == plain.name
 
 
 def test_objects_are_coloured_by_their_classes(

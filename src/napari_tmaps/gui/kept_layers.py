@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_tmaps.gui.layers import LayerTuple
@@ -36,6 +36,7 @@ class KeptLayers:
         self._viewer = viewer
         self._layers: dict[tuple[str, str], Layer] = {}
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
+        self._colormaps: dict[tuple[str, str], Any] = {}
 
     def show(self, layers: Sequence[LayerTuple]) -> None:
         """Show exactly these layers, besides those of other people."""
@@ -69,6 +70,16 @@ class KeptLayers:
         for one in layers:
             self._put(one)
 
+    def grey(self, object_types: Collection[str]) -> None:
+        """Show the objects of these types in grey, because others colour them; no others."""
+        for key, layer in self._layers.items():
+            is_grey = layer.metadata["tmaps"].get("objects") in object_types
+            if is_grey and key not in self._colormaps:
+                self._colormaps[key] = layer.colormap
+                layer.colormap = _grey()
+            elif not is_grey and key in self._colormaps:
+                layer.colormap = self._colormaps.pop(key)
+
     def clear(self) -> None:
         """Remove all layers and forget their settings."""
         for key in list(self._layers):
@@ -85,6 +96,7 @@ class KeptLayers:
 
     def _remove(self, key: tuple[str, str]) -> None:
         layer = self._layers.pop(key)
+        self._colormaps.pop(key, None)
         self._settings[key] = {name: getattr(layer, name) for name in _KEPT[key[0]]}
         if layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
@@ -126,6 +138,13 @@ class KeptLayers:
         self._viewer.add_layer(new)
         self._layers[key] = new
         return True
+
+
+def _grey() -> Any:
+    from napari.utils.colormaps import CyclicLabelColormap
+
+    grey = (0.6, 0.6, 0.6, 1.0)
+    return CyclicLabelColormap(colors=[(0, 0, 0, 0), grey, grey], name="grey")
 
 
 def _key(layer: LayerTuple) -> tuple[str, str]:

@@ -1,57 +1,72 @@
-"""A layer of the objects of whole plates, coloured by a value each."""
+"""Objects coloured by a value each: a layer over the picture of a site, a well or whole plates."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.layers import AXES, LayerTuple, scale_and_units
-from napari_tmaps.gui.map_colours import ObjectValues, ValuePlanes
-from napari_tmaps.gui.map_picture import MapPicture
+from napari_tmaps.gui.map_colours import NumberedLabels, ObjectValues, ValuePlanes
 from napari_tmaps.gui.mosaic import Planes, levels_of
+from napari_tmaps.gui.sources import Source
 
 _ENDS = (1.0, 99.0)  # percentiles at the ends of the scale
 
 
-def coloured_layer(picture: MapPicture, colours: ObjectColours) -> list[LayerTuple]:
-    """The layer, or nothing if no plate has such objects."""
-    object_type, values = colours.object_type, colours.values
-    each: list[Planes | None] = []
-    plates = values.index.get_level_values("plate")
-    for part in picture.parts:
-        labels = picture.labels_of(part, object_type)
-        own = values[plates == part.plate].droplevel("plate")
-        if labels is None or own.empty:
-            each.append(None)
-            continue
-        sites = [(site.well, site.site) for site in part.plan.sites]
-        each.append(ValuePlanes(labels, ObjectValues(own, sites), part.plan.stride))
-    joined = picture.join(each)
-    if joined is None:
-        return []
-    levels = levels_of(joined)
-    scale, units = scale_and_units(picture.source)
-    return [
-        (
-            levels if len(levels) > 1 else levels[0],
-            {
-                "scale": scale,
-                "units": units,
-                "axis_labels": AXES,
-                "name": f"{object_type}: {values.name}",
-                "blending": "translucent_no_depth",
-                "opacity": 0.8,
-                "interpolation2d": "nearest",
-                "translate": (0.0, 0.0, 0.0, 0.0),
-                **_scale(colours),
-                "multiscale": len(levels) > 1,
-                "metadata": {"tmaps": {**picture.source.facts, "values": object_type}},
-            },
-            "image",
-        )
-    ]
+class Colouring:
+    """`ObjectColours` as layers; what it worked out for one picture serves the next."""
+
+    def __init__(self, colours: ObjectColours) -> None:
+        self.colours = colours
+        self._scale = _scale(colours)
+        self._known: dict[str, ObjectValues] = {}
+
+    def layers(
+        self,
+        source: Source,
+        parts: Sequence[NumberedLabels],
+        join: Callable[[Sequence[Planes | None]], Planes | None] = lambda each: each[0],
+    ) -> list[LayerTuple]:
+        """The layer, or nothing if no plate has such objects.
+
+        Parameters
+        ----------
+        parts
+            The plates of the picture.
+        join
+            Puts pyramids of all plates together.
+        """
+        joined = join([self._planes(part) for part in parts])
+        if joined is None:
+            return []
+        levels = levels_of(joined)
+        scale, units = scale_and_units(source)
+        object_type = self.colours.object_type
+        properties = {
+            "scale": scale,
+            "units": units,
+            "axis_labels": AXES,
+            "name": f"{object_type}: {self.colours.values.name}",
+            "blending": "translucent_no_depth",
+            "opacity": 1.0,
+            "interpolation2d": "nearest",
+            "translate": (0.0, 0.0, 0.0, 0.0),
+            **self._scale,
+            "multiscale": len(levels) > 1,
+            "metadata": {"tmaps": {**source.facts, "values": object_type}},
+        }
+        return [(levels if len(levels) > 1 else levels[0], properties, "image")]
+
+    def _planes(self, part: NumberedLabels) -> Planes | None:
+        if part.labels is None:
+            return None
+        if part.plate not in self._known:
+            values = self.colours.values
+            self._known[part.plate] = ObjectValues(values, part.plate, part.sites)
+        return ValuePlanes(part.labels, self._known[part.plate], part.stride)
 
 
 def _scale(colours: ObjectColours) -> dict[str, Any]:

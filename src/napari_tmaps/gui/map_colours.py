@@ -6,15 +6,50 @@ in the time of one frame.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tmaps.gui.mosaic import Planes
+from napari_tmaps.gui.mosaic import Planes, Stack
+from napari_tmaps.model.layout import SITE
 
 Values = npt.NDArray[np.float32]
+_OUTLINED = 3
+"""Levels on which objects are outlined; they are filled where one sees them from further away."""
+
+
+@dataclass(frozen=True)
+class NumberedLabels:
+    """Labels of one plate, numbered so that they tell the site: n · stride + label.
+
+    Attributes
+    ----------
+    labels
+        None where the plate has no objects of the type.
+    sites
+        (well, site) of each n.
+    """
+
+    plate: str
+    labels: Planes | None
+    sites: Sequence[tuple[str, int]]
+    stride: int
+
+
+def numbered(stack: Stack, stride: int) -> Stack:
+    """Labels with numbers that tell the site: place · stride + label."""
+
+    def read(place: int, level: int, t: int, z: int, y: slice, x: slice) -> Any:
+        labels = stack.read(place, level, t, z, y, x)
+        if labels is None:
+            return None
+        return np.where(labels > 0, labels + place * stride, 0).astype(np.int32)
+
+    return replace(stack, dtype=np.dtype(np.int32), read=read)
 
 
 class ObjectValues:
@@ -23,26 +58,26 @@ class ObjectValues:
     Parameters
     ----------
     table
-        Values with the index well, site, label.
+        Values with the index plate, well, site, label.
+    plate
+        The plate.
     sites
         (well, site) in the order of the map.
     """
 
-    def __init__(self, table: pd.Series[Any], sites: list[tuple[str, int]]) -> None:
-        number = {site: n for n, site in enumerate(sites)}
-        frame = table.rename("value").reset_index()
-        keys = zip(frame["well"], frame["site"].astype(int), strict=True)
-        at = np.array([number.get(key, -1) for key in keys], np.int64)
-        known = at >= 0
-        at, label = at[known], frame["label"].to_numpy(np.int64)[known]
-        values = frame["value"].to_numpy(np.float32)[known]
+    def __init__(self, table: pd.Series[Any], plate: str, sites: Sequence[tuple[str, int]]) -> None:
+        index = table.index
+        assert isinstance(index, pd.MultiIndex), "objects are known by plate, well, site and label"
+        site_of = _numbers_of_sites(index, plate, sites)
+        known = site_of >= 0
+        at, label = site_of[known], _level(index, "label")[known]
         most = np.zeros(len(sites), np.int64)
         np.maximum.at(most, at, label)
         self.most = most
         # Values of a site lie together; its place 0 stands for all labels that are not known.
         self.starts = np.concatenate([[0], np.cumsum(most + 1)[:-1]]).astype(np.int64)
         self.values = np.full(int((most + 1).sum()), np.nan, np.float32)
-        self.values[self.starts[at] + label] = values
+        self.values[self.starts[at] + label] = table.to_numpy(np.float32)[known]
 
     def of(self, numbers: npt.NDArray[np.int32], stride: int) -> Values:
         """Values of the pixels of a label map; NaN where there is no object or no value."""
@@ -54,22 +89,39 @@ class ObjectValues:
         return found
 
 
+def _level(index: pd.MultiIndex, name: str) -> npt.NDArray[np.int64]:
+    number = index.names.index(name)
+    return index.levels[number].to_numpy(np.int64)[index.codes[number]]
+
+
+def _numbers_of_sites(
+    index: pd.MultiIndex, plate: str, sites: Sequence[tuple[str, int]]
+) -> npt.NDArray[np.int64]:
+    """Number of the site of each object; -1 for those of other plates, and of unknown sites."""
+    plates, wells, numbers = (index.levels[index.names.index(name)] for name in SITE)
+    table = np.full((len(plates), len(wells), len(numbers)), -1, np.int64)
+    if plate in plates:
+        of = plates.get_loc(plate)
+        row = wells.get_indexer(pd.Index([well for well, _ in sites]))
+        column = numbers.get_indexer(pd.Index([site for _, site in sites]))
+        there = (row >= 0) & (column >= 0)
+        table[of, row[there], column[there]] = np.flatnonzero(there)
+    codes = (index.codes[index.names.index(name)] for name in SITE)
+    found: npt.NDArray[np.int64] = table[tuple(codes)]
+    return found
+
+
 class ValuePlanes:
     """Labels as values; see mosaic.Planes.
 
-    Parameters
-    ----------
-    outlines
-        Only the borders of objects, where they are more than a few pixels large.
+    Close by, where objects are more than a few pixels large, only their borders are given, so that
+    the image below is seen.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(
-        self, labels: Planes, values: ObjectValues, stride: int, *, outlines: bool = False
-    ) -> None:
+    def __init__(self, labels: Planes, values: ObjectValues, stride: int) -> None:
         self._labels, self._values, self._stride = labels, values, stride
-        self._outlines = outlines
 
     @property
     def shapes(self) -> list[tuple[int, int, int, int]]:
@@ -78,11 +130,17 @@ class ValuePlanes:
 
     def plane(self, level: int, t: int, z: int, y: range, x: range) -> Values:
         """See mosaic.Planes."""
-        numbers = self._labels.plane(level, t, z, y, x)
-        found = self._values.of(numbers, self._stride)
-        if self._outlines and level < 3:
-            found[_inside(numbers)] = np.nan
-        return found
+        if level >= _OUTLINED:
+            numbers = self._labels.plane(level, t, z, y, x)
+            return self._values.of(numbers, self._stride)
+        # One pixel more on each side, so that a border goes on into the next block.
+        _, _, height, width = self.shapes[level]
+        rows = range(max(y.start - 1, 0), min(y.stop + 1, height))
+        columns = range(max(x.start - 1, 0), min(x.stop + 1, width))
+        numbers = self._labels.plane(level, t, z, rows, columns)
+        numbers = np.where(_inside(numbers), 0, numbers)
+        top, left = y.start - rows.start, x.start - columns.start
+        return self._values.of(numbers[top : top + len(y), left : left + len(x)], self._stride)
 
 
 def _inside(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:

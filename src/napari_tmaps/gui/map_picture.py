@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from napari_tmaps.gui.layers import LayerTuple, scale_and_units
+from napari_tmaps.gui.map_colours import NumberedLabels, numbered
 from napari_tmaps.gui.map_marks import COLORS, EXCLUDED, MISSING, Marks
 from napari_tmaps.gui.map_pixels import pixel_settings
 from napari_tmaps.gui.map_planes import MapPlanes, SideBySide
-from napari_tmaps.gui.mosaic import Mosaic, Planes, Stack, levels_of
+from napari_tmaps.gui.mosaic import Mosaic, Planes, levels_of
 from napari_tmaps.gui.state import Pixels
 from napari_tmaps.gui.zarr_source import ZarrSource
 from napari_tmaps.model.arrange import Tiles, arrange
@@ -132,9 +133,17 @@ class MapPicture:
             return each[0]
         return SideBySide(each, [part.left for part in self.parts], self.size)
 
-    def labels_of(self, part: PlatePart, object_type: str) -> Planes | None:
-        """Labels of one plate, None where it has no such objects."""
-        return self._planes(part, f"labels:{object_type}")
+    def labels_of(self, object_type: str) -> list[NumberedLabels]:
+        """Labels of each plate."""
+        return [
+            NumberedLabels(
+                part.plate,
+                self._planes(part, f"labels:{object_type}"),
+                [(site.well, site.site) for site in part.plan.sites],
+                part.plan.stride,
+            )
+            for part in self.parts
+        ]
 
     def _planes(self, part: PlatePart, key: str) -> Planes | None:
         kind, _, name = key.partition(":")
@@ -144,7 +153,7 @@ class MapPicture:
                 return MapPlanes(part.map.labels(name), self._on_problem)
             if name not in source.object_types:
                 return None
-            stack = _numbered(source.labels(name), part.plan.stride)
+            stack = numbered(source.labels(name), part.plan.stride)
         else:
             if part.map is not None and name in part.map.channels:
                 return MapPlanes(part.map.channel(name), self._on_problem)
@@ -275,15 +284,3 @@ def _mark_colormap() -> Any:
 
     controls = np.linspace(0, 1, len(COLORS) + 1)
     return Colormap(COLORS, controls=controls, interpolation="zero", name="wells and sites")
-
-
-def _numbered(stack: Stack, stride: int) -> Stack:
-    """Labels with numbers that tell the site."""
-
-    def read(place: int, level: int, t: int, z: int, y: slice, x: slice) -> Any:
-        labels = stack.read(place, level, t, z, y, x)
-        if labels is None:
-            return None
-        return np.where(labels > 0, labels + place * stride, 0).astype(np.int32)
-
-    return replace(stack, dtype=np.dtype(np.int32), read=read)

@@ -11,16 +11,18 @@ from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, features_of_site, mosaic_layers, row_of, site_layers
-from napari_tmaps.gui.map_coloured import coloured_layer
+from napari_tmaps.gui.map_coloured import Colouring
+from napari_tmaps.gui.map_colours import NumberedLabels, numbered
 from napari_tmaps.gui.map_picture import MapPicture, Place
 from napari_tmaps.gui.map_pixels import PLAIN, pixel_settings, prepared_stacks
 from napari_tmaps.gui.map_status import MapStatus
+from napari_tmaps.gui.mosaic import Mosaic
 from napari_tmaps.gui.running import SiteObjects, object_layers
 from napari_tmaps.gui.state import Choice, State, View
 from napari_tmaps.gui.zarr_source import ZarrSource, experiment_source
 from napari_tmaps.model.arrange import arrange
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.store.mapplan import plan_map
+from napari_tmaps.store.mapplan import plan_map, stride_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -48,14 +50,14 @@ class PlateView:
         self._picture: MapPicture | None = None
         self._shown: tuple[object, ...] = ()
         self._choice = Choice()
-        self._coloured: ObjectColours | None = None
+        self._colouring: Colouring | None = None
         self.status = MapStatus(viewer, self.place_at, self._features_at)
 
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
         self._layers.clear()
         self._experiment = experiment
-        self._coloured = None
+        self._colouring = None
         self.forget()
 
     def forget(self) -> None:
@@ -85,6 +87,7 @@ class PlateView:
             self._shown = shown
             try:
                 self._layers.show(self._wanted(choice) if state.can_show else [])
+                self._layers.grey(self._coloured_types)
             except TmapsError:
                 self._layers.show([])
                 raise
@@ -96,6 +99,7 @@ class PlateView:
     def try_out(self, found: SiteObjects) -> None:
         """Show what a pipeline found on the site that is shown."""
         self._layers.try_out(object_layers(self._plate(found.plate), found))
+        self._layers.grey(self._coloured_types)
 
     def time_point(self, plate: str) -> int:
         """The time point that the user looks at."""
@@ -127,15 +131,41 @@ class PlateView:
         return Place(choice.plate, choice.well, int(found[-1])) if len(found) else None
 
     def colour(self, colours: ObjectColours | None) -> None:
-        """Colour the objects of a type, on the pictures of whole plates; None takes it away."""
-        self._coloured = colours
-        if self._picture is not None:
-            self._layers.extra("values", self._coloured_layers(self._picture))
+        """Colour the objects of a type; None takes the colours away."""
+        self._colouring = None if colours is None else Colouring(colours)
+        choice = self._choice
+        if self._experiment is not None and self._shown:
+            self._layers.extra("values", self._coloured_layers(choice))
+            self._layers.grey(self._coloured_types)
 
-    def _coloured_layers(self, picture: MapPicture) -> list[LayerTuple]:
-        if self._coloured is None:
+    @property
+    def _coloured_types(self) -> set[str]:
+        return set() if self._colouring is None else {self._colouring.colours.object_type}
+
+    def _coloured_layers(self, choice: Choice) -> list[LayerTuple]:
+        if self._colouring is None:
             return []
-        return coloured_layer(picture, self._coloured)
+        object_type = self._colouring.colours.object_type
+        if self._picture is not None:
+            parts = self._picture.labels_of(object_type)
+            return self._colouring.layers(self._picture.source, parts, self._picture.join)
+        source = self._plate(choice.plate)
+        if object_type not in source.object_types:
+            return []
+        places = source.places
+        sites = list(zip(places["well"].astype(str), places["site"].astype(int), strict=True))
+        here = places[places["well"] == choice.well]
+        if choice.view is View.SITE:
+            here = here[here["site"] == choice.site]
+        stride = stride_of(len(sites))
+        labels = Mosaic(
+            numbered(source.labels(object_type), stride),
+            arrange(here, source.pixel_size_um[1:]),
+            source.size_t,
+            source.size_z,
+            self._on_problem,
+        )
+        return self._colouring.layers(source, [NumberedLabels(choice.plate, labels, sites, stride)])
 
     def _wanted(self, choice: Choice) -> list[LayerTuple]:
         self._picture = None
@@ -158,10 +188,11 @@ class PlateView:
             )
             # What was never recorded is no black image: it is not shown at all.
             lost = source.lost_channels(row)
-            return [layer for layer in layers if layer[1]["name"] not in lost]
-        return mosaic_layers(
-            source, places[places["well"] == choice.well], on_problem=self._on_problem, ready=ready
-        )
+            layers = [layer for layer in layers if layer[1]["name"] not in lost]
+        else:
+            here = places[places["well"] == choice.well]
+            layers = mosaic_layers(source, here, on_problem=self._on_problem, ready=ready)
+        return [*layers, *self._coloured_layers(choice)]
 
     def _prepared(self, choice: Choice) -> Mapping[str, Any]:
         """Channels as they are corrected and aligned; empty where they are shown as recorded."""
@@ -197,7 +228,7 @@ class PlateView:
             if kind == "labels":
                 properties["metadata"]["tmaps"]["stride"] = stride
         self._picture = picture
-        return [*layers, *self._coloured_layers(picture), *picture.mark_layers()]
+        return [*layers, *self._coloured_layers(choice), *picture.mark_layers()]
 
     def _plate(self, plate: str) -> ZarrSource:
         assert self._experiment is not None, "an experiment is open"

@@ -93,8 +93,7 @@ class MapPlan:
     @property
     def stride(self) -> int:
         """Objects of the n-th site (from 0) have the numbers n · stride + label."""
-        most = max(_MOST_IDS // max(len(self.sites), 1), 1)
-        return min(1 << (most.bit_length() - 1), 1 << 16)
+        return stride_of(len(self.sites))
 
     def object_at(self, value: int) -> tuple[str, int, int]:
         """Well, site and label of a number of the label map.
@@ -108,6 +107,12 @@ class MapPlan:
         if label == 0 or not 0 <= index < len(self.sites):
             raise NotFoundError(f"No object of plate '{self.plate}' has the number {value}.")
         return self.sites[index].well, self.sites[index].site, label
+
+
+def stride_of(sites: int) -> int:
+    """Distance of the numbers of objects from one site to the next, for a number of sites."""
+    most = max(_MOST_IDS // max(sites, 1), 1)
+    return min(1 << (most.bit_length() - 1), 1 << 16)
 
 
 def plan_map(experiment: Experiment, plate: str) -> MapPlan:
