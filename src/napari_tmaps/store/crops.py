@@ -1,0 +1,264 @@
+"""Pictures of single objects, cut out of their sites: for galleries and for machine learning.
+
+for crop in crops(experiment, "Cells", table.index(rows), size_px=96):
+    crop.pixels, crop.mask
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tmaps.errors import FormatError, InputError, NotFoundError, unknown
+from napari_tmaps.store.features import INDEX
+from napari_tmaps.store.mapplan import PlacedSite, plan_map
+from napari_tmaps.store.mapsites import SiteReader
+from napari_tmaps.streams import ngff
+
+if TYPE_CHECKING:
+    from napari_tmaps.store.experiment import Experiment
+
+Labels = npt.NDArray[np.int32]
+OUTSIDE = -1
+"""In the labels of a crop: beyond the edge of the site."""
+_LARGEST_PX = 2048
+_COARSE_PX = 512
+"""Objects are looked for in the first level of the labels that is at most this wide."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Crop:
+    """An object in the middle of its surroundings.
+
+    Attributes
+    ----------
+    number
+        Which of the objects that were asked for, from 0.
+    label
+        Its label in the site.
+    pixels
+        (c, y, x) in the type of the plate; 0 where the site ends and where nothing was recorded.
+        Of a stack the maximum over its planes.
+    labels
+        (y, x): labels of the site, 0 for background, `OUTSIDE` where the site ends.
+    """
+
+    number: int
+    label: int
+    pixels: npt.NDArray[Any]
+    labels: Labels
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """The pixels of the object, (y, x)."""
+        mask: npt.NDArray[np.bool_] = self.labels == self.label
+        return mask
+
+
+def crops(
+    experiment: Experiment,
+    object_type: str,
+    objects: pd.DataFrame,
+    *,
+    size_px: int = 64,
+    channels: Sequence[str] = (),
+    align: bool = True,
+    corrected: Sequence[str] = (),
+) -> Generator[Crop]:
+    """Cut objects out of their sites, each in the middle of a square.
+
+    Parameters
+    ----------
+    objects
+        Columns plate, well, site, t, label, as of `FeatureTable.index`; in any order.
+    size_px
+        Side of the square. The middle is that of the bounding box of the object.
+    channels
+        Names of the channels, in their order; all if none is named.
+    align
+        Move staining cycles onto each other, where they were aligned.
+    corrected
+        Channels that are corrected for uneven illumination.
+
+    Yields
+    ------
+    A crop for each object, site by site, so not in the order of the objects: see its `number`.
+    Objects that are not in the labels (any more) have none. Closing the generator stops it.
+
+    Raises
+    ------
+    NotFoundError
+        A plate or channel that does not exist.
+    InputError
+        The size is none, or a column of the objects is lacking.
+    """
+    yield from CropReader(experiment, align=align, corrected=corrected).crops(
+        object_type, objects, size_px=size_px, channels=channels
+    )
+
+
+class CropReader:
+    """Cuts out objects as `crops` does; what was opened last stays open."""
+
+    def __init__(
+        self, experiment: Experiment, *, align: bool = True, corrected: Sequence[str] = ()
+    ) -> None:
+        self._experiment = experiment
+        self._settings = {"align": align, "corrected": list(corrected)}
+        # Facts of a plate are read once: a gallery asks for crops again and again.
+        self._plates: dict[str, _Plate] = {}
+
+    def crops(
+        self,
+        object_type: str,
+        objects: pd.DataFrame,
+        *,
+        size_px: int = 64,
+        channels: Sequence[str] = (),
+    ) -> Generator[Crop]:
+        """See `crops`."""
+        if not 1 <= size_px <= _LARGEST_PX:
+            raise InputError(f"size_px is {size_px}; it may be 1 to {_LARGEST_PX}.")
+        for name in INDEX:
+            if name not in objects.columns:
+                raise InputError(f"Objects to be cut out need the column '{name}'.")
+        known = [channel.name for channel in self._experiment.channels()]
+        for name in channels:
+            if name not in known:
+                raise unknown("channel", name, known)
+        wanted = tuple(channels) or tuple(known)
+        numbered = objects[INDEX].reset_index(drop=True)
+        for (plate, well, site, t), group in numbered.groupby(
+            ["plate", "well", "site", "t"], sort=False, observed=True
+        ):
+            labels = dict(zip(group.index.tolist(), group["label"].tolist(), strict=True))
+            place = self._plate(str(plate)).site(str(well), int(site), int(t), object_type)
+            if place is not None:
+                with closing(place.cut(labels, size_px, wanted)) as found:
+                    yield from found
+
+    def _plate(self, name: str) -> _Plate:
+        if name not in self._plates:
+            self._plates[name] = _Plate(self._experiment, name, self._settings)
+        return self._plates[name]
+
+
+class _Plate:
+    """The sites of a plate, ready to be read."""
+
+    def __init__(self, experiment: Experiment, name: str, settings: dict[str, Any]) -> None:
+        self._folder = experiment.plate(name)
+        self.plan = plan_map(experiment, name)
+        self.reader = SiteReader(experiment, self.plan, settings)
+        self.channels = {facts["name"]: facts for facts in self.plan.channels}
+        self._sites = {(site.well, site.site): site for site in self.plan.sites}
+
+    def site(self, well: str, site: int, t: int, object_type: str) -> _Site | None:
+        """None where there is no such site, or no objects of that type in it."""
+        placed = self._sites.get((well, site))
+        if placed is None:
+            return None
+        try:
+            levels = ngff.read_levels(self._folder.labels_path(well, site, object_type))
+        except (NotFoundError, FormatError):
+            return None
+        return _Site(self, placed, t, levels) if t < levels[0].shape[0] else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    plate: _Plate
+    placed: PlacedSite
+    t: int
+    levels: Sequence[Any]
+
+    def cut(self, labels: dict[int, int], size: int, channels: Sequence[str]) -> Generator[Crop]:
+        """Crops of some labels, by number of the object."""
+        middles = self._middles(set(labels.values()))
+        for number, label in labels.items():
+            if label in middles:
+                yield self._crop(number, label, middles[label], size, channels)
+
+    def _plane(self, level: int, y: slice, x: slice) -> Labels:
+        planes = np.asarray(self.levels[level][self.t, 0, :, y, x])
+        found: Labels = planes[0] if len(planes) == 1 else planes.max(axis=0)
+        return found.astype(np.int32, copy=False)
+
+    def _middles(self, labels: set[int]) -> dict[int, tuple[int, int]]:
+        """Middle of the bounding box of each label that is there.
+
+        In a coarse level first, which is quickly read; then in its surroundings at full size.
+        Objects that are too small for the coarse level are looked for in the whole site.
+        """
+        height, width = self.placed.height, self.placed.width
+        coarse = next(
+            (n for n, level in enumerate(self.levels) if level.shape[-1] <= _COARSE_PX),
+            len(self.levels) - 1,
+        )
+        found: dict[int, tuple[int, int]] = {}
+        rough = _boxes(self._plane(coarse, slice(None), slice(None)), labels)
+        step = 1 << coarse
+        for label, (top, bottom, left, right) in rough.items():
+            y = slice(max((top - 1) * step, 0), min((bottom + 1) * step, height))
+            x = slice(max((left - 1) * step, 0), min((right + 1) * step, width))
+            exact = _boxes(self._plane(0, y, x), {label}) if coarse else {}
+            if label in exact:
+                top, bottom, left, right = exact[label]
+                found[label] = y.start + (top + bottom) // 2, x.start + (left + right) // 2
+            else:
+                found[label] = (top + bottom) * step // 2, (left + right) * step // 2
+        lost = labels - set(found)
+        if lost and coarse:
+            for label, box in _boxes(self._plane(0, slice(None), slice(None)), lost).items():
+                found[label] = (box[0] + box[1]) // 2, (box[2] + box[3]) // 2
+        return found
+
+    def _crop(
+        self, number: int, label: int, middle: tuple[int, int], size: int, channels: Sequence[str]
+    ) -> Crop:
+        plan = self.plate.plan
+        top, left = middle[0] - size // 2, middle[1] - size // 2
+        y = slice(max(top, 0), min(top + size, self.placed.height))
+        x = slice(max(left, 0), min(left + size, self.placed.width))
+        inside = slice(y.start - top, y.stop - top), slice(x.start - left, x.stop - left)
+        labels = np.full((size, size), OUTSIDE, np.int32)
+        labels[inside] = self._plane(0, y, x)
+        pixels = np.zeros((len(channels), size, size), np.dtype(plan.dtype))
+        for canvas, name in zip(pixels, channels, strict=True):
+            part = self._channel(name, y, x)
+            if part is not None:
+                canvas[inside] = part
+        return Crop(number, label, pixels, labels)
+
+    def _channel(self, name: str, y: slice, x: slice) -> npt.NDArray[Any] | None:
+        facts = self.plate.channels.get(name)
+        if facts is None:
+            return None
+        planes = (
+            self.plate.reader.pixels(self.placed, facts, self.t, z, y, x)
+            for z in range(self.plate.plan.depth)
+        )
+        there = [plane for plane in planes if plane is not None]
+        return np.maximum.reduce(there) if there else None
+
+
+def _boxes(labels: Labels, wanted: set[int]) -> dict[int, tuple[int, int, int, int]]:
+    """Top, bottom, left, right of labels; those that are not there are left out."""
+    from scipy.ndimage import find_objects
+
+    found = find_objects(labels, max_label=max(wanted, default=0)) if wanted else []
+    return {
+        label: (found[label - 1][0].start, found[label - 1][0].stop, *_ends(found[label - 1][1]))
+        for label in wanted
+        if 0 < label <= len(found) and found[label - 1] is not None
+    }
+
+
+def _ends(part: slice) -> tuple[int, int]:
+    return part.start, part.stop
