@@ -8,7 +8,7 @@ import pytest
 from tests.gui.plate import SIZE, make_experiment, plane_of
 
 from napari_tmaps.errors import InputError, NotFoundError
-from napari_tmaps.store.crops import OUTSIDE, crops
+from napari_tmaps.store.crops import OUTSIDE, CropReader, crops
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.streams.ngff import ImageWriter, read_levels
@@ -65,6 +65,10 @@ def test_channels_by_name_and_the_edge_of_the_site(experiment):
 def test_each_knows_which_object_it_is_and_those_that_are_gone_have_none(experiment):
     asked = pd.concat([some(1, site=1), some(7, 99, 1), some(1, well="H12")])
     assert {crop.number: crop.label for crop in crops(experiment, "Blocks", asked)} == {1: 7, 3: 1}
+    middles = CropReader(experiment).middles("Blocks", asked)
+    np.testing.assert_array_equal(
+        middles, [[np.nan] * 2, [62, 63], [np.nan] * 2, [12, 23], [np.nan] * 2]
+    )
     assert list(crops(experiment, "Cells", some(1))) == []
     assert list(crops(experiment, "Blocks", some())) == []
 

@@ -42,3 +42,18 @@ def test_columns_that_cannot_be_plotted(store):
         density(table, "well", "Area")
     with pytest.raises(InputError, match="first must be the smaller"):
         histogram(table, "Flat", limits=(2, 2))
+
+
+def test_logarithms(store):
+    frame = objects(each=50)
+    frame["Area"] = 10.0 ** np.arange(100).clip(0, 5)
+    frame.loc[:9, "Area"] = -1
+    write(store, "Nuclei", frame)
+    table = FeatureTable(store, "Nuclei")
+    counts, edges = histogram(table, "Area", bins=2, limits=(4, 6), log=True)
+    assert counts.tolist() == [0, 90]
+    assert edges.tolist() == [4, 5, 6]
+    picture = density(table, "Area", "Noise", bins=(1, 2), x_limits=(4, 6), log_x=True)
+    assert picture.counts.tolist() == [[0, 90]]
+    with pytest.raises(InputError, match="no logarithm"):
+        histogram(table, "Area", rows=np.arange(100) < 10, log=True)

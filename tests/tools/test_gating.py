@@ -110,3 +110,26 @@ def test_a_damaged_file_of_gates(tmp_path):
     (tmp_path / "Nuclei.json").write_text('{"gates": {"a": {"kind": 3}}}')
     with pytest.raises(FormatError, match="holds no gates"):
         GateStore(tmp_path).load("Nuclei")
+
+
+def test_gates_have_colours_and_other_names(tmp_path):
+    gates = GateStore(tmp_path / "gates")
+    gates.save("Nuclei", "big", make_gate(BIG), "#ff0000")
+    gates.save("Nuclei", "both", make_gate({"kind": "and", "gates": ["big", FIRST]}))
+    gates.save("Nuclei", "big", make_gate(BIG))
+    assert gates.colors("Nuclei") == {"big": "#ff0000"}, "a new shape has the old colour"
+    gates.rename("Nuclei", "big", "large")
+    assert list(gates.load("Nuclei")) == ["large", "both"]
+    assert gates.load("Nuclei")["both"] == make_gate({"kind": "and", "gates": ["large", FIRST]})
+    assert gates.colors("Nuclei") == {"large": "#ff0000"}
+    with pytest.raises(InputError, match="a gate 'both' already"):
+        gates.rename("Nuclei", "large", "both")
+    with pytest.raises(NotFoundError, match="gate 'big'"):
+        gates.rename("Nuclei", "big", "huge")
+    with pytest.raises(InputError, match="needs a name"):
+        gates.rename("Nuclei", "large", " ")
+    with pytest.raises(InputError, match="'red' is no colour"):
+        gates.save("Nuclei", "large", make_gate(BIG), "red")
+    gates.remove("Nuclei", "both")
+    gates.remove("Nuclei", "large")
+    assert gates.colors("Nuclei") == {}

@@ -7,11 +7,13 @@ listen and ask, and none needs to know another.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_tmaps.gui.map_picture import Place
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.store.experiment import Experiment
@@ -19,6 +21,9 @@ from napari_tmaps.store.experiment import Experiment
 if TYPE_CHECKING:
     import pandas as pd
     from napari.components import ViewerModel
+
+
+Locate = Callable[[Place, tuple[float, float]], tuple[float, float] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,9 @@ class Desk(QObject):
         self._colours: ObjectColours | None = None
         self.is_kept = False
         """Whether there is an Experiment widget, which shows what is asked for."""
+        self.locate: Locate = _nowhere
+        """Of the Experiment widget: where a pixel (y, x) of a site lies in the world; None if that
+        site is not shown."""
 
     @property
     def experiment(self) -> Experiment | None:
@@ -97,7 +105,7 @@ class Desk(QObject):
 
     def leave(self) -> None:
         """Of the Experiment widget alone: it is gone."""
-        self.is_kept = False
+        self.is_kept, self.locate = False, _nowhere
         self.setExperiment(None)
 
     def setChoice(self, choice: Choice) -> None:
@@ -119,6 +127,10 @@ class Desk(QObject):
         if colours is not self._colours:
             self._colours = colours
             self.coloursChanged.emit(colours)
+
+
+def _nowhere(_place: Place, _pixel: tuple[float, float]) -> None:
+    return None
 
 
 _desks: dict[int, Desk] = {}

@@ -136,7 +136,7 @@ class ExperimentWidget(QWidget):
         self._desk.choiceRequested.connect(self.setValue)
         self._desk.coloursChanged.connect(self._on_colours_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)
-        self._desk.is_kept = True
+        self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
         self._show_page()
 

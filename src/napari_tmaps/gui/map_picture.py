@@ -195,6 +195,18 @@ class MapPicture:
                 return Place(part.plate, str(site["well"]), int(site["site"]))
         return None
 
+    def position_of(self, place: Place, pixel: tuple[float, float]) -> tuple[float, float] | None:
+        """Where a pixel (y, x) of a site lies in the world; None if it is not in the picture."""
+        for part in self.parts:
+            places = part.source.places
+            own = (places["well"] == place.well) & (places["site"] == place.site)
+            rows = np.flatnonzero(own)
+            if part.plate == place.plate and len(rows):
+                y = float(part.tiles.top[rows[0]] + pixel[0])
+                x = float(part.tiles.left[rows[0]] + part.left + pixel[1])
+                return y * self.pixel_um[0], x * self.pixel_um[1]
+        return None
+
     def center_of(self, plate: str, well: str) -> tuple[float, float] | None:
         """Middle of a well in the world (y, x); None if it is not in the picture."""
         for part in self.parts:

@@ -31,12 +31,15 @@ class PickedObject:
         Its label within the site.
     features
         What was measured of it; empty if nothing was.
+    t
+        Time point.
     """
 
     place: Place
     object_type: str
     label: int
     features: dict[str, float] = field(default_factory=dict, compare=False)
+    t: int = 0
 
     def sentence(self, chosen: tuple[str, ...] = ()) -> str:
         """E.g. "B02 site 1 · Nuclei 17 · Morphology_Area 411"."""
@@ -106,8 +109,14 @@ class MapStatus(QObject):
             number = value[1] if isinstance(value, tuple) else value
             label = int(number or 0) % int(facts.get("stride", 1 << 31))
             if label:
+                shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+                is_movie = len(shape) == 4 and shape[0] > 1
                 return PickedObject(
-                    place, facts["objects"], label, self._measured(place, facts["objects"], label)
+                    place,
+                    facts["objects"],
+                    label,
+                    self._measured(place, facts["objects"], label),
+                    int(self._viewer.dims.current_step[0]) if is_movie else 0,
                 )
         return None
 

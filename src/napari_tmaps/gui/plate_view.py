@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import NotFoundError, TmapsError
@@ -129,6 +130,33 @@ class PlateView:
         inside &= (tiles.left <= x / size_x) & (x / size_x < tiles.left + tiles.width)
         found = places["site"].to_numpy()[inside]
         return Place(choice.plate, choice.well, int(found[-1])) if len(found) else None
+
+    def position_of(self, place: Place, pixel: tuple[float, float]) -> tuple[float, float] | None:
+        """Where a pixel (y, x) of a site lies in the world; None if the site is not shown."""
+        choice = self._choice
+        if self._experiment is None or not self._shown:
+            return None
+        if self._picture is not None:
+            return self._picture.position_of(place, pixel)
+        if place.plate != choice.plate or place.well != choice.well:
+            return None
+        source = self._plate(choice.plate)
+        here = source.places[source.places["well"] == choice.well]
+        if choice.view is View.SITE:
+            here = here[here["site"] == choice.site]
+        rows = np.flatnonzero(here["site"] == place.site)
+        if not len(rows):
+            return None
+        tiles = arrange(here, source.pixel_size_um[1:])
+        corner = source.corner_um if len(source.places) == 1 else (0.0, 0.0)
+        tops = (int(tiles.top[rows[0]]), int(tiles.left[rows[0]]))
+        y, x = (
+            start + (top + at) * (size or 1.0)
+            for start, top, at, size in zip(
+                corner, tops, pixel, source.pixel_size_um[1:], strict=True
+            )
+        )
+        return y, x
 
     def colour(self, colours: ObjectColours | None) -> None:
         """Colour the objects of a type; None takes the colours away."""

@@ -6,7 +6,7 @@ for crop in crops(experiment, "Cells", table.index(rows), size_px=96):
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -125,23 +125,43 @@ class CropReader:
         """See `crops`."""
         if not 1 <= size_px <= _LARGEST_PX:
             raise InputError(f"size_px is {size_px}; it may be 1 to {_LARGEST_PX}.")
-        for name in INDEX:
-            if name not in objects.columns:
-                raise InputError(f"Objects to be cut out need the column '{name}'.")
         known = [channel.name for channel in self._experiment.channels()]
         for name in channels:
             if name not in known:
                 raise unknown("channel", name, known)
         wanted = tuple(channels) or tuple(known)
-        numbered = objects[INDEX].reset_index(drop=True)
-        for (plate, well, site, t), group in numbered.groupby(
-            ["plate", "well", "site", "t"], sort=False, observed=True
-        ):
-            labels = dict(zip(group.index.tolist(), group["label"].tolist(), strict=True))
-            place = self._plate(str(plate)).site(str(well), int(site), int(t), object_type)
+        for site, labels in self._sites(object_type, objects):
+            with closing(site.cut(labels, size_px, wanted)) as found:
+                yield from found
+
+    def middles(self, object_type: str, objects: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Middle (y, x) of the bounding box of each object, in pixels of its site; (objects, 2).
+
+        NaN for objects that are not in the labels (any more).
+        """
+        middles = np.full((len(objects), 2), np.nan)
+        for site, labels in self._sites(object_type, objects):
+            found = site.middles(set(labels.values()))
+            for number, label in labels.items():
+                if label in found:
+                    middles[number] = found[label]
+        return middles
+
+    def _sites(
+        self, object_type: str, objects: pd.DataFrame
+    ) -> Iterator[tuple[_Site, dict[int, int]]]:
+        """The sites of objects, and in each the labels by number of the object."""
+        for name in INDEX:
+            if name not in objects.columns:
+                raise InputError(f"Objects to be cut out need the column '{name}'.")
+        groups: dict[tuple[str, str, int, int], dict[int, int]] = {}
+        rows = zip(*(objects[name].tolist() for name in INDEX), strict=True)
+        for number, (plate, well, site, t, label) in enumerate(rows):
+            groups.setdefault((plate, well, site, t), {})[number] = label
+        for (plate, well, site, t), labels in groups.items():
+            place = self._plate(plate).site(well, site, t, object_type)
             if place is not None:
-                with closing(place.cut(labels, size_px, wanted)) as found:
-                    yield from found
+                yield place, labels
 
     def _plate(self, name: str) -> _Plate:
         if name not in self._plates:
@@ -179,18 +199,39 @@ class _Site:
     levels: Sequence[Any]
 
     def cut(self, labels: dict[int, int], size: int, channels: Sequence[str]) -> Generator[Crop]:
-        """Crops of some labels, by number of the object."""
-        middles = self._middles(set(labels.values()))
+        """Crops of some labels, by number of the object.
+
+        The part of the site that they span is read once: each reading costs more than its pixels.
+        """
+        middles = self.middles(set(labels.values()))
+        corners = {
+            label: (middle[0] - size // 2, middle[1] - size // 2)
+            for label, middle in middles.items()
+        }
+        if not corners:
+            return
+        y = _span([corner[0] for corner in corners.values()], size, self.placed.height)
+        x = _span([corner[1] for corner in corners.values()], size, self.placed.width)
+        seen = self._plane(0, y, x)
+        parts = [self._channel(name, y, x) for name in channels]
         for number, label in labels.items():
-            if label in middles:
-                yield self._crop(number, label, middles[label], size, channels)
+            if label not in corners:
+                continue
+            top, left = corners[label][0] - y.start, corners[label][1] - x.start
+            pixels = np.zeros((len(channels), size, size), np.dtype(self.plate.plan.dtype))
+            for canvas, part in zip(pixels, parts, strict=True):
+                if part is not None:
+                    _paste(canvas, part, top, left)
+            around = np.full((size, size), OUTSIDE, np.int32)
+            _paste(around, seen, top, left)
+            yield Crop(number, label, pixels, around)
 
     def _plane(self, level: int, y: slice, x: slice) -> Labels:
         planes = np.asarray(self.levels[level][self.t, 0, :, y, x])
         found: Labels = planes[0] if len(planes) == 1 else planes.max(axis=0)
         return found.astype(np.int32, copy=False)
 
-    def _middles(self, labels: set[int]) -> dict[int, tuple[int, int]]:
+    def middles(self, labels: set[int]) -> dict[int, tuple[int, int]]:
         """Middle of the bounding box of each label that is there.
 
         In a coarse level first, which is quickly read; then in its surroundings at full size.
@@ -219,23 +260,6 @@ class _Site:
                 found[label] = (box[0] + box[1]) // 2, (box[2] + box[3]) // 2
         return found
 
-    def _crop(
-        self, number: int, label: int, middle: tuple[int, int], size: int, channels: Sequence[str]
-    ) -> Crop:
-        plan = self.plate.plan
-        top, left = middle[0] - size // 2, middle[1] - size // 2
-        y = slice(max(top, 0), min(top + size, self.placed.height))
-        x = slice(max(left, 0), min(left + size, self.placed.width))
-        inside = slice(y.start - top, y.stop - top), slice(x.start - left, x.stop - left)
-        labels = np.full((size, size), OUTSIDE, np.int32)
-        labels[inside] = self._plane(0, y, x)
-        pixels = np.zeros((len(channels), size, size), np.dtype(plan.dtype))
-        for canvas, name in zip(pixels, channels, strict=True):
-            part = self._channel(name, y, x)
-            if part is not None:
-                canvas[inside] = part
-        return Crop(number, label, pixels, labels)
-
     def _channel(self, name: str, y: slice, x: slice) -> npt.NDArray[Any] | None:
         facts = self.plate.channels.get(name)
         if facts is None:
@@ -246,6 +270,19 @@ class _Site:
         )
         there = [plane for plane in planes if plane is not None]
         return np.maximum.reduce(there) if there else None
+
+
+def _span(starts: Sequence[int], size: int, length: int) -> slice:
+    """The part of a side that pieces of a size span."""
+    return slice(max(min(starts), 0), min(max(starts) + size, length))
+
+
+def _paste(canvas: npt.NDArray[Any], part: npt.NDArray[Any], top: int, left: int) -> None:
+    """Fill a canvas from the row and column of a part; what lies beyond the part stays."""
+    height, width = canvas.shape
+    y = slice(max(top, 0), min(top + height, part.shape[0]))
+    x = slice(max(left, 0), min(left + width, part.shape[1]))
+    canvas[y.start - top : y.stop - top, x.start - left : x.stop - left] = part[y, x]
 
 
 def _boxes(labels: Labels, wanted: set[int]) -> dict[int, tuple[int, int, int, int]]:

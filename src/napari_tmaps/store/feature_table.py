@@ -8,10 +8,11 @@ fifty features open in the time that the footers take.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ Maker = Callable[["FeatureTable"], Column]
 
 
 class FeatureTable:
-    """Objects of one type, column by column.
+    """Objects of one type, column by column; to be read from any thread.
 
     Attributes
     ----------
@@ -92,6 +93,8 @@ class FeatureTable:
         self._kept: OrderedDict[str, Column] = OrderedDict()
         self._room = int(memory_mb * 1e6)
         self._made: dict[str, Maker] = {}
+        self._classes: dict[str, tuple[str, ...]] = {}
+        self._lock = RLock()
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -116,8 +119,18 @@ class FeatureTable:
             )
         ]
 
-    def add(self, name: str, make: Maker) -> None:
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the classes of each column that was added as one of classes."""
+        return self._classes
+
+    def add(self, name: str, make: Maker, classes: Sequence[str] = ()) -> None:
         """Add a column that is made when it is asked for, e.g. of a result or of the plate map.
+
+        Parameters
+        ----------
+        classes
+            Names of the classes that it will hold; empty for any other column.
 
         Raises
         ------
@@ -127,6 +140,8 @@ class FeatureTable:
         if name in self.columns:
             raise InputError(f"There is a column '{name}' already. Choose another name.")
         self._made[name] = make
+        if classes:
+            self._classes[name] = tuple(classes)
 
     def column(self, name: str) -> Column:
         """Values of a column, one a row; not to be changed.
@@ -140,17 +155,18 @@ class FeatureTable:
         NotFoundError
             There is no such column.
         """
-        if name in self._kept:
-            self._kept.move_to_end(name)
-            return self._kept[name]
-        if name in self._made:
-            value = self._made[name](self)
-        elif name in ("plate", "well"):
-            value = self._of_files(name)
-        else:
-            value = self._read(name)
-        self._keep(name, value)
-        return value
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
+            if name in self._made:
+                value = self._made[name](self)
+            elif name in ("plate", "well"):
+                value = self._of_files(name)
+            else:
+                value = self._read(name)
+            self._keep(name, value)
+            return value
 
     def numbers(self, name: str) -> Values:
         """Values of a column of numbers; booleans as 0 and 1.

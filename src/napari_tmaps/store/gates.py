@@ -6,7 +6,7 @@ gates/<type>.json
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -112,7 +112,8 @@ class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["napari-tmaps gates 1"] = "napari-tmaps gates 1"
-    gates: dict[str, Gate]
+    gates: dict[str, Gate] = {}
+    colors: dict[str, Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]] = {}
 
 
 def make_gate(value: Mapping[str, Any]) -> Gate:
@@ -154,31 +155,75 @@ class GateStore:
         FormatError
             The file is damaged.
         """
+        return self._read(object_type).gates
+
+    def colors(self, object_type: str) -> dict[str, str]:
+        """ "#rrggbb" of the gates that were given a colour, by name.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged.
+        """
+        return self._read(object_type).colors
+
+    def _read(self, object_type: str) -> _File:
         path = self.root / f"{object_type}.json"
         if not path.is_file():
-            return {}
+            return _File()
         try:
-            return _File.model_validate_json(path.read_text(encoding="utf-8")).gates
+            return _File.model_validate_json(path.read_text(encoding="utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
             raise FormatError(
                 f"'{path}' holds no gates: {str(error).splitlines()[0]}. Correct or remove it."
             ) from error
 
-    def save(self, object_type: str, name: str, gate: Gate) -> None:
+    def save(self, object_type: str, name: str, gate: Gate, color: str = "") -> None:
         """Add a gate, or replace that of the same name.
+
+        Parameters
+        ----------
+        color
+            "#rrggbb"; empty leaves that of the gate of that name.
 
         Raises
         ------
         InputError
-            The name is empty, or the gate would be a part of itself.
+            The name is empty, the gate would be a part of itself, or the colour is none.
         NotFoundError
             It uses a gate that is not saved.
         """
         if not name.strip():
             raise InputError("A gate needs a name.")
-        gates = {**self.load(object_type), name: gate}
+        before = self._read(object_type)
+        gates = {**before.gates, name: gate}
         _check_parts(name, gates, ())
-        self._write(object_type, gates)
+        self._write(object_type, gates, before.colors | ({name: color} if color else {}))
+
+    def rename(self, object_type: str, old: str, new: str) -> None:
+        """Give a gate another name, also within the gates that use it.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such gate.
+        InputError
+            The new name is empty, or that of another gate.
+        """
+        before = self._read(object_type)
+        if old not in before.gates:
+            raise unknown("gate", old, before.gates)
+        if not new.strip():
+            raise InputError("A gate needs a name.")
+        if new != old and new in before.gates:
+            raise InputError(f"There is a gate '{new}' already. Choose another name.")
+
+        def name_of(name: str) -> str:
+            return new if name == old else name
+
+        gates = {name_of(name): _renamed(gate, name_of) for name, gate in before.gates.items()}
+        colors = {name_of(name): color for name, color in before.colors.items()}
+        self._write(object_type, gates, colors)
 
     def remove(self, object_type: str, name: str) -> None:
         """Forget a gate.
@@ -190,17 +235,34 @@ class GateStore:
         InputError
             Another gate uses it.
         """
-        gates = self.load(object_type)
+        before = self._read(object_type)
+        gates = dict(before.gates)
         if name not in gates:
             raise unknown("gate", name, gates)
         users = [other for other, gate in gates.items() if name in _parts(gate)]
         if users:
             raise InputError(f"The gate '{users[0]}' uses '{name}'. Remove '{users[0]}' first.")
-        self._write(object_type, {key: gate for key, gate in gates.items() if key != name})
+        del gates[name]
+        self._write(object_type, gates, before.colors)
 
-    def _write(self, object_type: str, gates: dict[str, Gate]) -> None:
-        text = _File(gates=gates).model_dump_json()
+    def _write(self, object_type: str, gates: dict[str, Gate], colors: dict[str, str]) -> None:
+        kept = {name: color for name, color in colors.items() if name in gates}
+        try:
+            text = _File(gates=gates, colors=kept).model_dump_json()
+        except ValidationError as error:
+            raise InputError(
+                f"{error.errors()[0]['input']!r} is no colour; write #rrggbb."
+            ) from error
         write_json(self.root / f"{object_type}.json", json.loads(text))
+
+
+def _renamed(gate: Gate, name_of: Callable[[str], str]) -> Gate:
+    if not isinstance(gate, CombinedGate):
+        return gate
+    parts = tuple(
+        name_of(part) if isinstance(part, str) else _renamed(part, name_of) for part in gate.gates
+    )
+    return CombinedGate(kind=gate.kind, gates=parts)
 
 
 def _parts(gate: Gate) -> list[str]:

@@ -211,10 +211,12 @@ class ResultStore:
     def attach(self, table: FeatureTable) -> None:
         """Add the columns of all results to a table, as `<result>:<column>`."""
         for name in self.names(table.object_type):
-            for column in self.about(table.object_type, name).columns:
+            about = self.about(table.object_type, name)
+            for column in about.columns:
                 table.add(
                     f"{name}:{column}",
                     lambda t, name=name, column=column: self.column(t, name, column),  # type: ignore[misc]
+                    about.classes.get(column, ()),
                 )
 
     def _free(self, object_type: str, name: str) -> Path:

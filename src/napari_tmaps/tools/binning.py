@@ -34,6 +34,7 @@ def histogram(
     bins: int = 100,
     limits: tuple[float, float] | None = None,
     rows: Mask | None = None,
+    log: bool = False,
 ) -> Histogram:
     """How many objects have which value. Missing and infinite values are left out.
 
@@ -43,6 +44,8 @@ def histogram(
         First and last edge; smallest and largest value if not given. Values outside are left out.
     rows
         Only these objects.
+    log
+        Bins, edges and limits are of the decadic logarithm; values up to 0 are left out.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def histogram(
     InputError
         The column holds no number, or the limits are not in order.
     """
-    values = table.numbers(name)
+    values = _scaled(table, name, log)
     low, high = _limits(name, values, limits, rows)
     counts = np.zeros((1, bins), np.int64)
     _count(values, values[:0], _rows(rows), low, high, 0.0, 1.0, counts)
@@ -67,8 +70,12 @@ def density(
     x_limits: tuple[float, float] | None = None,
     y_limits: tuple[float, float] | None = None,
     rows: Mask | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
 ) -> Density:
     """How many objects have which pair of values, as a picture of (y, x) `bins`.
+
+    Parameters are as of `histogram`.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def density(
     InputError
         A column holds no number, or limits are not in order.
     """
-    across, up = table.numbers(x), table.numbers(y)
+    across, up = _scaled(table, x, log_x), _scaled(table, y, log_y)
     x_low, x_high = _limits(x, across, x_limits, rows)
     y_low, y_high = _limits(y, up, y_limits, rows)
     counts = np.zeros(bins, np.int64)
@@ -87,6 +94,15 @@ def density(
         np.linspace(x_low, x_high, bins[1] + 1),
         np.linspace(y_low, y_high, bins[0] + 1),
     )
+
+
+def _scaled(table: FeatureTable, name: str, log: bool) -> Values:
+    values = table.numbers(name)
+    if not log:
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithms: Values = np.log10(values)
+    return logarithms
 
 
 def _rows(rows: Mask | None) -> Mask:
@@ -102,7 +118,10 @@ def _limits(
         return limits
     low, high = _range(values, _rows(rows))
     if low > high:
-        raise InputError(f"'{name}' has no number in these objects. Choose another column.")
+        raise InputError(
+            f"'{name}' has no number that can be shown for these objects. Choose another column, "
+            "other objects, or no logarithm."
+        )
     if low == high:  # all the same: one bar in the middle
         around = max(abs(low), 1.0) / 2
         return low - around, high + around
