@@ -17,7 +17,7 @@ import numpy as np
 from napari_tmaps.measure.agreement import object_f1
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import check, iter_site, run_site
-from napari_tmaps.pipeline.cache import Cache
+from napari_tmaps.pipeline.cache import Cache, step_key
 from napari_tmaps.pipeline.edit import set_setting
 from napari_tmaps.pipeline.region import iter_region
 from rows_site import _peer, _pipeline, _site
@@ -69,14 +69,22 @@ def _contest(
     for image in images.values():
         image.flags.writeable = False
     base: PipelineDescription = _pipeline("nuclei_and_cells").description
-    # Sizes are few, so nothing is kept of them: each round computes all that follows, and more.
-    cache = Cache(4 * 2**30 if step == "threshold_nuclei" else 0)
+    cache = Cache(4 * 2**30)
     run_site(check(base, ["DAPI", "Actin"]), images, cache=cache)
+    # Sizes are few: what was made of them before is not to be found. What does not depend on them
+    # is known, as to somebody who has looked at the pipeline before.
+    apart = next(s for s in check(base, ["DAPI", "Actin"]).steps if s.name == "smooth_cells")
+    key = step_key(apart.spec, apart.settings, {"image": cache.image_key(images["Actin"])})
+    unchanged = cache.get(key)
+    assert unchanged is not None
     truth = {"Nuclei": site.nuclei, "Cells": site.cells}[objects]
     seen = np.ascontiguousarray(truth[VIEW]) if visible else truth
 
     def ours() -> Any:
         name, value = change()
+        if step == "smooth_nuclei":
+            cache.forget()
+            cache.put(key, unchanged)
         changed = check(set_setting(base, step, name, value), ["DAPI", "Actin"])
         if not visible:
             *_, end = iter_site(changed, images, cache=cache, upto=last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
@@ -81,6 +82,22 @@ def test_objects_of_a_part_are_those_of_the_whole(images, ready, upto):
         assert object_f1(whole[item][VIEW], values, iou=0.95).f1 == 1
 
 
+def test_a_number_of_a_large_site_is_estimated_from_strips_of_it(ready):
+    (site,) = fields(WellName.parse("B02"), 1, 1100, 0)
+    images = {name: image.copy() for name, image in site.images.items()}
+    checked = check(ready)
+    view = (slice(500, 700), slice(400, 700))
+    ran, part = run_part(checked, images, "segment_cells", Cache(), view)
+    assert "smooth_nuclei" in ran
+    (cells,) = part.values.values()
+    whole = run_site(checked, images, keep=True).items["segment_cells.secondary_label_image"]
+    assert object_f1(whole[view], cells, iou=0.75).f1 > 0.97
+    # the smoothed site was not made, so a later run does not find it
+    cache = Cache()
+    run_part(checked, images, "fill_nuclei", cache, view)
+    assert cache.nbytes < 1000  # but the number
+
+
 def test_what_is_known_is_not_computed_again(images, ready):
     cache = Cache()
     run_site(check(ready), images, cache=cache)
@@ -120,12 +137,18 @@ def test_view_at_the_corner(images, ready):
     np.testing.assert_array_equal(part.values["fill_nuclei.filled_mask"], whole[corner])
 
 
-def test_margin():
+def test_margin(ready):
+    sized = with_setting(ready, "smooth_nuclei", filter_size=2)
+    steps = {
+        step.name: step for step in check(with_setting(sized, "smooth_cells", filter_size=1)).steps
+    }
+    smooth, beside = steps["smooth_nuclei"], steps["smooth_cells"]
     assert margin([]) == 0
-    gauss = ("smooth", {"filter_name": "gaussian", "filter_size": 2})
-    assert margin([gauss, ("threshold_otsu", {})]) == 9
-    assert margin([gauss, ("fill", {}), ("label", {})]) == 9 + 96
-    assert margin([("expand_or_shrink", {"n": -5})]) == 6
+    assert margin([smooth, steps["threshold_nuclei"]]) == 4 * 2 + 1
+    assert margin([smooth, steps["threshold_nuclei"], steps["fill_nuclei"]]) == 9 + 96
+    assert margin([smooth, beside, steps["segment_cells"]]) == 9 + 96  # neither follows the other
+    again = replace(beside, inputs={"image": next(iter(smooth.outputs.values()))})
+    assert margin([smooth, again]) == 9 + 5
 
 
 def test_every_listed_module_exists():

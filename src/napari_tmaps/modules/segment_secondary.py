@@ -94,7 +94,9 @@ def _foreground(image: IntensityImage, contrast: float, low: float, high: float)
     from napari_tmaps.measure.filters import disc_range
     from napari_tmaps.measure.histogram import histogram, minimum_cross_entropy
 
-    threshold = min(max(minimum_cross_entropy(histogram(image)), low), high)
+    threshold = low
+    if low < high:
+        threshold = min(max(minimum_cross_entropy(histogram(image)), low), high)
     foreground = brighter(image, threshold)
     if contrast < np.iinfo(image.dtype).max:
         darkest, brightest = disc_range(image, NEIGHBOURHOOD)

@@ -51,6 +51,8 @@ def threshold_otsu(
     """
     check_intensity("image", image)
     check_limits(min_threshold, max_threshold)
+    if min_threshold == max_threshold:
+        return brighter(image, min_threshold)
     from napari_tmaps.measure.histogram import histogram, otsu
 
     threshold = otsu(histogram(image)) * correction_factor

@@ -67,12 +67,17 @@ class Cache:
                 _, oldest = self._results.popitem(last=False)
                 self._nbytes -= _nbytes(oldest)
 
-    def clear(self) -> None:
-        """Forget everything."""
+    def forget(self) -> None:
+        """Forget all results, but not the hashes of images."""
         with self._lock:
             self._results.clear()
-            self._hashed.clear()
             self._nbytes = 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.forget()
+        with self._lock:
+            self._hashed.clear()
 
     def image_key(self, image: npt.NDArray[Any]) -> str:
         """`array_key` of an image; computed once for an array that nobody can change."""

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.pipeline.checked import Step
+
 Settings = Mapping[str, Any]
 Image = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -32,16 +34,22 @@ class Reach:
         these settings the module has to see everything.
     objects
         Whether it has to see objects as a whole.
+    find
+        For a module that finds one number on the whole image: from the settings and the image to
+        this number.
+    found_by
+        The settings that this number depends on.
     pin
-        For a module that finds one number on the whole image: from the settings and the whole
-        images to settings that fix this number.
+        From the settings and the number to settings that fix it.
     pinned_by
-        The input that `pin` has to see whole.
+        The input that `find` has to see whole.
     """
 
     pixels: Callable[[Settings], int | None]
     objects: bool = False
-    pin: Callable[[Settings, Image], dict[str, Any]] | None = None
+    find: Callable[[Settings, Image], float] | None = None
+    found_by: tuple[str, ...] = ()
+    pin: Callable[[Settings, float], dict[str, Any]] | None = None
     pinned_by: str = ""
 
 
@@ -54,16 +62,32 @@ def _smooth(settings: Settings) -> int:
     return {"gaussian": 4 * size + 1, "bilateral": 3 * size + 1}.get(settings["filter_name"], size)
 
 
-def _pin_otsu(settings: Settings, image: Image) -> dict[str, Any]:
+def _otsu(settings: Settings, image: Image) -> float:
     from napari_tmaps.measure.histogram import histogram, otsu
 
-    return _between(settings, otsu(histogram(image)) * settings["correction_factor"])
+    return float(otsu(histogram(image)))
 
 
-def _pin_secondary(settings: Settings, image: Image) -> dict[str, Any]:
+def _by_method(settings: Settings, image: Image) -> float:
+    from napari_tmaps.measure.histogram import histogram
+    from napari_tmaps.measure.thresholds import THRESHOLDS
+
+    return float(THRESHOLDS[settings["method"]](histogram(image)))
+
+
+def _cross_entropy(settings: Settings, image: Image) -> float:
     from napari_tmaps.measure.histogram import histogram, minimum_cross_entropy
 
-    return _between(settings, minimum_cross_entropy(histogram(image)))
+    return float(minimum_cross_entropy(histogram(image)))
+
+
+def _corrected(settings: Settings, found: float) -> dict[str, Any]:
+    return _between(settings, found * settings["correction_factor"])
+
+
+def _global(settings: Settings) -> int | None:
+    # Its own smoothing comes before its threshold, which then needs the whole image smoothed.
+    return None if settings["smoothing"] else 0
 
 
 def _secondary(settings: Settings) -> int | None:
@@ -89,7 +113,10 @@ REACHES: dict[str, Reach] = {
     "combine_masks": _PIXEL,
     "clip": _PIXEL,
     "threshold_manual": _PIXEL,
-    "threshold_otsu": Reach(_nothing, pin=_pin_otsu, pinned_by="image"),
+    "threshold_otsu": Reach(_nothing, find=_otsu, pin=_corrected, pinned_by="image"),
+    "threshold_global": Reach(
+        _global, find=_by_method, found_by=("method",), pin=_corrected, pinned_by="image"
+    ),
     "fill": _OBJECT,
     "label": _OBJECT,
     "filter": _OBJECT,
@@ -98,28 +125,32 @@ REACHES: dict[str, Reach] = {
     "separate_touching": _OBJECT,
     "subtract_objects": _OBJECT,
     "segment_secondary": Reach(
-        _secondary, objects=True, pin=_pin_secondary, pinned_by="intensity_image"
+        _secondary, objects=True, find=_cross_entropy, pin=_between, pinned_by="intensity_image"
     ),
     "register_objects": _PIXEL,
 }
 
 
-def margin(steps: Iterable[tuple[str, Settings]]) -> int:
+def margin(steps: Iterable[Step]) -> int:
     """How far around a part of a site these steps look together, in pixels.
 
-    Filters add up; objects that are seen as a whole by one step are so by the next.
+    Filters that follow each other add up; objects that are seen as a whole by one step are so by
+    the next.
 
     Parameters
     ----------
     steps
-        Name of the module and its settings; all of them listed in `REACHES`.
+        In the order in which they run; the modules of all of them listed in `REACHES`.
     """
-    pixels, objects = 0, False
-    for module, settings in steps:
-        reach = REACHES[module]
-        pixels += reach.pixels(settings) or 0
+    far: dict[str, int] = {}  # by item
+    objects = False
+    for step in steps:
+        reach = REACHES[step.spec.name]
+        before = max((far.get(item, 0) for item in step.inputs.values()), default=0)
+        here = before + (reach.pixels(step.settings) or 0)
+        far.update(dict.fromkeys(step.outputs.values(), here))
         objects |= reach.objects
-    return pixels + OBJECT_PX * objects
+    return max(far.values(), default=0) + OBJECT_PX * objects
 
 
 def used_threshold(module: str, settings: Settings, image: Image) -> float | None:
@@ -133,7 +164,7 @@ def used_threshold(module: str, settings: Settings, image: Image) -> float | Non
     if module == "threshold_manual":
         return float(settings["threshold"])
     reach = REACHES.get(module)
-    if reach is None or reach.pin is None or reach.pixels(settings) is None:
+    if reach is None or not reach.find or not reach.pin or reach.pixels(settings) is None:
         return None
-    pinned = reach.pin(settings, image)
+    pinned = reach.pin(settings, reach.find(settings, image))
     return float(pinned["min_threshold"]) if pinned else None

@@ -2,7 +2,8 @@
 
 What is known of the whole site is taken from the cache. Of the rest, steps run on the part with a
 margin as wide as they look (`reach`), and on the whole site where they, or one that comes after
-them, have to see everything.
+them, have to see everything. A number that a step finds on the whole of a large image, e.g. Otsu's
+threshold, is estimated from strips of it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import numpy.typing as npt
 
 from napari_tmaps.pipeline.cache import Cache, Value, step_key
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step
-from napari_tmaps.pipeline.reach import REACHES, Reach, margin
+from napari_tmaps.pipeline.reach import REACHES, margin
 from napari_tmaps.pipeline.run import call_step, check_items
 
 Array = npt.NDArray[Any]
 View = tuple[slice, slice]
+
+_STRIPS, _SHARE = 6, 1 / 4
+_SAMPLED_ROWS = 1024
+"""Images with fewer rows are not sampled: there is little to gain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class _Plan:
     known: Mapping[str, tuple[Value, ...]]  # outputs that the cache has, by step
     whole: Mapping[str, str]  # steps to run on the whole site, and their keys in the cache
     parts: tuple[Step, ...]  # steps to run on the part, in order
+    sampled: Mapping[str, tuple[Step, ...]]  # steps that a number of a step is estimated through
+    keys: Mapping[str, str]  # of all items
 
 
 def iter_region(
@@ -78,11 +85,11 @@ def iter_region(
     """
     items = check_items(checked, images, objects or {})
     keys = {name: cache.image_key(value) for name, value in items.items()}
-    plan = _plan(checked, keys, upto, cache)
+    shape = next(iter(items.values())).shape[-2:]
+    plan = _plan(checked, keys, upto, cache, may_sample=shape[0] >= _SAMPLED_ROWS)
     if not plan.parts:
         return None
-    shape = next(iter(items.values())).shape[-2:]
-    rim = margin((step.spec.name, step.settings) for step in plan.parts)
+    rim = margin(plan.parts)
     window = (_widen(view[0], rim, shape[0]), _widen(view[1], rim, shape[1]))
     values: dict[str, Value] = dict(items)
     for step in checked.steps:
@@ -98,7 +105,8 @@ def iter_region(
         for item in step.inputs.values():
             if item not in parts:
                 parts[item] = np.ascontiguousarray(_array(values[item])[..., *window])
-        made = call_step(_pinned(step, values), _inputs(step, parts), _size(window))
+        pinned = _pinned(step, values, plan, cache)
+        made = call_step(pinned, _inputs(step, parts), _size(window))
         for item, value in zip(step.outputs.values(), made, strict=True):
             parts[item] = _array(value)
         yield step.name
@@ -111,7 +119,14 @@ def iter_region(
     return RegionResult(view, found)
 
 
-def _plan(checked: CheckedPipeline, item_keys: Mapping[str, str], upto: str, cache: Cache) -> _Plan:
+def _plan(
+    checked: CheckedPipeline,
+    item_keys: Mapping[str, str],
+    upto: str,
+    cache: Cache,
+    *,
+    may_sample: bool,
+) -> _Plan:
     """What has to run, and on what; decided before anything runs, from the keys alone."""
     makers = {item: step for step in checked.steps for item in step.outputs.values()}
     keys: dict[str, str] = {}
@@ -124,6 +139,27 @@ def _plan(checked: CheckedPipeline, item_keys: Mapping[str, str], upto: str, cac
     found: dict[str, tuple[Value, ...]] = {}
     missing: set[str] = set()
     whole: set[str] = set()
+    sampled: dict[str, tuple[Step, ...]] = {}
+
+    def strips_through(item: str) -> tuple[Step, ...] | None:
+        """The steps from what is known to an item; None if one of them sees more than pixels."""
+        step = makers.get(item)
+        if step is None:
+            return ()
+        outputs = found.get(step.name) or cache.get(keys[step.name])
+        if outputs is not None:
+            found[step.name] = outputs
+            return ()
+        reach = REACHES.get(step.spec.name)
+        if reach is None or reach.objects or reach.find or reach.pixels(step.settings) is None:
+            return None
+        before: dict[str, Step] = {}
+        for each in step.inputs.values():
+            chain = strips_through(each)
+            if chain is None:
+                return None
+            before.update({one.name: one for one in chain})
+        return (*before.values(), step)
 
     def need(step: Step, everything: bool) -> None:
         """Mark a step, and those that it waits for."""
@@ -139,25 +175,57 @@ def _plan(checked: CheckedPipeline, item_keys: Mapping[str, str], upto: str, cac
         if everything:
             whole.add(step.name)
         for name, item in step.inputs.items():
-            if item in makers:
-                need(makers[item], everything or (reach is not None and reach.pinned_by == name))
+            if item not in makers:
+                continue
+            is_pin = not everything and reach is not None and reach.pinned_by == name
+            chain = strips_through(item) if is_pin and may_sample else None
+            if chain is not None:
+                sampled[step.name] = chain
+            need(makers[item], everything or (is_pin and chain is None))
 
     need(next(step for step in checked.steps if step.name == upto), everything=False)
     parts = tuple(s for s in checked.steps if s.name in missing and s.name not in whole)
-    return _Plan(found, {name: keys[name] for name in whole}, parts)
+    return _Plan(found, {name: keys[name] for name in whole}, parts, sampled, known)
 
 
-def _reach(step: Step) -> Reach:
-    return REACHES[step.spec.name]
-
-
-def _pinned(step: Step, values: Mapping[str, Value]) -> Step:
-    """The step with the numbers fixed that it would find on the whole image."""
-    reach = _reach(step)
-    if reach.pin is None:
+def _pinned(step: Step, values: Mapping[str, Value], plan: _Plan, cache: Cache) -> Step:
+    """The step with the number fixed that it would find on the whole image."""
+    reach = REACHES[step.spec.name]
+    if reach.find is None or reach.pin is None:
         return step
-    image = _array(values[step.inputs[reach.pinned_by]])
-    return replace(step, settings={**step.settings, **reach.pin(step.settings, image)})
+    item = step.inputs[reach.pinned_by]
+    how = "whole" if item in values else "strips"
+    matters = [str(step.settings[name]) for name in reach.found_by]
+    key = ".".join((plan.keys[item], how, step.spec.name, *matters))
+    known = cache.get(key)
+    if known is None:
+        sampled = plan.sampled.get(step.name, ())
+        image = _array(values[item]) if item in values else _strips(item, sampled, values)
+        known = (np.array([reach.find(step.settings, image)]),)
+        cache.put(key, known)
+    found = float(_array(known[0])[0])
+    return replace(step, settings={**step.settings, **reach.pin(step.settings, found)})
+
+
+def _strips(item: str, steps: tuple[Step, ...], values: Mapping[str, Value]) -> Array:
+    """Strips of what steps make of the whole site, evenly over its height, one below the other."""
+    rim = margin(steps)
+    made_here = {each for step in steps for each in step.outputs.values()}
+    wanted = {each for step in steps for each in step.inputs.values()} - made_here
+    rows, columns = _array(values[next(iter(wanted))]).shape[-2:]
+    height = max(1, int(rows * _SHARE / _STRIPS))
+    strips = []
+    for number in range(_STRIPS):
+        strip = slice(at := (2 * number + 1) * rows // (2 * _STRIPS) - height // 2, at + height)
+        around = _widen(strip, rim, rows)
+        parts: dict[str, Value] = {each: _array(values[each])[..., around, :] for each in wanted}
+        for step in steps:
+            size = (around.stop - around.start, columns)
+            made = call_step(step, _inputs(step, parts), size)
+            parts.update(zip(step.outputs.values(), made, strict=True))
+        top = strip.start - around.start
+        strips.append(_array(parts[item])[..., top : top + height, :])
+    return np.concatenate(strips, axis=-2)
 
 
 def _inputs(step: Step, values: Mapping[str, Value]) -> dict[str, Value]:
