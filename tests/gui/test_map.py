@@ -215,7 +215,8 @@ def test_objects_are_coloured_by_their_values(
     value = float(table.loc[("P1", site.well, site.site, 1)].iloc[0])
     assert box[0, 9] == pytest.approx(value)
     # Close by only the border has the colour: one object fills the site.
-    assert np.isnan(box[1:-1, 1:-1]).all()
+    assert np.isnan(box[2:-2, 2:-2]).all()
+    assert not np.isnan(box[:, :2]).any()
     view.colour(None)
     assert layer not in viewer.layers
 
@@ -239,6 +240,15 @@ def test_colours_go_with_the_user(
         assert data[0, column] == pytest.approx(wanted)
         # All others of the type stay in grey.
         assert viewer.layers["Blocks"].colormap.name == "grey"
+        order = [one.name for one in viewer.layers]
+        assert order == ["DAPI", "Actin", "Blocks", "Blocks: Intensity_mean_DAPI"]
+    # Another colour is the same layer with other numbers: settings of the user stay.
+    layer.opacity = 0.5
+    classes = pd.Series(1.0, index=table.index, name="drug")
+    view.colour(ObjectColours("Blocks", classes, (("no", "#0072b2"), ("yes", "#e69f00"))))
+    assert viewer.layers["Blocks: drug"] is layer
+    assert layer.opacity == 0.5
+    assert layer.colormap.name == "classes"
     view.colour(None)
     assert layer not in viewer.layers
     assert viewer.layers["Blocks"].colormap.name == plain.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_tmaps.gui.layers import LayerTuple
@@ -45,9 +45,10 @@ class KeptLayers:
             if key not in wanted:
                 self._remove(key)
         moved = [self._put(layer) for layer in layers]
+        self._order([_key(layer) for layer in layers])
         if any(moved) and len(self._viewer.layers):
             self._viewer.reset_view()
-            # What is chosen is what the controls of napari work on: never our frames and names.
+            # What is chosen is what the controls of napari work on: never frames, names or colours.
             pixels = [key for key in map(_key, layers) if self._is_pixels(key)]
             if pixels:
                 self._viewer.layers.selection.active = self._layers[pixels[-1]]
@@ -70,14 +71,13 @@ class KeptLayers:
         for one in layers:
             self._put(one)
 
-    def grey(self, object_types: Collection[str]) -> None:
-        """Show the objects of these types in grey, because others colour them; no others."""
+    def grey(self, on: bool) -> None:
+        """Show objects in grey, because others colour them; else in colours of their own."""
         for key, layer in self._layers.items():
-            is_grey = layer.metadata["tmaps"].get("objects") in object_types
-            if is_grey and key not in self._colormaps:
+            if on and "objects" in layer.metadata["tmaps"] and key not in self._colormaps:
                 self._colormaps[key] = layer.colormap
                 layer.colormap = _grey()
-            elif not is_grey and key in self._colormaps:
+            elif not on and key in self._colormaps:
                 layer.colormap = self._colormaps.pop(key)
 
     def clear(self) -> None:
@@ -91,8 +91,18 @@ class KeptLayers:
         layer = self._layers.get((kind, name))
         return layer if layer is not None and layer in self._viewer.layers else None
 
+    def _order(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Layers that are new lie on top: put ours into order, in the places that they have."""
+        order = self._viewer.layers
+        ours = [self._layers[key] for key in keys]
+        places = sorted(order.index(layer) for layer in ours)
+        for place, layer in zip(places, ours, strict=True):
+            at = order.index(layer)
+            if at != place:
+                order.move(at, place)
+
     def _is_pixels(self, key: tuple[str, str]) -> bool:
-        return "marks" not in self._layers[key].metadata["tmaps"]
+        return not {"marks", "values"} & self._layers[key].metadata["tmaps"].keys()
 
     def _remove(self, key: tuple[str, str]) -> None:
         layer = self._layers.pop(key)
@@ -115,6 +125,9 @@ class KeptLayers:
             # Each of these draws the layer anew.
             for name in ("scale", "translate"):
                 if tuple(getattr(layer, name)) != tuple(properties[name]):
+                    setattr(layer, name, properties[name])
+            if "values" in properties["metadata"]["tmaps"]:
+                for name in ("name", "colormap", "contrast_limits"):
                     setattr(layer, name, properties[name])
             layer.data = data
             layer.metadata = properties["metadata"]
@@ -148,7 +161,9 @@ def _grey() -> Any:
 
 
 def _key(layer: LayerTuple) -> tuple[str, str]:
-    return layer[2], str(layer[1]["name"])
+    facts = layer[1]["metadata"]["tmaps"]
+    # What objects are coloured by may change, the layer stays.
+    return layer[2], "values" if "values" in facts else str(layer[1]["name"])
 
 
 def _shape(data: Any, multiscale: bool) -> Any:

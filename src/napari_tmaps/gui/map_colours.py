@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tmaps.gui.mosaic import Planes, Stack
+from napari_tmaps.measure.painting import look_up
 from napari_tmaps.model.layout import SITE
 
 Values = npt.NDArray[np.float32]
-_OUTLINED = 3
-"""Levels on which objects are outlined; they are filled where one sees them from further away."""
+_WIDTHS = (2, 2, 1)
+"""Width of outlines on each level; on further ones objects are small, and filled."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,20 @@ class ObjectValues:
         self.values = np.full(int((most + 1).sum()), np.nan, np.float32)
         self.values[self.starts[at] + label] = table.to_numpy(np.float32)[known]
 
-    def of(self, numbers: npt.NDArray[np.int32], stride: int) -> Values:
-        """Values of the pixels of a label map; NaN where there is no object or no value."""
-        # The stride is a power of two.
-        site = numbers >> (stride.bit_length() - 1)
-        label = numbers & (stride - 1)
-        label[label > self.most[site]] = 0
-        found: Values = self.values[self.starts[site] + label]
-        return found
+    def of(self, numbers: npt.NDArray[np.int32], stride: int, width: int = 0) -> Values:
+        """Values of the pixels of a label map; NaN where there is no object or no value.
+
+        Parameters
+        ----------
+        stride
+            A power of two.
+        width
+            Of the outlines, in pixels; 0 gives whole objects.
+        """
+        out = np.empty(numbers.shape, np.float32)
+        shift = stride.bit_length() - 1
+        look_up(numbers, self.starts, self.most, self.values, shift, width, out)
+        return out
 
 
 def _level(index: pd.MultiIndex, name: str) -> npt.NDArray[np.int64]:
@@ -130,27 +137,12 @@ class ValuePlanes:
 
     def plane(self, level: int, t: int, z: int, y: range, x: range) -> Values:
         """See mosaic.Planes."""
-        if level >= _OUTLINED:
-            numbers = self._labels.plane(level, t, z, y, x)
-            return self._values.of(numbers, self._stride)
-        # One pixel more on each side, so that a border goes on into the next block.
+        # A little more on each side, so that a border goes on into the next block.
+        wide = _WIDTHS[level] if level < len(_WIDTHS) else 0
         _, _, height, width = self.shapes[level]
-        rows = range(max(y.start - 1, 0), min(y.stop + 1, height))
-        columns = range(max(x.start - 1, 0), min(x.stop + 1, width))
+        rows = range(max(y.start - wide, 0), min(y.stop + wide, height))
+        columns = range(max(x.start - wide, 0), min(x.stop + wide, width))
         numbers = self._labels.plane(level, t, z, rows, columns)
-        numbers = np.where(_inside(numbers), 0, numbers)
+        found = self._values.of(numbers, self._stride, wide)
         top, left = y.start - rows.start, x.start - columns.start
-        return self._values.of(numbers[top : top + len(y), left : left + len(x)], self._stride)
-
-
-def _inside(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """Pixels whose four neighbours are of the same object."""
-    same = np.zeros(numbers.shape, bool)
-    middle = numbers[1:-1, 1:-1]
-    same[1:-1, 1:-1] = (
-        (middle == numbers[:-2, 1:-1])
-        & (middle == numbers[2:, 1:-1])
-        & (middle == numbers[1:-1, :-2])
-        & (middle == numbers[1:-1, 2:])
-    )
-    return same
+        return found[top : top + len(y), left : left + len(x)]

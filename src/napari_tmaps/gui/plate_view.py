@@ -88,7 +88,7 @@ class PlateView:
             self._shown = shown
             try:
                 self._layers.show(self._wanted(choice) if state.can_show else [])
-                self._layers.grey(self._coloured_types)
+                self._layers.grey(self._colouring is not None)
             except TmapsError:
                 self._layers.show([])
                 raise
@@ -100,7 +100,7 @@ class PlateView:
     def try_out(self, found: SiteObjects) -> None:
         """Show what a pipeline found on the site that is shown."""
         self._layers.try_out(object_layers(self._plate(found.plate), found))
-        self._layers.grey(self._coloured_types)
+        self._layers.grey(self._colouring is not None)
 
     def time_point(self, plate: str) -> int:
         """The time point that the user looks at."""
@@ -164,11 +164,7 @@ class PlateView:
         choice = self._choice
         if self._experiment is not None and self._shown:
             self._layers.extra("values", self._coloured_layers(choice))
-            self._layers.grey(self._coloured_types)
-
-    @property
-    def _coloured_types(self) -> set[str]:
-        return set() if self._colouring is None else {self._colouring.colours.object_type}
+            self._layers.grey(self._colouring is not None)
 
     def _coloured_layers(self, choice: Choice) -> list[LayerTuple]:
         if self._colouring is None:
