@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tmaps.cli import experiments, show, streams, workflow
+from napari_tmaps.cli.corrections import corrections
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.features import features
 from napari_tmaps.cli.modules import modules, train_pixels
@@ -318,7 +319,7 @@ def analyse(
 app.command()(features)
 app.command()(modules)
 app.command()(train_pixels)
-for _command in (tool, results, plate_map, export):
+for _command in (tool, results, plate_map, export, corrections):
     app.command()(_command)
 
 

@@ -393,6 +393,12 @@ class Catalogue:
                 {"name": name, "pipeline": pipeline, "objects": objects, "features": features},
             )
 
+    def set_count(self, name: str, objects: int) -> None:
+        """Store how many objects of a type there are now."""
+        table = schema.object_types
+        with self._begin() as connection:
+            connection.execute(sa.update(table).where(table.c.name == name).values(objects=objects))
+
     def mark_stale(self, pipelines: Iterable[str]) -> None:
         """Say of the results of pipelines that they were made from other images than today's."""
         table = schema.object_types

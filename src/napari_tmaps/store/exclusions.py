@@ -57,7 +57,7 @@ def change(
         if (plate, well, site) not in known:
             raise NotFoundError(f"Plate '{plate}' has no site {site} of well {well}.")
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    name = who or _user()
+    name = who or user_name()
     rows = [[when, name, action, *site, reason.strip()] for site in wanted]
     catalogue.set(_KEY, [*catalogue.get(_KEY, []), *rows])
 
@@ -77,7 +77,8 @@ def excluded(catalogue: Catalogue) -> dict[Site, str]:
     return found
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Name of the account of the person at work; "unknown" if it has none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # an account without a name, as in some containers

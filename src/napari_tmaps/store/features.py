@@ -191,6 +191,39 @@ class FeatureStore:
             with replacing(path) as temporary, disk_errors(path):
                 table.to_parquet(temporary, index=False)
 
+    def replace_rows(
+        self,
+        object_type: str,
+        site: tuple[str, str, int],
+        t: int,
+        labels: Sequence[int],
+        rows: pd.DataFrame,
+    ) -> None:
+        """Put new rows in the place of some objects of a site; all others stay as they are.
+
+        Parameters
+        ----------
+        site
+            (plate, well, site).
+        labels
+            Of the objects whose rows go.
+        rows
+            New rows, with the columns `INDEX`; they need not be as many.
+        """
+        plate, well, number = site
+        path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
+        table = rows
+        if path.is_file():
+            with readable(path):
+                old = pd.read_parquet(path, partitioning=None)
+            gone = (old["site"] == number) & (old["t"] == t) & old["label"].isin(labels)
+            kept = old[~gone]
+            fitting = rows.reindex(columns=old.columns)
+            table = pd.concat([kept, fitting.astype(old.dtypes)]) if len(rows) else kept
+        table = table.sort_values(["site", "t", "label"], ignore_index=True)
+        with replacing(path) as temporary, disk_errors(path):
+            table.to_parquet(temporary, index=False)
+
     def remove(self, object_type: str) -> None:
         """Remove the table of a type."""
         remove(self.root / object_type)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.mapplan import MapPlan
 from napari_tmaps.store.plan import digest
 from napari_tmaps.store.sites import locate
@@ -36,6 +37,10 @@ def well_sources(
     types = experiment.catalogue.object_types()
     pipelines = dict(zip(types["name"], types["pipeline"], strict=True))
     analysed = experiment.catalogue.analysed()
+    by_hand: dict[tuple[str, str], list[int]] = {}
+    for edit in Corrections(experiment).edits():
+        if edit.place.plate == plan.plate and not edit.is_undone:
+            by_hand.setdefault((edit.place.object_type, edit.place.well), []).append(edit.number)
     of_well: dict[str, list[int]] = {}
     for site in plan.sites:
         of_well.setdefault(site.well, []).append(site.site)
@@ -65,5 +70,6 @@ def well_sources(
         for name, pipeline in pipelines.items():
             made = [analysed.get((pipeline, plan.plate, well, item["site"])) for item in items]
             if any(made):
-                keys[f"labels:{name}"] = digest(made)
+                changes = by_hand.get((name, well), [])
+                keys[f"labels:{name}"] = digest([made, changes] if changes else made)
         yield {"well": well, "sites": items, "keys": keys}

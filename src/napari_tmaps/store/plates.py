@@ -183,6 +183,27 @@ class PlateFolder:
         if object_type not in known:
             ngff.write_group(path.parent, {"labels": sorted([*known, object_type])}, self.version)
 
+    def update_labels(
+        self,
+        well: str,
+        site: int,
+        object_type: str,
+        place: tuple[int, int],
+        corner: tuple[int, int],
+        region: npt.NDArray[np.int32],
+    ) -> None:
+        """Change a part of the labels of a site; see ngff.update_labels.
+
+        Raises
+        ------
+        NotFoundError
+            The site has no objects of that type.
+        """
+        known = self.label_names(well, site)
+        if object_type not in known:
+            raise unknown("object type", object_type, known)
+        ngff.update_labels(self.labels_path(well, site, object_type), place, corner, region)
+
     def remove_labels(self, well: str, site: int, object_types: Iterable[str]) -> None:
         """Remove the labels of object types from a site, as far as it has them."""
         known = self.label_names(well, site)

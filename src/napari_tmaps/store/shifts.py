@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tmaps.errors import FormatError
+from napari_tmaps.model.features import position_axis
 from napari_tmaps.streams.atomic import remove, write_json, write_text
 
 _NUMBERS = ["y_px", "x_px", "quality", "measured_y_px", "measured_x_px"]
@@ -68,6 +69,15 @@ class Window:
             )
         y, x = self.shifts.get(cycle, (0, 0))
         return image[..., top - y : height - bottom - y, left - x : width - right - x]
+
+    def moved(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of features of the common area with its positions in the frame of the site."""
+        top, _, left, _ = self.margins
+        by = {"y": top, "x": left}
+        columns = {name: position_axis(name) for name in table.columns}
+        return table.assign(
+            **{name: table[name] + by[axis] for name, axis in columns.items() if axis}
+        )
 
     def paste(self, cut: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Labels of the common area (…, y, x) in the frame of the reference; 0 around them."""

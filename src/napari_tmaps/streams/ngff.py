@@ -23,7 +23,13 @@ from napari_tmaps.streams.atomic import (
     remove,
 )
 from napari_tmaps.streams.chunkfiles import ChunkFiles
-from napari_tmaps.streams.ngff_groups import read_attributes, read_info, read_levels, write_group
+from napari_tmaps.streams.ngff_groups import (
+    read_attributes,
+    read_info,
+    read_levels,
+    update_labels,
+    write_group,
+)
 from napari_tmaps.streams.ngff_metadata import (
     AXES,
     OURS,
@@ -43,6 +49,7 @@ __all__ = [
     "read_attributes",
     "read_info",
     "read_levels",
+    "update_labels",
     "write_group",
 ]
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
+
 from napari_tmaps.errors import FormatError, NotFoundError, StorageError
-from napari_tmaps.streams.atomic import write_json
+from napari_tmaps.streams.atomic import disk_errors, write_json
 from napari_tmaps.streams.ngff_metadata import ImageInfo, parse_info, unwrap, wrap
 from napari_tmaps.streams.plainjson import plain
 
@@ -71,6 +73,44 @@ def read_info(path: Path) -> ImageInfo:
         dtype = described.get("data_type", described.get("dtype", ""))
         arrays.append((tuple(described.get("shape", ())), str(dtype)))
     return parse_info(str(path), read_attributes(path), arrays)
+
+
+def update_labels(
+    path: Path, place: tuple[int, int], corner: tuple[int, int], region: npt.NDArray[Any]
+) -> None:
+    """Change a part of a plane of labels that are stored, at all levels.
+
+    Only files that hold the part are written, each whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Of an image that `ImageWriter` wrote.
+    place
+        (t, z) of the plane.
+    corner
+        First row and column of the part.
+    region
+        Labels (y, x).
+
+    Raises
+    ------
+    NotFoundError, FormatError
+        There is no such image, or it is damaged.
+    StorageError
+        The disk is full, or refuses.
+    """
+    import zarr
+
+    (t, z), (top, left) = place, corner
+    for number, name in enumerate(_level_names(path)):
+        step = 1 << number  # coarser levels hold every second pixel of the finer one
+        row, column = -(-top // step), -(-left // step)
+        part = region[row * step - top :: step, column * step - left :: step]
+        if part.size:
+            array = zarr.open_array(path / name, mode="r+")
+            with disk_errors(path):
+                array[t, 0, z, row : row + part.shape[0], column : column + part.shape[1]] = part
 
 
 def write_group(path: Path, attributes: Mapping[str, Any], version: str = "0.5") -> None:

@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError, PipelineError
-from napari_tmaps.model.features import position_axis
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
@@ -27,6 +26,7 @@ from napari_tmaps.pipeline import (
     ready_pipelines,
     run_site,
 )
+from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
@@ -61,6 +61,13 @@ class JteratorArguments(BatchArguments):
             "left out where the experiment has only one"
         ),
     ] = ""
+    corrected_sites: Annotated[
+        Literal["keep", "replace"],
+        Field(
+            description="sites whose objects were corrected by hand: keep leaves them as they are; "
+            "replace analyses them again, and the corrections can be put back"
+        ),
+    ] = "keep"
 
 
 def find_pipeline(folder: Path, text: str) -> PipelineDescription:
@@ -212,7 +219,9 @@ class PipelineRunner(Step):
         cycle_of = experiment.catalogue.channels().set_index("name")["cycle"]
         cycles = {item.name: int(cycle_of[item.name]) for item in pipeline.input.channels}
         rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
-        left_out = excluded(experiment.catalogue)
+        left_out = set(excluded(experiment.catalogue))
+        if args.corrected_sites == "keep":
+            left_out |= _corrected_by_hand(experiment, pipeline)
         rows = [row for row in rows if self.is_chosen(*row) and row not in left_out]
         known = experiment.catalogue.analysed()
         images = locate(experiment, rows, sorted(set(cycles.values())))
@@ -336,11 +345,7 @@ class PipelineRunner(Step):
                 stack = array if array.ndim == 3 else array[np.newaxis]
                 labels.setdefault(name, []).append(window.paste(stack))
             for name, table in result.tables.items():
-                table = table.reset_index()
-                for column in table.columns:
-                    # Positions in the site, also where only a part of it was analysed.
-                    if axis := position_axis(column):
-                        table[column] += window.margins[0 if axis == "y" else 2]
+                table = window.moved(table).reset_index()
                 for column, value in (("t", t), ("site", site), ("well", well), ("plate", plate)):
                     table.insert(0, column, value)
                 features.setdefault(name, []).append(table)
@@ -389,13 +394,17 @@ class PipelineRunner(Step):
                     "failed_sites": len(failures),
                 },
             )
-        left_out = sorted(excluded(catalogue))
-        if not left_out:
-            return []
-        names_of = ", ".join(f"{plate} {well} site {site}" for plate, well, site in left_out[:5])
-        more = f" and {len(left_out) - 5} more" if len(left_out) > 5 else ""
-        number = f"{len(left_out)} site{'s' * (len(left_out) > 1)}"
-        return [Progress(self.name, 0, 0, f"{number} excluded by hand: {names_of}{more}.")]
+        by_hand = _corrected_by_hand(self.experiment, pipeline)
+        replaced = by_hand & {row[:3] for row in done}
+        return [
+            Progress(self.name, 0, 0, f"{_listed(sites)}.{what}")
+            for sites, what in (
+                (set(excluded(catalogue)), " Excluded by hand."),
+                (by_hand - replaced, _KEPT),
+                (replaced, _REPLACED),
+            )
+            if sites
+        ]
 
     def delete_previous_job_output(self) -> None:
         """Remove the labels and features of all objects."""
@@ -407,6 +416,30 @@ class PipelineRunner(Step):
         folders = {plate: experiment.plate(plate) for plate in experiment.plate_names()}
         for plate, well, site in experiment.catalogue.sites()[SITE].to_numpy().tolist():
             folders[plate].remove_labels(well, int(site), names)
+
+
+_KEPT = (
+    " Left as they were: their objects were corrected by hand. To analyse them again all the same, "
+    "choose corrected_sites: replace."
+)
+_REPLACED = (
+    " Analysed again, though their objects were corrected by hand. The corrections are kept: put "
+    "them back with tmaps corrections --restore."
+)
+
+
+def _corrected_by_hand(experiment: Experiment, pipeline: PipelineDescription) -> set[Site]:
+    """Sites where objects that the pipeline makes were corrected."""
+    names = {item.name for item in pipeline.output.objects}
+    places = Corrections(experiment).corrected()
+    return {(p.plate, p.well, p.site) for p in places if p.object_type in names}
+
+
+def _listed(sites: set[Site]) -> str:
+    """E.g. "2 sites: p1 B02 site 1, p1 B02 site 2"."""
+    first = ", ".join(f"{plate} {well} site {site}" for plate, well, site in sorted(sites)[:5])
+    more = f" and {len(sites) - 5} more" if len(sites) > 5 else ""
+    return f"{len(sites)} site{'s' * (len(sites) > 1)}: {first}{more}"
 
 
 def _key(
