@@ -120,7 +120,7 @@ def modules() -> Iterator[str]:
 
     yield "# Modules"
     yield ""
-    yield "What can be a step of a [pipeline](../pipelines.md); `tmaps modules NAME` prints the same."
+    yield "What can be a step of a [pipeline](../pipelines.md); `tmaps modules NAME` prints it."
     for category, functions in CATEGORIES.items():
         yield ""
         yield f"## {category.capitalize()}"
