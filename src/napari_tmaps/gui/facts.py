@@ -106,6 +106,11 @@ def pipeline_title(key: str) -> str:
     return Path(key).name
 
 
+def pipeline_name(key: str) -> str:
+    """Name of a pipeline for the argument `pipeline` of jterator."""
+    return key.removeprefix(READY) if key.startswith(READY) else Path(key).stem
+
+
 def load(key: str) -> PipelineDescription:
     """The pipeline with a key.
 

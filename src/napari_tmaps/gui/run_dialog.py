@@ -77,7 +77,8 @@ def duration(seconds: float) -> str:
         if seconds >= 1.5 * size:
             amount = seconds / size
             return f"{amount:.1f} {name}" if amount < 10 else f"{amount:.0f} {name}"
-    return f"{max(1, round(seconds))} seconds"
+    whole = max(1, round(seconds))
+    return f"{whole} second{'s' * (whole > 1)}"
 
 
 class RunDialog(QDialog):

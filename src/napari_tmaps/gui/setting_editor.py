@@ -53,7 +53,7 @@ class _Choice(SettingEditor):
         super().__init__()
         self._box = _ComboBox()
         for choice in spec.choices:
-            self._box.addItem(str(choice), choice)
+            self._box.addItem(str(choice) or "—", choice)
         _fill(self, self._box)
         self._box.activated.connect(lambda _: self.valueChanged.emit(self.value()))
 

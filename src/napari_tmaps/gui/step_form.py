@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.fault_label import fault_label
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import ModuleCall
@@ -50,7 +51,7 @@ class StepForm(QWidget):
         self._faults: dict[str, QLabel] = {}
         self._summary = QLabel()
         self._summary.setWordWrap(True)
-        self._fault = _fault_label()
+        self._fault = fault_label()
         self._inside = QWidget()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -151,7 +152,7 @@ class StepForm(QWidget):
         for each in (label, field):
             each.setToolTip(f"<qt>{tip}</qt>".replace("\n\n", "<br><br>"))
         form.addRow(label, field)
-        fault = _fault_label()
+        fault = fault_label()
         self._faults[name] = fault
         form.addRow(fault)
 
@@ -174,18 +175,6 @@ class StepForm(QWidget):
             if item and item not in fitting:
                 box.addItem(f"{item}  (does not fit)", item)
             box.setCurrentIndex(max(0, box.findData(item)))
-
-
-def _fault_label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setObjectName("fault")
-    palette = label.palette()
-    palette.setColor(label.foregroundRole(), Qt.GlobalColor.red)
-    label.setPalette(palette)
-    label.setVisible(False)
-    return label
 
 
 def _without_step(message: str) -> str:

@@ -215,7 +215,7 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
         help=_prose(sections[""][1:] + sections.get("Notes", [])),
         category=category,
         inputs=tuple(inputs),
-        settings=tuple(_setting(name, key, field) for key, field in model.model_fields.items()),
+        settings=settings_of(model),
         outputs=outputs,
         function=function,
         model=model,
@@ -296,6 +296,17 @@ def _model(module: str, summary: str, fields: dict[str, Any]) -> type[BaseModel]
         detail = dict(error.errors()[0])
         raise _broken(module, f"the default of {_sentence(detail, []).rstrip('.')}") from error
     return model
+
+
+def settings_of(model: type[BaseModel]) -> tuple[SettingSpec, ...]:
+    """The fields of a pydantic model as settings, from which a form is made.
+
+    Raises
+    ------
+    InputError
+        A number with a default that its form would show as 0.
+    """
+    return tuple(_setting(model.__name__, key, field) for key, field in model.model_fields.items())
 
 
 def _setting(module: str, name: str, field: FieldInfo) -> SettingSpec:

@@ -57,6 +57,18 @@ def make_arguments(
         raise InputError("\n".join(lines)) from error
 
 
+def argument_faults(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with which argument, as sentences; empty if all fit."""
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return {
+            str(detail["loc"][0]): f"{detail['input']!r} does not fit: {detail['msg']}."
+            for detail in error.errors()
+        }
+    return {}
+
+
 class StoppedError(TmapsError):
     """A job ends early because its run was stopped; it has no result and is repeated."""
 

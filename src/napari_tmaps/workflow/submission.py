@@ -11,10 +11,10 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 from itertools import dropwhile
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_tmaps.errors import InputError, NotFoundError, TmapsError, unknown
 from napari_tmaps.model.layout import SITE
@@ -44,10 +44,18 @@ class Subset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    wells: tuple[str, ...] = ()
-    sites: tuple[int, ...] = ()
-    random: int = 0
-    seed: int = 0
+    wells: Annotated[
+        tuple[str, ...], Field(description="only these wells, e.g. B03, C04; empty: all")
+    ] = ()
+    sites: Annotated[
+        tuple[int, ...], Field(description="only sites of these numbers, in each well; empty: all")
+    ] = ()
+    random: Annotated[
+        int, Field(ge=0, description="so many of these sites, drawn at random; 0: all")
+    ] = 0
+    seed: Annotated[
+        int, Field(ge=0, description="another number draws other sites, the same draws the same")
+    ] = 0
 
     def choose(self, sites: pd.DataFrame) -> list[Site] | None:
         """The chosen sites (plate, well, site) of an experiment; None means all.

@@ -1,0 +1,459 @@
+"""Dock widget "Workflow": stages and steps with their arguments, sent off and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.facts import READY, default_pipeline, pipeline_keys, pipeline_name
+from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.flow_state import (
+    SIGNS,
+    STAGE_TITLES,
+    FlowState,
+    estimate_text,
+    flow_state,
+    with_step,
+)
+from napari_tmaps.gui.flow_watch import FlowWatch
+from napari_tmaps.gui.jobs_page import JobsPage
+from napari_tmaps.gui.progress_row import ProgressRow
+from napari_tmaps.gui.sending_page import SendingPage
+from napari_tmaps.gui.stage_page import StagePage
+from napari_tmaps.gui.state import Choice, View
+from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.workflow import WorkflowDescription
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.description import (
+    FILE,
+    check_description,
+    default_description,
+    load_workflow,
+    save_workflow,
+    with_argument,
+    workflow_of,
+)
+from napari_tmaps.workflow.submission import last_submission, steps_done
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_TOLD = 3
+_FILES = "Workflows (*.yaml *.yml)"
+
+
+class WorkflowWidget(QWidget):
+    """Edits the workflow of the open experiment; its value is a `WorkflowDescription`.
+
+    Parameters
+    ----------
+    viewer
+        Its desk tells which experiment is open.
+    """
+
+    valueChanged = Signal(object)
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk_of(viewer)
+        self._experiment: Experiment | None = None
+        self._value = WorkflowDescription()
+        self._saved = self._value
+        self._pages: dict[str, StagePage] = {}
+        self._work = Work(self)
+        self._watch = FlowWatch(self)
+
+        self._empty = QLabel(
+            "No experiment is open. Open or make one in the Experiment widget; its workflow "
+            "appears here."
+        )
+        self._empty.setWordWrap(True)
+        self._headline = QLabel()
+        self._headline.setWordWrap(True)
+        self._more = QToolButton()
+        self._more.setText("☰")
+        self._more.setToolTip("Save, reload, open and reset the workflow")
+        self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self)
+        self.save_action = _action(menu, "Save the workflow", self.save)
+        self.reload_action = _action(menu, "Reload the saved one", self.reload)
+        menu.addSeparator()
+        _action(menu, "Open file (also of TissueMAPS)…", self._on_open)
+        _action(menu, "Save as…", self._on_save_as)
+        _action(menu, "Begin with the default", self._on_default)
+        self._more.setMenu(menu)
+        self.tabs = QTabWidget()
+        self.tabs.setUsesScrollButtons(True)
+        self.sending, self.jobs = SendingPage(), JobsPage()
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._fault = fault_label()
+        self.progress_row = ProgressRow()
+        self.submit_button = QPushButton("Submit")
+        self.submit_button.setToolTip(
+            "Save the workflow and run its active steps, in a process of its own: it goes on "
+            "when this window is closed"
+        )
+        self.until_button = QPushButton("Submit up to")
+        self.until_button.setToolTip("Save the workflow and run it up to a stage")
+        self.until_menu = QMenu(self)
+        self.until_button.setMenu(self.until_menu)
+        self.resume_button = QPushButton("Resume")
+        self.resume_button.setToolTip("Go on where it stopped; what failed is tried again")
+        self.again_button = QPushButton("Resubmit from")
+        self.again_button.setToolTip(
+            "Run again as last time, from a stage or step on; what is up to date is skipped"
+        )
+        self.again_menu = QMenu(self)
+        self.again_button.setMenu(self.again_menu)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("Stop at the next site; what is finished is kept")
+        self.estimate_button = QPushButton("Estimate")
+        self.estimate_button.setToolTip(
+            "Try one site in a temporary folder, and say how long all will take, and how much "
+            "memory and disk it needs. Nothing is written into the experiment"
+        )
+
+        self._inside = QWidget()
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._empty)
+        layout.addWidget(self._inside, 1)
+        layout.addStretch()
+        inside = QVBoxLayout(self._inside)
+        inside.setContentsMargins(0, 0, 0, 0)
+        top = QHBoxLayout()
+        top.addWidget(self._headline, 1)
+        top.addWidget(self._more, 0, Qt.AlignmentFlag.AlignTop)
+        inside.addLayout(top)
+        inside.addWidget(self.tabs, 1)
+        inside.addWidget(self._fault)
+        inside.addWidget(self._message)
+        inside.addWidget(self.progress_row)
+        buttons = QGridLayout()
+        for number, button in enumerate(
+            (
+                self.submit_button,
+                self.until_button,
+                self.estimate_button,
+                self.resume_button,
+                self.again_button,
+                self.stop_button,
+            )
+        ):
+            buttons.addWidget(button, *divmod(number, 3))
+        inside.addLayout(buttons)
+
+        self.submit_button.clicked.connect(lambda: self.submit())
+        self.resume_button.clicked.connect(self.resume)
+        self.stop_button.clicked.connect(self.stop)
+        self.estimate_button.clicked.connect(self._on_estimate)
+        self.again_menu.aboutToShow.connect(self._fill_again)
+        self.sending.valueChanged.connect(self._show)
+        self.jobs.siteRequested.connect(self._on_site_requested)
+        self.progress_row.cancelRequested.connect(self._work.cancel)
+        self._watch.changed.connect(lambda _: self._on_watched())
+        self._work.progressed.connect(self.progress_row.show_progress)
+        self._work.ended.connect(self._on_work_ended)
+        self._desk.experimentChanged.connect(self.setExperiment)
+        self.setExperiment(self._desk.experiment)
+
+    # -- value ----------------------------------------------------------------------------------
+
+    def value(self) -> WorkflowDescription:
+        """Stages, steps and arguments."""
+        return self._value
+
+    def setValue(self, description: WorkflowDescription) -> None:
+        """Show a workflow."""
+        changed = description != self._value
+        if [s.name for s in description.stages] != list(self._pages) or not self._pages:
+            self._build(description)
+        self._value = description
+        for stage in description.stages:
+            if stage.name in self._pages:
+                self._pages[stage.name].setStage(stage)
+        self._show()
+        if changed:
+            self.valueChanged.emit(description)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while this widget starts or estimates something."""
+        return self._work.is_running
+
+    @property
+    def state(self) -> FlowState:
+        """What is shown."""
+        return self._state(self._faults())
+
+    def _state(self, faults: Sequence[str]) -> FlowState:
+        return flow_state(
+            self._value,
+            self._watch.value(),
+            is_right=not faults,
+            starting=self._work.is_running,
+        )
+
+    def setExperiment(self, experiment: Experiment | None) -> None:
+        """Show the workflow of another experiment, or none."""
+        self._experiment = experiment
+        self._inside.setVisible(experiment is not None)
+        self._empty.setVisible(experiment is None)
+        self._pages = {}
+        self.tabs.clear()
+        self.show_message("")
+        self.jobs.setExperiment(experiment)
+        self.sending.setExperiment(experiment)
+        self._watch.setExperiment(experiment)
+        if experiment is not None:
+            self.reload()
+            self._send_as_before(experiment)
+
+    def show_message(self, text: str) -> None:
+        """Say something in place; "" to say nothing."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    # -- files ----------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write the workflow into the experiment."""
+        if self._experiment is not None:
+            save_workflow(self._value, self._experiment.path / FILE)
+            self._saved = self._value
+            self._show()
+
+    def reload(self) -> None:
+        """Show the workflow that is saved with the experiment, or the default."""
+        if self._experiment is None:
+            return
+        try:
+            self._saved = workflow_of(self._experiment)
+        except TmapsError as error:
+            self._saved = default_description(self._experiment.workflow_type)
+            self.show_message(f"{error} The default is shown instead.")
+        self.setValue(self._with_pipeline(self._saved))
+
+    def _with_pipeline(self, description: WorkflowDescription) -> WorkflowDescription:
+        """The workflow with a pipeline that fits the channels, where it does not say one."""
+        assert self._experiment is not None
+        keys = pipeline_keys(self._experiment)
+        said = [s.batch_args.get("pipeline") for stage in description.stages for s in stage.steps]
+        if any(said) or sum(not key.startswith(READY) for key in keys) == 1:
+            return description
+        found = pipeline_name(default_pipeline(self._experiment, keys))
+        return with_argument(description, "jterator", "pipeline", found)
+
+    def _on_open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open workflow", "", _FILES)
+        if path:
+            self._try(lambda: self.setValue(load_workflow(Path(path))))
+
+    def _on_save_as(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save workflow", FILE, _FILES)
+        if path:
+            self._try(lambda: save_workflow(self._value, Path(path)))
+
+    def _on_default(self) -> None:
+        if self._experiment is not None:
+            default = default_description(self._experiment.workflow_type)
+            self.setValue(self._with_pipeline(default))
+
+    def _try(self, act: Callable[[], Any]) -> None:
+        self.show_message("")
+        try:
+            act()
+        except TmapsError as error:
+            self.show_message(str(error))
+
+    # -- sending --------------------------------------------------------------------------------
+
+    def submit(self, until: str | None = None) -> None:
+        """Save the workflow and send it off, up to a stage."""
+        self._send("Submitting", lambda flow: flow.detach(self._request(flow, until)), save=True)
+
+    def resume(self) -> None:
+        """Go on with the last submission."""
+        self._send("Resuming", lambda flow: flow.detach(None))
+
+    def resubmit(self, start: str | None = None) -> None:
+        """Run again as last time, from a stage or step on."""
+        self._send("Submitting", lambda flow: flow.detach(flow.repeated(start)))
+
+    def stop(self) -> None:
+        """Ask whoever works on the experiment to stop."""
+        from napari_tmaps.workflow.lock import ask_to_stop
+
+        if self._experiment is not None:
+            self.stop_button.setEnabled(False)
+            self._try(lambda: ask_to_stop(self._experiment.path))  # type: ignore[union-attr]
+            self.show_message("Stopping at the next site …")
+
+    def _on_estimate(self) -> None:
+        self._send("Estimating", lambda flow: flow.dry_run(self._request(flow, None)))
+
+    def _request(self, flow: Any, until: str | None) -> Any:
+        subset, engine = self.sending.value()
+        return flow.request(self._value, until=until, engine=engine).model_copy(
+            update={"subset": subset}
+        )
+
+    def _send(self, title: str, act: Callable[[Any], Any], *, save: bool = False) -> None:
+        """Do something with the workflow in a thread, with an experiment of its own."""
+        if self._experiment is None or self._work.is_running:
+            return
+        path = self._experiment.path
+        self.show_message("")
+        try:
+            if save:
+                self.save()
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+
+        def make() -> Generator[Progress, None, Any]:
+            from napari_tmaps.workflow.door import Experiment as Door
+
+            yield Progress(path.name, 0, 0)
+            with Door.open(path) as experiment:
+                return act(experiment.workflow)
+
+        self.progress_row.begin(title)
+        self._work.start(title, make)
+        self._show()
+
+    def _on_work_ended(self, outcome: Outcome) -> None:
+        self.progress_row.end()
+        if outcome.error:
+            self.show_message(f"⚠ {outcome.error}")
+        elif isinstance(outcome.value, dict):
+            self.show_message(estimate_text(outcome.value))
+        self._watch.look()
+
+    def _fill_again(self) -> None:
+        self.again_menu.clear()
+        for stage in self._value.stages:
+            if not stage.steps:
+                continue
+            self.again_menu.addAction(
+                f"From {STAGE_TITLES[stage.name]}", lambda name=stage.name: self.resubmit(name)
+            )
+            if len(stage.steps) > 1:
+                for step in stage.steps[1:]:
+                    self.again_menu.addAction(
+                        f"      from {step.name}", lambda name=step.name: self.resubmit(name)
+                    )
+
+    # -- showing --------------------------------------------------------------------------------
+
+    def _build(self, description: WorkflowDescription) -> None:
+        assert self._experiment is not None
+        names = map(pipeline_name, pipeline_keys(self._experiment))
+        channels = self._experiment.catalogue.channel_names()
+        choices = {"pipeline": ["", *names], "stitch_channel": ["", *channels]}
+        self.tabs.clear()
+        self._pages = {}
+        self.until_menu.clear()
+        for stage in description.stages:
+            if not stage.steps:
+                continue
+            page = StagePage(stage, choices)
+            page.stepChanged.connect(self._on_step_changed)
+            self._pages[stage.name] = page
+            title = STAGE_TITLES[stage.name]
+            self.tabs.addTab(page, title)
+            self.until_menu.addAction(
+                f"Up to {title}", lambda name=stage.name: self.submit(until=name)
+            )
+        self.tabs.addTab(self.sending, "Sites")
+        self.tabs.addTab(self.jobs, "Jobs")
+
+    def _on_step_changed(self, step: str, changes: dict[str, Any]) -> None:
+        self.setValue(with_step(self._value, step, **changes))
+
+    def _faults(self) -> list[str]:
+        found = [
+            f"{where}: {text}"
+            for page in self._pages.values()
+            for where, text in page.faults().items()
+        ]
+        if self.sending.fault():
+            found.append(self.sending.fault())
+        if self._experiment is not None and not found:
+            try:
+                check_description(self._value, done=steps_done(self._experiment))
+            except TmapsError as error:
+                found.append(str(error))
+        return found
+
+    def _show(self) -> None:
+        faults = self._faults()
+        state = self._state(faults)
+        unsaved = " Not saved yet." if self._value != self._saved else ""
+        self._headline.setText(state.headline + unsaved)
+        for number, (name, page) in enumerate(self._pages.items()):
+            page.setSteps(state.steps)
+            page.setBusy(state.at_work)
+            standing = state.stage(name)  # type: ignore[arg-type]
+            self.tabs.setTabText(number, f"{SIGNS[standing]} {STAGE_TITLES[name]}")  # type: ignore[index]
+            self.tabs.setTabToolTip(number, f"{name}: {standing}")
+        failed = self.jobs.failed()
+        self.tabs.setTabText(
+            self.tabs.indexOf(self.jobs), f"✗ Jobs ({failed})" if failed else "Jobs"
+        )
+        self.submit_button.setEnabled(state.can_submit)
+        self.until_button.setEnabled(state.can_submit)
+        self.estimate_button.setEnabled(state.can_submit)
+        self.resume_button.setEnabled(state.can_resume)
+        self.again_button.setEnabled(
+            not state.at_work and not self.is_busy and self._watch.value()["submission"] is not None
+        )
+        self.stop_button.setEnabled(state.can_stop)
+        self.save_action.setEnabled(self._value != self._saved)
+        self._fault.setText("\n".join(f"⚠ {fault}" for fault in faults[:_TOLD]))
+        self._fault.setVisible(bool(faults))
+
+    def _on_watched(self) -> None:
+        self.jobs.look()
+        self._show()
+
+    def _send_as_before(self, experiment: Experiment) -> None:
+        """Propose the sites and the engine of the last submission."""
+        try:
+            _, request, _ = last_submission(experiment)
+        except TmapsError:
+            return
+        self.sending.setValue(request.subset, request.engine)
+
+    def _on_site_requested(self, plate: str, well: str, site: int) -> None:
+        choice = self._desk.choice
+        self._desk.go(Choice(choice.experiment, plate, well, site, View.SITE, choice.pipeline))
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Look no longer; what was sent off goes on."""
+        self._watch.setExperiment(None)
+        super().closeEvent(event)
+
+
+def _action(menu: QMenu, text: str, act: Callable[[], Any]) -> Any:
+    return menu.addAction(text, act)

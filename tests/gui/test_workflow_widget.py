@@ -1,0 +1,172 @@
+"""The workflow widget sends real workflows off, and shows what becomes of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from napari.components import ViewerModel
+
+from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.state import Choice
+from napari_tmaps.gui.workflow_widget import WorkflowWidget
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.description import (
+    FILE,
+    check_description,
+    default_description,
+    load_workflow,
+)
+from napari_tmaps.workflow.engines import EngineChoice
+from napari_tmaps.workflow.lock import coordinator
+from napari_tmaps.workflow.submission import Subset
+
+LONG_MS = 120_000
+
+
+@pytest.fixture
+def experiment(own_experiment: Path) -> Iterator[Experiment]:
+    with Experiment.open(own_experiment) as opened:
+        yield opened
+
+
+@pytest.fixture
+def widget(qtbot: Any, experiment: Experiment) -> Iterator[WorkflowWidget]:
+    viewer = ViewerModel()
+    desk_of(viewer).setExperiment(experiment)
+    widget = WorkflowWidget(viewer)
+    widget.viewer = viewer
+    qtbot.addWidget(widget)
+    widget.show()
+    yield widget
+    qtbot.waitUntil(lambda: not widget.is_busy, timeout=LONG_MS)
+    desk_of(viewer).setExperiment(None)
+
+
+def send_with_threads(widget: WorkflowWidget, qtbot: Any, subset: Subset | None = None) -> None:
+    """Submit, and wait until it has ended."""
+    widget.sending.setValue(subset or Subset(), EngineChoice(kind="threads", workers=1))
+    widget.submit_button.click()
+    wait_until_through(widget, qtbot)
+
+
+def wait_until_through(widget: WorkflowWidget, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: not widget.is_busy and not widget.state.at_work, timeout=LONG_MS)
+
+
+def test_without_an_experiment_it_says_what_to_do(qtbot: Any) -> None:
+    widget = WorkflowWidget(ViewerModel())
+    qtbot.addWidget(widget)
+    widget.show()
+    assert widget._empty.isVisible()
+    assert not widget.submit_button.isVisible()
+
+
+def test_value(widget: WorkflowWidget, qtbot: Any) -> None:
+    default = default_description()
+    wanted = default.model_copy(update={"stages": default.stages[:3]})
+    with qtbot.waitSignal(widget.valueChanged) as changed:
+        widget.setValue(wanted)
+    assert widget.value() == changed.args[0] == wanted
+    assert [widget.tabs.tabText(n)[2:] for n in range(3)] == ["Convert", "Correct", "Map"]
+
+
+def test_forms_edit_the_workflow_and_save_it(
+    widget: WorkflowWidget, experiment: Experiment
+) -> None:
+    assert not widget.save_action.isEnabled()
+    page = widget._pages["image_preprocessing"]
+    page.box("corilla").click()
+    page.form("corilla").editor("method")._box.setCurrentText("flat")
+    page.form("corilla").editor("method").valueChanged.emit("flat")
+    steps = {step.name: step for step in widget.value().active()}
+    assert steps["corilla"].batch_args["method"] == "flat"
+    assert "Not saved yet" in widget._headline.text()
+    widget.save()
+    saved = load_workflow(experiment.path / FILE)
+    assert check_description(saved) == check_description(widget.value())
+    assert "Not saved" not in widget._headline.text()
+    page.box("corilla").click()
+    widget.reload()
+    assert page.box("corilla").isChecked()
+
+
+def test_a_fault_is_told_at_its_field_and_bars_sending(widget: WorkflowWidget) -> None:
+    form = widget._pages["image_conversion"].form("metaconfig")
+    form.editor("regex").valueChanged.emit("(?P<w>")
+    assert not widget.submit_button.isEnabled()
+    assert widget._fault.text().startswith("⚠ metaconfig: regex")
+    form.editor("regex").valueChanged.emit("")
+    assert widget.submit_button.isEnabled()
+    widget.sending.subset.editor("wells").valueChanged.emit(("H12",))
+    assert "H12" in widget._fault.text()
+    assert not widget.submit_button.isEnabled()
+
+
+def test_submit_a_subset_watch_and_read_the_log(
+    widget: WorkflowWidget, experiment: Experiment, qtbot: Any
+) -> None:
+    send_with_threads(widget, qtbot, Subset(wells=("B02",), random=2))
+    assert widget.state.step("jterator").standing == "done"
+    assert widget._pages["image_analysis"].bar("jterator").value() == (1.0, False)
+    assert len(experiment.catalogue.analysed()) == 2
+    assert (experiment.path / FILE).is_file()
+
+    widget.jobs.choose("jterator", "run", 1)
+    assert "JOB COMPLETED" in widget.jobs.log.text.toPlainText()
+    widget.jobs.log.search.setText("completed")
+    assert widget.jobs.log._found.text() == "1 found"
+    assert widget.jobs.log.text.textCursor().selectedText() == "COMPLETED"
+    asked: list[Choice] = []
+    desk_of(widget.viewer).choiceRequested.connect(asked.append)
+    plate, well, site = widget.jobs.sites()[0]
+    widget.jobs.siteRequested.emit(plate, well, site)
+    assert (asked[0].well, asked[0].site) == ("B02", site)
+
+    # Whoever opens the window later finds it as it stands.
+    again = WorkflowWidget(widget.viewer)
+    qtbot.addWidget(again)
+    assert again.state == widget.state
+    assert again.sending.value() == widget.sending.value()
+
+
+def test_a_failed_job_makes_the_bar_red_and_resume_mends_it(
+    widget: WorkflowWidget, experiment: Experiment, qtbot: Any
+) -> None:
+    shutil.rmtree(experiment.plate("P1").image_path("B03", 1))
+    original = experiment.path.parent / "raw" / "B03_1_DAPI.tif"
+    away = original.rename(original.with_suffix(".away"))
+    widget.sending.setValue(Subset(), EngineChoice(kind="threads", workers=1))
+    widget.submit(until="image_conversion")
+    wait_until_through(widget, qtbot)
+    assert widget.state.step("imextract").standing == "failed"
+    assert widget._pages["image_conversion"].bar("imextract").value()[1]
+    assert widget.tabs.tabText(0) == "✗ Convert"
+    away.rename(original)
+    widget.resume_button.click()
+    wait_until_through(widget, qtbot)
+    assert widget.state.step("imextract").standing == "done"
+    assert widget.tabs.tabText(0) == "✓ Convert"
+
+
+def test_stop(widget: WorkflowWidget, experiment: Experiment, qtbot: Any) -> None:
+    widget.sending.setValue(Subset(), EngineChoice(kind="processes", workers=1))
+    widget.submit_button.click()
+    qtbot.waitUntil(lambda: widget.state.at_work, timeout=LONG_MS)
+    widget.stop_button.click()
+    wait_until_through(widget, qtbot)
+    assert coordinator(experiment.path) is None
+    assert widget.submit_button.isEnabled()
+
+
+def test_estimate_writes_nothing(
+    widget: WorkflowWidget, experiment: Experiment, qtbot: Any
+) -> None:
+    before = sorted(experiment.path.rglob("*"))
+    widget.estimate_button.click()
+    qtbot.waitUntil(lambda: not widget.is_busy, timeout=LONG_MS)
+    assert "jterator: 12 units" in widget._message.text()
+    assert sorted(experiment.path.rglob("*")) == before
