@@ -134,7 +134,7 @@ def _headline(status: Mapping[str, Any], starting: bool) -> str:
         return "Nothing was submitted yet."
     words = {"TERMINATED": "ended", "STOPPED": "was stopped", "FAILED": "failed"}
     text = f"Submission {last['id']} of {last['created']} {words.get(last['state'], 'waits')}."
-    parts = [f"{words} failed in {row['name']}" for row in status["steps"] if (words := _bad(row))]
+    parts = [f"{bad} failed in {row['name']}" for row in status["steps"] if (bad := _bad(row))]
     if parts:
         text += f" {', '.join(parts)}; Resume tries again."
     return f"{text} {last['message']}".strip()
