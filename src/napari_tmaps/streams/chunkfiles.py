@@ -8,6 +8,7 @@ Source: the zarr specifications 2 and 3, and their "sharding_indexed" codec.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.streams.atomic import write_text
+from napari_tmaps.streams.shards import write_file
 
 LONGEST_CHUNK = 1024
 
@@ -56,7 +57,7 @@ class ChunkFiles:
         return y, x
 
     def create(self, axes: str) -> None:
-        """Write the description of the array."""
+        """Write the description of the array; nobody else writes or reads it meanwhile."""
         described = _describe(
             self.shape,
             self.dtype,
@@ -67,7 +68,7 @@ class ChunkFiles:
             axes,
         )
         for name, text in described.items():
-            write_text(self.folder / name, text)
+            write_parts(self.folder / name, [text.encode()])
 
     def write(
         self,
@@ -93,15 +94,20 @@ class ChunkFiles:
         write_parts(file, _shard(list(parts.values())) if len(parts) > 1 else parts.values())
 
     def _chunks(self, plane: npt.NDArray[Any]) -> Iterator[tuple[tuple[int, int], Any]]:
+        """Chunks by their row and column; each is good until the next is asked for."""
         height, width = self._chunk
+        little_endian = self.dtype.newbyteorder("<")
         for row, column in np.ndindex(*self._grid):
             chunk = plane[row * height : (row + 1) * height, column * width : (column + 1) * width]
+            if chunk.shape == (height, width) and chunk.flags.c_contiguous:
+                yield (row, column), chunk.astype(little_endian, copy=False)
+                continue
+            whole = _memory(height * width * self.dtype.itemsize)
+            whole = whole.view(little_endian).reshape(height, width)
             if chunk.shape != (height, width):
-                whole = np.zeros((height, width), self.dtype)
-                whole[: chunk.shape[0], : chunk.shape[1]] = chunk
-                chunk = whole
-            little_endian = self.dtype.newbyteorder("<")
-            yield (row, column), np.ascontiguousarray(chunk, dtype=little_endian)
+                whole[...] = 0
+            whole[: chunk.shape[0], : chunk.shape[1]] = chunk
+            yield (row, column), whole
 
     def _encoder(self) -> Callable[[Any], bytes]:
         import numcodecs  # type: ignore[import-untyped]
@@ -111,6 +117,17 @@ class ChunkFiles:
         else:
             codec = numcodecs.Blosc("lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE)
         return lambda chunk: bytes(codec.encode(chunk))
+
+
+_own = threading.local()
+
+
+def _memory(size: int) -> npt.NDArray[np.uint8]:
+    """So many bytes, which the thread uses again: fetching new ones takes as long as copying."""
+    if getattr(_own, "bytes", None) is None or _own.bytes.size < size:
+        _own.bytes = np.empty(size, np.uint8)
+    memory: npt.NDArray[np.uint8] = _own.bytes[:size]
+    return memory
 
 
 @lru_cache(maxsize=64)
@@ -165,13 +182,7 @@ def write_parts(path: Path, parts: Iterable[bytes]) -> None:
     folder = str(path.parent)
     if folder not in _made:
         _make(folder)
-    try:
-        file = path.open("wb")
-    except FileNotFoundError:  # somebody has removed the folder since
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("wb")
-    with file:
-        file.writelines(parts)
+    write_file(path, list(parts))
 
 
 # Folders that are known to be there. Planes lie five folders deep, and asking the system about

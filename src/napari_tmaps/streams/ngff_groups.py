@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, NotFoundError, StorageError
-from napari_tmaps.streams.atomic import disk_errors, write_json
+from napari_tmaps.streams.atomic import disk_errors, write_json, write_text
 from napari_tmaps.streams.ngff_metadata import ImageInfo, parse_info, unwrap, wrap
 from napari_tmaps.streams.plainjson import plain
 
@@ -131,7 +131,10 @@ def write_group(path: Path, attributes: Mapping[str, Any], version: str = "0.5")
     StorageError
         The disk is full, or refuses.
     """
-    write_json(*group_file(path, attributes, version))
+    from pydantic_core import to_json  # ten times as fast as json, which indents in Python
+
+    file, content = group_file(path, attributes, version)
+    write_text(file, to_json(content, indent=2).decode() + "\n")
 
 
 def group_file(
