@@ -17,6 +17,8 @@ _KEPT = {
     "labels": ("visible", "opacity", "contour", "blending"),
     "points": ("visible", "opacity"),
 }
+_OF_VALUES = ("colormap", "contrast_limits")
+"""What a layer of values has from what its objects are coloured by, and not from the user."""
 
 
 class KeptLayers:
@@ -127,7 +129,7 @@ class KeptLayers:
                 if tuple(getattr(layer, name)) != tuple(properties[name]):
                     setattr(layer, name, properties[name])
             if "values" in properties["metadata"]["tmaps"]:
-                for name in ("name", "colormap", "contrast_limits"):
+                for name in ("name", *_OF_VALUES):
                     setattr(layer, name, properties[name])
             layer.data = data
             layer.metadata = properties["metadata"]
@@ -146,8 +148,10 @@ class KeptLayers:
         elif "objects" in properties["metadata"]["tmaps"]:
             # Outlines, so that the image below is seen.
             new.contour, new.opacity = 1, 1.0
+        own = _OF_VALUES if "values" in properties["metadata"]["tmaps"] else ()
         for name, value in self._settings.get(key, {}).items():
-            setattr(new, name, value)
+            if name not in own:
+                setattr(new, name, value)
         self._viewer.add_layer(new)
         self._layers[key] = new
         return True

@@ -75,13 +75,14 @@ def _scale(colours: ObjectColours) -> dict[str, Any]:
     from napari.utils.colormaps.colormap import ColormapInterpolationMode
 
     if colours.classes:
-        steps = [color for _, color in colours.classes]
-        number = len(steps)
+        number = len(colours.classes)
+        # A map of a single colour cannot be drawn: it has it twice.
+        steps = [color for _, color in colours.classes] * (2 if number == 1 else 1)
         return {
             "colormap": Colormap(
                 steps,
                 name="classes",
-                controls=[n / number for n in range(number + 1)],
+                controls=[n / len(steps) for n in range(len(steps) + 1)],
                 interpolation=ColormapInterpolationMode.ZERO,
             ),
             "contrast_limits": (-0.5, number - 0.5),

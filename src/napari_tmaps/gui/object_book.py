@@ -47,6 +47,8 @@ class ObjectBook(QObject):
         They were changed, on disk or in what is shown of them.
     rowPicked
         Row of the object that was clicked on the map, or chosen somewhere else.
+    wentTo
+        Row of an object that somebody asked to see on the map.
     failed
         A sentence for the user.
     """
@@ -55,6 +57,7 @@ class ObjectBook(QObject):
     gatesChanged = Signal()
     selectionsChanged = Signal()
     rowPicked = Signal(int)
+    wentTo = Signal(int)
     failed = Signal(str)
 
     def __init__(self, desk: Desk) -> None:
@@ -136,7 +139,8 @@ class ObjectBook(QObject):
         choice = replace(self.desk.choice, plate=place.plate, well=place.well, site=place.site)
         if choice != self.desk.choice:
             self.desk.go(choice)
-        self.desk.pick(PickedObject(place, self.object_type, int(one["label"])))
+        self.desk.pick(PickedObject(place, self.object_type, int(one["label"]), t=int(one["t"])))
+        self.wentTo.emit(row)
 
     def row_of(self, found: PickedObject) -> int:
         """Row of an object; -1 if it is not in the table."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from qtpy.QtCore import QObject
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.map_picture import Place
-from napari_tmaps.gui.object_book import ObjectBook
+from napari_tmaps.gui.object_book import ObjectBook, book_of
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.selections import Selection
 
@@ -23,6 +24,7 @@ LAYER = "Marked objects"
 _RING_PX = 12  # of the site
 _WIDER_PX = 7  # each further selection of the same object
 _FRAME_PX = 44
+_LINE = {"disc": 0.16, "square": 0.06}  # of the size
 _SEEN_PX = (5.0, 10_000.0)  # of the screen, however far one has zoomed out
 _MOST = 20_000
 """Marks; who selects more than that wants colours."""
@@ -74,25 +76,25 @@ class ObjectMarks(QObject):
     ----------
     viewer
         Works without a window, too.
-    on_problem
-        Gets a sentence where labels cannot be read.
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        book: ObjectBook,
-        on_problem: Callable[[str], None],
-        parent: QObject | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._viewer, self._book, self._on_problem = viewer, book, on_problem
+    def __init__(self, viewer: ViewerModel, book: ObjectBook) -> None:
+        super().__init__()
+        self._viewer_or_gone = weakref.ref(viewer)  # it must not live as long as we
+        self._book = book
         self._picked: tuple[str, str, int, int, int] | None = None
         self._middles: dict[tuple[str, str, int, int, int], tuple[float, float]] = {}
         book.opened.connect(self._on_opened)
         book.selectionsChanged.connect(self.draw)
         book.rowPicked.connect(self._on_row_picked)
+        book.wentTo.connect(self._on_went_to)
         book.desk.choiceChanged.connect(self.draw)
+
+    @property
+    def _viewer(self) -> ViewerModel:
+        viewer = self._viewer_or_gone()
+        assert viewer is not None, "nothing happens after it"
+        return viewer
 
     def close(self) -> None:
         """Take the marks away."""
@@ -108,17 +110,9 @@ class ObjectMarks(QObject):
         try:
             self._find([mark.key for mark in wanted])
         except TmapsError as error:
-            self._on_problem(str(error))
+            self._book.failed.emit(str(error))
         placed = [(mark, at) for mark in wanted if (at := self._at(mark.key)) is not None]
         self._put(placed)
-
-    def look_at(self, key: tuple[str, str, int, int, int]) -> None:
-        """Bring an object into the middle, unless it is seen well already."""
-        self._find([key])
-        at = self._at(key)
-        if at is not None:
-            camera = self._viewer.scene.camera
-            camera.center = (*camera.center[:-2], *at)
 
     def _shown(self, wanted: list[Mark]) -> list[Mark]:
         locate = self._book.desk.locate
@@ -154,6 +148,7 @@ class ObjectMarks(QObject):
         properties: dict[str, Any] = {
             "size": [mark.size_px * self._pixel(mark.key) for mark, _ in placed],
             "border_color": [mark.color for mark, _ in placed],
+            "border_width": [_LINE[mark.symbol] for mark, _ in placed],
             "symbol": [mark.symbol for mark, _ in placed],
         }
         data = np.array([at for _, at in placed], float).reshape(-1, 2)
@@ -165,7 +160,6 @@ class ObjectMarks(QObject):
             data,
             name=LAYER,
             face_color="transparent",
-            border_width=0.16,
             border_width_is_relative=True,
             canvas_size_limits=_SEEN_PX,
             **_common(self._viewer),
@@ -187,6 +181,13 @@ class ObjectMarks(QObject):
         self._picked = keys_of(self._book.data.table.index(np.array([row])))[0]
         self.draw()
 
+    def _on_went_to(self, _row: int) -> None:
+        """Bring the object into the middle; it was picked just before."""
+        at = None if self._picked is None else self._at(self._picked)
+        if at is not None:
+            camera = self._viewer.scene.camera
+            camera.center = (*camera.center[:-2], *at)
+
 
 def _common(viewer: ViewerModel) -> dict[str, Any]:
     """Axes as the layers of the experiment have them."""
@@ -194,3 +195,16 @@ def _common(viewer: ViewerModel) -> dict[str, Any]:
         if "tmaps" in layer.metadata and layer.ndim >= 2:
             return {"axis_labels": ("y", "x"), "units": tuple(map(str, layer.units[-2:]))}
     return {}
+
+
+_marks: dict[int, ObjectMarks] = {}
+
+
+def marks_of(viewer: ViewerModel) -> ObjectMarks:
+    """The marks of a viewer; made when first asked for, gone with the viewer."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # napari gives plugins a proxy
+    key = id(viewer)
+    if key not in _marks:
+        _marks[key] = ObjectMarks(viewer, book_of(viewer))
+        weakref.finalize(viewer, _marks.pop, key, None)
+    return _marks[key]

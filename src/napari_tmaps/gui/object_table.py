@@ -56,6 +56,11 @@ class ObjectTableModel(QAbstractTableModel):
         self._pages.clear()
         self.endResetModel()
 
+    def width_of(self, section: int, letter: int) -> int:
+        """Pixels that a column needs, for the width of a letter."""
+        letters = {"well": 6, "site": 5, "t": 4, "label": 7}.get(self._columns[section], 12)
+        return letters * letter
+
     def setHere(self, here: Mask | None) -> None:
         """Write the objects of what is looked at in bold."""
         self._here = here
@@ -138,6 +143,12 @@ class ObjectTableView(QTableView):
         self.setAccessibleName("Objects")
         header.sectionClicked.connect(self._on_section_clicked)
         self.doubleClicked.connect(self._on_double_clicked)
+        self.objects.modelReset.connect(self._fit)
+
+    def _fit(self) -> None:
+        letter = self.fontMetrics().averageCharWidth()
+        for section in range(len(self.objects.columns)):
+            self.setColumnWidth(section, self.objects.width_of(section, letter))
 
     def chosen_rows(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Rows of the table of objects that are selected."""

@@ -69,7 +69,8 @@ class Work(QObject):
     def start(self, title: str, make: Make) -> None:
         """Begin; `make` is called in the thread and gives the generator.
 
-        Does nothing while other work goes on: callers disable their buttons meanwhile.
+        Does nothing while other work goes on: callers disable their buttons meanwhile. The title
+        stands in napari's own list of tasks; "" for what is over too soon to be listed.
         """
         from napari.qt.threading import create_worker
 
@@ -77,7 +78,11 @@ class Work(QObject):
             return
         self._cancel = Event()
         self._worker = create_worker(
-            guarded, make, self._cancel, _start_thread=False, _progress={"desc": title}
+            guarded,
+            make,
+            self._cancel,
+            _start_thread=False,
+            _progress={"desc": title} if title else False,
         )
         self._worker.yielded.connect(self.progressed.emit)
         self._worker.returned.connect(self._on_returned)
