@@ -81,7 +81,8 @@ def _scale(colours: ObjectColours) -> dict[str, Any]:
         return {
             "colormap": Colormap(
                 steps,
-                name="classes",
+                # napari knows each map by its name.
+                name=f"classes {', '.join(name for name, _ in colours.classes)}",
                 controls=[n / len(steps) for n in range(len(steps) + 1)],
                 interpolation=ColormapInterpolationMode.ZERO,
             ),
