@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +40,6 @@ def levels(picture: np.ndarray, count: int = 2) -> list[MapLevel]:
         return MapLevel(2**number, shape, pixels.dtype, (512, 512), lambda t, z, y, x: pixels[y, x])
 
     return [level(number) for number in range(count)]
-
-
-def test_a_map_is_read_in_blocks_that_are_kept() -> None:
-    picture = np.arange(700 * 1300, dtype=np.uint32).reshape(700, 1300)
-    reads: list[Any] = []
-    finest = levels(picture)[0]
-    counted = replace(finest, read=lambda *key: reads.append(key) or finest.read(*key))
-    planes = MapPlanes([counted], pytest.fail)
-    for _ in range(2):
-        found = planes.plane(0, 0, 0, range(400, 690), range(30, 1290))
-        np.testing.assert_array_equal(found, picture[400:690, 30:1290])
-    assert len(reads) == 6
 
 
 def test_a_part_that_cannot_be_read_is_told_once_and_left_empty() -> None:

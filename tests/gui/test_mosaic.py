@@ -92,15 +92,6 @@ def test_cutting_reads_nothing_and_looking_reads_one_plane() -> None:
     assert {call[2:] for call in reads.calls} == {(1, 2)}
 
 
-def test_small_planes_are_read_once() -> None:
-    mosaic, reads = make()
-    level = levels_of(mosaic)[0]
-    np.asarray(level[0, 0])
-    first = len(reads.calls)
-    np.asarray(level[0, 0, 2:4])
-    assert len(reads.calls) == first
-
-
 def test_a_large_plane_is_read_only_where_one_looks() -> None:
     reads = Reads()
     far = Tiles(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_tmaps.gui.layers import LayerTuple
+from napari_tmaps.gui.mosaic import MosaicLevel
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -81,6 +82,12 @@ class KeptLayers:
                 layer.colormap = _grey()
             elif not on and key in self._colormaps:
                 layer.colormap = self._colormaps.pop(key)
+
+    def refresh_waiting(self) -> None:
+        """Draw anew the layers whose last frame had to do without some pixels."""
+        waiting = [layer for layer in self._layers.values() if _is_waiting(layer)]
+        for layer in waiting:
+            layer.refresh(extent=False, highlight=False)
 
     def clear(self) -> None:
         """Remove all layers and forget their settings."""
@@ -172,6 +179,11 @@ def _key(layer: LayerTuple) -> tuple[str, str]:
 
 def _shape(data: Any, multiscale: bool) -> Any:
     return data[0].shape if multiscale else data.shape
+
+
+def _is_waiting(layer: Layer) -> bool:
+    finest: Any = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    return isinstance(finest, MosaicLevel) and finest.waiting
 
 
 def _fits(layer: Any, data: Any, properties: dict[str, Any]) -> bool:

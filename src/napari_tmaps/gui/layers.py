@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_tmaps.gui.blocks import Blocks, Reading
 from napari_tmaps.gui.mosaic import Mosaic, Planes, Stack, levels_of
 from napari_tmaps.gui.sources import Source
 from napari_tmaps.model.arrange import arrange
@@ -35,6 +36,7 @@ def site_layers(
     features: FeatureReader,
     on_problem: Callable[[str], None],
     ready: Mapping[str, Planes | Stack] = MappingProxyType({}),
+    reading: Reading | None = None,
 ) -> list[LayerTuple]:
     """Layers of one site.
 
@@ -44,11 +46,11 @@ def site_layers(
         Row of the site in the source's places.
     features
         Gives the table of an object type at that site, None where there is none.
-    on_problem, ready
+    on_problem, ready, reading
         See `mosaic_layers`.
     """
     place = source.places.loc[[site]]
-    layers = mosaic_layers(source, place, on_problem=on_problem, ready=ready)
+    layers = mosaic_layers(source, place, on_problem=on_problem, ready=ready, reading=reading)
     for _, properties, kind in layers:
         if kind == "labels":
             table = features(properties["name"])
@@ -64,6 +66,7 @@ def mosaic_layers(
     on_problem: Callable[[str], None],
     ready: Mapping[str, Planes | Stack] = MappingProxyType({}),
     contrast: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    reading: Reading | None = None,
 ) -> list[LayerTuple]:
     """Layers of some places of a source: a site, a well or a plate.
 
@@ -77,6 +80,8 @@ def mosaic_layers(
         What takes the place of the source's own pixels, by "channel:<name>" or "labels:<name>".
     contrast
         Limits of channels, by name; the others are measured.
+    reading
+        Reads in the background what is not there in time for a frame.
     """
     tiles = arrange(places, source.pixel_size_um[1:])
     where = _where(source, places)
@@ -84,7 +89,8 @@ def mosaic_layers(
     def data(key: str, own: Callable[[], Stack]) -> tuple[Any, bool]:
         planes = ready.get(key) or own()
         if isinstance(planes, Stack):
-            planes = Mosaic(planes, tiles, source.size_t, source.size_z, on_problem)
+            mosaic = Mosaic(planes, tiles, source.size_t, source.size_z, on_problem)
+            planes = Blocks(mosaic, reading)
         levels = levels_of(planes)
         if len(places) == 1 and levels[0].size * levels[0].dtype.itemsize <= IN_MEMORY_BYTES:
             return np.asarray(levels[0]), False

@@ -135,14 +135,24 @@ class ValuePlanes:
         """(t, z, y, x) of each level, finest first."""
         return self._labels.shapes
 
-    def plane(self, level: int, t: int, z: int, y: range, x: range) -> Values:
+    @property
+    def waiting(self) -> bool:
         """See mosaic.Planes."""
-        # A little more on each side, so that a border goes on into the next block.
-        wide = _WIDTHS[level] if level < len(_WIDTHS) else 0
-        _, _, height, width = self.shapes[level]
-        rows = range(max(y.start - wide, 0), min(y.stop + wide, height))
-        columns = range(max(x.start - wide, 0), min(x.stop + wide, width))
-        numbers = self._labels.plane(level, t, z, rows, columns)
-        found = self._values.of(numbers, self._stride, wide)
-        top, left = y.start - rows.start, x.start - columns.start
-        return found[top : top + len(y), left : left + len(x)]
+        return self._labels.waiting
+
+    def plane(
+        self, level: int, t: int, z: int, y: range, x: range, *, hurry: bool = False
+    ) -> Values:
+        """See mosaic.Planes."""
+        numbers = self._labels.plane(level, t, z, y, x, hurry=hurry)
+        width = _WIDTHS[level] if level < len(_WIDTHS) else 0
+        if not width:
+            return self._values.of(numbers, self._stride)
+        # Beyond the part that is asked for an object goes on, beyond the image it does not.
+        _, _, height, length = self.shapes[level]
+        ends = ((y.start == 0, y.stop == height), (x.start == 0, x.stop == length))
+        around = [tuple(0 if end else width for end in axis) for axis in ends]
+        beyond = [tuple(width - size for size in axis) for axis in around]
+        numbers = np.pad(np.pad(numbers, around, mode="edge"), beyond)
+        found = self._values.of(numbers, self._stride, width)
+        return found[width:-width, width:-width]

@@ -38,6 +38,7 @@ class Marks:
     """
 
     dtype = np.dtype(np.uint8)
+    waiting = False
 
     def __init__(
         self,
@@ -69,7 +70,9 @@ class Marks:
             (1, 1, ceil(height / 2**level), ceil(width / 2**level)) for level in range(self._levels)
         ]
 
-    def plane(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[np.uint8]:
+    def plane(
+        self, level: int, t: int, z: int, y: range, x: range, *, hurry: bool = False
+    ) -> npt.NDArray[np.uint8]:
         """See mosaic.Planes."""
         canvas = np.zeros((len(y), len(x)), np.uint8)
         corner = np.array([y.start, x.start, y.start, x.start])

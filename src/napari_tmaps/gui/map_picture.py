@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_tmaps.gui.blocks import Blocks, Reading
 from napari_tmaps.gui.layers import LayerTuple, scale_and_units
 from napari_tmaps.gui.map_colours import NumberedLabels, numbered
 from napari_tmaps.gui.map_marks import COLORS, EXCLUDED, MISSING, Marks
@@ -67,6 +68,10 @@ class MapPicture:
         One a plate.
     pixels
         What is done to pixels; the map is used where it was built like that.
+    on_problem
+        Gets a sentence for each image that cannot be read.
+    reading
+        See layers.mosaic_layers.
     """
 
     def __init__(
@@ -75,8 +80,11 @@ class MapPicture:
         sources: Sequence[ZarrSource],
         pixels: Pixels,
         on_problem: Callable[[str], None],
+        reading: Reading | None = None,
     ) -> None:
         self._experiment, self._on_problem = experiment, on_problem
+        self._reading = reading
+        self._known: dict[tuple[str, str], Planes | None] = {}
         self.notes: list[str] = []
         self.parts: list[PlatePart] = []
         left = 0
@@ -146,6 +154,14 @@ class MapPicture:
         ]
 
     def _planes(self, part: PlatePart, key: str) -> Planes | None:
+        """Labels and their colours share one, and so its blocks."""
+        if (part.plate, key) not in self._known:
+            planes = self._open(part, key)
+            kept = None if planes is None else Blocks(planes, self._reading)
+            self._known[part.plate, key] = kept
+        return self._known[part.plate, key]
+
+    def _open(self, part: PlatePart, key: str) -> Planes | None:
         kind, _, name = key.partition(":")
         source = part.source
         if kind == "labels":

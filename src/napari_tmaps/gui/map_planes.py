@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.mosaic import CHUNK, Planes
+from napari_tmaps.gui.mosaic import Planes
 from napari_tmaps.store.maps import MapLevel
-
-_REMEMBERED_BYTES = 48 * 2**20
-"""Of each channel: more than a screen holds, so that a step back reads nothing."""
 
 Pixels = npt.NDArray[Any]
 
@@ -31,13 +26,12 @@ class MapPlanes:
         Gets one sentence if a level cannot be read; its place stays empty.
     """
 
+    waiting = False
+
     def __init__(self, levels: Sequence[MapLevel], on_problem: Callable[[str], None]) -> None:
         self._levels = levels
         self._on_problem = on_problem
         self._failed: set[int] = set()
-        self._blocks: OrderedDict[tuple[int, ...], Pixels] = OrderedDict()
-        self._bytes = 0
-        self._lock = Lock()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -49,47 +43,17 @@ class MapPlanes:
         """(t, z, y, x) of each level, finest first."""
         return [level.shape for level in self._levels]
 
-    def plane(self, level: int, t: int, z: int, y: range, x: range) -> Pixels:
+    def plane(
+        self, level: int, t: int, z: int, y: range, x: range, *, hurry: bool = False
+    ) -> Pixels:
         """See mosaic.Planes."""
-        canvas = np.zeros((len(y), len(x)), self.dtype)
-        for top in range(y.start // CHUNK * CHUNK, y.stop, CHUNK):
-            for left in range(x.start // CHUNK * CHUNK, x.stop, CHUNK):
-                block = self._block(level, t, z, top, left)
-                rows = slice(max(y.start, top), min(y.stop, top + CHUNK))
-                columns = slice(max(x.start, left), min(x.stop, left + CHUNK))
-                canvas[
-                    rows.start - y.start : rows.stop - y.start,
-                    columns.start - x.start : columns.stop - x.start,
-                ] = block[
-                    rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-                ]
-        return canvas
-
-    def _block(self, level: int, t: int, z: int, top: int, left: int) -> Pixels:
-        key = (level, t, z, top, left)
-        with self._lock:
-            if key in self._blocks:
-                self._blocks.move_to_end(key)
-                return self._blocks[key]
-        _, _, height, width = self._levels[level].shape
-        rows, columns = slice(top, min(top + CHUNK, height)), slice(left, min(left + CHUNK, width))
-        block = self._read(level, t, z, rows, columns)
-        with self._lock:
-            if key not in self._blocks:
-                self._blocks[key] = block
-                self._bytes += block.nbytes
-            while self._bytes > _REMEMBERED_BYTES:
-                self._bytes -= self._blocks.popitem(last=False)[1].nbytes
-        return block
-
-    def _read(self, level: int, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         try:
-            return self._levels[level].read(t, z, rows, columns)
+            return self._levels[level].read(t, z, slice(y.start, y.stop), slice(x.start, x.stop))
         except (TmapsError, OSError, ValueError, RuntimeError) as error:
             if level not in self._failed:
                 self._failed.add(level)
                 self._on_problem(f"A part of the map cannot be read: {error}")
-            return np.zeros((rows.stop - rows.start, columns.stop - columns.start), self.dtype)
+            return np.zeros((len(y), len(x)), self.dtype)
 
 
 class SideBySide:
@@ -128,7 +92,14 @@ class SideBySide:
             for level in range(self._count)
         ]
 
-    def plane(self, level: int, t: int, z: int, y: range, x: range) -> Pixels:
+    @property
+    def waiting(self) -> bool:
+        """See mosaic.Planes."""
+        return any(part.waiting for part in self._parts if part is not None)
+
+    def plane(
+        self, level: int, t: int, z: int, y: range, x: range, *, hurry: bool = False
+    ) -> Pixels:
         """See mosaic.Planes."""
         canvas = np.zeros((len(y), len(x)), self.dtype)
         for part, corner in zip(self._parts, self._lefts, strict=True):
@@ -141,6 +112,6 @@ class SideBySide:
             if t >= times or z >= depth or not len(rows) or not len(columns):
                 continue
             own = range(columns.start - left, columns.stop - left)
-            pixels = part.plane(level, t, z, rows, own)
+            pixels = part.plane(level, t, z, rows, own, hurry=hurry)
             canvas[: len(rows), columns.start - x.start : columns.stop - x.start] = pixels
         return canvas

@@ -7,6 +7,7 @@ that opens at once. No Qt, no napari: anything that takes `numpy.asarray` can us
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ COARSEST = 1024
 """A mosaic goes on with coarser levels until both of its sides are at most this long."""
 CHUNK = 512
 """napari widens what it asks for to such blocks, so that a small pan reads nothing."""
-_REMEMBERED_BYTES = 64 * 2**20
+_REMEMBERED_BYTES = 16 * 2**20
+"""Images made coarser, which several blocks share."""
+_FRAMES = "napari.layers._scalar_field._slice"
+"""The module of napari that takes the pixels of a frame."""
 
 
 class Read(Protocol):
@@ -67,6 +71,8 @@ class Planes(Protocol):
         Of the pixels.
     shapes
         (t, z, y, x) of each level, finest first.
+    waiting
+        Whether some pixels of the last hurry are still to come.
     """
 
     @property
@@ -75,8 +81,19 @@ class Planes(Protocol):
     @property
     def shapes(self) -> list[tuple[int, int, int, int]]: ...
 
-    def plane(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[Any]:
-        """One plane of a level, cut to the rows y and columns x (ranges with step 1)."""
+    @property
+    def waiting(self) -> bool: ...
+
+    def plane(
+        self, level: int, t: int, z: int, y: range, x: range, *, hurry: bool = False
+    ) -> npt.NDArray[Any]:
+        """One plane of a level, cut to the rows y and columns x (ranges with step 1).
+
+        Parameters
+        ----------
+        hurry
+            What there is at once will do, e.g. pixels of a coarser level.
+        """
 
 
 def levels_of(planes: Planes) -> list[MosaicLevel]:
@@ -116,8 +133,9 @@ class Mosaic:
         self._size_t, self._size_z = size_t, size_z
         self._on_problem = on_problem
         self._failed: set[int] = set()
-        self._recent: OrderedDict[tuple[int, int, int], npt.NDArray[Any]] = OrderedDict()
+        self._thinned: OrderedDict[tuple[int, int, int, int], npt.NDArray[Any]] = OrderedDict()
         self._lock = Lock()
+        self._turns = [Lock() for _ in range(8)]
         # (stored level, further halvings) of each level of the mosaic.
         self._levels = [(number, 0) for number in range(len(stack.factors))]
         while max(self._size(len(self._levels) - 1)) > COARSEST:
@@ -135,6 +153,11 @@ class Mosaic:
         sizes = map(self._size, range(len(self._levels)))
         return [(self._size_t, self._size_z, *size) for size in sizes]
 
+    @property
+    def waiting(self) -> bool:
+        """See `Planes`."""
+        return False
+
     def _factor(self, level: int) -> tuple[float, float]:
         stored, halvings = self._levels[level]
         y, x = self.stack.factors[stored]
@@ -145,24 +168,10 @@ class Mosaic:
         height, width = self._tiles.size
         return max(ceil(height / y), 1), max(ceil(width / x), 1)
 
-    def plane(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[Any]:
+    def plane(
+        self, level: int, t: int, z: int, y: range, x: range, *, hurry: bool = False
+    ) -> npt.NDArray[Any]:
         """See `Planes`."""
-        height, width = self._size(level)
-        if height * width * self.stack.dtype.itemsize > _REMEMBERED_BYTES // 8:
-            return self._draw(level, t, z, y, x)
-        # napari asks for the coarsest level each time the view moves: small planes are kept.
-        key = (level, t, z)
-        with self._lock:
-            whole = self._recent.get(key)
-        if whole is None:
-            whole = self._draw(level, t, z, range(height), range(width))
-            with self._lock:
-                self._recent[key] = whole
-                while sum(plane.nbytes for plane in self._recent.values()) > _REMEMBERED_BYTES:
-                    self._recent.popitem(last=False)
-        return whole[y.start : y.stop, x.start : x.stop]
-
-    def _draw(self, level: int, t: int, z: int, y: range, x: range) -> npt.NDArray[Any]:
         canvas = np.zeros((len(y), len(x)), self.stack.dtype)
         tiles, (factor_y, factor_x) = self._tiles, self._factor(level)
         top = np.floor(tiles.top / factor_y).astype(np.int64)
@@ -197,16 +206,33 @@ class Mosaic:
         try:
             if not halvings:
                 return self.stack.read(place, stored, t, z, y, x)
-            whole = self.stack.read(place, stored, t, z, slice(None), slice(None))
+            # One at a time: a neighbouring block wants the same image.
+            with self._turns[place % len(self._turns)]:
+                whole = self._thin(place, level, t, z)
         except TmapsError as error:
             self._failed.add(place)
             self._on_problem(str(error))
             return None
-        if whole is None:
-            return None
+        return None if whole is None else whole[y, x]
+
+    def _thin(self, place: int, level: int, t: int, z: int) -> npt.NDArray[Any] | None:
+        """A whole image at a level that is not stored."""
         from napari_tmaps.streams.pyramid import pyramid
 
-        return pyramid(whole, halvings + 1, labels=self.stack.labels)[-1][y, x]
+        key = (place, level, t, z)
+        with self._lock:
+            if key in self._thinned:
+                return self._thinned[key]
+        stored, halvings = self._levels[level]
+        whole = self.stack.read(place, stored, t, z, slice(None), slice(None))
+        if whole is None:
+            return None
+        thin: npt.NDArray[Any] = pyramid(whole, halvings + 1, labels=self.stack.labels)[-1]
+        with self._lock:
+            self._thinned[key] = thin
+            while sum(image.nbytes for image in self._thinned.values()) > _REMEMBERED_BYTES:
+                self._thinned.popitem(last=False)
+        return thin
 
 
 class MosaicLevel:
@@ -239,6 +265,11 @@ class MosaicLevel:
     def size(self) -> int:
         """Number of pixels."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last frame had to do without some pixels."""
+        return self._planes.waiting
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -275,6 +306,8 @@ class MosaicLevel:
         times, depths, rows, columns = (
             axis if isinstance(axis, range) else range(axis, axis + 1) for axis in self._axes
         )
+        # A frame may do with what is there; whoever else asks gets the true pixels.
+        hurry = sys._getframe(1).f_globals.get("__name__") == _FRAMES
         result = np.empty([len(axis) for axis in (times, depths, rows, columns)], self.dtype)
         if result.size:
             # Rows and columns are read as a block, then thinned out or turned round.
@@ -283,7 +316,7 @@ class MosaicLevel:
             plain = rows == y and columns == x
             for i, t in enumerate(times):
                 for j, z in enumerate(depths):
-                    plane = self._planes.plane(self._level, t, z, y, x)
+                    plane = self._planes.plane(self._level, t, z, y, x, hurry=hurry)
                     result[i, j] = plane if plain else plane[pick]
         gone = tuple(0 if isinstance(axis, int) else slice(None) for axis in self._axes)
         return np.asarray(result[gone], dtype=dtype)

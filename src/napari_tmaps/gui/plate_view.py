@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import NotFoundError, TmapsError
+from napari_tmaps.gui.blocks import Blocks, Reading
 from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, features_of_site, mosaic_layers, row_of, site_layers
@@ -44,7 +45,8 @@ class PlateView:
 
     def __init__(self, viewer: ViewerModel, on_problem: Callable[[str], None]) -> None:
         self._viewer = viewer
-        self._on_problem = on_problem
+        self._reading = Reading(on_problem)
+        self._on_problem = self._reading.problem
         self._layers = KeptLayers(viewer)
         self._experiment: Experiment | None = None
         self._sources: dict[str, ZarrSource] = {}
@@ -53,10 +55,12 @@ class PlateView:
         self._choice = Choice()
         self._colouring: Colouring | None = None
         self.status = MapStatus(viewer, self.place_at, self._features_at)
+        self._reading.fresh.connect(self._layers.refresh_waiting)
 
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
         self._layers.clear()
+        self._reading.drop()
         self._experiment = experiment
         self._colouring = None
         self.forget()
@@ -182,13 +186,14 @@ class PlateView:
         if choice.view is View.SITE:
             here = here[here["site"] == choice.site]
         stride = stride_of(len(sites))
-        labels = Mosaic(
+        mosaic = Mosaic(
             numbered(source.labels(object_type), stride),
             arrange(here, source.pixel_size_um[1:]),
             source.size_t,
             source.size_z,
             self._on_problem,
         )
+        labels = Blocks(mosaic, self._reading)
         return self._colouring.layers(source, [NumberedLabels(choice.plate, labels, sites, stride)])
 
     def _wanted(self, choice: Choice) -> list[LayerTuple]:
@@ -209,13 +214,16 @@ class PlateView:
                 features=lambda name: self._features(choice, name),
                 on_problem=self._on_problem,
                 ready=ready,
+                reading=self._reading,
             )
             # What was never recorded is no black image: it is not shown at all.
             lost = source.lost_channels(row)
             layers = [layer for layer in layers if layer[1]["name"] not in lost]
         else:
             here = places[places["well"] == choice.well]
-            layers = mosaic_layers(source, here, on_problem=self._on_problem, ready=ready)
+            layers = mosaic_layers(
+                source, here, on_problem=self._on_problem, ready=ready, reading=self._reading
+            )
         return [*layers, *self._coloured_layers(choice)]
 
     def _prepared(self, choice: Choice) -> Mapping[str, Any]:
@@ -239,7 +247,9 @@ class PlateView:
                 sources.append(self._plate(plate))
             except NotFoundError as error:  # a plate that is not converted yet is left out
                 self._on_problem(str(error))
-        picture = MapPicture(self._experiment, sources, choice.pixels, self._on_problem)
+        picture = MapPicture(
+            self._experiment, sources, choice.pixels, self._on_problem, self._reading
+        )
         layers = mosaic_layers(
             picture.source,
             picture.source.places,
