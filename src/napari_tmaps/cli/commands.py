@@ -15,6 +15,7 @@ from napari_tmaps.cli import experiments, show, streams, workflow
 from napari_tmaps.cli.corrections import corrections
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.features import features
+from napari_tmaps.cli.foreign import import_objects
 from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
@@ -319,7 +320,7 @@ def analyse(
 app.command()(features)
 app.command()(modules)
 app.command()(train_pixels)
-for _command in (tool, results, plate_map, export, corrections):
+for _command in (tool, results, plate_map, export, corrections, import_objects):
     app.command()(_command)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tmaps.cli import show
-from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError
+from napari_tmaps.errors import ExistsError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from napari_tmaps.model.pipeline import PipelineDescription
@@ -372,6 +372,8 @@ def _places(experiment: Experiment, texts: list[str]) -> list[tuple[str, str, in
 
 def _read_all(texts: list[str], names: list[str]) -> dict[str, Any]:
     """Images by channel; a single file without a name is that of the only channel."""
+    from napari_tmaps.pipeline.pictures import read_picture
+
     found: dict[str, Any] = {}
     for text in texts:
         name, sign, path = text.partition("=")
@@ -383,31 +385,8 @@ def _read_all(texts: list[str], names: list[str]) -> dict[str, Any]:
             name, path = names[0], text
         if name in found:
             raise InputError(f"'{name}' is given twice.")
-        found[name] = _read(Path(path))
+        found[name] = read_picture(Path(path))
     return found
-
-
-def _read(path: Path) -> Any:
-    """An image file, TIFF or PNG, as (y, x) or (z, y, x)."""
-    import imagecodecs
-    import tifffile
-
-    if not path.is_file():
-        raise NotFoundError(f"There is no file '{path}'.")
-    try:
-        if path.suffix.lower() == ".png":
-            image = imagecodecs.png_decode(path.read_bytes())
-            colour = image.ndim > 2
-        else:
-            with tifffile.TiffFile(path) as tiff:
-                image, colour = tiff.asarray(), "S" in tiff.series[0].axes
-    except (tifffile.TiffFileError, imagecodecs.PngError, ValueError, OSError) as error:
-        raise FormatError(f"'{path}' cannot be read as an image (TIFF or PNG): {error}.") from error
-    if colour:
-        raise FormatError(
-            f"'{path}' is a colour picture; save each of its channels as a file of its own."
-        )
-    return image
 
 
 def _new(path: Path) -> None:

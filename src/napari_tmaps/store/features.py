@@ -224,6 +224,31 @@ class FeatureStore:
         with replacing(path) as temporary, disk_errors(path):
             table.to_parquet(temporary, index=False)
 
+    def replace_site(
+        self, object_type: str, site: tuple[str, str, int], t: int, rows: pd.DataFrame
+    ) -> None:
+        """Put new rows in the place of all objects of a site at a time point.
+
+        Parameters
+        ----------
+        site
+            (plate, well, site).
+        rows
+            With the columns `INDEX`; features that the table lacks are new for the whole well.
+        """
+        plate, well, number = site
+        path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
+        table = rows
+        if path.is_file():
+            with readable(path):
+                old = pd.read_parquet(path, partitioning=None)
+            kept = old[(old["site"] != number) | (old["t"] != t)]
+            table = pd.concat([kept, rows]) if len(kept) else rows
+        table = table.sort_values(["site", "t", "label"], ignore_index=True)
+        with replacing(path) as temporary, disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.to_parquet(temporary, index=False)
+
     def remove(self, object_type: str) -> None:
         """Remove the table of a type."""
         remove(self.root / object_type)
