@@ -14,13 +14,14 @@ import typer
 from napari_tmaps.cli import experiments, show, streams, workflow
 from napari_tmaps.cli.corrections import corrections
 from napari_tmaps.cli.experiments import ExperimentPath
+from napari_tmaps.cli.export import export
 from napari_tmaps.cli.features import features
 from napari_tmaps.cli.foreign import import_objects
 from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
 from napari_tmaps.cli.serve import app as serve_app
-from napari_tmaps.cli.tool import export, plate_map, results, tool
+from napari_tmaps.cli.tool import plate_map, results, tool
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.version import __version__
 

@@ -82,13 +82,7 @@ def _score(experiment: Experiment, name: str) -> None:
     from napari_tmaps.pipeline.golden import pooled, score_corrections
     from napari_tmaps.workflow.jterator import find_pipeline
 
-    events = score_corrections(experiment, find_pipeline(experiment.path, name))
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            scores = end.value
-            break
+    scores = show.ended(score_corrections(experiment, find_pipeline(experiment.path, name)))
     for each in scores:
         typer.echo(
             f"{each.place}: {each.matched} of {each.true} found, {each.found - each.matched} wrong"

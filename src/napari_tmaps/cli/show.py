@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.progress import Progress
+
+Value = TypeVar("Value")
 
 
 @contextmanager
@@ -48,6 +50,17 @@ def follow(events: Iterator[Progress], *, quiet: bool = False) -> tuple[int, dic
             failures += event.failed
             bars.show(event)
     return failures, seconds
+
+
+def ended(events: Generator[Progress, None, Value]) -> Value:
+    """Do the work as `follow` does, and return what it comes to."""
+    found: list[Value] = []
+
+    def steps() -> Iterator[Progress]:
+        found.append((yield from events))
+
+    follow(steps())
+    return found[0]
 
 
 def paced(events: Iterator[Progress], interval: float) -> Iterator[Progress]:

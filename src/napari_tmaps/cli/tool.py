@@ -127,31 +127,6 @@ def plate_map(
         typer.echo(f"{len(read.wells)} wells with {', '.join(read.columns) or 'no columns'}.")
 
 
-def export(
-    experiment: ExperimentPath,
-    object_type: Annotated[str, typer.Argument(metavar="TYPE", help="Object type, e.g. Nuclei.")],
-    out: Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")],
-    columns: Annotated[
-        str, typer.Option(help="Only these features and results, separated by commas.")
-    ] = "",
-    where: Annotated[str, typer.Option(help="Only objects for which this filter holds.")] = "",
-    verbose: Verbose = False,
-) -> None:
-    """Write objects with their features, results and plate map into one table."""
-    with show.plain_errors(verbose):
-        from napari_tmaps.store.experiment import Experiment
-        from napari_tmaps.store.feature_export import write_objects
-        from napari_tmaps.tools.expression import parse
-        from napari_tmaps.tools.run import open_data
-
-        with Experiment.open(experiment) as opened:
-            table = open_data(opened, object_type).table
-            chosen = [name.strip() for name in columns.split(",") if name.strip()]
-            rows = parse(where).evaluate(table) if where else None
-            written = write_objects(table, out, columns=chosen, rows=rows)
-        typer.echo(f"Wrote {written} objects of type '{object_type}' to '{out}'.")
-
-
 def _list() -> None:
     from napari_tmaps.tools import TOOLS
 

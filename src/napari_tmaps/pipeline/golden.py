@@ -105,7 +105,7 @@ def score_corrections(
     sites = list(dict.fromkeys(place[1:] for place in places))
     scores = []
     for n, (plate, well, site, t) in enumerate(sites):
-        yield Progress(f"{plate} {well} site {site}", n, len(sites))
+        yield Progress("corrected sites", n, len(sites), f"{plate} {well} site {site}")
         inputs = site_inputs(experiment, pipeline.input, plate, well, site, t)
         result = run_site(checked.sized(inputs.pixel_size_um), inputs.images, inputs.objects)
         window = experiment.shifts.window(plate, well, site)
@@ -115,5 +115,5 @@ def score_corrections(
                 if window is not None:
                     truth = window.cut(truth, -1)
                 scores.append(golden(place, truth, result.objects[place.object_type]))
-    yield Progress("compared", len(sites), len(sites))
+    yield Progress("corrected sites", len(sites), len(sites))
     return scores

@@ -29,6 +29,7 @@ from napari_tmaps.streams.ngff_groups import (
     read_levels,
     update_labels,
     write_group,
+    write_plain_group,
 )
 from napari_tmaps.streams.ngff_metadata import (
     AXES,
@@ -51,6 +52,7 @@ __all__ = [
     "read_levels",
     "update_labels",
     "write_group",
+    "write_plain_group",
 ]
 
 # Enough planes to find the contrast of a channel; all those of a long movie would take too long.

@@ -137,6 +137,26 @@ def write_group(path: Path, attributes: Mapping[str, Any], version: str = "0.5")
     write_text(file, to_json(content, indent=2).decode() + "\n")
 
 
+def write_plain_group(path: Path, attributes: Mapping[str, Any], version: str = "0.5") -> None:
+    """As `write_group`, for groups that OME-NGFF does not know: attributes are stored as they are.
+
+    Raises
+    ------
+    InputError
+        An attribute that JSON cannot hold.
+    StorageError
+        The disk is full, or refuses.
+    """
+    stored = plain(attributes, path.name)
+    if version == "0.4":
+        write_json(path / ".zgroup", {"zarr_format": 2})
+        write_json(path / ".zattrs", stored)
+    else:
+        write_json(
+            path / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": stored}
+        )
+
+
 def group_file(
     path: Path,
     attributes: Mapping[str, Any],

@@ -1,0 +1,89 @@
+"""`tmaps export`: objects for other programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_tmaps.cli import show
+from napari_tmaps.cli.experiments import ExperimentPath
+
+
+class Aggregate(StrEnum):
+    """How the objects of a well become one value."""
+
+    MEDIAN = "median"
+    MEAN = "mean"
+    STD = "std"
+
+
+def export(
+    experiment: ExperimentPath,
+    object_type: Annotated[str, typer.Argument(metavar="TYPE", help="Object type, e.g. Nuclei.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="What to write: .csv, .parquet, .h5ad or .zarr (AnnData), .geojson (outlines, for "
+            "QuPath), or with --crops a folder."
+        ),
+    ] = None,
+    columns: Annotated[
+        str, typer.Option(help="Only these features and results, separated by commas.")
+    ] = "",
+    where: Annotated[str, typer.Option(help="Only objects for which this filter holds.")] = "",
+    wells: Annotated[bool, typer.Option("--wells", help="One row a well.")] = False,
+    aggregate: Annotated[
+        Aggregate, typer.Option(help="With --wells: how its objects become one value.")
+    ] = Aggregate.MEDIAN,
+    plate: Annotated[str, typer.Option(help="Outlines: of this plate.")] = "",
+    site: Annotated[
+        str,
+        typer.Option(help="Outlines: of one site, in its pixels, e.g. B03/2; else of the map."),
+    ] = "",
+    classes: Annotated[
+        str, typer.Option(help="Outlines and crops: a column of classes, e.g. sizes:class.")
+    ] = "",
+    crops: Annotated[
+        int, typer.Option(help="A picture of each object, of so many pixels a side.")
+    ] = 0,
+    masked: Annotated[
+        bool, typer.Option("--masked", help="Crops: only the object, 0 around it.")
+    ] = False,
+    npy: Annotated[bool, typer.Option("--npy", help="Crops: NPY instead of OME-TIFF.")] = False,
+    into_plate: Annotated[
+        bool,
+        typer.Option("--into-plate", help="Tables within the OME-Zarr plate, as ngio reads them."),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Write objects with features, results and plate map for other programs."""
+    with show.plain_errors(verbose):
+        from napari_tmaps.store.experiment import Experiment
+        from napari_tmaps.tools.exporting import Export, Kind, export_objects
+
+        kind: Kind = "objects"
+        if into_plate:
+            kind = "plate"
+        elif crops:
+            kind = "crops"
+        elif wells:
+            kind = "wells"
+        wanted = Export(
+            kind=kind,
+            columns=tuple(name.strip() for name in columns.split(",") if name.strip()),
+            where=where,
+            plate=plate,
+            site=site,
+            classes=classes,
+            aggregate=aggregate.value,
+            size_px=crops or 64,
+            masked=masked,
+            as_arrays=npy,
+        )
+        with Experiment.open(experiment) as opened:
+            typer.echo(show.ended(export_objects(opened, object_type, out, wanted)))
