@@ -233,7 +233,7 @@ def test_filter_sort_and_columns(widget: ObjectsWidget, qtbot: Any) -> None:
     assert panel.value() == choice
     assert panel.rows.numbers is not None
     assert panel.rows.numbers.tolist() == [22, 20, 23, 21]
-    assert widget._count.text() == "4 of 24"
+    assert widget.note.text() == "4 of 24"
     panel.filter_line.setText("Gone > 1")
     panel.filter_line.editingFinished.emit()
     wait(widget, qtbot)

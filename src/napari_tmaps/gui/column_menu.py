@@ -1,4 +1,4 @@
-"""Which columns a table shows: a list with a search, behind a button."""
+"""Some of hundreds of columns: a list with a search, behind a button."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from qtpy.QtWidgets import (
 
 
 class ColumnMenu(QPushButton):
-    """Edits the names of the columns that are shown, in the order of the table."""
+    """Edits the names of the columns that are chosen, in the order of the table."""
 
     valueChanged = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Columns", parent)
-        self.setToolTip("Choose the columns that the table shows")
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(title, parent)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search")
         self.search.setClearButtonEnabled(True)
@@ -43,7 +42,7 @@ class ColumnMenu(QPushButton):
         self.list.itemChanged.connect(lambda _: self.valueChanged.emit(self.value()))
 
     def value(self) -> tuple[str, ...]:
-        """The names of the columns that are shown."""
+        """The names of the columns that are chosen."""
         items = (self.list.item(n) for n in range(self.list.count()))
         checked = Qt.CheckState.Checked
         return tuple(item.text() for item in items if item and item.checkState() == checked)

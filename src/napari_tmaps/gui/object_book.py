@@ -49,6 +49,8 @@ class ObjectBook(QObject):
         Row of the object that was clicked on the map, or chosen somewhere else.
     wentTo
         Row of an object that somebody asked to see on the map.
+    clicked
+        The `PickedObject` that was clicked on the map, of whatever type.
     failed
         A sentence for the user.
     """
@@ -58,6 +60,7 @@ class ObjectBook(QObject):
     selectionsChanged = Signal()
     rowPicked = Signal(int)
     wentTo = Signal(int)
+    clicked = Signal(object)
     failed = Signal(str)
 
     def __init__(self, desk: Desk) -> None:
@@ -69,6 +72,7 @@ class ObjectBook(QObject):
         self._masks: dict[str, tuple[Gate, Mask]] = {}
         self._index: pd.MultiIndex | None = None
         self._reader: CropReader | None = None
+        self._is_going = False
         self._undo: list[tuple[str, Selection]] = []
         self._own_colours: ObjectColours | None = None
         desk.experimentChanged.connect(self._on_experiment_changed)
@@ -139,7 +143,10 @@ class ObjectBook(QObject):
         choice = replace(self.desk.choice, plate=place.plate, well=place.well, site=place.site)
         if choice != self.desk.choice:
             self.desk.go(choice)
-        self.desk.pick(PickedObject(place, self.object_type, int(one["label"]), t=int(one["t"])))
+        found = PickedObject(place, self.object_type, int(one["label"]), t=int(one["t"]))
+        self._is_going = True
+        self.desk.pick(found)
+        self._is_going = False
         self.wentTo.emit(row)
 
     def row_of(self, found: PickedObject) -> int:
@@ -350,6 +357,8 @@ class ObjectBook(QObject):
         row = self.row_of(found)
         if row >= 0:
             self.rowPicked.emit(row)
+        if not self._is_going:
+            self.clicked.emit(found)
 
 
 def objects_of(found: Sequence[PickedObject]) -> pd.DataFrame:

@@ -55,7 +55,8 @@ class TablePanel(QWidget):
         self.find_line = QLineEdit()
         self.find_line.setPlaceholderText("Find, e.g. B03 2 17 (well, site, label)")
         self.find_line.setClearButtonEnabled(True)
-        self.columns = ColumnMenu()
+        self.columns = ColumnMenu("Columns")
+        self.columns.setToolTip("Choose the columns that the table shows")
         self.fault = fault_label()
         self.view = ObjectTableView()
 

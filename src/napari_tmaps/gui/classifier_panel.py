@@ -1,0 +1,396 @@
+"""A classifier of objects: its classes, features and settings, how good it is, what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QGridLayout,
+    QHeaderView,
+    QInputDialog,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.column_menu import ColumnMenu
+from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.gate_list import color_icon
+from napari_tmaps.gui.latest import Latest
+from napari_tmaps.gui.object_book import ObjectBook
+from napari_tmaps.gui.plot_state import plottable
+from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
+from napari_tmaps.gui.training import (
+    SHOWN,
+    TOOL,
+    Trained,
+    TrainingChoice,
+    apply_file,
+    can_be_live,
+    class_rows,
+    free_name,
+    importances,
+    readiness,
+    sentence,
+    train,
+)
+from napari_tmaps.gui.workers import Outcome
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.results import AboutResult
+from napari_tmaps.tools import TOOLS
+from napari_tmaps.tools.population import Population
+from napari_tmaps.tools.run import keep_result, results_of
+
+NAME = "classes"
+"""Name of the colours of classes on the map."""
+_PATIENCE_MS = 400  # after a click, before a classifier is trained
+_MATRIX_ROWS = 6
+
+
+class ClassifierPanel(QWidget):
+    """Edits a `TrainingChoice`; trains, and colours the map by the classes.
+
+    Signals
+    -------
+    trained
+        What came of it, a `Trained`.
+    """
+
+    valueChanged = Signal(object)
+    trained = Signal(object)
+
+    def __init__(self, book: ObjectBook, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._book = book
+        self._trained: Trained | None = None
+        self._at = -1
+        self._work = Latest(self)
+        self._saving = Latest(self)
+        self._wait = QTimer(self)
+        self._wait.setSingleShot(True)
+        self._wait.setInterval(_PATIENCE_MS)
+        self.classes = QListWidget()
+        self.classes.setMaximumHeight(84)
+        self.classes.setAccessibleName("Classes")
+        self.classes.setToolTip("Selections and gates that are the classes")
+        self.features = ColumnMenu("Features")
+        self.features.setToolTip("What the classifier may use; all features if none is chosen")
+        self.editors: dict[str, SettingEditor] = {}
+        self.live = QCheckBox("Train while I click")
+        self.live.setChecked(True)
+        self.live.setToolTip("Train again, and colour the map anew, whenever an example is added")
+        self.fault = fault_label()
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.matrix = QTableWidget()
+        self.matrix.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.matrix.setAccessibleName("Confusion matrix")
+        self.matrix.setToolTip(
+            "Examples that were left out: rows are what they are, columns what they were called"
+        )
+        self._importance = QLabel()
+        self._importance.setToolTip(
+            "By how much the probability of the right class falls when the feature is shuffled"
+        )
+        self.buttons = {
+            name: QPushButton(name)
+            for name in ("Train", "Most uncertain", "Save result…", "Apply file…")
+        }
+        tips = (
+            "Train now, judge by cross-validation, and colour the map",
+            "Go to the object of which the classifier is least sure; again, to the next",
+            "Keep the classes, their probabilities and the classifier with the experiment",
+            "Classify these objects by a classifier from another experiment (model.npz)",
+        )
+        inside = QWidget()
+        form = QFormLayout(inside)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Features", self.features)
+        for setting in TOOLS[TOOL].settings:
+            if setting.name in SHOWN:
+                editor = make_editor(setting)
+                editor.setValue(setting.default)
+                editor.setToolTip(f"<qt>{setting.help}</qt>")
+                editor.valueChanged.connect(self._on_changed)
+                self.editors[setting.name] = editor
+                form.addRow(setting.name.replace("_", " ").capitalize(), editor)
+        grid = QGridLayout()
+        for n, (button, tip) in enumerate(zip(self.buttons.values(), tips, strict=True)):
+            button.setToolTip(tip)
+            grid.addWidget(button, n // 2, n % 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel("Classes"))
+        layout.addWidget(self.classes)
+        self.settings = QCollapsible("Features and settings")
+        self.settings.setContent(inside)
+        layout.addWidget(self.settings)
+        layout.addWidget(self.live)
+        layout.addLayout(grid)
+        layout.addWidget(self.fault)
+        layout.addWidget(self._text)
+        layout.addWidget(self.matrix)
+        layout.addWidget(self._importance)
+        layout.addStretch()
+
+        self.classes.itemChanged.connect(self._on_changed)
+        self.features.valueChanged.connect(self._on_changed)
+        self.live.toggled.connect(self._on_changed)
+        self.buttons["Train"].clicked.connect(self.train)
+        self.buttons["Most uncertain"].clicked.connect(self.show_uncertain)
+        self.buttons["Save result…"].clicked.connect(self._on_save)
+        self.buttons["Apply file…"].clicked.connect(self._on_apply)
+        self._wait.timeout.connect(self.train)
+        self._work.ended.connect(self._on_worked)
+        self._saving.ended.connect(self._on_saved)
+        book.opened.connect(self._on_opened)
+        book.gatesChanged.connect(self._on_populations_changed)
+        book.selectionsChanged.connect(self._on_populations_changed)
+        self._on_opened()
+
+    def value(self) -> TrainingChoice:
+        """What is trained with."""
+        items = (self.classes.item(n) for n in range(self.classes.count()))
+        checked = Qt.CheckState.Checked
+        return TrainingChoice(
+            tuple(
+                item.data(Qt.ItemDataRole.UserRole)
+                for item in items
+                if item is not None and item.checkState() == checked
+            ),
+            self.features.value(),
+            {name: editor.value() for name, editor in self.editors.items()},
+        )
+
+    def setValue(self, choice: TrainingChoice) -> None:
+        """Train with something else; classes that are gone are left out."""
+        with QSignalBlocker(self.classes):
+            for n in range(self.classes.count()):
+                item = self.classes.item(n)
+                assert item is not None, "it is within the list"
+                on = item.data(Qt.ItemDataRole.UserRole) in choice.classes
+                item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+        self.features.setValue(choice.features)
+        for name, value in choice.settings.items():
+            self.editors[name].setValue(value)
+        self._on_changed()
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a classifier is trained, or will be at once."""
+        return self._work.is_running or self._wait.isActive() or self._saving.is_running
+
+    @property
+    def result(self) -> Trained | None:
+        """What came of the last training."""
+        return self._trained
+
+    # -- training -------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Train with what is chosen now."""
+        data, choice = self._book.data, self.value()
+        if data is None:
+            return
+        lacking = readiness(data, choice)
+        self._say(lacking)
+        if lacking:
+            return
+        colors = {name: self._book.gate_color(name) for name in data.gates}
+        self._text.setText("Training …")
+        self._work.ask("Classifier", lambda: train(data, choice, colors))
+
+    def apply(self, path: Path) -> None:
+        """Classify the objects by a classifier from a file."""
+        data = self._book.data
+        if data is not None:
+            self._say("")
+            self._work.ask("Classifier", lambda: apply_file(data, path))
+
+    def show_uncertain(self) -> None:
+        """Go to the next of the objects of which the classifier is least sure."""
+        trained = self._trained
+        if trained is None or not len(trained.uncertain):
+            return
+        self._at = (self._at + 1) % len(trained.uncertain)
+        self._book.go(int(trained.uncertain[self._at]))
+
+    def save(self, name: str) -> None:
+        """Keep what came of it with the experiment."""
+        trained, experiment = self._trained, self._book.desk.experiment
+        if trained is None or experiment is None:
+            return
+
+        def make() -> Generator[Progress, None, AboutResult]:
+            yield Progress("saving", 0, 0)
+            return keep_result(
+                experiment, trained.data, trained.result, TOOL, trained.settings, name
+            )
+
+        self._say("")
+        self._saving.ask("Saving", make)
+
+    def _on_worked(self, outcome: Outcome) -> None:
+        self._say(outcome.error)
+        if outcome.value is None:
+            self._text.clear()
+            return
+        self._trained, self._at = outcome.value, -1
+        self._show_report(outcome.value)
+        self._enable()
+        data = self._book.data
+        if data is not None and data.table is outcome.value.data.table:
+            self._book.colour(outcome.value.codes, NAME, outcome.value.classes)
+        self.trained.emit(outcome.value)
+
+    def _on_saved(self, outcome: Outcome) -> None:
+        self._say(outcome.error)
+        if outcome.value is not None:
+            self._book.desk.tablesChanged.emit(outcome.value.object_type)
+            self._text.setText(
+                f"Kept as the result “{outcome.value.name}”; its columns are in the table."
+            )
+
+    def _show_report(self, trained: Trained) -> None:
+        self._text.setText(sentence(trained))
+        rows = class_rows(trained.result.report)
+        names = [row.name for row in rows]
+        self.matrix.clear()
+        self.matrix.setRowCount(len(rows))
+        self.matrix.setColumnCount(len(rows) + 1)
+        self.matrix.setVerticalHeaderLabels(names)
+        self.matrix.setHorizontalHeaderLabels([*names, "F1"])
+        for n, row in enumerate(rows):
+            whole = max(sum(row.called), 1)
+            for m, count in enumerate(row.called):
+                item = _number(str(count))
+                shade = QColor("#0072b2" if n == m else "#d55e00")
+                shade.setAlpha(int(200 * count / whole))
+                item.setBackground(shade)
+                self.matrix.setItem(n, m, item)
+            self.matrix.setItem(n, len(rows), _number("–" if row.f1 is None else f"{row.f1:.2f}"))
+        header = self.matrix.horizontalHeader()
+        assert header is not None, "a table has one"
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        side = self.matrix.verticalHeader()
+        assert side is not None, "a table has one"
+        height = header.sizeHint().height() + 6
+        height += min(len(rows), _MATRIX_ROWS) * side.defaultSectionSize()
+        self.matrix.setFixedHeight(height)
+        self.matrix.setVisible(bool(rows))
+        told = importances(trained.result.report)
+        lines = [f"{name}  {value:.3f}" for name, value in told]
+        self._importance.setText("\n".join(["Features that tell most:", *lines]) if told else "")
+        self._importance.setVisible(bool(told))
+
+    # -- what is chosen -------------------------------------------------------------------------
+
+    def _on_opened(self) -> None:
+        data = self._book.data
+        if self._trained is not None and (
+            data is None or data.table.object_type != self._trained.data.table.object_type
+        ):
+            self._trained = None
+            self._text.clear()
+        if self._trained is None:
+            self.matrix.hide()
+            self._importance.hide()
+        kept = self.features.value()
+        self.features.setNames([] if data is None else plottable(data.table))
+        self.features.setValue(kept)
+        self._say("")
+        self._on_populations_changed()
+
+    def _on_populations_changed(self) -> None:
+        """Offer selections and gates; a new selection is a class, a new gate is not."""
+        data = self._book.data
+        before = dict.fromkeys(self.value().classes, True)
+        known = {
+            item.data(Qt.ItemDataRole.UserRole)
+            for n in range(self.classes.count())
+            if (item := self.classes.item(n)) is not None
+        }
+        with QSignalBlocker(self.classes):
+            self.classes.clear()
+            for name, selection in data.selections.items() if data else ():
+                one = Population("selection", name)
+                text = f"{name} ({len(selection.objects)})"
+                self._offer(one, text, selection.color, before.get(one, one not in known))
+            for name in data.gates if data else ():
+                one = Population("gate", name)
+                self._offer(one, f"{name} (gate)", self._book.gate_color(name), one in before)
+        self._on_changed()
+
+    def _offer(self, population: Population, text: str, color: str, is_on: bool) -> None:
+        item = QListWidgetItem(color_icon(color), text)
+        item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
+        item.setData(Qt.ItemDataRole.UserRole, population)
+        item.setCheckState(Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked)
+        self.classes.addItem(item)
+
+    def _on_changed(self, _value: object = None) -> None:
+        self._enable()
+        chosen = len(self.features.value())
+        self.features.setText(f"{chosen} chosen" if chosen else "All that were measured")
+        data = self._book.data
+        if data is None:
+            self._wait.stop()
+            return
+        lacking = readiness(data, self.value())
+        self._say(lacking)
+        if self.live.isChecked() and not lacking and can_be_live(data.table) and self.isVisible():
+            self._wait.start()
+        self.valueChanged.emit(self.value())
+
+    def _enable(self) -> None:
+        data = self._book.data
+        self.buttons["Train"].setEnabled(data is not None and not readiness(data, self.value()))
+        self.buttons["Most uncertain"].setEnabled(self._trained is not None)
+        self.buttons["Save result…"].setEnabled(self._trained is not None)
+        self.buttons["Apply file…"].setEnabled(data is not None)
+        live = data is None or can_be_live(data.table)
+        self.live.setEnabled(live)
+
+    def _on_save(self) -> None:
+        experiment = self._book.desk.experiment
+        if experiment is None:
+            return
+        try:
+            taken = results_of(experiment).names(self._book.object_type)
+        except TmapsError as error:
+            self._say(str(error))
+            return
+        name, fine = QInputDialog.getText(
+            self, "Save result", "Name of the result", text=free_name(taken)
+        )
+        if fine and name.strip():
+            self.save(name.strip())
+
+    def _on_apply(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Classifier", "", "Classifiers (*.npz)")
+        if chosen:
+            self.apply(Path(chosen))
+
+    def _say(self, text: str) -> None:
+        self.fault.setText(f"⚠ {text}" if text else "")
+        self.fault.setVisible(bool(text))
+
+
+def _number(text: str) -> QTableWidgetItem:
+    item = QTableWidgetItem(text)
+    item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+    return item

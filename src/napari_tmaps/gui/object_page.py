@@ -1,0 +1,92 @@
+"""The frame of the widgets of objects: the type of the objects, messages, and the empty page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tmaps.gui.empty_page import EmptyPage
+from napari_tmaps.gui.object_book import book_of
+from napari_tmaps.gui.object_marks import marks_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+_NARROWEST = 330
+"""Pixels: below that a plot says nothing."""
+
+
+class ObjectPage(QWidget):
+    """A widget on the objects of the open experiment; subclasses put their content into it.
+
+    Parameters
+    ----------
+    viewer
+        Its desk tells which experiment is open.
+    """
+
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.book = book_of(viewer)
+        self.marks = marks_of(viewer)
+        self.type_box = QComboBox()
+        self.type_box.setToolTip("Type of the objects")
+        self.type_box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.note = QLabel()
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+        self._message.setVisible(False)
+        self.empty = EmptyPage(viewer)
+        full = QWidget()
+        full.setMinimumWidth(_NARROWEST)
+        top = QHBoxLayout()
+        top.addWidget(self.type_box, 1)
+        top.addWidget(self.note)
+        self._inside = QVBoxLayout(full)
+        self._inside.setContentsMargins(0, 0, 0, 0)
+        self._inside.addLayout(top)
+        self._inside.addWidget(self._message)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(full)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._pages)
+
+        self.type_box.activated.connect(self._on_type_changed)
+        self.book.opened.connect(self._on_opened)
+        self.book.failed.connect(self.show_message)
+        self.book.gatesChanged.connect(lambda: self.show_message(""))
+        self.book.selectionsChanged.connect(lambda: self.show_message(""))
+        self._on_opened()
+
+    def add(self, content: QWidget) -> None:
+        """Put the content below the type of the objects."""
+        self._inside.addWidget(content, 1)
+
+    def show_message(self, text: str) -> None:
+        """Say something in place; "" to say nothing."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    def _on_opened(self) -> None:
+        types = self.book.object_types
+        self.type_box.clear()
+        self.type_box.addItems(types)
+        self.type_box.setCurrentText(self.book.object_type)
+        self.empty.show_state(has_experiment=self.book.desk.experiment is not None)
+        self._pages.setCurrentIndex(0 if self.book.data is None and not types else 1)
+
+    def _on_type_changed(self, _at: int) -> None:
+        if self.type_box.currentText() != self.book.object_type:
+            self.show_message("")
+            self.book.open(self.type_box.currentText())

@@ -1,0 +1,230 @@
+"""Selections: named, coloured groups of objects, to which a click on the map adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor, QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tmaps.gui.gate_list import color_icon
+from napari_tmaps.gui.map_status import PickedObject
+from napari_tmaps.gui.object_book import ObjectBook, objects_of
+from napari_tmaps.store.features import INDEX
+from napari_tmaps.store.selections import Selection
+from napari_tmaps.tools.values import PALETTE
+
+
+@dataclass(frozen=True)
+class SelectionRow:
+    """What is shown of a selection.
+
+    Attributes
+    ----------
+    gone
+        Objects that are no more since an analysis.
+    """
+
+    name: str
+    color: str
+    count: int
+    gone: int
+
+
+def selection_rows(book: ObjectBook) -> list[SelectionRow]:
+    """All selections of the objects, in the order in which they were made."""
+    if book.data is None:
+        return []
+    found = []
+    for name, selection in book.selections.items():
+        rows, gone = selection.rows(book.data.table)
+        found.append(SelectionRow(name, selection.color, len(rows), len(gone)))
+    return found
+
+
+def new_selection(existing: Mapping[str, Selection]) -> tuple[str, Selection]:
+    """An empty selection with a name and a colour of its own."""
+    name = next(f"class {n}" for n in range(1, len(existing) + 2) if f"class {n}" not in existing)
+    used = {selection.color for selection in existing.values()}
+    color = next((color for color in PALETTE if color not in used), PALETTE[0])
+    return name, Selection(pd.DataFrame(columns=INDEX), color)
+
+
+class SelectionList(QWidget):
+    """Shows the selections of a book and changes them.
+
+    Signals
+    -------
+    changed
+        Objects came or went.
+    """
+
+    changed = Signal()
+
+    def __init__(self, book: ObjectBook, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._book = book
+        self.list = QTreeWidget()
+        self.list.setColumnCount(2)
+        self.list.setHeaderLabels(["Selection", "Objects"])
+        self.list.setRootIsDecorated(False)
+        self.list.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked
+            | QAbstractItemView.EditTrigger.EditKeyPressed
+        )
+        self.list.setAccessibleName("Selections")
+        header = self.list.header()
+        assert header is not None, "a list of columns has one"
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.click_button = QPushButton("Click on the map to add or remove")
+        self.click_button.setCheckable(True)
+        self.click_button.setToolTip(
+            "A click on an object adds it to the chosen selection, another click takes it out"
+        )
+        self.buttons = {
+            name: _button(name, tip)
+            for name, tip in (
+                ("New", "Another selection"),
+                ("Colour", "Another colour for the chosen selection"),
+                ("Undo", "Take the last change back (Ctrl+Z while clicking on the map)"),
+                ("Delete", "Forget the chosen selection; its objects stay"),
+            )
+        }
+        self._hint = QLabel()
+        self._hint.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.list, 1)
+        row = QHBoxLayout()
+        for button in self.buttons.values():
+            row.addWidget(button)
+        layout.addLayout(row)
+        layout.addWidget(self.click_button)
+        layout.addWidget(self._hint)
+        self._undo_keys = QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self)
+        self._undo_keys.setEnabled(False)
+
+        self.list.itemChanged.connect(self._on_item_changed)
+        self.list.itemSelectionChanged.connect(self._show_hint)
+        self.click_button.toggled.connect(self._on_click_toggled)
+        self.buttons["New"].clicked.connect(self._on_new)
+        self.buttons["Colour"].clicked.connect(self._on_colour)
+        self.buttons["Undo"].clicked.connect(book.undo)
+        self.buttons["Delete"].clicked.connect(self._on_delete)
+        self._undo_keys.activated.connect(book.undo)
+        book.selectionsChanged.connect(self.refresh)
+        book.clicked.connect(self._on_clicked)
+        self.refresh()
+
+    def value(self) -> str:
+        """Name of the chosen selection; "" if there is none."""
+        items = self.list.selectedItems()
+        return str(items[0].data(0, Qt.ItemDataRole.UserRole)) if items else ""
+
+    def setValue(self, name: str) -> None:
+        """Choose a selection."""
+        for n in range(self.list.topLevelItemCount()):
+            item = self.list.topLevelItem(n)
+            if item is not None and item.data(0, Qt.ItemDataRole.UserRole) == name:
+                self.list.setCurrentItem(item)
+
+    def refresh(self) -> None:
+        """Show the selections as they are now."""
+        chosen = self.value()
+        rows = selection_rows(self._book)
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for row in rows:
+                self._add(row)
+            self.setValue(
+                chosen if chosen in {row.name for row in rows} else rows[-1].name if rows else ""
+            )
+        self._show_hint()
+        self.changed.emit()
+
+    def _add(self, row: SelectionRow) -> None:
+        gone = f" (+{row.gone} gone)" if row.gone else ""
+        item = QTreeWidgetItem([row.name, f"{row.count:,}{gone}"])
+        item.setData(0, Qt.ItemDataRole.UserRole, row.name)
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+        item.setIcon(0, color_icon(row.color))
+        item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if row.gone:
+            item.setToolTip(1, f"{row.gone} objects are gone since an analysis")
+        self.list.addTopLevelItem(item)
+
+    def _show_hint(self) -> None:
+        name = self.value()
+        for key in ("Colour", "Delete"):
+            self.buttons[key].setEnabled(bool(name))
+        self.buttons["Undo"].setEnabled(self._book.can_undo)
+        self.click_button.setEnabled(bool(name))
+        if not name:
+            self._hint.setText("No selections yet: make one, then click on objects of the map.")
+        elif self.click_button.isChecked():
+            self._hint.setText(f"Clicks on {self._book.object_type} go to “{name}”.")
+        else:
+            self._hint.clear()
+        self._hint.setVisible(bool(self._hint.text()))
+
+    def _on_click_toggled(self, is_on: bool) -> None:
+        self._undo_keys.setEnabled(is_on)
+        self._show_hint()
+
+    def _on_clicked(self, found: PickedObject) -> None:
+        name = self.value()
+        if not (self.click_button.isChecked() and self.click_button.isEnabled() and name):
+            return
+        if found.object_type != self._book.object_type:
+            self._hint.setText(
+                f"That is one of the {found.object_type}; “{name}” is a selection of "
+                f"{self._book.object_type}. Hide the layer {found.object_type} to click on them."
+            )
+        elif self._book.row_of(found) < 0:
+            self._hint.setText("That object has no features: run the analysis of its site again.")
+        else:
+            self._book.toggle(name, objects_of([found]))
+
+    def _on_new(self) -> None:
+        name, selection = new_selection(self._book.selections)
+        if self._book.save_selection(name, selection):
+            self.setValue(name)
+            self.click_button.setChecked(True)
+
+    def _on_colour(self) -> None:
+        name = self.value()
+        before = self._book.selections[name]
+        color = QColorDialog.getColor(QColor(before.color), self, f"Colour of {name}")
+        if color.isValid():
+            self._book.save_selection(name, Selection(before.objects, color.name()))
+
+    def _on_delete(self) -> None:
+        self._book.save_selection(self.value(), None)
+
+    def _on_item_changed(self, item: QTreeWidgetItem, _column: int) -> None:
+        name, new = item.data(0, Qt.ItemDataRole.UserRole), item.text(0).strip()
+        if new != name and not (new and self._book.rename_selection(name, new)):
+            self.refresh()
+
+
+def _button(name: str, tip: str) -> QPushButton:
+    button = QPushButton(name)
+    button.setToolTip(tip)
+    button.setMinimumWidth(10)
+    return button
