@@ -69,6 +69,10 @@ def test_the_whole_way(experiment, pipeline, tmp_path):
     assert "one.ome.tiff" in written.output
     image = tifffile.imread(tmp_path / "one.ome.tiff")
     assert np.array_equal(image[1], plane("C03", 2, "GFP", 0))
+    folder = tmp_path / "plate.ome.zarr"
+    asked = ("save", experiment, "--out", folder, "--version", "0.4", "--verify")
+    assert "planes are the same when read again" in tmaps(*asked).output
+    assert "is there already" in tmaps(*asked, code=1).output
     info = json.loads(tmaps("info", experiment, "--json").stdout)
     assert info["objects"] == {"Discs": 8}
     assert info["jobs"]["TERMINATED"] >= 1

@@ -12,7 +12,8 @@ import pytest
 import zarr
 
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
-from napari_tmaps.streams.layers import LayerData, save_layers
+from napari_tmaps.streams.layerdata import LayerData
+from napari_tmaps.streams.layers import save_layers
 from napari_tmaps.streams.ngff import read_attributes, read_info, read_levels
 from napari_tmaps.streams.ometiff import read_ometiff
 

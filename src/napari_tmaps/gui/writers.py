@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tmaps.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_tmaps.streams.layers import LayerData
+    from napari_tmaps.streams.layerdata import LayerData
 
 _MICROMETER = ("micrometer", "micron", "µm", "um")
 
@@ -62,7 +62,7 @@ def layer_data(data: Any, properties: dict[str, Any], kind: str) -> LayerData:
     InputError
         A layer that is neither image nor labels, or has more than five axes.
     """
-    from napari_tmaps.streams.layers import LayerData
+    from napari_tmaps.streams.layerdata import LayerData
 
     name = str(properties.get("name", kind))
     if kind not in ("image", "labels"):

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from napari_tmaps.streams.shards import write_file
 
 LONGEST_CHUNK = 1024
+Compression = Literal["blosc", "zstd", "none"]
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,27 @@ class ChunkFiles:
     zarr_format
         3: one file a plane, a shard if the plane has several chunks. 2: one file a chunk.
     compression
-        blosc for images, zstd for labels. Measured on microscope images: LZ4 after shuffling keeps
-        up with the disk; labels are long runs, which plain zstd packs better and faster.
+        blosc for images, zstd for labels, or none. Measured on microscope images: LZ4 after
+        shuffling keeps up with the disk; labels are long runs, which plain zstd packs better and
+        faster.
+    longest
+        Of the sides of a chunk.
+    sharded
+        False: one file a chunk in zarr format 3, too.
     """
 
     folder: Path
     shape: tuple[int, int, int, int, int]
     dtype: np.dtype[Any]
     zarr_format: Literal[2, 3]
-    compression: Literal["blosc", "zstd"]
+    compression: Compression
+    longest: int = LONGEST_CHUNK
+    sharded: bool = True
 
     @property
     def _chunk(self) -> tuple[int, int]:
-        """Equal chunks, (y, x), of at most `LONGEST_CHUNK`."""
-        y, x = (-(-size // -(-size // LONGEST_CHUNK)) for size in self.shape[3:])
+        """Equal chunks, (y, x), of at most the longest side."""
+        y, x = (-(-size // -(-size // self.longest)) for size in self.shape[3:])
         return y, x
 
     @property
@@ -64,7 +72,7 @@ class ChunkFiles:
             self.zarr_format,
             self.compression,
             self._chunk,
-            self._grid,
+            self._grid if self.sharded else (1, 1),
             axes,
         )
         for name, text in described.items():
@@ -85,10 +93,11 @@ class ChunkFiles:
         """
         encode = self._encoder()
         parts = {grid: encode(chunk) for grid, chunk in self._chunks(plane)}
-        if self.zarr_format == 2:
+        if self.zarr_format == 2 or not self.sharded:
+            folder = self.folder if self.zarr_format == 2 else self.folder / "c"
             for (row, column), part in parts.items():
                 grid = row + shard[0] * self._grid[0], column + shard[1] * self._grid[1]
-                write_parts(self.folder.joinpath(*map(str, (*place, *grid))), [part])
+                write_parts(folder.joinpath(*map(str, (*place, *grid))), [part])
             return
         file = self.folder.joinpath("c", *map(str, (*place, *shard)))
         write_parts(file, _shard(list(parts.values())) if len(parts) > 1 else parts.values())
@@ -112,6 +121,8 @@ class ChunkFiles:
     def _encoder(self) -> Callable[[Any], bytes]:
         import numcodecs  # type: ignore[import-untyped]
 
+        if self.compression == "none":
+            return lambda chunk: chunk.tobytes()
         if self.compression == "zstd":
             codec = numcodecs.Zstd(level=1)
         else:
@@ -135,7 +146,7 @@ def _describe(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     zarr_format: Literal[2, 3],
-    compression: Literal["blosc", "zstd"],
+    compression: Compression,
     chunk: tuple[int, int],
     grid: tuple[int, int],
     axes: str,
@@ -151,16 +162,20 @@ def _describe(
     if zarr_format == 2:
         options = {
             "chunk_key_encoding": {"name": "v2", "separator": "/"},
-            "compressors": numcodecs.Zstd(level=1)
-            if compression == "zstd"
-            else numcodecs.Blosc("lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE),
+            "compressors": {
+                "zstd": numcodecs.Zstd(level=1),
+                "blosc": numcodecs.Blosc("lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE),
+                "none": None,
+            }[compression],
         }
     else:
         options = {
             "dimension_names": list(axes),
-            "compressors": ZstdCodec(level=1)
-            if compression == "zstd"
-            else BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
+            "compressors": {
+                "zstd": ZstdCodec(level=1),
+                "blosc": BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
+                "none": None,
+            }[compression],
         }
         if grid != (1, 1):
             options["shards"] = (1, 1, 1, grid[0] * height, grid[1] * width)

@@ -22,7 +22,7 @@ from napari_tmaps.streams.atomic import (
     put_in_place,
     remove,
 )
-from napari_tmaps.streams.chunkfiles import ChunkFiles
+from napari_tmaps.streams.chunkfiles import LONGEST_CHUNK, ChunkFiles, Compression
 from napari_tmaps.streams.ngff_groups import (
     read_attributes,
     read_info,
@@ -96,6 +96,12 @@ class ImageWriter:
     contrast
         (lowest, highest) intensity to show for each channel. None, for all or for one: found from
         the coarsest level of up to 16 planes spread over t and z, percentiles 0.1 and 99.9.
+    compression
+        blosc, zstd or none; by default blosc for images and zstd for labels.
+    chunk
+        Longest side of a chunk in pixels.
+    sharded
+        False: a file for each chunk instead of one a plane (0.5 only; 0.4 has no shards).
     keep_labels
         The folder is ours whatever is in it: it is replaced, but its labels live on.
 
@@ -125,6 +131,9 @@ class ImageWriter:
         attributes: Mapping[str, Any] | None = None,
         levels: int | None = None,
         contrast: Sequence[tuple[float, float] | None] | None = None,
+        compression: Compression | None = None,
+        chunk: int = LONGEST_CHUNK,
+        sharded: bool = True,
         keep_labels: bool = False,
     ) -> None:
         self.path = Path(path)
@@ -136,6 +145,11 @@ class ImageWriter:
         self._attributes = plain(attributes or {}, "attributes")
         self._contrast = contrast
         self._keep = keep_labels
+        self._packing: dict[str, Any] = {
+            "compression": compression or ("zstd" if labels else "blosc"),
+            "longest": chunk,
+            "sharded": sharded,
+        }
         self._check(pixel_size_um, time_step_s, translation_um)
 
         from napari_tmaps.streams.pyramid import level_shapes
@@ -219,7 +233,7 @@ class ImageWriter:
                         shape=(*self.shape[:3], *size),
                         dtype=self.dtype,
                         zarr_format=2 if self._version == "0.4" else 3,
-                        compression="zstd" if self._labels else "blosc",
+                        **self._packing,
                     )
                     level.create(AXES)
                     self._levels.append(level)

@@ -72,16 +72,33 @@ def write_ometiff(
 
 
 def write_planes(
+    path: Path, planes: Iterable[npt.NDArray[Any]], image: OmeImage, **options: Any
+) -> None:
+    """Save planes as OME-TIFF as they come: z fastest, then c, then t; see `writing_planes`."""
+    for _ in writing_planes(path, planes, image, **options):
+        pass
+
+
+def writing_planes(
     path: Path,
     planes: Iterable[npt.NDArray[Any]],
     image: OmeImage,
     *,
     compression: str = "zlib",
     labels: bool = False,
-) -> None:
-    """Save planes as OME-TIFF as they come: z fastest, then c, then t.
+    levels: int | None = None,
+    tile: int = TILE,
+) -> Iterator[int]:
+    """Save planes as OME-TIFF, and tell after each how many are written; closing it saves nothing.
 
     Parameters and errors as `write_ometiff`, and:
+
+    Parameters
+    ----------
+    levels
+        Of the pyramid; None makes one for planes of more than `PYRAMID_FROM` pixels a side.
+    tile
+        Side of a tile in pixels, a multiple of 16.
 
     Raises
     ------
@@ -97,9 +114,9 @@ def write_planes(
     path = Path(path)
     dtype = stored_type(image.dtype, IN_OME_TIFF, "OME-TIFF")
     expected = int(np.prod(image.shape[:3]))
-    levels = 1
-    if max(image.shape[3:]) > PYRAMID_FROM:
-        levels = len(level_shapes(*image.shape[3:]))
+    if levels is None:
+        large = max(image.shape[3:]) > PYRAMID_FROM
+        levels = len(level_shapes(*image.shape[3:])) if large else 1
     options: dict[str, Any] = {
         "photometric": "rgb" if image.samples > 1 else "minisblack",
         "planarconfig": "contig" if image.samples > 1 else None,
@@ -107,7 +124,7 @@ def write_planes(
         "compression": None if compression == "none" else compression,
         # Differences of neighbours pack better; of floats only few programs can read them.
         "predictor": compression != "none" and dtype.kind != "f",
-        "tile": (TILE, TILE),
+        "tile": (tile, tile),
         "metadata": None,
         "software": "napari-tmaps",
         **_resolution(image),
@@ -126,6 +143,7 @@ def write_planes(
                     for pixels in smaller[1:]:
                         file.write(pixels, subfiletype=1, **options)
                 written += 1
+                yield written
         finally:
             with disk_errors(path):
                 file.close()

@@ -23,7 +23,8 @@ from napari_tmaps.errors import FormatError, InputError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.streams.atomic import write_json
 from napari_tmaps.streams.axes import SAMPLES, check_axes, full_shape, take_planes
-from napari_tmaps.streams.layers import LayerData, save_layers
+from napari_tmaps.streams.layerdata import LayerData
+from napari_tmaps.streams.layers import save_layers
 from napari_tmaps.streams.ometiff import read_ometiff_facts, write_planes
 from napari_tmaps.streams.omexml import MICROMETERS, SECONDS, OmeImage, PlaneFacts
 from napari_tmaps.streams.plainjson import plain

@@ -1,0 +1,143 @@
+"""What saving will take on the disk, and the proof that what was saved is what was meant."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tmaps.errors import FormatError
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.streams.axes import take_plane
+from napari_tmaps.streams.layerdata import LayerData, check_layer
+from napari_tmaps.streams.layers import (
+    ChannelSource,
+    finish,
+    plan_files,
+    saving_layers,
+    sources_of,
+)
+from napari_tmaps.streams.ngff import read_levels
+from napari_tmaps.streams.saveoptions import SaveOptions
+
+
+def estimated_bytes(layers: Sequence[LayerData], options: SaveOptions) -> int:
+    """About how much saving the layers takes on the disk.
+
+    The middle plane of each layer is saved to a temporary folder with the same options; the rest
+    is taken to pack as well as that. Reads one plane a layer.
+
+    Raises
+    ------
+    InputError
+        A layer that does not fit the format, or options that do not go together.
+    """
+    options.check()
+    total = 0.0
+    for layer in layers:
+        checked = check_layer(layer, options.format)
+        t, c, z = (size // 2 for size in checked.shape[:3])
+        plane = take_plane(checked.data, checked.axes, t, c, z)
+        sample = replace(
+            layer,
+            data=plane,
+            axes="YX" + "S" * (checked.samples > 1),
+            scale_um=(),
+            translation_um=(),
+            features=None,
+            metadata={},
+        )
+        with tempfile.TemporaryDirectory(prefix="tmaps-save-") as folder:
+            files = finish(saving_layers([sample], Path(folder) / "plane", options))
+            total += _size(files[0]) * math.prod(checked.shape[:3])
+    return round(total)
+
+
+def proving_layers(
+    layers: Sequence[LayerData], path: Path, options: SaveOptions, *, ending: str | None = None
+) -> Generator[Progress, None, int]:
+    """Read what `saving_layers` saved, plane by plane, and compare each pixel.
+
+    Returns
+    -------
+    int
+        How many planes were compared, all of them equal.
+
+    Raises
+    ------
+    FormatError
+        A plane differs, or cannot be read; the message says which.
+    """
+    images, inside = plan_files(layers, path, options, ending=ending)
+    done = 0
+    for target, group in (images | inside).items():
+        sources = sources_of(group, split_rgb=options.format == "ome-zarr")
+        size_t, _, size_z = group[0].shape[:3]
+        total = size_t * size_z * len(sources)
+        with closing(_planes_of(target, len(sources), size_z)) as read:
+            for c, source in enumerate(sources):
+                for t, z in np.ndindex(size_t, size_z):
+                    if not np.array_equal(
+                        read.plane(t, c, z), source.plane(t, z), equal_nan=_nan(source)
+                    ):
+                        raise FormatError(
+                            f"Channel '{source.channel.name}' at t={t}, z={z} of '{target}' is not "
+                            "what was saved. Save it again, and check the disk."
+                        )
+                    done += 1
+                    yield Progress("comparing", done, total)
+    return done
+
+
+def _nan(source: ChannelSource) -> bool:
+    return source.layer.dtype.kind == "f"
+
+
+@dataclass(frozen=True)
+class _TiffPlanes:
+    file: Any
+    channels: int
+    size_z: int
+
+    def plane(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = self.file.pages[
+            (t * self.channels + c) * self.size_z + z
+        ].asarray()
+        return found
+
+    def close(self) -> None:
+        self.file.close()
+
+
+@dataclass(frozen=True)
+class _ZarrPlanes:
+    array: Any
+
+    def plane(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
+        return np.asarray(self.array[t, c, z])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _planes_of(path: Path, channels: int, size_z: int) -> _TiffPlanes | _ZarrPlanes:
+    if path.is_dir():
+        return _ZarrPlanes(read_levels(path)[0])
+    import tifffile
+
+    try:
+        return _TiffPlanes(tifffile.TiffFile(path), channels, size_z)
+    except (OSError, tifffile.TiffFileError) as error:
+        raise FormatError(f"'{path}' cannot be read: {error}. Save it again.") from error
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
