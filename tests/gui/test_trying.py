@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QStandardPaths
@@ -15,14 +16,17 @@ from tests.gui.plate import PIPELINE
 
 from napari_tmaps.errors import MissingError, PipelineError
 from napari_tmaps.gui.live_source import LiveSource
+from napari_tmaps.gui.probes import WAYS, Probes, choose_sites
 from napari_tmaps.gui.run_dialog import RunDialog, duration, judge
 from napari_tmaps.gui.trials_panel import card_of, groups_of
-from napari_tmaps.gui.trying import Probes, choose_sites, sweep_of, try_out
+from napari_tmaps.gui.trying import sweep_of, try_out
+from napari_tmaps.gui.tuning import upto
 from napari_tmaps.modules import MODULES
 from napari_tmaps.modules.describe import describe
 from napari_tmaps.pipeline import edit, load_pipeline
 from napari_tmaps.pipeline.cache import Cache
-from napari_tmaps.pipeline.trials import Trial, Tried
+from napari_tmaps.pipeline.trials import Trial, Tried, run_trials
+from napari_tmaps.store.exclusions import change
 from napari_tmaps.store.experiment import Experiment
 
 
@@ -38,26 +42,90 @@ def last_step(pipeline):
     return pipeline.pipeline[-1].name
 
 
+def choose(experiment, how, count=50, seed=1, **marked):
+    return choose_sites(experiment, how, count, seed, **marked)
+
+
 def test_probe_sites(own_experiment: Path):
     pipeline = blocks()
     with Experiment.open(own_experiment) as experiment:
-        sites = choose_sites(experiment, "random", 50, seed=1)
-        assert choose_sites(experiment, "random", 50, seed=1) == sites
-        assert len(choose_sites(experiment, "random", 2, seed=1)) == 2
-        by_row = choose_sites(experiment, "rows", 50, seed=1)
-        rows = {site[1][0] for site in sites}
-        assert sorted(site[1][0] for site in by_row) == sorted(rows)
-    what = Probes(str(own_experiment), sites, "rows")
-    found = results(try_out(what, pipeline, last_step(pipeline), None, Cache()))
-    assert len(found) == len(sites)
-    assert {tried.trial.group for tried in found if not tried.error} <= {f"row {r}" for r in rows}
+        everywhere = choose(experiment, "random")
+        assert choose(experiment, "random") == everywhere
+        assert len(choose(experiment, "random", 2).sites) == 2
+        by_row = choose(experiment, "rows")
+        assert by_row.groups == ("row B", "row C")
+        assert [site[1][0] for site in by_row.sites] == ["B", "C"]
+        assert choose(experiment, "columns").groups == ("column 2", "column 3")
+    found = results(try_out(everywhere, pipeline, last_step(pipeline), None, Cache()))
+    assert len(found) == len(everywhere.sites)
     good = [tried for tried in found if not tried.error]
     assert all(tried.count is not None and tried.picture is not None for tried in good)
 
 
+def test_sites_of_marked_wells(own_experiment: Path):
+    with Experiment.open(own_experiment) as experiment:
+        assert "Mark wells" in WAYS["marked"].lack(experiment, ())
+        with pytest.raises(MissingError, match="Mark wells"):
+            choose(experiment, "marked")
+        both = choose(experiment, "marked", 6, plate="P1", wells={"B03", "C03"})
+        assert [site[1] for site in both.sites] == ["B03"] * 3 + ["C03"] * 3
+        assert both.groups == ("B03",) * 3 + ("C03",) * 3
+        with pytest.raises(MissingError, match="no such sites"):
+            choose(experiment, "marked", plate="P2", wells={"B03"})
+
+
+def test_sites_by_the_plate_map(own_experiment: Path):
+    with Experiment.open(own_experiment) as experiment:
+        assert "column 'control'" in WAYS["controls"].lack(experiment, ())
+        assert "column 'treatment'" in WAYS["treatments"].lack(experiment, ())
+        (own_experiment / "plate_map.csv").write_text(
+            "well,treatment,dose,control\nB02,DMSO,,negative\nB03,taxol,0.5,positive\nC03,taxol,2,\n"
+        )
+        controls = choose(experiment, "controls", 4)
+        assert controls.groups == ("negative control",) * 2 + ("positive control",) * 2
+        assert [site[1] for site in controls.sites] == ["B02", "B02", "B03", "B03"]
+        assert choose(experiment, "treatments").groups == ("DMSO", "taxol 0.5", "taxol 2")
+        assert set(choose(experiment, "random").groups) == {"DMSO", "taxol 0.5", "taxol 2"}
+
+
+def test_sites_that_are_excluded_are_not_tried(own_experiment: Path):
+    with Experiment.open(own_experiment) as experiment:
+        change(experiment.catalogue, "exclude", [("P1", "C03", n) for n in range(1, 5)], "dust")
+        assert choose(experiment, "rows").groups == ("row B",)
+
+
+def test_extremes_need_an_analysis(own_experiment: Path):
+    with (
+        Experiment.open(own_experiment) as experiment,
+        pytest.raises(MissingError, match="Run a pipeline"),
+    ):
+        choose(experiment, "extremes")
+
+
+def test_extremes(own_experiment: Path, monkeypatch):
+    rows = [("P1", *site, 0, n + 1) for site, count in COUNTS.items() for n in range(count)]
+    table = pd.DataFrame(rows, columns=["plate", "well", "site", "t", "label"])
+    analysed = [("P1", *site) for site in (*COUNTS, ("B02", 4))]
+    with Experiment.open(own_experiment) as experiment:
+        experiment.features.write_part(own_experiment / "part.parquet", [table])
+        experiment.features.collect("Nuclei", [own_experiment / "part.parquet"], analysed)
+        monkeypatch.setattr(
+            type(experiment.catalogue), "analysed", lambda self: {("x", *s): "" for s in analysed}
+        )
+        found = choose(experiment, "extremes", 3)
+    assert dict(zip(found.groups, found.sites, strict=True)) == {
+        "fewest Nuclei": ("P1", "B02", 4),
+        "middling Nuclei": ("P1", "B03", 1),
+        "most Nuclei": ("P1", "C03", 2),
+    }
+
+
+COUNTS = {("B03", 1): 3, ("C03", 2): 7}
+
+
 def test_a_pipeline_that_does_not_fit_is_told(own_experiment: Path):
     pipeline = edit.rename_channel(blocks(), blocks().input.channels[0].name, "GFP")
-    what = Probes(str(own_experiment), (("p", "B02", 1),))
+    what = Probes(str(own_experiment), (("p", "B02", 1),), ("",))
     with pytest.raises(PipelineError, match="GFP"):
         list(try_out(what, pipeline, last_step(pipeline), None, Cache()))
 
@@ -93,12 +161,25 @@ def test_sweep():
 
 def test_words_of_a_result():
     trial = Trial("B02 site 1", None, lambda: ({}, {}), "row B")
-    good = Tried(trial, count=1, values=np.array([41.0]), feature="area (px)", seconds=0.0123)
+    table = pd.DataFrame({"area (px)": [41.0], "Intensity_mean_DAPI": [7.0]})
+    good = Tried(trial, table=table, seconds=0.0123)
     assert card_of(good).text == "1 object · area (px) 41 · 12 ms"
+    assert card_of(good, "Intensity_mean_DAPI").text == "1 object · Intensity_mean_DAPI 7 · 12 ms"
     assert card_of(Tried(trial, error="The image was never recorded.")).failed
-    empty = Tried(trial, count=0, values=np.empty(0), feature="area (px)")
+    empty = Tried(trial, table=table[:0])
     assert card_of(empty).text == "0 objects · 0 ms"
     assert groups_of([good, Tried(trial, error="x"), empty]) == {"row B": [good, empty]}
+
+
+def test_pictures_show_the_part_that_is_looked_at():
+    scene = scene_of(10)
+    checked = upto(threshold_pipeline(), scene, "threshold_manual")
+    trial = Trial("a", checked, lambda: (scene.images, {}))
+    (tried,) = run_trials([trial], part=(slice(0, 20), slice(5, 35)))
+    assert tried.picture.shape == (20, 30, 3)
+    # a smaller site has no such part
+    (tried,) = run_trials([trial], part=(slice(60, 80), slice(60, 80)))
+    assert tried.picture.shape == (50, 50, 3)
 
 
 @pytest.mark.parametrize(

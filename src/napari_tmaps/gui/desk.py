@@ -54,6 +54,8 @@ class Desk(QObject):
         The `Choice` that is shown.
     choiceRequested
         A `Choice` that somebody asks to be shown.
+    wellsChanged
+        Names of the wells of the shown plate that are marked on the plate map.
     objectPicked
         The `PickedObject` that was clicked on the map, or chosen in a table.
     coloursChanged
@@ -66,6 +68,7 @@ class Desk(QObject):
     experimentChanged = Signal(object)
     choiceChanged = Signal(object)
     choiceRequested = Signal(object)
+    wellsChanged = Signal(object)
     objectPicked = Signal(object)
     coloursChanged = Signal(object)
     tablesChanged = Signal(str)
@@ -74,6 +77,7 @@ class Desk(QObject):
         super().__init__(parent)
         self._experiment: Experiment | None = None
         self._choice = Choice()
+        self._wells: frozenset[str] = frozenset()
         self._colours: ObjectColours | None = None
         self.is_kept = False
         """Whether there is an Experiment widget, which shows what is asked for."""
@@ -92,6 +96,11 @@ class Desk(QObject):
         return self._choice
 
     @property
+    def wells(self) -> frozenset[str]:
+        """The wells of the shown plate that are marked on the plate map."""
+        return self._wells
+
+    @property
     def colours(self) -> ObjectColours | None:
         """How objects are coloured; None if they are not."""
         return self._colours
@@ -106,6 +115,7 @@ class Desk(QObject):
     def leave(self) -> None:
         """Of the Experiment widget alone: it is gone."""
         self.is_kept, self.locate = False, _nowhere
+        self.setWells(frozenset())
         self.setExperiment(None)
 
     def setChoice(self, choice: Choice) -> None:
@@ -113,6 +123,12 @@ class Desk(QObject):
         if choice != self._choice:
             self._choice = choice
             self.choiceChanged.emit(choice)
+
+    def setWells(self, wells: frozenset[str]) -> None:
+        """Of the Experiment widget alone: other wells are marked."""
+        if wells != self._wells:
+            self._wells = wells
+            self.wellsChanged.emit(wells)
 
     def go(self, choice: Choice) -> None:
         """Ask for a site, well or plate to be shown."""

@@ -121,6 +121,7 @@ class ExperimentWidget(QWidget):
         self.site_page.map_panel.valueChanged.connect(self._show_numbers)
         self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
         self.site_page.plate_map.menuRequested.connect(self._on_menu_requested)
+        self.site_page.plate_map.selectionChanged.connect(self._desk.setWells)
         self._well_menu.changed.connect(lambda: self._refresh(None))
         self._well_menu.failed.connect(self.show_message)
         self._view.status.objectSelected.connect(self._on_object_selected)

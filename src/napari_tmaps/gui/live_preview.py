@@ -15,11 +15,13 @@ from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
 from napari_tmaps.gui.tuning import Shown, StableLabels, summarise, tune, upto
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
+from napari_tmaps.pipeline.region import View
 
 if TYPE_CHECKING:
     import napari.viewer
 
 _SETTLED_MS = 200  # without a change, until the whole site is computed
+_MOVED_MS = 400  # without a move, until pictures elsewhere follow
 _LOOK_MS = 50  # several layers change at once when another site is shown
 
 
@@ -36,12 +38,15 @@ class LivePreview(QObject):
         Name of a step, and why it could not run.
     settled
         Nothing has changed for a moment; the whole site is being computed.
+    moved
+        The window shows another part of the site.
     """
 
     sceneChanged = Signal(object)
     arrived = Signal(object)
     failed = Signal(str, str)
     settled = Signal()
+    moved = Signal()
     _computed = Signal(object)
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QObject | None = None) -> None:
@@ -59,10 +64,17 @@ class LivePreview(QObject):
         self._settle = timer(self, _SETTLED_MS, self._on_settled)
         self._look = timer(self, _LOOK_MS, self.look)
         self._computed.connect(self._on_arrived)
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._on_changed)
-        viewer.layers.selection.events.active.connect(self._on_changed)
-        viewer.dims.events.point.connect(self._on_changed)
+        self._pan = timer(self, _MOVED_MS, self.moved.emit)
+        self._watched = (
+            (viewer.layers.events.inserted, self._on_inserted),
+            (viewer.layers.events.removed, self._on_changed),
+            (viewer.layers.selection.events.active, self._on_changed),
+            (viewer.dims.events.point, self._on_changed),
+            (viewer.camera.events.center, self._on_moved),
+            (viewer.camera.events.zoom, self._on_moved),
+        )
+        for event, action in self._watched:
+            event.connect(action)
         for layer in viewer.layers:
             self._watch(layer)
 
@@ -88,14 +100,23 @@ class LivePreview(QObject):
         self._live.cancel()
         self._layers.clear()
 
+    def view(self) -> View | None:
+        """Rows and columns of the site that the window shows; None if it shows all of it."""
+        return self._source.view(self.scene) if self.scene.images else None
+
     def show_before(self, on: bool) -> None:
         """Show what the step worked on in place of what it made, or the other way round."""
         self._layers.show_before(self._made if on else None, self.scene)
 
     def close(self) -> None:
         """End the computing, and forget what was computed."""
+        for event, action in self._watched:
+            event.disconnect(action)
+        for layer in self._viewer.layers:
+            self._watch(layer, on=False)
         self._settle.stop()
         self._look.stop()
+        self._pan.stop()
         self._live.close()
 
     # -- what is on the screen ------------------------------------------------------------------
@@ -116,14 +137,18 @@ class LivePreview(QObject):
             self.clear()
         self.sceneChanged.emit(scene)
 
-    def _watch(self, layer: Any) -> None:
+    def _watch(self, layer: Any, *, on: bool = True) -> None:
         if not is_preview(layer):
             for name in ("data", "scale", "translate", "name"):
-                getattr(layer.events, name).connect(self._on_changed)
+                event = getattr(layer.events, name)
+                (event.connect if on else event.disconnect)(self._on_changed)
 
     def _on_inserted(self, event: Any) -> None:
         self._watch(event.value)
         self._on_changed()
+
+    def _on_moved(self, _event: Any = None) -> None:
+        self._pan.start()
 
     def _on_changed(self, _event: Any = None) -> None:
         self._look.start()

@@ -31,13 +31,14 @@ from napari_tmaps.gui.numbers_panel import NumbersPanel
 from napari_tmaps.gui.pipeline_bar import PipelineBar
 from napari_tmaps.gui.pipeline_files import read_any, write_any
 from napari_tmaps.gui.ports_button import PortsButton
+from napari_tmaps.gui.probes import choose_sites
 from napari_tmaps.gui.run_dialog import RunDialog
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.step_form import StepForm
 from napari_tmaps.gui.step_list import StepList
 from napari_tmaps.gui.trials_control import TrialsControl
 from napari_tmaps.gui.try_button import TryButton
-from napari_tmaps.gui.trying import Probes, Sweep, choose_sites, sweep_of
+from napari_tmaps.gui.trying import Sweep, sweep_of
 from napari_tmaps.gui.tuning import Shown, next_name, reads, threshold_setting, tune
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.modules import known_categories
@@ -68,7 +69,7 @@ class PipelineWidget(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._desk = desk_of(viewer)
         self._live = LivePreview(viewer, self)
         self._trials = TrialsControl(viewer, self._live.cache, self)
         self._shelf = Shelf(_own_folder())
@@ -150,9 +151,8 @@ class PipelineWidget(QWidget):
         self._live.sceneChanged.connect(self._on_scene_changed)
         self._live.arrived.connect(self._on_arrived)
         self._live.failed.connect(self._on_failed)
-        self._live.settled.connect(
-            lambda: self._trials.follow(self.value(), self._chosen, self._live.scene)
-        )
+        self._live.settled.connect(self._follow)
+        self._live.moved.connect(self._follow)
         self._trials.valueChosen.connect(self._on_value_chosen)
         self._trials.siteChosen.connect(self._on_site_chosen)
         self._trials.failed.connect(lambda why: self.show_message(f"⚠ {why}"))
@@ -172,6 +172,8 @@ class PipelineWidget(QWidget):
         self.try_button.sweepRequested.connect(self._on_sweep_requested)
         self.try_button.sitesRequested.connect(self._on_sites_requested)
         self.try_button.runRequested.connect(self._on_run_requested)
+        self._desk.wellsChanged.connect(self.try_button.setWells)
+        self.try_button.setWells(self._desk.wells)
         self.steps.chosen.connect(self._on_step_chosen)
         self.steps.moved.connect(
             lambda name, to: self._edit(
@@ -472,17 +474,20 @@ class PipelineWidget(QWidget):
 
     def _on_sweep_requested(self, setting: SettingSpec) -> None:
         what = sweep_of(self.value(), self._chosen, setting)
-        self._trials.run(what, self.value(), self._chosen, self._live.scene)
+        self._trials.run(what, self.value(), self._chosen, self._live.scene, self._live.view())
+
+    def _follow(self) -> None:
+        self._trials.follow(self.value(), self._chosen, self._live.scene, self._live.view())
 
     def _on_sites_requested(self, how: str) -> None:
         try:
             with Experiment.open(self._experiment) as experiment:
-                sites = choose_sites(experiment, how, _PROBES, seed=0)
+                plate, wells = self._desk.choice.plate, self._desk.wells
+                what = choose_sites(experiment, how, _PROBES, seed=0, plate=plate, wells=wells)
         except TmapsError as error:
             self.show_message(str(error))
             return
-        what = Probes(self._experiment, sites, how)
-        self._trials.run(what, self.value(), self._chosen, self._live.scene)
+        self._trials.run(what, self.value(), self._chosen, self._live.scene, self._live.view())
 
     def _on_value_chosen(self, what: Sweep, value: Any) -> None:
         pipeline = edit.set_setting(self.value(), what.step, what.setting, value)
@@ -490,9 +495,10 @@ class PipelineWidget(QWidget):
 
     def _on_site_chosen(self, plate: str, well: str, site: int) -> None:
         """Go to the site in the Experiment widget, if that is there."""
-        desk = desk_of(self._viewer)
-        if desk.is_kept:
-            desk.go(replace(desk.choice, plate=plate, well=well, site=site, view=View.SITE))
+        if self._desk.is_kept:
+            self._desk.go(
+                replace(self._desk.choice, plate=plate, well=well, site=site, view=View.SITE)
+            )
         else:
             self.show_message("Open the Experiment widget to go to a site.")
 
@@ -519,7 +525,7 @@ class PipelineWidget(QWidget):
         marks = {**tuning.marks, **({failed: why} if failed else {})}
         chosen = tuning.chosen.name if tuning.chosen else ""
         self.steps.setPipeline(tuning.pipeline, chosen, marks)
-        self.try_button.setState(tuning, bool(scene.experiment))
+        self.try_button.setState(tuning, scene.experiment)
         self.ports.setValue(tuning.pipeline)
         self.ports.setChannels(tuple(scene.images))
         self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)

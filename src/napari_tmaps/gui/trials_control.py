@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.gui.live_source import Scene
+from napari_tmaps.gui.probes import Probes
 from napari_tmaps.gui.trials_panel import TrialsPanel
-from napari_tmaps.gui.trying import Probes, Sweep, TriedProgress, try_out
+from napari_tmaps.gui.trying import Sweep, TriedProgress, try_out
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.pipeline.cache import Cache
+from napari_tmaps.pipeline.region import View
 from napari_tmaps.pipeline.trials import shown_value
 
 if TYPE_CHECKING:
@@ -57,11 +59,22 @@ class TrialsControl(QObject):
         return self._work.is_running
 
     def run(
-        self, what: Sweep | Probes, pipeline: PipelineDescription, step: str, scene: Scene
+        self,
+        what: Sweep | Probes,
+        pipeline: PipelineDescription,
+        step: str,
+        scene: Scene,
+        part: View | None = None,
     ) -> None:
-        """Try a pipeline as far as a step; trials under way give way."""
+        """Try a pipeline as far as a step; trials under way give way.
+
+        Parameters
+        ----------
+        part
+            Rows and columns of a site that the pictures show; None for all.
+        """
         if self._work.is_running:
-            self._again = (what, pipeline, step, scene)
+            self._again = (what, pipeline, step, scene, part)
             self._work.cancel()
             return
         self._what = what
@@ -77,12 +90,14 @@ class TrialsControl(QObject):
             count = len(what.sites)
             title = f"{step} on {count} sites: click one to go there"
         self.panel.begin(title, count)
-        self._work.start("Trials", lambda: try_out(what, pipeline, step, scene, self._cache))
+        self._work.start("Trials", lambda: try_out(what, pipeline, step, scene, self._cache, part))
 
-    def follow(self, pipeline: PipelineDescription, step: str, scene: Scene) -> None:
-        """Try a changed pipeline on the same sites, if these are shown."""
+    def follow(
+        self, pipeline: PipelineDescription, step: str, scene: Scene, part: View | None = None
+    ) -> None:
+        """Try a changed pipeline on the same sites, or show another part, if these are shown."""
         if isinstance(self._what, Probes) and self.panel.isVisible():
-            self.run(self._what, pipeline, step, scene)
+            self.run(self._what, pipeline, step, scene, part)
 
     def cancel(self) -> None:
         """Stop."""

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyqtgraph
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage, QMouseEvent, QPixmap
 from qtpy.QtWidgets import (
+    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -33,17 +35,26 @@ class Card:
     failed: bool
 
 
-def card_of(tried: Tried) -> Card:
-    """The words of a result."""
+def card_of(tried: Tried, feature: str = "") -> Card:
+    """The words of a result; the median of a feature, where it has that, else of its first."""
     if tried.error:
         return Card(tried.trial.title, tried.error, True)
     parts = []
     if tried.count is not None:
         parts.append(f"{tried.count} object{'s' * (tried.count != 1)}")
-    if tried.values is not None and len(tried.values) and not np.all(np.isnan(tried.values)):
-        parts.append(f"{tried.feature} {np.nanmedian(tried.values):.4g}")
+    name, values = values_of(tried, feature)
+    if np.isfinite(values).any():
+        parts.append(f"{name} {np.nanmedian(values):.4g}")
     parts.append(f"{1000 * tried.seconds:.0f} ms")
     return Card(tried.trial.title, " · ".join(parts), False)
+
+
+def values_of(tried: Tried, feature: str = "") -> tuple[str, npt.NDArray[np.float64]]:
+    """Name and values of a feature, where it was measured; else of the first that was."""
+    if tried.table is None or not len(tried.table.columns):
+        return "", np.empty(0)
+    name = feature if feature in tried.table.columns else str(tried.table.columns[0])
+    return name, tried.table[name].to_numpy(float)
 
 
 def groups_of(found: Sequence[Tried]) -> dict[str, list[Tried]]:
@@ -79,18 +90,31 @@ class TrialsPanel(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(self._grid_widget)
+        self.feature = QComboBox()
+        self.feature.setToolTip("The feature whose distribution is drawn")
+        self.feature.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         self.plot = pyqtgraph.PlotWidget(background=None)
-        self.plot.setMaximumWidth(420)
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
-        self.plot.setVisible(False)
+        self.plot.getAxis("left").setStyle(showValues=False)
+        self.plot.getAxis("left").setWidth(6)
+        self._side = QWidget()
+        self._side.setMaximumWidth(420)
+        self._side.setVisible(False)
+        side = QVBoxLayout(self._side)
+        side.setContentsMargins(0, 0, 0, 0)
+        side.addWidget(self.feature)
+        side.addWidget(self.plot, 1)
         layout = QVBoxLayout(self)
         layout.addWidget(self._title)
         row = QHBoxLayout()
         row.addWidget(scroll, 3)
-        row.addWidget(self.plot, 2)
+        row.addWidget(self._side, 2)
         layout.addLayout(row, 1)
-        self.setMinimumSize(2 * CARD_PX, CARD_PX + 90)
+        self.setMinimumSize(2 * CARD_PX, CARD_PX)
+        self.feature.activated.connect(self._on_feature_chosen)
 
     def begin(self, title: str, count: int) -> None:
         """Make room for new results."""
@@ -113,7 +137,7 @@ class TrialsPanel(QWidget):
         """Show the next result."""
         self._found.append(tried)
         if len(self._found) <= len(self._cards):
-            self._cards[len(self._found) - 1].show_result(tried)
+            self._cards[len(self._found) - 1].show_result(tried, self.feature.currentText())
         if len(self._found) == len(self._cards):
             self._draw()
 
@@ -127,16 +151,33 @@ class TrialsPanel(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        room = self.width() - (self.plot.width() if self.plot.isVisible() else 0)
+        room = self.width() - (self._side.width() if self._side.isVisible() else 0)
         columns = max(1, (room - 30) // (CARD_PX + 8))
         for number, card in enumerate(self._cards):
             self._grid.addWidget(card, number // columns, number % columns)
 
+    def _on_feature_chosen(self) -> None:
+        for card, tried in zip(self._cards, self._found, strict=False):
+            card.show_result(tried, self.feature.currentText())
+        self._draw()
+
+    def _fill_features(self) -> None:
+        """What can be drawn; what was chosen stays chosen."""
+        tables = [tried.table for tried in self._found if tried.table is not None]
+        names = [str(name) for name in tables[0].columns] if tables else []
+        if names != [self.feature.itemText(n) for n in range(self.feature.count())]:
+            chosen = self.feature.currentText()
+            self.feature.clear()
+            self.feature.addItems(names)
+            self.feature.setCurrentIndex(max(0, self.feature.findText(chosen)))
+
     def _draw(self) -> None:
         """A curve for each group: how many of its objects have which value."""
+        self._fill_features()
         self.plot.clear()
-        curves = list(_curves(self._found))
-        self.plot.setVisible(bool(curves))
+        feature = self.feature.currentText()
+        curves = list(_curves(self._found, feature))
+        self._side.setVisible(bool(curves))
         self._arrange()
         if not curves:
             return
@@ -146,7 +187,8 @@ class TrialsPanel(QWidget):
         for number, (name, edges, share) in enumerate(curves):
             pen = {"color": _COLORS[number % len(_COLORS)], "width": 2}
             self.plot.plot(edges, share, stepMode="center", pen=pen, name=name or None)
-        self.plot.setLabel("bottom", next(t.feature for t in self._found if t.feature))
+        self.plot.setLabel("bottom", feature)
+        self.plot.setToolTip("Share of the objects of each group over their values")
         for side in ("left", "bottom"):
             self.plot.getAxis(side).setPen(text)
             self.plot.getAxis(side).setTextPen(text)
@@ -156,9 +198,9 @@ class TrialsPanel(QWidget):
 _COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 
 
-def _curves(found: Sequence[Tried]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def _curves(found: Sequence[Tried], feature: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     groups = {
-        name: np.concatenate([t.values for t in tried if t.values is not None] or [np.empty(0)])
+        name: np.concatenate([values_of(each, feature)[1] for each in tried])
         for name, tried in groups_of(found).items()
     }
     groups = {name: values[np.isfinite(values)] for name, values in groups.items()}
@@ -194,10 +236,11 @@ class _CardView(QFrame):
         """Say that the result is under way; the last picture stays until then."""
         self._text.setText("…")
 
-    def show_result(self, tried: Tried) -> None:
-        """Show a result."""
-        card = card_of(tried)
-        self._title.setText(f"<b>{card.title}</b>")
+    def show_result(self, tried: Tried, feature: str) -> None:
+        """Show a result, and what it is in a feature."""
+        card = card_of(tried, feature)
+        group = f"<br>{tried.trial.group}" if tried.trial.group else ""
+        self._title.setText(f"<b>{card.title}</b>{group}")
         self._text.setText(("⚠ " if card.failed else "") + card.text)
         if tried.picture is None:
             self._picture.clear()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.probes import WAYS
 from napari_tmaps.gui.tuning import Tuning
 from napari_tmaps.modules.describe import SettingSpec
-
-_SITES = {
-    "random": "On 9 random sites",
-    "rows": "On a site in each row of the plate",
-    "columns": "On a site in each column of the plate",
-}
+from napari_tmaps.store.experiment import Experiment
 
 
 class TryButton(QToolButton):
@@ -23,7 +22,7 @@ class TryButton(QToolButton):
     sweepRequested
         The `SettingSpec` whose values shall be compared.
     sitesRequested
-        "random", "rows" or "columns".
+        One of `WAYS`.
     runRequested
         The whole experiment shall be run.
     """
@@ -36,7 +35,9 @@ class TryButton(QToolButton):
         super().__init__(parent)
         self._settings: tuple[SettingSpec, ...] = ()
         self._step = ""
-        self._in_experiment = self._can_run = False
+        self._experiment = ""
+        self._wells: Collection[str] = ()
+        self._can_run = False
         self.setText("Try and run")
         self.setToolTip("Compare values, try the pipeline on several sites, run it on all")
         self._menu = QMenu(self)
@@ -45,12 +46,16 @@ class TryButton(QToolButton):
         self.setMenu(self._menu)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
-    def setState(self, tuning: Tuning, in_experiment: bool) -> None:
-        """Show what can be tried with the chosen step."""
+    def setState(self, tuning: Tuning, experiment: str) -> None:
+        """Show what can be tried with the chosen step, in an experiment or ("") without."""
         self._step = tuning.chosen.name if tuning.chosen else ""
         self._settings = tuning.spec.settings if tuning.spec else ()
-        self._in_experiment = in_experiment
+        self._experiment = experiment
         self._can_run = bool(tuning.pipeline.pipeline) and not tuning.problems
+
+    def setWells(self, wells: Collection[str]) -> None:
+        """The wells that are marked on the plate map."""
+        self._wells = wells
 
     def fill(self) -> QMenu:
         """Make the menu for the step as it is now."""
@@ -64,17 +69,32 @@ class TryButton(QToolButton):
                     lambda setting=setting: self.sweepRequested.emit(setting),
                 )
         menu.addSection("See the chosen step")
-        for how, text in _SITES.items():
-            action = menu.addAction(text, lambda how=how: self.sitesRequested.emit(how))
+        for how, lack in self._lacks().items():
+            count = f" ({len(self._wells)})" if how == "marked" and self._wells else ""
+            action = menu.addAction(
+                WAYS[how].text + count, lambda how=how: self.sitesRequested.emit(how)
+            )
             assert action is not None
-            action.setEnabled(self._in_experiment and bool(self._step))
-            action.setToolTip("" if self._in_experiment else "Only with an experiment")
+            action.setEnabled(not lack)
+            action.setToolTip(lack)
         menu.addSection("All of it")
         action = menu.addAction("Run on the whole experiment…", self.runRequested.emit)
         assert action is not None
-        action.setEnabled(self._in_experiment and self._can_run)
-        if not self._in_experiment:
+        action.setEnabled(bool(self._experiment) and self._can_run)
+        if not self._experiment:
             action.setToolTip("Only with an experiment")
         elif not self._can_run:
             action.setToolTip("The pipeline has problems; see the marked steps")
         return menu
+
+    def _lacks(self) -> dict[str, str]:
+        """What each way to choose sites lacks; "" if it lacks nothing."""
+        if not self._experiment:
+            return dict.fromkeys(WAYS, "Only with an experiment")
+        if not self._step:
+            return dict.fromkeys(WAYS, "Choose a step of the pipeline first")
+        try:
+            with Experiment.open(self._experiment) as experiment:
+                return {how: way.lack(experiment, self._wells) for how, way in WAYS.items()}
+        except TmapsError as error:
+            return dict.fromkeys(WAYS, str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 
 from napari_tmaps.errors import MissingError
 from napari_tmaps.gui.live_source import Scene
+from napari_tmaps.gui.probes import Probes
 from napari_tmaps.gui.tuning import upto
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.model.wells import WellName
 from napari_tmaps.modules.describe import SettingSpec
 from napari_tmaps.pipeline import check
 from napari_tmaps.pipeline.cache import Cache
+from napari_tmaps.pipeline.region import View
 from napari_tmaps.pipeline.trials import Inputs, Trial, Tried, run_trials, sweep, sweep_values
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.inputs import site_inputs
@@ -39,21 +39,6 @@ class Sweep:
     values: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Probes:
-    """The pipeline as far as a step on several sites of an experiment.
-
-    Attributes
-    ----------
-    by
-        How the sites were chosen, and are compared: "random", "rows" or "columns".
-    """
-
-    experiment: str
-    sites: tuple[Site, ...]
-    by: str = "random"
-
-
 def sweep_of(pipeline: PipelineDescription, step: str, setting: SettingSpec) -> Sweep:
     """The values of a setting that are worth comparing."""
     call = next(call for call in pipeline.pipeline if call.name == step)
@@ -74,31 +59,6 @@ def sweep_trials(
         lambda changed: upto(changed, scene, chosen),
         lambda: inputs,
     )
-
-
-def choose_sites(experiment: Experiment, how: str, count: int, seed: int) -> tuple[Site, ...]:
-    """Sites to try a pipeline on.
-
-    Parameters
-    ----------
-    how
-        "random": anywhere; "rows": one in each row of the plate; "columns": one in each column.
-    count
-        Most sites; of more rows or columns some are left out evenly.
-    """
-    rows = experiment.catalogue.sites()[["plate", "well", "site"]].to_numpy().tolist()
-    sites = [(str(plate), str(well), int(site)) for plate, well, site in rows]
-    draw = random.Random(seed)
-    if how == "random":
-        chosen = draw.sample(sites, min(count, len(sites)))
-        return tuple(sorted(chosen, key=_order))
-    groups: dict[int, list[Site]] = {}
-    for site in sites:
-        name = WellName.parse(site[1])
-        groups.setdefault(name.row_index if how == "rows" else name.column_index, []).append(site)
-    lines = [groups[key] for key in sorted(groups)]
-    step = max(1, -(-len(lines) // count))
-    return tuple(draw.choice(line) for line in lines[::step])
 
 
 def probe_trials(
@@ -130,8 +90,8 @@ def probe_trials(
         return read
 
     return [
-        Trial(f"{site[1]} site {site[2]}", checked, reader(site), _group(site, what.by))
-        for site in what.sites
+        Trial(f"{site[1]} site {site[2]}", checked, reader(site), group)
+        for site, group in zip(what.sites, what.groups, strict=True)
     ]
 
 
@@ -141,8 +101,14 @@ def try_out(
     chosen: str,
     scene: Scene,
     cache: Cache,
+    part: View | None = None,
 ) -> Generator[Progress, None, int]:
     """Run trials one by one; returns how many there were.
+
+    Parameters
+    ----------
+    part
+        Rows and columns of a site that the pictures show.
 
     Raises
     ------
@@ -153,27 +119,17 @@ def try_out(
         trials = sweep_trials(what, pipeline, chosen, scene)
         if not trials:
             raise MissingError("The pipeline cannot run as far as this step; see the marks.")
-        yield from _run(trials, cache)
+        yield from _run(trials, cache, part)
         return len(trials)
     with Experiment.open(Path(what.experiment)) as experiment:
         trials = probe_trials(what, pipeline, chosen, experiment)
-        yield from _run(trials, cache)
+        yield from _run(trials, cache, part)
     return len(trials)
 
 
-def _run(trials: Sequence[Trial], cache: Cache) -> Generator[Progress, None, None]:
+def _run(
+    trials: Sequence[Trial], cache: Cache, part: View | None
+) -> Generator[Progress, None, None]:
     yield Progress("trials", 0, len(trials))
-    for done, tried in enumerate(run_trials(trials, cache=cache), start=1):
+    for done, tried in enumerate(run_trials(trials, cache=cache, part=part), start=1):
         yield TriedProgress("trials", done, len(trials), tried.trial.title, tried=tried)
-
-
-def _group(site: Site, by: str) -> str:
-    """What a site is compared as: its row or column of the plate, or nothing."""
-    name = WellName.parse(site[1])
-    groups = {"rows": f"row {name.row}", "columns": f"column {name.column_index + 1}"}
-    return groups.get(by, "")
-
-
-def _order(site: Site) -> tuple[str, int, int, int]:
-    name = WellName.parse(site[1])
-    return site[0], name.row_index, name.column_index, site[2]

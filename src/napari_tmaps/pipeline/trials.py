@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.pipeline import PipelineDescription
@@ -17,11 +18,14 @@ from napari_tmaps.pipeline.cache import Cache, Value
 from napari_tmaps.pipeline.checked import CheckedPipeline
 from napari_tmaps.pipeline.edit import set_setting
 from napari_tmaps.pipeline.figure import Picture, step_picture
+from napari_tmaps.pipeline.region import View
 from napari_tmaps.pipeline.run import SiteResult, iter_site
 
 Array = npt.NDArray[Any]
 Inputs = tuple[Mapping[str, Array], Mapping[str, Array]]
 """Images by channel, labels by object type."""
+
+AREA = "area (px)"
 
 
 @dataclass(frozen=True)
@@ -52,40 +56,44 @@ class Tried:
     ----------
     picture
         What the last step made; None if it failed or made no image.
-    count
-        Objects that it made; None if it made none.
-    values
-        One number for each object: of the measured feature, else its area in pixels.
-    feature
-        What `values` are.
+    table
+        A row for each object that it made: what the last step measured, else the area; None if it
+        made no objects.
     error
         Why it failed; empty if it did not.
     """
 
     trial: Trial
     picture: Picture | None = None
-    count: int | None = None
-    values: npt.NDArray[np.float64] | None = None
-    feature: str = ""
+    table: pd.DataFrame | None = None
     seconds: float = 0.0
     error: str = ""
 
+    @property
+    def count(self) -> int | None:
+        """Objects that it made; None if it made none, as masks."""
+        return None if self.table is None else len(self.table)
+
 
 def run_trials(
-    trials: Sequence[Trial], *, feature: str = "", cache: Cache | None = None, size_px: int = 320
+    trials: Sequence[Trial],
+    *,
+    cache: Cache | None = None,
+    part: View | None = None,
+    size_px: int = 320,
 ) -> Iterator[Tried]:
     """Try one after the other, up to the last step of each pipeline; closing it stops.
 
     Parameters
     ----------
-    feature
-        Column whose values are told, where the last step measures; empty takes the first.
+    part
+        Rows and columns that the pictures show; None for all. The whole site is computed anyway.
     """
     for trial in trials:
         start = perf_counter()
         try:
             images, objects = trial.read()
-            yield _tried(trial, images, objects, feature, cache, size_px, start)
+            yield _tried(trial, images, objects, cache, part, size_px, start)
         except TmapsError as error:
             yield Tried(trial, seconds=perf_counter() - start, error=str(error))
 
@@ -94,8 +102,8 @@ def _tried(
     trial: Trial,
     images: Mapping[str, Array],
     objects: Mapping[str, Array],
-    feature: str,
     cache: Cache | None,
+    part: View | None,
     size_px: int,
     start: float,
 ) -> Tried:
@@ -109,21 +117,27 @@ def _tried(
             result = end.value
             break
     last = trial.checked.steps[-1]
-    picture = step_picture(trial.checked, last, items, size_px)
+    shown = {name: _cut(value, part) for name, value in items.items()}
+    picture = step_picture(trial.checked, last, shown, size_px)
     seconds = perf_counter() - start
     if last.target is not None:
         table = result.tables.get(last.target.objects)
         if table is not None:
-            columns = [name for name in table.columns if name != "is_border"]
-            name = feature if feature in columns else next(iter(columns), "")
-            values = table[name].to_numpy(float) if name else None
-            return Tried(trial, picture, len(table), values, name, seconds)
+            return Tried(trial, picture, table.drop(columns="is_border", errors="ignore"), seconds)
     made = items[next(iter(last.outputs.values()))]
     if not isinstance(made, np.ndarray) or made.dtype != np.int32:
         return Tried(trial, picture, seconds=seconds)
-    areas = np.bincount(made.reshape(-1))[1:].astype(float)
-    areas = areas[areas > 0]
-    return Tried(trial, picture, len(areas), areas, "area (px)", seconds)
+    areas = np.bincount(made.reshape(-1))
+    labels = np.flatnonzero(areas)
+    labels = labels[labels > 0]
+    return Tried(trial, picture, pd.DataFrame({AREA: areas[labels].astype(float)}, labels), seconds)
+
+
+def _cut(value: Value, part: View | None) -> Value:
+    """The part of an image; all of it where it has no such part, as a smaller site."""
+    if part is None or not isinstance(value, np.ndarray):
+        return value
+    return value[..., *part] if min(value[..., *part].shape) else value
 
 
 def sweep_values(setting: SettingSpec, value: Any, count: int = 9) -> list[Any]:
