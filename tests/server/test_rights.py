@@ -13,7 +13,10 @@ from tests.server.running import USERS
 from napari_tmaps.server import (
     routes_experiments,
     routes_images,
+    routes_layers,
     routes_objects,
+    routes_segmentations,
+    routes_tools,
     routes_uploads,
     routes_workflow,
     routes_zarr,
@@ -24,7 +27,10 @@ ROUTES = [
     for part in (
         routes_experiments,
         routes_images,
+        routes_layers,
         routes_objects,
+        routes_segmentations,
+        routes_tools,
         routes_uploads,
         routes_workflow,
         routes_zarr,

@@ -16,12 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 import yaml
 
+from napari_tmaps.client.analysis import AnalysisCalls
 from napari_tmaps.client.sending import local_files, send_files
 from napari_tmaps.client.session import Session
 from napari_tmaps.errors import FormatError, InputError, NotFoundError, unknown
 
 
-class TmClient:
+class TmClient(AnalysisCalls):
     """One user at one server, and an experiment there.
 
     Parameters

@@ -84,6 +84,20 @@ def _upload(client: TmClient, a: argparse.Namespace) -> str:
     return f"{len(sent)} files were sent."
 
 
+def _settings(texts: list[str]) -> dict[str, Any]:
+    """Settings from NAME=VALUE; a value is JSON, or else a text."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise InputError(f"'{text}' is no setting. Write NAME=VALUE, e.g. clusters=4.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
 # Resource → verb → (what it does, options).
 VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
     "experiment": {
@@ -187,7 +201,11 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
             ),
         )
     },
-    "object-type": {"ls": (lambda c, a: c.get_mapobject_types(), ())},
+    "object-type": {
+        "ls": (lambda c, a: c.get_mapobject_types(), ()),
+        "create": (lambda c, a: c.create_mapobject_type(a.name), (_NAME,)),
+        "rm": (lambda c, a: c.delete_mapobject_type(a.name), (_NAME,)),
+    },
     "feature": {"ls": (lambda c, a: c.get_features(a.object_type), (_TYPE,))},
     "feature-values": {
         "download": (
@@ -196,6 +214,31 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
         )
     },
     "segmentation": {"download": (_download_labels, (_TYPE, *_PLACE))},
+    "tool": {
+        "ls": (lambda c, a: c.get_tools(), ()),
+        "run": (
+            lambda c, a: c.run_tool(a.name, a.object_type, _settings(a.set), a.result)["name"],
+            (
+                _NAME,
+                _TYPE,
+                (("-s", "--set"), {"action": "append", "default": [], "help": "NAME=VALUE (JSON)"}),
+                (("--result",), {"default": "", "help": "name of the result"}),
+            ),
+        ),
+        "status": (lambda c, a: c.get_tools_status(), ()),
+        "log": (
+            lambda c, a: c.get_tool_log(a.job),
+            ((("-n", "-j", "--job"), {"type": int, "required": True, "help": "its number"}),),
+        ),
+    },
+    "tool-result": {
+        "ls": (lambda c, a: c.get_tool_results(), ()),
+        "rename": (
+            lambda c, a: c.rename_tool_result(a.object_type, a.name, a.new_name),
+            (_TYPE, _NAME, (("--new-name",), {"required": True, "help": "its new name"})),
+        ),
+        "rm": (lambda c, a: c.delete_tool_result(a.object_type, a.name), (_TYPE, _NAME)),
+    },
     "workflow": {
         "download": (lambda c, a: c.download_workflow_description_file(a.file), (_FILE,)),
         "upload": (lambda c, a: c.upload_workflow_description_file(a.file), (_FILE,)),

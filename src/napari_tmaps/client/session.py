@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -162,6 +163,9 @@ class Session:
         self, method: str, target: str, content: bytes | None, headers: dict[str, str]
     ) -> http.client.HTTPResponse:
         connection = getattr(self._local, "connection", None)
+        if connection is not None and _was_closed(connection):
+            self.close()
+            connection = None
         if connection is None:
             if self._context is None:
                 connection = http.client.HTTPConnection(
@@ -176,6 +180,12 @@ class Session:
         connection.request(method, target, content, headers)
         response: http.client.HTTPResponse = connection.getresponse()
         return response
+
+
+def _was_closed(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server has closed an idle connection: its end is there to be read."""
+    sock = connection.sock
+    return sock is None or bool(select.select([sock], [], [], 0)[0])
 
 
 def _error(response: http.client.HTTPResponse) -> TmapsError:

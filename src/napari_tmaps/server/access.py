@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from napari_tmaps.server.ids import decode_number
+from napari_tmaps.server.open_maps import OpenMaps
 from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.users import Entry, ForbiddenError, LoginError, UserStore
 from napari_tmaps.workflow.door import Experiment
@@ -17,11 +18,20 @@ from napari_tmaps.workflow.door import Experiment
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What the routes of one app share; `uploading` is held while a file is put in place."""
+    """What the routes of one app share.
+
+    Attributes
+    ----------
+    uploading
+        Held while a file is put in place.
+    maps
+        Kept open between requests.
+    """
 
     settings: ServerSettings
     users: UserStore
     uploading: threading.Lock
+    maps: OpenMaps = field(default_factory=OpenMaps)
 
 
 def server_of(request: Request) -> Server:

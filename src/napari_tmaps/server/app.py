@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -26,7 +27,10 @@ from napari_tmaps.server import (
     routes_auth,
     routes_experiments,
     routes_images,
+    routes_layers,
     routes_objects,
+    routes_segmentations,
+    routes_tools,
     routes_uploads,
     routes_workflow,
     routes_zarr,
@@ -57,14 +61,24 @@ def make_app(settings: ServerSettings) -> FastAPI:
         for path in sorted([folder, *folder.glob("*"), *folder.glob("*/*.tmaps")]):
             if settings.owner and is_experiment(path):
                 users.register(path.absolute(), settings.owner)
-    app = FastAPI(title="napari-tmaps", version=__version__)
-    app.state.server = Server(settings, users, threading.Lock())
+    server = Server(settings, users, threading.Lock())
+
+    @asynccontextmanager
+    async def while_it_runs(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        server.maps.close()
+
+    app = FastAPI(title="napari-tmaps", version=__version__, lifespan=while_it_runs)
+    app.state.server = server
     for part in (
         routes_auth,
         routes_experiments,
         routes_uploads,
         routes_images,
+        routes_layers,
         routes_objects,
+        routes_segmentations,
+        routes_tools,
         routes_workflow,
         routes_zarr,
     ):

@@ -13,7 +13,10 @@ from napari_tmaps.errors import InputError, NotFoundError, unknown
 from napari_tmaps.server.access import Reading
 from napari_tmaps.server.ids import decode, encode
 from napari_tmaps.server.routes_images import Format, Place, attachment, image_answer
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.feature_table import Categories, FeatureTable
 from napari_tmaps.store.features import INDEX
+from napari_tmaps.tools.run import results_of
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["objects"])
 
@@ -29,7 +32,14 @@ class LabelsPlace(Place):
     format: Format = Format.PNG
 
 
-def _known(experiment: Reading, type_id: str) -> str:
+def known_type(experiment: Experiment, type_id: str) -> str:
+    """Name of the object type with an id.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
     (name,) = decode(type_id)
     names = [*experiment.catalogue.object_types()["name"]]
     if name not in names:
@@ -60,7 +70,7 @@ def get_object_types(experiment: Reading, name: Text = "") -> dict[str, Any]:
 @router.get("/mapobject_types/{type_id}/features")
 def get_features(experiment: Reading, type_id: str) -> dict[str, Any]:
     """Names of the features of a type."""
-    name = _known(experiment, type_id)
+    name = known_type(experiment, type_id)
     columns = experiment.features.columns(name)
     return {"data": [{"id": encode(name, each), "name": each} for each in columns]}
 
@@ -70,7 +80,7 @@ def get_segmentation(
     experiment: Reading, type_id: str, place: Annotated[LabelsPlace, Query()]
 ) -> Response:
     """Labels of a site: TIFF and raw int32; PNG 16 bit as far as they fit."""
-    name = _known(experiment, type_id)
+    name = known_type(experiment, type_id)
     site = place.site(experiment)
     labels = experiment.plate(site[0]).read_labels(site[1], site[2], name)
     if place.tpoint >= labels.shape[0] or place.zplane >= labels.shape[1]:
@@ -99,7 +109,7 @@ def get_feature_values(
     features: Annotated[list[str] | None, Query(max_length=10_000)] = None,
 ) -> StreamingResponse:
     """One row an object: mapobject_id and its features."""
-    name = _known(experiment, type_id)
+    name = known_type(experiment, type_id)
     columns = experiment.features.columns(name) if features is None else features
     rows = _rows(experiment, name, columns, plate_name, well_name)
     return _csv(experiment, name, "feature-values", rows)
@@ -110,8 +120,8 @@ def get_feature_values(
 def get_metadata(
     experiment: Reading, type_id: str, plate_name: Text = "", well_name: Text = ""
 ) -> StreamingResponse:
-    """One row an object: mapobject_id, where it lies, and its label."""
-    name = _known(experiment, type_id)
+    """One row an object: mapobject_id, where it lies, its label, and the results of tools."""
+    name = known_type(experiment, type_id)
     rows = _rows(experiment, name, None, plate_name, well_name)
     return _csv(experiment, name, "metadata", rows)
 
@@ -140,21 +150,24 @@ def _rows(
     import pyarrow.compute as pc
     import pyarrow.csv
 
-    places = None
+    places, results = {}, {}
     if columns is None:
         sites = experiment.catalogue.sites()
         keys = zip(sites["plate"], sites["well"], sites["site"], strict=True)
         places = dict(zip(keys, zip(sites["y"], sites["x"], strict=True), strict=True))
+        results = _results(experiment, name)
     plain = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
     begun = False
     number = 1
-    for table in experiment.features.tables(name, columns if columns is not None else []):
+    for table in experiment.features.tables(name, ["is_border"] if columns is None else columns):
         ids = pa.array(np.arange(number, number + table.num_rows))
         number += table.num_rows
         if columns is not None:
             shown = {"mapobject_id": ids} | {each: table[each] for each in columns}
         else:
-            shown = {"mapobject_id": ids} | _places(table, places or {})
+            begin = number - table.num_rows - 1
+            shown = {"mapobject_id": ids} | _places(table, places)
+            shown |= {key: part[begin : number - 1] for key, part in results.items()}
         answer = pa.table(shown)
         for column, wanted in (("plate", plate), ("well", well)):
             if wanted:
@@ -184,5 +197,24 @@ def _places(table: Any, places: dict[tuple[str, str, int], tuple[int, int]]) -> 
         "well_pos_y": [y for y, _ in found],
         "well_pos_x": [x for _, x in found],
         "tpoint": frame["t"],
+        "zplane": [0] * len(found),
         "label": frame["label"],
+        "is_border": table["is_border"],
     }
+
+
+def _results(experiment: Reading, name: str) -> dict[str, Any]:
+    """The columns of all results, a value for each object; classes by their names."""
+    table = FeatureTable(experiment.features, name)
+    before = set(table.columns)
+    results_of(experiment).attach(table)
+    found: dict[str, Any] = {}
+    for column in table.columns:
+        if column not in before:
+            value = table.column(column)
+            if isinstance(value, Categories):
+                texts = np.array([*value.names, None], object)
+                found[column] = texts[value.codes]
+            else:
+                found[column] = value
+    return found

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from napari_tmaps.errors import StorageError, TmapsError
 from napari_tmaps.store.experiment import Experiment
@@ -15,6 +16,12 @@ from napari_tmaps.workflow.lock import coordinator
 from napari_tmaps.workflow.submission import Request, resume, submit
 
 _START_S = 30.0
+APART: dict[str, Any] = (
+    {"creationflags": 0x00000008 | 0x00000200}  # DETACHED_PROCESS, CREATE_NEW_PROCESS_GROUP
+    if sys.platform == "win32"
+    else {"start_new_session": True}
+)
+"""How a process is started that outlives this one."""
 
 
 def log_path(folder: Path) -> Path:
@@ -39,18 +46,13 @@ def start(folder: Path, request: Request | None) -> int:
     with disk_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         file = log.open("wb")
-    apart = (
-        {"creationflags": 0x00000008 | 0x00000200}  # DETACHED_PROCESS, CREATE_NEW_PROCESS_GROUP
-        if sys.platform == "win32"
-        else {"start_new_session": True}
-    )
     with file:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            **apart,
+            **APART,
         )
     end = time.monotonic() + _START_S
     while time.monotonic() < end:

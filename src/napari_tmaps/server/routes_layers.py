@@ -1,0 +1,147 @@
+"""Layers of the map: channels as picture tiles, for maps in a browser and clients without Zarr."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from fastapi import APIRouter, Query, Response
+
+from napari_tmaps.errors import NotFoundError
+from napari_tmaps.server.access import Readable, ServerOf
+from napari_tmaps.server.ids import decode, encode
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.maps import MapLevel, PlateMap
+
+router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["map"])
+
+TILE = 256
+"""Height and width of a tile."""
+_QUALITY = 90
+Text = Annotated[str, Query(max_length=200)]
+Number = Annotated[int, Query(ge=0, le=10**7)]
+Intensity = Annotated[float | None, Query(ge=0, le=65535, allow_inf_nan=False)]
+
+
+class TileFormat(StrEnum):
+    """How a tile is sent; png: grey of 16 bit as recorded, jpeg: contrast applied, 8 bit."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+
+
+def zooms(plate: PlateMap) -> int:
+    """The zoom at which a pixel of the tile is a pixel of the site; at 0 all is in one tile."""
+    zoom = 0
+    while TILE << zoom < max(plate.plan.size):
+        zoom += 1
+    return zoom
+
+
+@router.get("/channel_layers")
+def get_channel_layers(server: ServerOf, entry: Readable, plate_name: Text = "") -> dict[str, Any]:
+    """A layer for each plate and channel; z of its tiles runs from 0 to `max_zoom`."""
+    with Experiment.open(entry.path) as experiment:
+        plates = [name for name in experiment.plate_names() if plate_name in ("", name)]
+    layers = []
+    for name in plates:
+        try:
+            with server.maps.use(entry.path, name) as plate:
+                layers += [_layer(plate, channel) for channel in plate.channels]
+        except NotFoundError:  # a plate without a layout has no map yet
+            continue
+    return {"data": layers}
+
+
+def _layer(plate: PlateMap, channel: str) -> dict[str, Any]:
+    plan, contrast = plate.plan, plate.contrast(channel)
+    low, high = contrast or (0.0, float(np.iinfo(plan.dtype).max))
+    return {
+        "id": encode(plan.plate, channel),
+        "name": channel,
+        "channel_name": channel,
+        "plate_name": plan.plate,
+        "max_zoom": zooms(plate),
+        "tile_size": TILE,
+        "image_height": plan.size[0],
+        "image_width": plan.size[1],
+        "tpoints": plan.times,
+        "zplanes": plan.depth,
+        "min_intensity": low,
+        "max_intensity": high,
+        "is_built": plate.built,
+    }
+
+
+@router.get("/channel_layers/{layer_id}/tiles", response_class=Response)
+def get_channel_tile(
+    server: ServerOf,
+    entry: Readable,
+    layer_id: str,
+    x: Number,
+    y: Number,
+    z: Annotated[int, Query(ge=0, le=30)],
+    tpoint: Number = 0,
+    zplane: Number = 0,
+    low: Intensity = None,
+    high: Intensity = None,
+    form: Annotated[TileFormat, Query(alias="format")] = TileFormat.JPEG,
+) -> Response:
+    """One tile; black where nothing is. `low` and `high` are intensities of black and white."""
+    plate_name, channel = decode(layer_id, 2)
+    with server.maps.use(entry.path, plate_name) as plate:
+        pixels = tile(plate, plate.channel(channel), z, y, x, tpoint, zplane)
+        ends = plate.contrast(channel) or (0.0, float(np.iinfo(pixels.dtype).max))
+    if form is TileFormat.PNG:
+        return _picture(pixels, "png")
+    black, white = ends[0] if low is None else low, ends[1] if high is None else high
+    scaled = (pixels.astype(np.float32) - black) * (255 / max(white - black, 1e-6))
+    return _picture(np.clip(scaled, 0, 255).astype(np.uint8), "jpeg")
+
+
+def tile(
+    plate: PlateMap, levels: list[MapLevel], zoom: int, row: int, column: int, t: int, z: int
+) -> npt.NDArray[Any]:
+    """Pixels (TILE, TILE) of a tile.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such zoom, time point, plane or tile.
+    """
+    most = zooms(plate)
+    if zoom > most:
+        raise NotFoundError(f"There is no zoom {zoom}; they run from 0 to {most}.")
+    if t >= plate.plan.times or z >= plate.plan.depth:
+        raise NotFoundError(
+            f"There are {plate.plan.times} time points and {plate.plan.depth} planes; "
+            f"t {t}, z {z} is none of them."
+        )
+    wanted = 2 ** (most - zoom)
+    level = next((each for each in reversed(levels) if each.factor <= wanted), levels[0])
+    step = wanted // level.factor
+    height, width = level.shape[2:]
+    top, left = row * TILE * step, column * TILE * step
+    if top >= height or left >= width:
+        raise NotFoundError(f"There is no tile x {column}, y {row} at zoom {zoom}.")
+    bottom, right = min(top + TILE * step, height), min(left + TILE * step, width)
+    pixels = level.read(t, z, slice(top, bottom), slice(left, right))
+    canvas = np.zeros((TILE * step, TILE * step), pixels.dtype)
+    canvas[: bottom - top, : right - left] = pixels
+    if step == 1:
+        return canvas
+    means = canvas.reshape(TILE, step, TILE, step).mean((1, 3))
+    return np.asarray(means, pixels.dtype)
+
+
+def _picture(pixels: npt.NDArray[Any], kind: str) -> Response:
+    import imagecodecs
+
+    plain = np.ascontiguousarray(pixels)
+    if kind == "png":
+        content = bytes(imagecodecs.png_encode(plain, level=1))
+    else:
+        content = bytes(imagecodecs.jpeg_encode(plain, level=_QUALITY))
+    return Response(content, media_type=f"image/{kind}")

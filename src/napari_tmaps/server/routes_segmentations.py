@@ -1,0 +1,147 @@
+"""Objects that clients found: object types, their labels, and what was measured of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import math
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_tmaps.errors import InputError
+from napari_tmaps.pipeline.foreign import create_type, forget_type, put_labels, put_values
+from napari_tmaps.server.access import Server, ServerOf, Writing
+from napari_tmaps.server.ids import encode
+from napari_tmaps.server.routes_images import Place
+from napari_tmaps.server.routes_objects import known_type
+from napari_tmaps.store.corrections import SiteObjects
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.lock import coordinating
+
+router = APIRouter(prefix="/api/experiments/{experiment_id}/mapobject_types", tags=["objects"])
+
+_MOST_BYTES = 2**29
+"""Of labels; what is packed into a small archive may be huge."""
+
+
+class NewType(BaseModel):
+    """An object type to be made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100)
+
+
+class NewLabels(Place):
+    """Labels of a site; `image` is an array (y, x) or (z, y, x) as .npy or .npz, in base64."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str
+
+
+class NewValues(Place):
+    """What was measured: `values` has a row for each of `labels`, a number for each of `names`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: list[str] = Field(min_length=1, max_length=10_000)
+    labels: list[int] = Field(max_length=1_000_000)
+    values: list[list[float | None]]
+
+
+@router.post("")
+def create_object_type(experiment: Writing, new: NewType) -> dict[str, Any]:
+    """Make an object type, to send objects to."""
+    create_type(experiment, new.name)
+    return {"data": {"id": encode(new.name), "name": new.name}}
+
+
+@router.delete("/{type_id}")
+def delete_object_type(server: ServerOf, experiment: Writing, type_id: str) -> dict[str, str]:
+    """Delete objects that were sent, with all that was measured of them."""
+    with _alone(server, experiment):
+        forget_type(experiment, known_type(experiment, type_id))
+    return {"message": "ok"}
+
+
+@router.post("/{type_id}/segmentations")
+def add_segmentation(
+    server: ServerOf, experiment: Writing, type_id: str, new: NewLabels
+) -> dict[str, Any]:
+    """Send the objects of a site; those that were there are replaced."""
+    place = _place(experiment, type_id, new)
+    labels = _array(new.image)
+    with _alone(server, experiment):
+        number = put_labels(experiment, place, labels)
+    return {"message": "ok", "objects": number}
+
+
+@router.post("/{type_id}/feature-values")
+def add_feature_values(
+    server: ServerOf, experiment: Writing, type_id: str, new: NewValues
+) -> dict[str, str]:
+    """Send what was measured of objects of a site."""
+    place = _place(experiment, type_id, new)
+    if {len(row) for row in new.values} - {len(new.names)} or len(new.values) != len(new.labels):
+        raise InputError(
+            f"'values' must have {len(new.labels)} rows (labels) of {len(new.names)} numbers "
+            "(names)."
+        )
+    matrix = np.array(new.values, np.float64).reshape(len(new.labels), len(new.names))
+    columns = {name: matrix[:, n] for n, name in enumerate(new.names)}
+    with _alone(server, experiment):
+        put_values(experiment, place, new.labels, columns)  # type: ignore[arg-type]
+    return {"message": "ok"}
+
+
+def _place(experiment: Writing, type_id: str, at: Place) -> SiteObjects:
+    name = known_type(experiment, type_id)
+    if at.zplane:
+        raise InputError("Labels of all planes of a site are sent at once, with zplane 0.")
+    return SiteObjects(name, *at.site(experiment), at.tpoint)
+
+
+@contextmanager
+def _alone(server: Server, experiment: Experiment) -> Iterator[None]:
+    """Write while nothing else does: neither another request nor a workflow."""
+    with server.uploading, coordinating(experiment.path, "objects that are sent"):
+        yield
+
+
+def _array(text: str) -> npt.NDArray[Any]:
+    """The array in base64; nothing in it is run.
+
+    Raises
+    ------
+    InputError
+        It is no such array.
+    """
+    try:
+        content = base64.b64decode(text, validate=True)
+        file = io.BytesIO(content)
+        if content.startswith(b"PK"):
+            with zipfile.ZipFile(file) as archive:
+                (member, *more) = archive.infolist()
+                if more or member.file_size > _MOST_BYTES:
+                    raise ValueError("an archive of one array that is not huge is needed")
+                file = io.BytesIO(archive.read(member))
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError("the header is of a version that plain arrays do not have")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=10_000)
+        if dtype.itemsize * math.prod(shape) > _MOST_BYTES:
+            raise ValueError(f"it announces {shape} values")
+        file.seek(0)
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except (binascii.Error, ValueError, zipfile.BadZipFile, EOFError, MemoryError) as error:
+        raise InputError(f"'image' is no array (.npy or .npz, base64): {error}.") from error
+    return array
