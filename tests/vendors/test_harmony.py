@@ -298,7 +298,6 @@ DAMAGED = [
     pytest.param("<Col>3<", "<Col>0<", InputError, "no well", id="no-well"),
     pytest.param("<Row>2<", "<Row>12<", InputError, "contradicts itself", id="outside-plate"),
     pytest.param('"m">5E-05', '"m">far', FormatError, "a length in metres", id="no-length"),
-    pytest.param("</Images>", "", FormatError, "damaged", id="broken-tag"),
     pytest.param(
         "<EvaluationInputData",
         '<!DOCTYPE x [<!ENTITY a "b">]><EvaluationInputData',
@@ -330,6 +329,60 @@ def test_entity_bomb(small):
     edit(small / "Index.idx.xml", "Phenix", "&e11;")
     with pytest.raises(FormatError):
         scan(small)
+
+
+BROKEN = [
+    pytest.param("Index.idx.xml", lambda text: text.replace("</Images>", ""), id="broken-tag"),
+    pytest.param("Index.xml", lambda text: text[: len(text) // 2], id="cut-off"),
+    pytest.param("Index.xml", lambda _: "", id="empty"),
+    pytest.param("Index.idx.xml", lambda _: "", id="empty-old"),
+    pytest.param("Index.xml", lambda text: text[5000:], id="without-its-beginning"),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), BROKEN)
+def test_broken_index_leaves_the_names(tmp_path, name, damage):
+    folder = write(tmp_path / "Images", V7, name=name)
+    text = (folder / name).read_text(encoding="utf-8")
+    (folder / name).write_text(damage(text), encoding="utf-8")
+    result = scan(folder)
+    assert result.vendor == "Revvity Harmony"
+    assert result.sites_per_well == {"B03": 2, "C11": 2}
+    assert [channel.name for channel in result.channels] == ["C01", "C03"]
+    assert result.planes[["z", "t"]].max().tolist() == [1, 1]
+    assert len(result.planes) == 32
+    assert result.pixel_size_um is None
+    (told,) = (str(oddity) for oddity in result.oddities if oddity.kind == "unreadable")
+    assert name in told
+    assert "damaged" in told
+    assert "names of the images tell the layout" in told
+
+
+def test_broken_index_beside_images_of_other_names(small):
+    for number, path in enumerate(small.glob("*.tiff")):
+        path.rename(small / f"{number}.tiff")
+    edit(small / "Index.idx.xml", "</Images>", "")
+    with pytest.raises(FormatError, match=r"damaged.*Copy it again"):
+        scan(small)
+
+
+def test_without_an_index(measurement):
+    for path in measurement.glob("*.xml"):
+        path.unlink()
+    (measurement / "r02c03f01p01-ch1sk0fk1fl1.tiff").unlink()
+    result = scan(measurement)
+    assert result.vendor == "Revvity Harmony"
+    assert result.planes["missing"].sum() == 1
+    assert "is not among the files" in said(result, "incomplete")
+    assert "1 of 32 planes" in said(result, "missing")
+
+
+def test_two_measurements_without_an_index(tmp_path):
+    for name in ("a", "b"):
+        for path in write(tmp_path / name, V5, places(zs=(1,), times=(0,))).glob("*.xml"):
+            path.unlink()
+    with pytest.raises(FormatError, match="holds 2 measurements"):
+        scan(tmp_path)
 
 
 def test_index_without_images(small):

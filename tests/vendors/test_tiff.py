@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_tmaps.errors import FormatError, MissingError, StorageError, TmapsError
 from napari_tmaps.vendors.pixels import PlaneReader
-from napari_tmaps.vendors.tiff import TiffHeader, TiffPlanes, read_header
+from napari_tmaps.vendors.tiff import Alike, TiffHeader, TiffPlanes, read_header
 
 DTYPES = ["uint8", "uint16", "uint32", "int8", "int16", "float32", "float64"]
 LAYOUTS = [
@@ -117,6 +117,30 @@ def test_damaged_header(tmp_path, content, message):
     with pytest.raises(FormatError, match=message) as error:
         read_header(path)
     assert str(path) in str(error.value)
+
+
+def test_files_that_begin_alike_are_read_as_each_alone(tmp_path):
+    dice = np.random.default_rng(0)
+    plane = dice.integers(0, 99, (5, 7), np.uint16)
+    tifffile.imwrite(tmp_path / "first.tif", plane, metadata=None)
+    tifffile.imwrite(tmp_path / "again.tif", plane + 1, metadata=None)
+    tifffile.imwrite(tmp_path / "larger.tif", np.zeros((6, 7), np.uint16), metadata=None)
+    tifffile.imwrite(tmp_path / "pages.tif", np.stack([plane, plane]), metadata=None)
+    data = (tmp_path / "first.tif").read_bytes()
+    (tmp_path / "longer.tif").write_bytes(data + bytes(40))
+    (tmp_path / "cut.tif").write_bytes(data[:-3])
+    at = data.index((7).to_bytes(2, "little"), 8)  # the width, in the description of the page
+    (tmp_path / "other.tif").write_bytes(data[:at] + (6).to_bytes(2, "little") + data[at + 2 :])
+    alike = Alike()
+    read = {}
+    for name in ("first", "again", "larger", "pages", "longer", "other", "first"):
+        path = tmp_path / f"{name}.tif"
+        read[name] = read_header(path, alike)
+        assert read[name] == read_header(path)
+    assert (read["again"], read["pages"].pages) == (TiffHeader(5, 7, "uint16", 1), 2)
+    assert read["other"] != read["first"]
+    with pytest.raises(FormatError, match="cut off"):
+        read_header(tmp_path / "cut.tif", alike)
 
 
 def test_file_that_is_not_there(tmp_path):

@@ -16,7 +16,7 @@ from napari_tmaps.errors import FormatError, MissingError, StorageError
 from napari_tmaps.model.planes import KEY, Oddity, make_planes, sort_planes
 from napari_tmaps.vendors.listing import examples
 from napari_tmaps.vendors.opening import DAMAGE, sentence
-from napari_tmaps.vendors.tiff import TiffHeader, read_header
+from napari_tmaps.vendors.tiff import Alike, TiffHeader, read_header
 
 SITE = ["plate", "well", "site", "cycle"]
 
@@ -31,9 +31,10 @@ def read_headers(root: Path, names: Iterable[str]) -> tuple[dict[str, TiffHeader
     """
     headers: dict[str, TiffHeader] = {}
     reasons: dict[str, str] = {}
+    alike = Alike()
     for name in filter(None, names):
         try:
-            header = read_header(f"{root}/{name}")
+            header = read_header(f"{root}/{name}", alike)
         except (FormatError, MissingError, StorageError) as error:
             reasons[name] = str(error)
             continue
@@ -67,14 +68,14 @@ def read_picture_headers(
 
 def apply_headers(planes: pd.DataFrame, headers: Mapping[str, TiffHeader]) -> pd.DataFrame:
     """The planes with size and pixel type; those whose file has no header become missing."""
-    found = [headers.get(path) for path in planes["path"]]
+    found = [headers.get(path) for path in planes["path"].to_numpy()]
     known = np.array([header is not None for header in found], dtype=bool)
     # With their types stated, as those of no planes at all would be guessed.
     return planes.assign(
         height=np.array([header.height if header else -1 for header in found], dtype=np.int64),
         width=np.array([header.width if header else -1 for header in found], dtype=np.int64),
         dtype=pd.Series([header.dtype if header else "" for header in found], dtype="str"),
-        path=planes["path"].where(pd.Series(known), ""),
+        path=planes["path"] if known.all() else planes["path"].where(pd.Series(known), ""),
         missing=~known,
     )
 

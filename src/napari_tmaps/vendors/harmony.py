@@ -8,7 +8,7 @@ Lengths are metres. The stage counts y upwards from the centre of the well, our 
 down the image: `stage_y_um` is minus the PositionY. `stage_z_um` is the absolute height; the
 distance of z planes comes from the heights that were asked for (PositionZ). The size of pixels is
 that of the index: the resolution tag of the TIFFs is another one. The images' State and FlimID are
-not used.
+not used. Where the index is gone or damaged, the names of the images serve (harmony_names.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from napari_tmaps.model.planes import Oddity, Scan, dense, make_planes
 from napari_tmaps.model.wells import PlateFormat, WellName
 from napari_tmaps.vendors import checks
 from napari_tmaps.vendors.containers import unique_channels
-from napari_tmaps.vendors.harmony_index import Index, read_index
+from napari_tmaps.vendors.harmony_index import BrokenIndexError, Index, read_index
+from napari_tmaps.vendors.harmony_names import has_named_images, scan_names
 from napari_tmaps.vendors.listing import Listing, examples, leaves_folder
 from napari_tmaps.vendors.opening import number
 from napari_tmaps.vendors.singles import check_files, pixel_size
@@ -48,8 +49,8 @@ _FACTS = {
 
 
 def recognise(listing: Listing) -> bool:
-    """True if there is an index of Harmony."""
-    return bool(_indexes(listing))
+    """True if there is an index of Harmony, or an image named by it."""
+    return bool(_indexes(listing)) or has_named_images(listing)
 
 
 def scan(listing: Listing) -> Scan:
@@ -58,13 +59,21 @@ def scan(listing: Listing) -> Scan:
     Raises
     ------
     FormatError
-        The index is damaged, there are several measurements, or no image is there.
+        The index contradicts itself, there are several measurements, or no image is there.
     InputError
         A well that no plate has.
     """
     name = _only(listing)
+    if name is None:
+        return scan_names(listing, NAME, _without_index(listing))
     path, folder = listing.root / name, posixpath.dirname(name)
-    index = read_index(path)
+    try:
+        index = read_index(path)
+    except BrokenIndexError as error:
+        if not has_named_images(listing):
+            raise
+        text = f"{error} Until then the names of the images tell the layout."
+        return scan_names(listing, NAME, Oddity("unreadable", text))
     there = set(listing.names)
     stated = [url.replace("\\", "/") for url in index.images["URL"]]
     files = [posixpath.join(folder, url) for url in stated]
@@ -146,13 +155,27 @@ def _is_harmony(path: Path) -> bool:
         return False
 
 
-def _only(listing: Listing) -> str:
+def _without_index(listing: Listing) -> Oddity:
+    there = listing.ending(*INDEX)
+    if there:
+        text = (
+            f"{examples(there)} named like the index of {NAME}, but damaged, empty or not to be "
+            "read: the names of the images tell the layout. Copy the index again from the "
+            "microscope."
+        )
+        return Oddity("unreadable", text)
+    text = (
+        f"{INDEX[0].title()} or {INDEX[1].title()} is not among the files: the names of the images "
+        "tell the layout. Copy the index as well."
+    )
+    return Oddity("incomplete", text)
+
+
+def _only(listing: Listing) -> str | None:
+    """The one index; None if there is none that can be read."""
     found = _indexes(listing)
     if not found:
-        raise FormatError(
-            f"The index of the measurement in '{listing.root}' is gone or cannot be read any more. "
-            "Copy it again from the microscope."
-        )
+        return None
     if len(found) > 1:
         raise FormatError(
             f"'{listing.root}' holds {len(found)} measurements: {examples(found)}. Choose the "

@@ -23,6 +23,10 @@ _IMAGE = {
 }
 
 
+class BrokenIndexError(FormatError):
+    """The document is cut off or damaged, so that nothing in it can be relied upon."""
+
+
 @dataclass(frozen=True)
 class Index:
     """The index, all values as text.
@@ -47,8 +51,10 @@ def read_index(path: Path) -> Index:
 
     Raises
     ------
+    BrokenIndexError
+        The document is damaged or cut off.
     FormatError
-        The document is damaged or cut off, or lists no images.
+        It lists no images, or an image without its place.
     MissingError, StorageError
         The file is gone or cannot be read.
     """
@@ -124,7 +130,7 @@ def _elements(path: Path) -> Iterator[tuple[str, Any]]:
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(
+        raise BrokenIndexError(
             f"'{path}' is damaged: {error}. Copy it again from the microscope."
         ) from error
 

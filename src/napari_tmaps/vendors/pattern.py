@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import FormatError, InputError
@@ -29,7 +30,7 @@ from napari_tmaps.model.planes import Oddity, Scan, dense, find_duplicates, make
 from napari_tmaps.model.wells import WellName, row_index
 from napari_tmaps.vendors import checks
 from napari_tmaps.vendors.kinds import kind_of
-from napari_tmaps.vendors.listing import TIFF_SUFFIXES, Listing, examples, natural_sort, suffix
+from napari_tmaps.vendors.listing import Listing, examples, natural_sort
 from napari_tmaps.vendors.tiff import TiffHeader
 
 NAME = "File names"
@@ -88,17 +89,15 @@ def scan(listing: Listing, pattern: str) -> Scan:
         No image matches, or two images claim one plane.
     """
     expression = compile_pattern(pattern)
-    found = {}
-    for name in listing.images():
-        values = _values(expression.search(name))
-        if values:
-            found[name] = values
+    texts = _matching(listing, expression)
+    found = texts["path"].tolist()
     if not found:
         raise FormatError(_nothing(listing, pattern))
-    table = _converted(pd.DataFrame(list(found.values())).assign(path=list(found)))
+    table = _converted(texts).astype({"path": "str"})
     groups = set(table.columns)
-    tiff = all(suffix(name) in TIFF_SUFFIXES for name in found)
-    names = [name for name in found if suffix(name) in TIFF_SUFFIXES]
+    tiffs = listing.tiffs()
+    names = [name for name in found if name in tiffs]
+    tiff = len(names) == len(found)
     headers, reasons = checks.read_headers(listing.root, names)
     table, oddities = _pages(table, headers, "z" in groups)
     pictures = [] if tiff else [name for name in found if kind_of(name) == "pictures"]
@@ -138,12 +137,19 @@ def scan(listing: Listing, pattern: str) -> Scan:
     )
 
 
-def _values(match: re.Match[str] | None) -> dict[str, str]:
-    """Texts of the groups by their long names; empty if one of them took no part."""
-    texts = match.groupdict() if match else {}
-    if not all(texts.values()):
-        return {}
-    return {_SHORT.get(name, name): text for name, text in texts.items()}
+def _matching(listing: Listing, expression: re.Pattern[str]) -> pd.DataFrame:
+    """Texts of the groups by their long names, and `path`, of the images that have them all."""
+    names = list(expression.groupindex)
+    rows = []
+    for path in listing.images():
+        match = expression.search(path)
+        if match:
+            row = (*map(match.group, names), path)
+            if all(row):
+                rows.append(row)
+    columns = [*(_SHORT.get(name, name) for name in names), "path"]
+    values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    return pd.DataFrame(dict(zip(columns, values, strict=True)), dtype=object)
 
 
 def _converted(texts: pd.DataFrame) -> pd.DataFrame:
@@ -161,7 +167,7 @@ def _converted(texts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _map(table: pd.DataFrame, groups: list[str], convert: Callable[..., Any]) -> pd.Series:
-    keys = list(zip(*(table[group] for group in groups), strict=True))
+    keys = list(zip(*(table[group].to_numpy() for group in groups), strict=True))
     values = {}
     for key in dict.fromkeys(keys):
         try:
@@ -254,6 +260,8 @@ def _with_headers(
     planes: pd.DataFrame, headers: dict[str, TiffHeader], reasons: dict[str, str]
 ) -> pd.DataFrame:
     """Facts of TIFF files and pictures; other formats stay unknown until they are opened."""
-    told = planes["path"].isin([*headers, *reasons])
+    told = np.array([path in headers or path in reasons for path in planes["path"].to_numpy()])
+    if told.all():
+        return checks.apply_headers(planes, headers)
     known = checks.apply_headers(planes[told].reset_index(drop=True), headers)
     return sort_planes(pd.concat([known, planes[~told]], ignore_index=True))

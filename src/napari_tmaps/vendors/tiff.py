@@ -78,10 +78,43 @@ class _OddTiffError(Exception):
     """Not damaged, but more than the short reader knows."""
 
 
-def read_header(path: Path | str) -> TiffHeader:
+class Alike:
+    """Headers that were read, by the size and the first bytes of their files.
+
+    The files of a plate mostly begin with the same bytes: what those say is worked out once.
+    """
+
+    _MOST = 64
+
+    def __init__(self) -> None:
+        self._known: dict[int, dict[tuple[int, bytes], TiffHeader]] = {}
+
+    def find(self, data: _Bytes) -> TiffHeader | None:
+        """The header of a file that has the size and the bytes of one that was read."""
+        for reach, headers in self._known.items():
+            header = headers.get((data.size, data.head[:reach]))
+            if header is not None:
+                return header
+        return None
+
+    def keep(self, data: _Bytes, header: TiffHeader) -> None:
+        """Remember a header, if the file was not looked at beyond its first bytes."""
+        if data.reach > len(data.head) or len(self._known) >= self._MOST:
+            return
+        headers = self._known.setdefault(data.reach, {})
+        if len(headers) < self._MOST:
+            headers[data.size, data.head[: data.reach]] = header
+
+
+def read_header(path: Path | str, alike: Alike | None = None) -> TiffHeader:
     """Size, pixel type and number of pages of a TIFF, classic or BigTIFF, of either byte order.
 
     Reads no pixels, but checks that the file is long enough to hold those of every page.
+
+    Parameters
+    ----------
+    alike
+        What is known from other files, where there are many.
 
     Raises
     ------
@@ -97,7 +130,14 @@ def read_header(path: Path | str) -> TiffHeader:
     except OSError as error:
         raise _cannot_open(path, error) from error
     try:
-        return _parse(_Bytes(handle, path))
+        data = _Bytes(handle, path)
+        known = alike and alike.find(data)
+        if known:
+            return known
+        header = _parse(data)
+        if alike is not None:
+            alike.keep(data, header)
+        return header
     except _OddTiffError:
         pass
     except OSError as error:
@@ -108,15 +148,20 @@ def read_header(path: Path | str) -> TiffHeader:
 
 
 class _Bytes:
-    """Random access to a file whose first kilobytes are in memory."""
+    """Random access to a file whose first kilobytes are in memory.
+
+    `reach` is how many bytes from the beginning were looked at.
+    """
 
     def __init__(self, handle: int, path: Path | str) -> None:
         self.handle = handle
         self.path = path
         self.size = os.fstat(handle).st_size
         self.head = os.read(handle, _HEAD)
+        self.reach = 16
 
     def at(self, offset: int, length: int) -> bytes:
+        self.reach = max(self.reach, offset + length)
         if offset + length <= len(self.head):
             return self.head[offset : offset + length]
         if offset + length > self.size:
