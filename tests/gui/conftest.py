@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.gui.plate import HAS_SCREEN, PIPELINE, make_experiment
 
+from napari_tmaps.gui import blocks
 from napari_tmaps.store.experiment import Experiment
 
 
@@ -29,6 +30,12 @@ def experiment(experiment_path: Path) -> Iterator[Experiment]:
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins with an empty list of experiments."""
     monkeypatch.setenv("TMAPS_CONFIG", str(tmp_path / "settings"))
+
+
+@pytest.fixture(autouse=True)
+def patient_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames wait for their pixels, however busy the machine is; test_blocks has them go on."""
+    monkeypatch.setattr(blocks, "_PATIENCE_S", 60.0)
 
 
 @pytest.fixture

@@ -45,7 +45,8 @@ class Disk:
 
 
 @pytest.fixture
-def reading(qapp: Any) -> Reading:
+def reading(qapp: Any, monkeypatch: pytest.MonkeyPatch) -> Reading:
+    monkeypatch.setattr("napari_tmaps.gui.blocks._PATIENCE_S", 0.3)
     return Reading(pytest.fail)
 
 
@@ -62,7 +63,10 @@ def test_blocks_are_read_once() -> None:
     )
 
 
-def test_a_fast_disk_shows_true_pixels_at_once(reading: Reading) -> None:
+def test_a_fast_disk_shows_true_pixels_at_once(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_tmaps.gui.blocks._PATIENCE_S", 60)
     blocks = Blocks(Disk(), reading)
     found = blocks.plane(1, 0, 0, range(100, 900), range(50, 700), hurry=True)
     np.testing.assert_array_equal(found, PICTURE[1][100:900, 50:700])
@@ -134,7 +138,10 @@ def test_layers_are_drawn_anew_when_pixels_arrive(reading: Reading, qtbot: Any) 
     np.testing.assert_array_equal(shown, PICTURE[layer.data_level][: len(shown), : shown.shape[1]])
 
 
-def test_a_fault_of_a_reader_is_no_endless_wait(reading: Reading) -> None:
+def test_a_fault_of_a_reader_is_no_endless_wait(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_tmaps.gui.blocks._PATIENCE_S", 60)
     disk = Disk()
     disk.plane = lambda *args, **options: 1 / 0  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
