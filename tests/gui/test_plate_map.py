@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QContextMenuEvent, QMouseEvent
 
+from napari_tmaps.gui.map_values import WellColours
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
 from napari_tmaps.model.wells import PlateFormat
@@ -119,7 +120,7 @@ def test_another_plate_keeps_what_it_has_of_the_set(plate_map: PlateMap) -> None
 
 def test_numbers_colour_the_wells(plate_map: PlateMap) -> None:
     height = plate_map.height()
-    plate_map.setNumbers({"B02": 0.0, "B04": 10.0}, "Nuclei: count")
+    plate_map.setColours(WellColours({"B02": 0.0, "B04": 10.0}, "Nuclei: count"))
     assert plate_map.height() > height  # room for the legend
 
     def colour(well: str) -> tuple[int, ...]:
@@ -132,8 +133,22 @@ def test_numbers_colour_the_wells(plate_map: PlateMap) -> None:
     before = colour("H12")
     plate_map.setExcluded(["H12"])
     assert colour("H12") != before
-    plate_map.setNumbers({})
+    plate_map.setColours(WellColours())
     assert plate_map.height() == height
+
+
+def test_classes_colour_the_wells(plate_map: PlateMap, qtbot: Any) -> None:
+    classes = (("DMSO", "#e69f00"), ("drug", "#56b4e9"))
+    plate_map.setColours(WellColours({"B02": 0.0, "B04": 1.0}, "Plate map: treatment", classes))
+    picture = plate_map.grab().toImage()
+    for well, color in (("B02", "#e69f00"), ("B04", "#56b4e9")):
+        assert picture.pixelColor(plate_map.well_center(well).toPoint()).name() == color
+    plate_map.setValue("B04")
+    assert "treatment drug" in plate_map.accessibleDescription()
+    # The legend has a square of each colour.
+    below = picture.copy(0, int(plate_map._cell(8, 0).top()), picture.width(), picture.height())
+    seen = {below.pixelColor(x, y).name() for x in range(0, 300, 2) for y in range(0, 60, 2)}
+    assert {"#e69f00", "#56b4e9"} <= seen
 
 
 def test_the_menu_is_of_a_well(plate_map: PlateMap, qtbot: Any) -> None:

@@ -109,7 +109,7 @@ MAP = "Well,Treatment,Dose,Control,batch\na1,DMSO,0,Negative,x\nB01,drug,2.5,,y\
 
 def test_a_plate_map_is_joined_to_the_objects(tmp_path, store):
     (tmp_path / "map.csv").write_text(MAP, encoding="utf-8-sig")
-    save_plate_map(read_plate_map(tmp_path / "map.csv", ["p"]), tmp_path)
+    save_plate_map(read_plate_map(tmp_path / "map.csv", ["p"]), tmp_path, ["p"])
     table = FeatureTable(store, "Nuclei")
     plate_map = load_plate_map(tmp_path, ["p"])
     assert plate_map.columns == ("treatment", "dose", "control", "batch")

@@ -123,8 +123,11 @@ def plate_map(
 
         with Experiment.open(experiment) as opened:
             read = read_plate_map(file, opened.plate_names())
-            save_plate_map(read, opened.path)
-        typer.echo(f"{len(read.wells)} wells with {', '.join(read.columns) or 'no columns'}.")
+            changed = save_plate_map(read, opened.path, opened.plate_names())
+        typer.echo(
+            f"{len(read.wells)} wells with {', '.join(read.columns) or 'no columns'}; "
+            f"{changed} values are new."
+        )
 
 
 def _list() -> None:

@@ -28,7 +28,14 @@ from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.map_menu import WellMenu
 from napari_tmaps.gui.map_status import PickedObject
-from napari_tmaps.gui.map_values import COUNT, measures, object_values, well_values
+from napari_tmaps.gui.map_values import (
+    COUNT,
+    WellColours,
+    measures,
+    object_values,
+    well_colours,
+)
+from napari_tmaps.gui.plate_map_editor import PlateMapEditor
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.running import SiteObjects, run_on_site
@@ -120,6 +127,7 @@ class ExperimentWidget(QWidget):
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.valueChanged.connect(self._show_numbers)
         self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
+        self.site_page.map_panel.edit_button.clicked.connect(self._on_edit_plate_map)
         self.site_page.plate_map.menuRequested.connect(self._on_menu_requested)
         self.site_page.plate_map.selectionChanged.connect(self._desk.setWells)
         self._well_menu.changed.connect(lambda: self._refresh(None))
@@ -340,14 +348,14 @@ class ExperimentWidget(QWidget):
         if experiment is None:
             return
         measure = panel.value()
-        numbers: dict[str, float] = {}
+        wells = WellColours()
         colours = None
         try:
-            if measure.object_type:
-                numbers = well_values(experiment, plate, measure)
-                if panel.objects_box.isChecked() and measure.feature != COUNT:
-                    values = object_values(experiment, measure)
-                    colours = ObjectColours(measure.object_type, values)
+            wells = well_colours(experiment, plate, measure)
+            of_objects = bool(measure.object_type) and measure.feature != COUNT
+            if of_objects and panel.objects_box.isChecked():
+                values = object_values(experiment, measure)
+                colours = ObjectColours(measure.object_type, values)
             # Colours that others gave stay until somebody asks for ours.
             if colours is not None or self._own_colours is self._desk.colours:
                 self._own_colours = colours
@@ -355,7 +363,7 @@ class ExperimentWidget(QWidget):
         except TmapsError as error:
             self.show_message(str(error))
         plate_map = self.site_page.plate_map
-        plate_map.setNumbers(numbers, str(measure))
+        plate_map.setColours(wells)
         out = excluded(experiment.catalogue)
         facts = self._facts.plates.get(plate) if self._facts else None
         plate_map.setExcluded(
@@ -372,6 +380,21 @@ class ExperimentWidget(QWidget):
         site = choice.site if choice.well == well else 0
         self._well_menu.fill(self._experiment, choice.plate, wells, well, site)
         self._well_menu.show(at)
+
+    def _on_edit_plate_map(self) -> None:
+        """Open the plate map, with the wells chosen that are selected."""
+        if self._experiment is None or self._facts is None:
+            return
+        wells = {plate: list(facts.sites) for plate, facts in self._facts.plates.items()}
+        try:
+            editor = PlateMapEditor(self._experiment.path, wells, self)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        editor.choose(self.value().plate, sorted_wells(self.site_page.plate_map.selection()))
+        editor.saved.connect(lambda: self._desk.tablesChanged.emit(""))
+        editor.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        editor.open()
 
     def _on_object_selected(self, found: PickedObject) -> None:
         """Say what was clicked, and go to its well on the plate map."""

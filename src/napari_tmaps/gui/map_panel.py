@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QWidget,
+)
 
 from napari_tmaps.gui.map_values import COUNT, Measure
 from napari_tmaps.gui.state import Pixels
@@ -25,15 +33,20 @@ class MapPanel(QWidget):
         self._measure.setEditable(True)
         self._measure.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self._measure.setToolTip(
-            "Colour the wells by how far they have come, by the number of their objects, or by the "
-            "mean of a feature; type to search"
+            "Colour the wells by how far they have come, by what is in them, by the number of "
+            "their objects, or by the mean of a feature; type to search"
         )
         completer = self._measure.completer()
         if completer is not None:
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.setCompletionMode(completer.CompletionMode.PopupCompletion)
+        self.edit_button = QToolButton()
+        self.edit_button.setText("✎")
+        self.edit_button.setToolTip(
+            "Edit the plate map: treatment, dose, replicate and control of each well"
+        )
         self.objects_box = QCheckBox("Colour objects, too")
-        self.objects_box.setToolTip("On the pictures of whole plates, each by its own value")
+        self.objects_box.setToolTip("Each by its own value, and all others in grey")
         self._pixels = QComboBox()
         for pixels in Pixels:
             self._pixels.addItem(pixels.value, pixels)
@@ -52,7 +65,10 @@ class MapPanel(QWidget):
         self._object.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addRow("Colour", self._measure)
+        colour = QHBoxLayout()
+        colour.addWidget(self._measure, 1)
+        colour.addWidget(self.edit_button)
+        layout.addRow("Colour", colour)
         layout.addRow(self.objects_box)
         layout.addRow("Images", self._pixels)
         layout.addRow(self._object)
@@ -99,6 +115,9 @@ class MapPanel(QWidget):
 
     def _enable(self) -> None:
         measure = self.value()
+        line = self._measure.lineEdit()
+        if line is not None:
+            line.setCursorPosition(0)  # the beginning of a long name says more than its end
         self.objects_box.setVisible(bool(measure.object_type) and measure.feature != COUNT)
 
     def _on_measure_changed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
@@ -11,7 +12,6 @@ from qtpy.QtGui import (
     QContextMenuEvent,
     QHelpEvent,
     QKeyEvent,
-    QLinearGradient,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -22,7 +22,8 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_tmaps.gui.map_values import colours, limits
+from napari_tmaps.gui.map_values import WellColours, colours, limits
+from napari_tmaps.gui.plate_legend import legend_height, paint_legend
 from napari_tmaps.gui.state import WellState, neighbour
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 
@@ -70,10 +71,9 @@ class PlateMap(QWidget):
         self._anchor: QPointF | None = None
         self._drag: QRectF | None = None
         self._colours: dict[str, int] = {}
-        self._numbers: Mapping[str, float] = {}
+        self._wanted = WellColours()
         self._drawn: dict[_Look, QPixmap] = {}
         self._drawn_as: tuple[float, float, int] | None = None
-        self._legend = ("", 0.0, 1.0)
         self._excluded: frozenset[str] = frozenset()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -119,18 +119,22 @@ class PlateMap(QWidget):
             self.update()
             self.selectionChanged.emit(chosen)
 
-    def setNumbers(self, numbers: Mapping[str, float], title: str = "") -> None:
-        """Colour the wells by a number each; empty colours them by how far they have come."""
-        low, high = limits(numbers)
-        known = {well: value for well, value in numbers.items() if np.isfinite(value)}
-        shares = (np.array(list(known.values()), float) - low) / (high - low)
-        self._numbers = known
-        steps = np.rint(shares * _STEPS) / _STEPS
-        self._colours = {
-            well: QColor(*map(int, colour)).rgb()
-            for well, colour in zip(known, colours(steps), strict=True)
-        }
-        self._legend = (title, low, high)
+    def setColours(self, wanted: WellColours) -> None:
+        """Colour the wells by a value each; without any, by how far they have come."""
+        known = {well: value for well, value in wanted.values.items() if np.isfinite(value)}
+        if wanted.classes:
+            self._colours = {
+                well: QColor(wanted.classes[int(value)][1]).rgb() for well, value in known.items()
+            }
+        else:
+            low, high = limits(known)
+            shares = (np.array(list(known.values()), float) - low) / (high - low)
+            steps = np.rint(shares * _STEPS) / _STEPS
+            self._colours = {
+                well: QColor(*map(int, colour)).rgb()
+                for well, colour in zip(known, colours(steps), strict=True)
+            }
+        self._wanted = replace(wanted, values=known)
         self._drawn.clear()
         self._fit()
         self.update()
@@ -161,7 +165,8 @@ class PlateMap(QWidget):
 
     def _fit(self) -> None:
         height = self.fontMetrics().height() + 6 + self._format.rows * self._cell_size()
-        height += 2 * self.fontMetrics().height() + 4 if self._numbers else 0
+        if self._wanted.values:
+            height += legend_height(self._wanted, self.fontMetrics())
         self.setFixedHeight(int(height))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -184,7 +189,13 @@ class PlateMap(QWidget):
         if well not in self._wells:
             return f"{well}: not recorded"
         work = f", {self._work[well]} in this step" if well in self._work else ""
-        number = f", {self._legend[0]} {self._numbers[well]:.5g}" if well in self._numbers else ""
+        number = ""
+        if well in self._wanted.values:
+            value = self._wanted.values[well]
+            classes = self._wanted.classes
+            number = f", {self._wanted.title} " + (
+                classes[int(value)][0] if classes else f"{value:.5g}"
+            )
         out = ", excluded" if well in self._excluded else ""
         return f"{well}: {self._wells[well]}{number}{work}{out}"
 
@@ -228,8 +239,10 @@ class PlateMap(QWidget):
             painter.setPen(QPen(text, 1, Qt.PenStyle.DashLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self._drag)
-        if self._numbers:
-            self._paint_legend(painter, text)
+        if self._wanted.values:
+            left, top = self._margin(), self._cell(self._format.rows, 0).top() + 2
+            room = QRectF(left, top, self.width() - left - 4, self.height() - top)
+            paint_legend(painter, self._wanted, room, text)
         painter.end()
 
     def _picture_of(self, look: _Look, text: QColor, faint: QColor) -> QPixmap:
@@ -258,31 +271,6 @@ class PlateMap(QWidget):
         painter.end()
         return picture
 
-    def _paint_legend(self, painter: QPainter, text: QColor) -> None:
-        title, low, high = self._legend
-        line = self.fontMetrics().height()
-        left, width = self._margin(), self.width() - self._margin() - 4
-        top = self._cell(self._format.rows, 0).top() + 2
-        scale = QLinearGradient(left, 0, left + width, 0)
-        for at in np.linspace(0, 1, 9):
-            scale.setColorAt(float(at), QColor(*map(int, colours(np.array([at]))[0])))
-        painter.fillRect(QRectF(left, top, width, line / 2), scale)
-        painter.setPen(text)
-        box = QRectF(left, top + line / 2, width, line + 2)
-        ends = f"{low:.4g}", f"{high:.4g}"
-        room = width - sum(self.fontMetrics().horizontalAdvance(end) + 8 for end in ends)
-        name = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, int(room))
-        for words, side in zip(
-            (ends[0], name, ends[1]),
-            (
-                Qt.AlignmentFlag.AlignLeft,
-                Qt.AlignmentFlag.AlignHCenter,
-                Qt.AlignmentFlag.AlignRight,
-            ),
-            strict=True,
-        ):
-            painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, words)
-
     def _paint_well(
         self,
         painter: QPainter,
@@ -299,7 +287,7 @@ class PlateMap(QWidget):
         painter.setBrush(fill)
         if colour is not None:
             painter.setBrush(QColor(colour))
-        if state is WellState.RECORDED or (self._numbers and colour is None):
+        if state is WellState.RECORDED or (self._wanted.values and colour is None):
             painter.setPen(QPen(grey, 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawEllipse(center, radius, radius)
