@@ -145,7 +145,7 @@ class PlateMapEditor(QDialog):
         values: dict[tuple[str, str, str], str] = {}
         if plate_map is not None:
             names = [*plate_map.columns, *(n for n in USUAL if n not in plate_map.columns)]
-            values = {(p, w, c): text for (p, w, c), text in plate_map.values().items()}
+            values = plate_map.values()
             known = set(self._rows)
             places = zip(plate_map.wells["plate"], plate_map.wells["well"], strict=True)
             self._rows += [place for place in places if place not in known]

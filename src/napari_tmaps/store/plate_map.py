@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,20 +46,15 @@ class PlateMap:
         """Names of the columns of the user."""
         return tuple(self.wells.columns[2:])
 
-    def values(self) -> pd.Series[Any]:
-        """Each value as text; index plate, well, name of the column. Empty ones are left out."""
-        keys, values = [], []
+    def values(self) -> dict[tuple[str, str, str], str]:
+        """Each value as text, by plate, well and name of the column; empty ones are left out."""
+        found = {}
         for row in self.wells.to_dict("records"):
             for column in self.columns:
                 text = "" if pd.isna(row[column]) else _text(row[column])
                 if text:
-                    keys.append((row["plate"], row["well"], column))
-                    values.append(text)
-        index = pd.MultiIndex.from_arrays(
-            [list(level) for level in zip(*keys, strict=True)] or [[], [], []],
-            names=["plate", "well", "column"],
-        )
-        return pd.Series(values, index, dtype=object)
+                    found[str(row["plate"]), str(row["well"]), column] = text
+        return found
 
     def of_wells(self, wells: pd.DataFrame) -> pd.DataFrame:
         """A table of wells with the columns of the user beside it; missing where not mapped."""
@@ -200,8 +194,8 @@ def save_plate_map(plate_map: PlateMap, folder: Path, plates: list[str], who: st
 
 
 def _changes(before: PlateMap | None, after: PlateMap) -> pd.DataFrame:
-    old = {} if before is None else before.values().to_dict()
-    new = after.values().to_dict()
+    old = {} if before is None else before.values()
+    new = after.values()
     rows = [
         (*place, old.get(place, ""), new.get(place, ""))
         for place in dict.fromkeys([*old, *new])
