@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
 
 from napari_tmaps.gui.classifier_panel import ClassifierPanel
+from napari_tmaps.gui.empty_page import GALLERY, open_widget
 from napari_tmaps.gui.object_page import ObjectPage
 from napari_tmaps.gui.selection_list import SelectionList
 
@@ -39,8 +40,15 @@ class ClassesWidget(ObjectPage):
         split.setStretchFactor(0, 1)
         split.setStretchFactor(1, 2)
         self.add(split)
+        self._viewer = viewer
+        self.classifier.galleryRequested.connect(self._on_gallery_requested)
 
     @property
     def is_busy(self) -> bool:
         """True while something is worked out in the background."""
         return self.classifier.is_busy
+
+    def _on_gallery_requested(self) -> None:
+        open_widget(self._viewer, GALLERY)
+        if self.classifier.result is not None:
+            self.book.offered.emit(self.classifier.result.uncertain, "least sure")

@@ -67,10 +67,13 @@ class ClassifierPanel(QWidget):
     -------
     trained
         What came of it, a `Trained`.
+    galleryRequested
+        The objects that are least sure are to be seen in the gallery.
     """
 
     valueChanged = Signal(object)
     trained = Signal(object)
+    galleryRequested = Signal()
 
     def __init__(self, book: ObjectBook, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -108,11 +111,18 @@ class ClassifierPanel(QWidget):
         )
         self.buttons = {
             name: QPushButton(name)
-            for name in ("Train", "Most uncertain", "Save result…", "Apply file…")
+            for name in (
+                "Train",
+                "Next uncertain",
+                "Uncertain in gallery",
+                "Save result…",
+                "Apply file…",
+            )
         }
         tips = (
             "Train now, judge by cross-validation, and colour the map",
             "Go to the object of which the classifier is least sure; again, to the next",
+            "Show the objects of which the classifier is least sure in the gallery",
             "Keep the classes, their probabilities and the classifier with the experiment",
             "Classify these objects by a classifier from another experiment (model.npz)",
         )
@@ -131,13 +141,14 @@ class ClassifierPanel(QWidget):
         grid = QGridLayout()
         for n, (button, tip) in enumerate(zip(self.buttons.values(), tips, strict=True)):
             button.setToolTip(tip)
-            grid.addWidget(button, n // 2, n % 2)
+            grid.addWidget(button, (n + 1) // 2, (n + 1) % 2 if n else 0, 1, 1 if n else 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(QLabel("Classes"))
         layout.addWidget(self.classes)
         self.settings = QCollapsible("Features and settings")
         self.settings.setContent(inside)
+        self.settings.collapse(animate=False)
         layout.addWidget(self.settings)
         layout.addWidget(self.live)
         layout.addLayout(grid)
@@ -151,7 +162,8 @@ class ClassifierPanel(QWidget):
         self.features.valueChanged.connect(self._on_changed)
         self.live.toggled.connect(self._on_changed)
         self.buttons["Train"].clicked.connect(self.train)
-        self.buttons["Most uncertain"].clicked.connect(self.show_uncertain)
+        self.buttons["Next uncertain"].clicked.connect(self.show_uncertain)
+        self.buttons["Uncertain in gallery"].clicked.connect(self.galleryRequested.emit)
         self.buttons["Save result…"].clicked.connect(self._on_save)
         self.buttons["Apply file…"].clicked.connect(self._on_apply)
         self._wait.timeout.connect(self.train)
@@ -359,8 +371,8 @@ class ClassifierPanel(QWidget):
     def _enable(self) -> None:
         data = self._book.data
         self.buttons["Train"].setEnabled(data is not None and not readiness(data, self.value()))
-        self.buttons["Most uncertain"].setEnabled(self._trained is not None)
-        self.buttons["Save result…"].setEnabled(self._trained is not None)
+        for name in ("Next uncertain", "Uncertain in gallery", "Save result…"):
+            self.buttons[name].setEnabled(self._trained is not None)
         self.buttons["Apply file…"].setEnabled(data is not None)
         live = data is None or can_be_live(data.table)
         self.live.setEnabled(live)

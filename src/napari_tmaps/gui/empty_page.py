@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 EXPERIMENT, PIPELINE = "TissueMAPS: Experiment", "TissueMAPS: Pipeline"
+GALLERY = "TissueMAPS: Gallery"
 
 
 class EmptyPage(QWidget):

@@ -51,6 +51,8 @@ class ObjectBook(QObject):
         Row of an object that somebody asked to see on the map.
     clicked
         The `PickedObject` that was clicked on the map, of whatever type.
+    offered
+        Rows of objects that somebody wants to see beside each other, and what they are.
     failed
         A sentence for the user.
     """
@@ -61,6 +63,7 @@ class ObjectBook(QObject):
     rowPicked = Signal(int)
     wentTo = Signal(int)
     clicked = Signal(object)
+    offered = Signal(object, str)
     failed = Signal(str)
 
     def __init__(self, desk: Desk) -> None:

@@ -40,9 +40,12 @@ class Population:
         return f"{self.kind.capitalize()} {self.name}"
 
 
+ALL = Population()
+
+
 def populations(data: ToolData) -> list[Population]:
     """What there is to choose from: all, each gate, each selection, and each class of a result."""
-    found = [Population()]
+    found = [ALL]
     found += [Population("gate", name) for name in data.gates]
     found += [Population("selection", name) for name in data.selections]
     for column, names in data.table.classes.items():
