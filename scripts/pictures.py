@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_tmaps.gui.picture import open_window
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
+from napari_tmaps.gui.results_widget import ResultsWidget
 from napari_tmaps.gui.tuning import tune
 
 SIZE = (1366, 768)
@@ -96,6 +97,31 @@ def draw_pipeline_widget(experiment: Path, folder: Path) -> None:
     viewer.close()
 
 
+def draw_results_widget(experiment: Path, folder: Path) -> None:
+    """The widget of results: groups on the map, wells of the plate."""
+    viewer, shown = open_window(experiment)
+    _, widget = viewer.window.add_plugin_dock_widget(
+        "napari-tmaps", "TissueMAPS: Results & tools", tabify=True
+    )
+    assert isinstance(widget, ResultsWidget)
+    camera = Camera(viewer, folder, lambda: widget.is_busy or shown.is_busy)
+    viewer.show()
+    viewer.window.resize(*SIZE)
+    camera.settle()
+    widget.setTool("cluster", {"clusters": 3})
+    widget.name_line.setText("groups")
+    widget.run_button.click()
+    camera.draw("results-groups")
+    widget.results.delete_button.click()
+    camera.settle()
+    widget.tabs.setCurrentIndex(2)
+    widget.plates.setValue("Intensity_mean_Actin", "median")
+    camera.draw("results-plates")
+    widget.close()
+    shown.close_experiment()
+    viewer.close()
+
+
 def main() -> None:
     """Draw all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -104,6 +130,7 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     draw_pipeline_widget(given.experiment, given.folder)
+    draw_results_widget(given.experiment, given.folder)
 
 
 if __name__ == "__main__":

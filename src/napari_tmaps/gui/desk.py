@@ -7,7 +7,7 @@ listen and ask, and none needs to know another.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,8 @@ class Desk(QObject):
         The `PickedObject` that was clicked on the map, or chosen in a table.
     coloursChanged
         `ObjectColours`, or None.
+    resultsChanged
+        The results that lie over the map: `ObjectColours` by the name of the layer.
     tablesChanged
         Name of an object type whose features, results, gates or selections have changed on disk;
         "" for all.
@@ -71,6 +73,7 @@ class Desk(QObject):
     wellsChanged = Signal(object)
     objectPicked = Signal(object)
     coloursChanged = Signal(object)
+    resultsChanged = Signal(object)
     tablesChanged = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -79,6 +82,7 @@ class Desk(QObject):
         self._choice = Choice()
         self._wells: frozenset[str] = frozenset()
         self._colours: ObjectColours | None = None
+        self._results: dict[str, ObjectColours] = {}
         self.is_kept = False
         """Whether there is an Experiment widget, which shows what is asked for."""
         self.locate: Locate = _nowhere
@@ -109,6 +113,7 @@ class Desk(QObject):
         """Of the Experiment widget alone: another experiment is open, or none."""
         if experiment is not self._experiment:
             self.setColours(None)
+            self.setResults({})
             self._experiment = experiment
             self.experimentChanged.emit(experiment)
 
@@ -143,6 +148,17 @@ class Desk(QObject):
         if colours is not self._colours:
             self._colours = colours
             self.coloursChanged.emit(colours)
+
+    @property
+    def results(self) -> dict[str, ObjectColours]:
+        """The results that lie over the map, by the name of the layer."""
+        return dict(self._results)
+
+    def setResults(self, results: Mapping[str, ObjectColours]) -> None:
+        """Lay results over the map; exactly these."""
+        if dict(results) != self._results:
+            self._results = dict(results)
+            self.resultsChanged.emit(self.results)
 
 
 def _nowhere(_place: Place, _pixel: tuple[float, float]) -> None:

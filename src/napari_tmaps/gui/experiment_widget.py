@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,6 +144,7 @@ class ExperimentWidget(QWidget):
         self._work.ended.connect(self._on_work_ended)
         self._desk.choiceRequested.connect(self.setValue)
         self._desk.coloursChanged.connect(self._on_colours_changed)
+        self._desk.resultsChanged.connect(self._on_results_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
@@ -405,6 +406,12 @@ class ExperimentWidget(QWidget):
     def _on_colours_changed(self, colours: ObjectColours | None) -> None:
         try:
             self._view.colour(colours)
+        except TmapsError as error:
+            self.show_message(str(error))
+
+    def _on_results_changed(self, results: Mapping[str, ObjectColours]) -> None:
+        try:
+            self._view.show_results(results)
         except TmapsError as error:
             self.show_message(str(error))
 

@@ -68,11 +68,15 @@ class KeptLayers:
     def extra(self, kind: str, layers: Sequence[LayerTuple]) -> None:
         """Show more layers, which replace those of the same kind ("tmaps" of their metadata)."""
         wanted = {_key(layer) for layer in layers}
+        chosen = self._viewer.layers.selection.active
         for key, layer in list(self._layers.items()):
             if key not in wanted and kind in layer.metadata["tmaps"]:
                 self._remove(key)
         for one in layers:
             self._put(one)
+        # napari chooses what is new; the user goes on with what was chosen before.
+        if chosen is not None and chosen in self._viewer.layers:
+            self._viewer.layers.selection.active = chosen
 
     def grey(self, on: bool) -> None:
         """Show objects in grey, because others colour them; else in colours of their own."""

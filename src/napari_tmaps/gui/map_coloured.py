@@ -13,14 +13,21 @@ from napari_tmaps.gui.map_colours import NumberedLabels, ObjectValues, ValuePlan
 from napari_tmaps.gui.mosaic import Planes, levels_of
 from napari_tmaps.gui.sources import Source
 
+RESULT_OPACITY = 0.5
 _ENDS = (1.0, 99.0)  # percentiles at the ends of the scale
 
 
 class Colouring:
-    """`ObjectColours` as layers; what it worked out for one picture serves the next."""
+    """`ObjectColours` as layers; what it worked out for one picture serves the next.
 
-    def __init__(self, colours: ObjectColours) -> None:
-        self.colours = colours
+    Parameters
+    ----------
+    result
+        Name of a result, of which several may lie over each other: filled, their colours added.
+    """
+
+    def __init__(self, colours: ObjectColours, result: str = "") -> None:
+        self.colours, self._result = colours, result
         self._scale = _scale(colours)
         self._known: dict[str, ObjectValues] = {}
 
@@ -58,6 +65,13 @@ class Colouring:
             "multiscale": len(levels) > 1,
             "metadata": {"tmaps": {**source.facts, "values": object_type}},
         }
+        if self._result:
+            properties |= {
+                "name": self._result,
+                "blending": "additive",
+                "opacity": RESULT_OPACITY,
+                "metadata": {"tmaps": {**source.facts, "result": self._result}},
+            }
         return [(levels if len(levels) > 1 else levels[0], properties, "image")]
 
     def _planes(self, part: NumberedLabels) -> Planes | None:
@@ -66,7 +80,9 @@ class Colouring:
         if part.plate not in self._known:
             values = self.colours.values
             self._known[part.plate] = ObjectValues(values, part.plate, part.sites)
-        return ValuePlanes(part.labels, self._known[part.plate], part.stride)
+        return ValuePlanes(
+            part.labels, self._known[part.plate], part.stride, filled=bool(self._result)
+        )
 
 
 def _scale(colours: ObjectColours) -> dict[str, Any]:

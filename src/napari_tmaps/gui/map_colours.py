@@ -123,12 +123,20 @@ class ValuePlanes:
 
     Close by, where objects are more than a few pixels large, only their borders are given, so that
     the image below is seen.
+
+    Parameters
+    ----------
+    filled
+        Whole objects everywhere.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, labels: Planes, values: ObjectValues, stride: int) -> None:
+    def __init__(
+        self, labels: Planes, values: ObjectValues, stride: int, *, filled: bool = False
+    ) -> None:
         self._labels, self._values, self._stride = labels, values, stride
+        self._widths = () if filled else _WIDTHS
 
     @property
     def shapes(self) -> list[tuple[int, int, int, int]]:
@@ -145,7 +153,7 @@ class ValuePlanes:
     ) -> Values:
         """See mosaic.Planes."""
         numbers = self._labels.plane(level, t, z, y, x, hurry=hurry)
-        width = _WIDTHS[level] if level < len(_WIDTHS) else 0
+        width = self._widths[level] if level < len(self._widths) else 0
         if not width:
             return self._values.of(numbers, self._stride)
         # Beyond the part that is asked for an object goes on, beyond the image it does not.

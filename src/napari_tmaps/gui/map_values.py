@@ -75,11 +75,14 @@ class WellColours:
         What the numbers are; "" if wells are coloured by how far they are.
     classes
         (name, "#rrggbb") of the values 0, 1, 2 …; empty if the values are numbers on a scale.
+    ends
+        Of the scale, e.g. for several plates; None for the least and the greatest number.
     """
 
     values: Mapping[str, float] = field(default_factory=dict)
     title: str = ""
     classes: tuple[tuple[str, str], ...] = ()
+    ends: tuple[float, float] | None = None
 
 
 def measures(experiment: Experiment) -> list[Measure]:

@@ -29,7 +29,7 @@ def paint_legend(painter: QPainter, wanted: WellColours, room: QRectF, text: QCo
 
 
 def _paint_scale(painter: QPainter, wanted: WellColours, room: QRectF, text: QColor) -> None:
-    low, high = limits(wanted.values)
+    low, high = wanted.ends or limits(wanted.values)
     metrics = painter.fontMetrics()
     line, left, width = metrics.height(), room.left(), room.width()
     scale = QLinearGradient(left, 0, left + width, 0)

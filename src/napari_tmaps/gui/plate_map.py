@@ -127,7 +127,7 @@ class PlateMap(QWidget):
                 well: QColor(wanted.classes[int(value)][1]).rgb() for well, value in known.items()
             }
         else:
-            low, high = limits(known)
+            low, high = wanted.ends or limits(known)
             shares = (np.array(list(known.values()), float) - low) / (high - low)
             steps = np.rint(shares * _STEPS) / _STEPS
             self._colours = {

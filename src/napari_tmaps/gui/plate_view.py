@@ -54,6 +54,7 @@ class PlateView:
         self._shown: tuple[object, ...] = ()
         self._choice = Choice()
         self._colouring: Colouring | None = None
+        self._results: dict[str, Colouring] = {}
         self.status = MapStatus(viewer, self.place_at, self._features_at)
         self._reading.fresh.connect(self._layers.refresh_waiting)
 
@@ -62,7 +63,7 @@ class PlateView:
         self._layers.clear()
         self._reading.drop()
         self._experiment = experiment
-        self._colouring = None
+        self._colouring, self._results = None, {}
         self.forget()
 
     def forget(self) -> None:
@@ -170,13 +171,29 @@ class PlateView:
             self._layers.extra("values", self._coloured_layers(choice))
             self._layers.grey(self._colouring is not None)
 
+    def show_results(self, results: Mapping[str, ObjectColours]) -> None:
+        """Show exactly these results over the objects, by their names."""
+        known = self._results
+        self._results = {
+            name: known[name]
+            if name in known and known[name].colours is colours
+            else Colouring(colours, name)
+            for name, colours in results.items()
+        }
+        if self._experiment is not None and self._shown:
+            self._layers.extra("result", self._result_layers(self._choice))
+
+    def _result_layers(self, choice: Choice) -> list[LayerTuple]:
+        return [layer for each in self._results.values() for layer in self._layers_of(each, choice)]
+
     def _coloured_layers(self, choice: Choice) -> list[LayerTuple]:
-        if self._colouring is None:
-            return []
-        object_type = self._colouring.colours.object_type
+        return [] if self._colouring is None else self._layers_of(self._colouring, choice)
+
+    def _layers_of(self, colouring: Colouring, choice: Choice) -> list[LayerTuple]:
+        object_type = colouring.colours.object_type
         if self._picture is not None:
             parts = self._picture.labels_of(object_type)
-            return self._colouring.layers(self._picture.source, parts, self._picture.join)
+            return colouring.layers(self._picture.source, parts, self._picture.join)
         source = self._plate(choice.plate)
         if object_type not in source.object_types:
             return []
@@ -194,7 +211,7 @@ class PlateView:
             self._on_problem,
         )
         labels = Blocks(mosaic, self._reading)
-        return self._colouring.layers(source, [NumberedLabels(choice.plate, labels, sites, stride)])
+        return colouring.layers(source, [NumberedLabels(choice.plate, labels, sites, stride)])
 
     def _wanted(self, choice: Choice) -> list[LayerTuple]:
         self._picture = None
@@ -224,7 +241,7 @@ class PlateView:
             layers = mosaic_layers(
                 source, here, on_problem=self._on_problem, ready=ready, reading=self._reading
             )
-        return [*layers, *self._coloured_layers(choice)]
+        return [*layers, *self._coloured_layers(choice), *self._result_layers(choice)]
 
     def _prepared(self, choice: Choice) -> Mapping[str, Any]:
         """Channels as they are corrected and aligned; empty where they are shown as recorded."""
@@ -262,7 +279,12 @@ class PlateView:
             if kind == "labels":
                 properties["metadata"]["tmaps"]["stride"] = stride
         self._picture = picture
-        return [*layers, *self._coloured_layers(choice), *picture.mark_layers()]
+        return [
+            *layers,
+            *self._coloured_layers(choice),
+            *self._result_layers(choice),
+            *picture.mark_layers(),
+        ]
 
     def _plate(self, plate: str) -> ZarrSource:
         assert self._experiment is not None, "an experiment is open"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from napari_tmaps.errors import unknown
+from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.version import __version__
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.feature_table import Categories, FeatureTable
@@ -72,12 +73,33 @@ def run_tool(
     InputError
         Settings, classes or features that do not fit.
     """
+    steps = iter_tool(experiment, tool, object_type, settings, name=name)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            about: AboutResult = end.value
+            return about
+
+
+def iter_tool(
+    experiment: Experiment,
+    tool: str,
+    object_type: str,
+    settings: Mapping[str, Any],
+    *,
+    name: str = "",
+) -> Generator[Progress, None, AboutResult]:
+    """`run_tool` in steps; nothing is kept if the generator is closed before its end."""
     if tool not in TOOLS:
         raise unknown("tool", tool, TOOLS)
     spec = TOOLS[tool]
     checked = spec.validate(settings)
+    yield Progress("opening the objects", 0, 3)
     data = open_data(experiment, object_type)
+    yield Progress(f"working on {len(data.table):,} objects", 1, 3)
     result: ToolResult = spec.function(data, **checked)
+    yield Progress("keeping the result", 2, 3)
     return keep_result(experiment, data, result, tool, checked, name)
 
 

@@ -105,6 +105,12 @@ class DoseResponse(NamedTuple):
     ec50_high: float
     r_squared: float
 
+    def at(self, dose: Floats) -> Floats:
+        """The curve at some doses above 0."""
+        return np.asarray(
+            self.bottom + (self.top - self.bottom) / (1 + (self.ec50 / dose) ** self.slope)
+        )
+
 
 def fit_dose_response(dose: Floats, response: Floats) -> DoseResponse:
     """Fit the logistic curve of four parameters, by least squares in the logarithm of the dose.

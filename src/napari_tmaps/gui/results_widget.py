@@ -1,0 +1,350 @@
+"""Dock widget "Results & tools": run a tool on objects; see what it found, also on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.desk import ObjectColours
+from napari_tmaps.gui.empty_page import EmptyPage
+from napari_tmaps.gui.latest import Latest
+from napari_tmaps.gui.object_book import book_of
+from napari_tmaps.gui.plates_panel import PlatesPanel
+from napari_tmaps.gui.progress_row import ProgressRow
+from napari_tmaps.gui.result_data import ResultView, colours_of, layer_name, view_result
+from napari_tmaps.gui.result_list import ResultList
+from napari_tmaps.gui.result_report import ResultReport
+from napari_tmaps.gui.tool_form import ToolForm
+from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.features import INDEX
+from napari_tmaps.store.results import AboutResult
+from napari_tmaps.tools import TOOLS
+from napari_tmaps.tools.run import iter_tool, results_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_OFFERED = (
+    "cluster", "embed", "heatmap", "classify_rules", "normalise", "assay", "dose_response",
+    "classify",
+)  # fmt: skip
+
+
+class ResultsWidget(QWidget):
+    """Edits the name of the result that is looked at.
+
+    Parameters
+    ----------
+    viewer
+        Gets the layers of results, through the Experiment widget.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.book = book_of(viewer)
+        self._active: tuple[str, ...] = ()
+        self._shown: dict[str, ObjectColours] = {}
+        self._work, self._reading, self._colouring = Work(self), Latest(self), Latest(self)
+
+        self.type_box = QComboBox()
+        self.type_box.setToolTip("Type of the objects")
+        self.tool_box = QComboBox()
+        self.tool_box.setToolTip("What to do with the objects")
+        for name in _OFFERED:
+            self.tool_box.addItem(name.replace("_", " "), name)
+        self.form = ToolForm()
+        self.name_line = QLineEdit()
+        self.name_line.setPlaceholderText("name of the result (may be left empty)")
+        self.run_button = QPushButton("Run")
+        self.run_button.setToolTip("Run the tool on all objects of the type, in the background")
+        self.progress_row = ProgressRow()
+        self.results = ResultList()
+        self.report = ResultReport()
+        self.plates = PlatesPanel()
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+        self.empty = EmptyPage(viewer)
+
+        tool_page = QWidget()
+        layout = QVBoxLayout(tool_page)
+        layout.addWidget(self.tool_box)
+        layout.addWidget(self.form)
+        row = QHBoxLayout()
+        row.addWidget(self.name_line, 1)
+        row.addWidget(self.run_button)
+        layout.addLayout(row)
+        layout.addStretch()
+        result_page = QWidget()
+        layout = QVBoxLayout(result_page)
+        layout.addWidget(self.results)
+        layout.addWidget(self.report, 1)
+        layout.addStretch()
+        self.tabs = QTabWidget()
+        self.tabs.addTab(_scrolled(tool_page), "Tool")
+        self.tabs.addTab(_scrolled(result_page), "Results")
+        self.tabs.addTab(self.plates, "Plates")
+        full = QWidget()
+        page = QVBoxLayout(full)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(self.type_box)
+        page.addWidget(self.progress_row)
+        page.addWidget(self._message)
+        page.addWidget(self.tabs, 1)
+        self._pages = QStackedWidget()
+        self._pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(full)
+        outer = QVBoxLayout(self)
+        outer.addWidget(self._pages)
+
+        self.type_box.activated.connect(self._on_type_changed)
+        self.tool_box.activated.connect(lambda _: self._show_tool())
+        self.form.valueChanged.connect(lambda _: self._enable())
+        self.run_button.clicked.connect(self._on_run)
+        self.progress_row.cancelRequested.connect(self._work.cancel)
+        self._work.progressed.connect(self.progress_row.show_progress)
+        self._work.ended.connect(self._on_run_ended)
+        self._reading.ended.connect(self._on_read)
+        self._colouring.ended.connect(self._on_coloured)
+        self.results.valueChanged.connect(lambda _: self._read())
+        self.results.activeChanged.connect(self._on_active_changed)
+        self.results.opacityChanged.connect(self._on_opacity_changed)
+        self.results.renamed.connect(self._on_renamed)
+        self.results.deleteRequested.connect(self._on_delete_requested)
+        self.report.wellRequested.connect(self._go)
+        self.report.rowRequested.connect(self.book.go)
+        self.plates.wellRequested.connect(self._go)
+        self.plates.failed.connect(self.show_message)
+        self.book.opened.connect(self._on_opened)
+        self.destroyed.connect(self._colouring.cancel)
+        self.show_message("")
+        self._on_opened()
+
+    def value(self) -> str:
+        """Name of the result that is looked at; "" if there is none."""
+        return self.results.value()
+
+    def setValue(self, name: str) -> None:
+        """Look at a result."""
+        self.results.setValue(name)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while something goes on in the background."""
+        parts = (self._work, self._reading, self._colouring)
+        return any(part.is_running for part in parts) or self.plates.is_busy
+
+    def show_message(self, text: str) -> None:
+        """Say something in place; "" to say nothing."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    def setTool(self, name: str, settings: dict[str, Any] | None = None) -> None:
+        """Offer a tool, with other settings than its own."""
+        self.tool_box.setCurrentIndex(self.tool_box.findData(name))
+        self._show_tool()
+        self.form.setValue(settings or {})
+        self.tabs.setCurrentIndex(0)
+
+    # -- what there is --------------------------------------------------------------------------
+
+    @property
+    def _experiment(self) -> Experiment:
+        assert self.book.desk.experiment is not None, "nothing is offered without one"
+        return self.book.desk.experiment
+
+    def _on_opened(self) -> None:
+        data, types = self.book.data, self.book.object_types
+        self.type_box.clear()
+        self.type_box.addItems(types)
+        self.type_box.setCurrentText(self.book.object_type)
+        has_experiment = self.book.desk.experiment is not None
+        self.empty.show_state(has_experiment=has_experiment)
+        self._pages.setCurrentIndex(0 if data is None else 1)
+        names: list[str] = []
+        if data is not None:
+            table = data.table
+            texts = {"plate", "well"}
+            names = [name for name in table.columns if name not in (*INDEX, *texts)]
+            self._show_tool()
+        self.plates.setObjects(
+            self.book.desk.experiment if data is not None else None,
+            self.book.object_type,
+            self._numbers(),
+        )
+        self._list()
+        self._enable()
+        if not names:
+            self.report.setView(None)
+
+    def _numbers(self) -> list[str]:
+        """Columns of numbers: features, and results that are no classes."""
+        data = self.book.data
+        if data is None:
+            return []
+        store, object_type = results_of(self._experiment), self.book.object_type
+        found = [name for name in data.table.features if name != "is_border"]
+        for result in store.names(object_type):
+            about = store.about(object_type, result)
+            found += [f"{result}:{c}" for c in about.columns if c not in about.classes]
+        return found
+
+    def _show_tool(self) -> None:
+        self.form.setTool(TOOLS[str(self.tool_box.currentData())], self._numbers())
+        self._enable()
+
+    def _enable(self) -> None:
+        free = not self._work.is_running and self.book.data is not None
+        self.run_button.setEnabled(free and self.form.is_valid)
+
+    def _list(self) -> None:
+        results: list[AboutResult] = []
+        if self.book.data is not None:
+            store, object_type = results_of(self._experiment), self.book.object_type
+            try:
+                results = [store.about(object_type, name) for name in store.names(object_type)]
+            except TmapsError as error:
+                self.show_message(str(error))
+        names = {about.name for about in results}
+        self._active = tuple(name for name in self._active if name in names)
+        opacities = {name: self._layer_opacity(name) for name in names}
+        self.results.setResults(results, self._active, opacities)
+        self._read()
+        self._colour()
+
+    def _on_type_changed(self, _at: int) -> None:
+        self._active = ()
+        self.show_message("")
+        self.book.open(self.type_box.currentText())
+
+    # -- running --------------------------------------------------------------------------------
+
+    def _on_run(self) -> None:
+        experiment, object_type = self._experiment, self.book.object_type
+        tool, settings = str(self.tool_box.currentData()), self.form.value()
+        name = self.name_line.text().strip()
+        self.show_message("")
+        self.progress_row.begin(self.tool_box.currentText().capitalize())
+        self._work.start(
+            "Tool", lambda: iter_tool(experiment, tool, object_type, settings, name=name)
+        )
+        self._enable()
+
+    def _on_run_ended(self, outcome: Outcome) -> None:
+        self.progress_row.end()
+        self._enable()
+        if outcome.error:
+            self.show_message(outcome.error)
+        elif outcome.cancelled:
+            self.show_message("Cancelled; no result was kept.")
+        elif outcome.value is not None:
+            about: AboutResult = outcome.value
+            self.name_line.clear()
+            if about.columns:
+                self._active = (about.name,)  # the others are a click away
+            self.book.desk.tablesChanged.emit(about.object_type)
+            self.results.setValue(about.name)
+            self.tabs.setCurrentIndex(1)
+
+    # -- results --------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        name = self.results.value()
+        if not name:
+            self._reading.cancel()
+            self.report.setView(None)
+            return
+        experiment, object_type = self._experiment, self.book.object_type
+        self._reading.ask("Result", lambda: view_result(experiment, object_type, name))
+
+    def _on_read(self, outcome: Outcome) -> None:
+        view: ResultView | None = outcome.value
+        if outcome.error:
+            self.show_message(outcome.error)
+        self.report.setView(view)
+
+    def _on_active_changed(self, names: tuple[str, ...]) -> None:
+        self._active = tuple(names)
+        self._colour()
+
+    def _colour(self) -> None:
+        if self.book.data is None or not self._active:
+            self._colouring.cancel()
+            self.book.desk.setResults({})
+            return
+        experiment, object_type, names = self._experiment, self.book.object_type, self._active
+
+        def make() -> Generator[Progress, None, dict[str, ObjectColours]]:
+            return colours_of(experiment, object_type, names)
+
+        self._colouring.ask("Colours", make)
+
+    def _on_coloured(self, outcome: Outcome) -> None:
+        if outcome.error:
+            self.show_message(outcome.error)
+        elif outcome.value is not None:
+            self.book.desk.setResults(outcome.value)
+
+    def _layer(self, name: str) -> Any:
+        wanted = layer_name(self.book.object_type, name)
+        return next((layer for layer in self._viewer.layers if layer.name == wanted), None)
+
+    def _layer_opacity(self, name: str) -> float:
+        layer = self._layer(name)
+        return 0.5 if layer is None else float(layer.opacity)
+
+    def _on_opacity_changed(self, name: str, opacity: float) -> None:
+        layer = self._layer(name)
+        if layer is not None:
+            layer.opacity = opacity
+
+    def _on_renamed(self, old: str, new: str) -> None:
+        try:
+            results_of(self._experiment).rename(self.book.object_type, old, new)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        self.show_message("")
+        self._active = tuple(new if name == old else name for name in self._active)
+        self.book.desk.tablesChanged.emit(self.book.object_type)
+        self.results.setValue(new)
+
+    def _on_delete_requested(self, name: str) -> None:
+        try:
+            results_of(self._experiment).remove(self.book.object_type, name)
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        self.show_message(f"The result '{name}' is deleted.")
+        self.book.desk.tablesChanged.emit(self.book.object_type)
+
+    def _go(self, plate: str, well: str) -> None:
+        desk = self.book.desk
+        desk.go(replace(desk.choice, plate=plate, well=well, site=0))
+
+
+def _scrolled(page: QWidget) -> QScrollArea:
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+    scroll.setWidget(page)
+    return scroll
