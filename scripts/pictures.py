@@ -39,10 +39,10 @@ class Camera:
         """Let the window do what is due."""
         app: Any = QApplication.instance()
         still_since = time.monotonic()
-        while time.monotonic() - still_since < least_s:
-            app.processEvents()
+        while self._is_busy() or time.monotonic() - still_since < least_s:
             if self._is_busy():
                 still_since = time.monotonic()
+            app.processEvents()
             time.sleep(0.01)
 
     def draw(self, name: str) -> None:

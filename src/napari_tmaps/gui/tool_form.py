@@ -128,7 +128,7 @@ class _Features(SettingEditor):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
-        self._menu = ColumnMenu()
+        self._menu = ColumnMenu("All measured features")
         self._menu.setNames(names)
         _fill(self, self._menu)
         self._menu.valueChanged.connect(self._on_changed)
