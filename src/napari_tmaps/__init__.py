@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tmaps.model.version import __version__
 
 if TYPE_CHECKING:
+    from napari_tmaps.gui.launch import launch
     from napari_tmaps.pipeline import load_pipeline, ready_pipelines
     from napari_tmaps.sample import generate_sample
     from napari_tmaps.streams.saving import MetaData, OutputParameters, save_config_frames
@@ -24,6 +25,7 @@ _LAZY = {
     "analyse": "napari_tmaps.workflow",
     "convert": "napari_tmaps.workflow",
     "generate_sample": "napari_tmaps.sample",
+    "launch": "napari_tmaps.gui.launch",
     "load_pipeline": "napari_tmaps.pipeline",
     "ready_pipelines": "napari_tmaps.pipeline",
     "save_config_frames": "napari_tmaps.streams.saving",
@@ -39,6 +41,7 @@ __all__ = [
     "analyse",
     "convert",
     "generate_sample",
+    "launch",
     "load_pipeline",
     "ready_pipelines",
     "save_config_frames",

@@ -40,6 +40,7 @@ from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.running import SiteObjects, run_on_site
 from napari_tmaps.gui.samples import make_sample, sample_folder
+from napari_tmaps.gui.session import SessionRow
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.start_page import StartPage
 from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
@@ -89,6 +90,7 @@ class ExperimentWidget(QWidget):
         open_button = QPushButton("Open")
         open_button.setToolTip("Open another experiment, or make one")
         open_button.setMenu(self._menu)
+        self.session_row = SessionRow(viewer, self._desk)
         self.start_page, self.import_page, self.site_page = StartPage(), ImportPage(), SitePage()
         self.progress_row = ProgressRow()
         self._message = QLabel()
@@ -103,6 +105,7 @@ class ExperimentWidget(QWidget):
         top.addWidget(self._title, 1)
         top.addWidget(open_button)
         layout.addWidget(self._top)
+        layout.addWidget(self.session_row)
         for page in (self.start_page, self.import_page, self.site_page):
             layout.addWidget(page)
         layout.addWidget(self.progress_row)
@@ -143,6 +146,7 @@ class ExperimentWidget(QWidget):
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
         self._desk.choiceRequested.connect(self.setValue)
+        self.session_row.restored.connect(self.setValue)
         self._desk.coloursChanged.connect(self._on_colours_changed)
         self._desk.resultsChanged.connect(self._on_results_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)

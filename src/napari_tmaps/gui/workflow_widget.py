@@ -35,6 +35,7 @@ from napari_tmaps.gui.flow_state import (
 )
 from napari_tmaps.gui.flow_watch import FlowWatch
 from napari_tmaps.gui.jobs_page import JobsPage
+from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.sending_page import SendingPage
 from napari_tmaps.gui.stage_page import StagePage
@@ -52,7 +53,8 @@ from napari_tmaps.workflow.description import (
     with_argument,
     workflow_of,
 )
-from napari_tmaps.workflow.submission import last_submission, steps_done
+from napari_tmaps.workflow.engines import EngineChoice
+from napari_tmaps.workflow.submission import Subset, last_submission, steps_done
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -438,10 +440,13 @@ class WorkflowWidget(QWidget):
         self._show()
 
     def _send_as_before(self, experiment: Experiment) -> None:
-        """Propose the sites and the engine of the last submission."""
+        """Propose the sites and the engine of the last submission, or those of the preferences."""
         try:
             _, request, _ = last_submission(experiment)
         except TmapsError:
+            kind = preference("workflow", "engine", "dask")
+            workers = preference("workflow", "workers", 0)
+            self.sending.setValue(Subset(), EngineChoice(kind=kind, workers=workers))  # type: ignore[arg-type]
             return
         self.sending.setValue(request.subset, request.engine)
 

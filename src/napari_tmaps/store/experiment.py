@@ -153,6 +153,34 @@ class Experiment:
 
     # -- plates and acquisitions ----------------------------------------------------------------
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what the experiment holds, and its plates as pictures."""
+        from html import escape
+
+        from napari_tmaps.model.platesvg import plate_svg
+
+        facts = self.info()
+        rows = {
+            "Channels": ", ".join(facts["channels"]),
+            "Planes": str(facts["planes"]),
+            "Objects": ", ".join(f"{n} {name}" for name, n in facts["objects"].items())
+            or "none yet",
+            "Features": ", ".join(f"{n} of {name}" for name, n in facts["features"].items()),
+        }
+        table = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td>{escape(text)}</td></tr>"
+            for name, text in rows.items()
+            if text
+        )
+        sites = self.catalogue.sites()
+        plates = []
+        for plate in self.plate_names():
+            counts = sites.loc[sites["plate"] == plate, "well"].value_counts()
+            wells = {str(well): f"{n} site{'s' * (n > 1)}" for well, n in counts.items()}
+            picture = plate_svg(self.catalogue.plate_format(plate), wells, plate)
+            plates.append(f"<figure><figcaption>{escape(plate)}</figcaption>{picture}</figure>")
+        return f"<b>{escape(self.name)}</b><table>{table}</table>{''.join(plates)}"
+
     @property
     def name(self) -> str:
         """Name of the experiment."""

@@ -30,10 +30,14 @@ class Known:
     opened: float
 
 
-def _file() -> Path:
+def config_folder() -> Path:
+    """The user's configuration folder, or the one that TMAPS_CONFIG names."""
     folder = os.environ.get("TMAPS_CONFIG")
-    place = Path(folder) if folder else platformdirs.user_config_path("napari-tmaps", appauthor="")
-    return place / "experiments.json"
+    return Path(folder) if folder else platformdirs.user_config_path("napari-tmaps", appauthor="")
+
+
+def _file() -> Path:
+    return config_folder() / "experiments.json"
 
 
 def known_experiments() -> list[Known]:

@@ -50,6 +50,19 @@ class PlateFolder:
         """Folder of the labels of an object type; they lie beside the first cycle."""
         return self.image_path(well, site) / "labels" / object_type
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the wells that there are."""
+        from napari_tmaps.model.platesvg import plate_svg
+
+        plate = self.layout()
+        wells = {
+            str(WellName(row_letters(well["rowIndex"]), well["columnIndex"] + 1)): well["path"]
+            for well in plate["wells"]
+        }
+        return plate_svg(
+            PlateFormat(len(plate["rows"]), len(plate["columns"])), wells, plate["name"]
+        )
+
     # -- writing --------------------------------------------------------------------------------
 
     def image_writer(

@@ -1,0 +1,121 @@
+"""All widgets of the plugin in one window, arranged, and arranged alike the next time."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import napari.viewer  # napari looks for this type to pass the viewer
+from qtpy.QtCore import QByteArray, QEvent, QObject, Qt
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
+
+from napari_tmaps.errors import StorageError
+from napari_tmaps.store.known import config_folder
+from napari_tmaps.streams.atomic import write_json
+
+PLUGIN = "napari-tmaps"
+GUIDE = "Start"
+RIGHT = ("Experiment", "Pipeline", "Workflow", "Objects", "Classes", "Save")
+BOTTOM = ("Results", "Gallery")
+"""Widgets by the end of their names; those that are not there are left out."""
+_PREFIX = "TissueMAPS: "
+_WIDTH = 440  # all tabs can be read
+
+
+def widget_names() -> list[str]:
+    """Display names of the widgets that the plugin offers."""
+    from npe2 import PluginManager
+
+    manifest = PluginManager.instance().get_manifest(PLUGIN)
+    return [widget.display_name for widget in manifest.contributions.widgets or ()]
+
+
+def open_tissuemaps(viewer: napari.viewer.Viewer) -> None:
+    """Dock the widgets of the plugin: tabs on the right, plots at the bottom; as left last time."""
+    known = widget_names()
+    docks = {}
+    # The first steps are a tab like the others, where they were asked for.
+    guided = any(name.startswith(_PREFIX + GUIDE) for name in viewer.window.dock_widgets)
+    for names, area in (
+        ((GUIDE, *RIGHT) if guided else RIGHT, Qt.DockWidgetArea.RightDockWidgetArea),
+        (BOTTOM, Qt.DockWidgetArea.BottomDockWidgetArea),
+    ):
+        first: Any = None
+        for name in (_PREFIX + name for name in names):
+            if name not in known:
+                continue
+            dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+            main = _main_window(dock)
+            dock.setWindowTitle(name.removeprefix(_PREFIX))  # more would be cut off in a tab
+            dock.setVisible(True)
+            if first is None:
+                if main.dockWidgetArea(dock) != area:
+                    main.addDockWidget(area, dock)
+                first = dock
+            else:
+                main.tabifyDockWidget(first, dock)
+            docks[name] = dock
+    if not docks:
+        return
+    main = _main_window(next(iter(docks.values())))
+    main.resizeDocks([docks[_PREFIX + RIGHT[0]]], [_WIDTH], Qt.Orientation.Horizontal)
+    state = remembered()
+    if state is not None:
+        main.restoreState(state)
+        for dock in docks.values():
+            dock.setVisible(True)
+    docks[_PREFIX + (GUIDE if guided else RIGHT[0])].raise_()
+    if not any(isinstance(child, _Keeper) for child in main.children()):
+        main.installEventFilter(_Keeper(main))
+
+
+def show_widget(viewer: Any, name: str) -> QWidget:
+    """Bring a widget to the front, e.g. "Pipeline"; it is docked if it was not there."""
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, _PREFIX + name, tabify=True)
+    dock.setVisible(True)
+    dock.raise_()
+    found: QWidget = widget
+    return found
+
+
+def remembered() -> QByteArray | None:
+    """How the window was arranged when it was closed last; None if that is not known."""
+    try:
+        content = json.loads(_file().read_text(encoding="utf-8"))
+        return QByteArray(base64.b64decode(content["arrangement"]))
+    except (OSError, ValueError, KeyError, TypeError):  # then it is arranged anew
+        return None
+
+
+def remember(main: QMainWindow) -> None:
+    """Keep how a window is arranged, if the user's folder can be written."""
+    state = base64.b64encode(main.saveState().data()).decode()
+    try:
+        write_json(_file(), {"arrangement": state})
+    except StorageError:  # a window that cannot be closed would be worse
+        return
+
+
+def _file() -> Path:
+    return config_folder() / "window.json"
+
+
+def _main_window(widget: Any) -> QMainWindow:
+    found = widget.window()
+    while not isinstance(found, QMainWindow) and found.parentWidget() is not None:
+        found = found.parentWidget().window()
+    if not isinstance(found, QMainWindow):  # it floats, or is a tab that is not shown
+        found = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
+    return found
+
+
+class _Keeper(QObject):
+    """Remembers the arrangement when the window is closed."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        closes = event is not None and event.type() == QEvent.Type.Close
+        if closes and isinstance(watched, QMainWindow):
+            remember(watched)
+        return False

@@ -1,0 +1,193 @@
+"""Where somebody stopped in an experiment: what was shown, and how; to go on there next time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from napari_tmaps.errors import StorageError
+from napari_tmaps.gui.desk import Desk
+from napari_tmaps.gui.preferences import preference
+from napari_tmaps.gui.state import Choice, Pixels, View
+from napari_tmaps.store.known import config_folder
+from napari_tmaps.streams.atomic import write_json
+
+_KEPT_MS = 1500
+
+
+@dataclass(frozen=True)
+class Session:
+    """What was shown, and how.
+
+    Attributes
+    ----------
+    layers
+        Name → visible, contrast, colormap, opacity of image layers.
+    """
+
+    choice: Choice
+    center: tuple[float, ...] = ()
+    zoom: float = 1.0
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def sentence(self) -> str:
+        """In words, e.g. "B03 site 2"."""
+        choice = self.choice
+        where = {
+            View.SITE: f"{choice.well} site {choice.site}",
+            View.WELL: f"well {choice.well}",
+            View.PLATE: f"plate {choice.plate}",
+            View.PLATES: "all plates",
+        }
+        return where[choice.view]
+
+
+def session_of(choice: Choice, viewer: Any) -> Session:
+    """What a viewer shows now."""
+    return Session(
+        choice,
+        tuple(float(value) for value in viewer.scene.camera.center),
+        float(viewer.scene.camera.zoom),
+        {
+            layer.name: {
+                "visible": bool(layer.visible),
+                "opacity": float(layer.opacity),
+                "contrast": [float(value) for value in layer.contrast_limits],
+                "colormap": str(layer.colormap.name),
+            }
+            for layer in viewer.layers
+            if hasattr(layer, "contrast_limits") and not getattr(layer, "rgb", False)
+        },
+    )
+
+
+def apply(session: Session, viewer: Any) -> None:
+    """Look as it looked; layers that are not there are left out."""
+    for layer in viewer.layers:
+        kept = session.layers.get(layer.name)
+        if kept is not None and hasattr(layer, "contrast_limits"):
+            layer.visible, layer.opacity = kept["visible"], kept["opacity"]
+            layer.contrast_limits = kept["contrast"]
+            layer.colormap = kept["colormap"]
+    if session.center:
+        viewer.scene.camera.center = session.center
+    viewer.scene.camera.zoom = session.zoom
+
+
+def load(experiment: Path) -> Session | None:
+    """The session of an experiment; None if there is none, or it cannot be read."""
+    try:
+        content = json.loads(_file(experiment).read_text(encoding="utf-8"))
+        choice = content["choice"]
+        view, pixels = View(choice["view"]), Pixels(choice["pixels"])
+        return Session(
+            Choice(**{**choice, "view": view, "pixels": pixels}),
+            tuple(content["center"]),
+            float(content["zoom"]),
+            content["layers"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):  # an old one is no reason to refuse work
+        return None
+
+
+def save(experiment: Path, session: Session) -> None:
+    """Keep a session, if the user's folder can be written."""
+    try:
+        write_json(_file(experiment), asdict(session))
+    except StorageError:
+        return
+
+
+def _file(experiment: Path) -> Path:
+    key = hashlib.sha256(str(experiment.resolve()).encode()).hexdigest()[:16]
+    return config_folder() / "sessions" / f"{key}.json"
+
+
+class SessionRow(QWidget):
+    """Offers to go on where one stopped; keeps what is shown meanwhile.
+
+    Parameters
+    ----------
+    viewer
+        Whose camera and layers are kept.
+    """
+
+    restored = Signal(object)
+    """The `Choice` to show; call `finish` when it is shown."""
+
+    def __init__(self, viewer: Any, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._desk = viewer, desk
+        self._offered: Session | None = None
+        self._path: Path | None = None
+        self._first = Choice()
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self.go_button = QPushButton("Go on there")
+        self.go_button.setToolTip("Show the same place with the same camera and contrast")
+        self.drop_button = QToolButton()
+        self.drop_button.setText("✕")
+        self.drop_button.setToolTip("Begin anew")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self.go_button)
+        layout.addWidget(self.drop_button)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_KEPT_MS)
+        self._timer.timeout.connect(self._keep)
+        self.go_button.clicked.connect(self.restore)
+        self.drop_button.clicked.connect(self._drop)
+        desk.experimentChanged.connect(self._on_experiment_changed)
+        self.setVisible(False)
+
+    def value(self) -> Session | None:
+        """The session that is offered."""
+        return self._offered
+
+    def restore(self) -> None:
+        """Show what was shown."""
+        session = self._offered
+        if session is None:
+            return
+        self._drop()
+        self.restored.emit(replace(session.choice, experiment=self._desk.choice.experiment))
+        apply(session, self._viewer)
+
+    def _drop(self) -> None:
+        self._offered = None
+        self.setVisible(False)
+
+    def _on_experiment_changed(self, experiment: Any) -> None:
+        self._timer.stop()
+        self._path = None if experiment is None else experiment.path
+        self._offered, self._first = None, Choice()
+        wish = preference("session", "restore", "ask")
+        if self._path is not None and wish != "never":
+            self._offered = load(self._path)
+        if self._offered is not None:
+            self._text.setText(f"You stopped at {self._offered.sentence()}.")
+        self.setVisible(self._offered is not None)
+        if self._path is not None:
+            self._timer.start()
+            if wish == "always":
+                QTimer.singleShot(0, self.restore)
+
+    def _keep(self) -> None:
+        """Keep what is shown, once somebody has gone anywhere."""
+        choice = self._desk.choice
+        if self._path is None or not choice.well:
+            return
+        if not self._first.well:
+            self._first = choice
+        if choice != self._first or self._offered is None:
+            if self._offered is not None:
+                self._drop()  # somebody went elsewhere: that is what is gone on with next time
+            save(self._path, session_of(choice, self._viewer))
