@@ -225,3 +225,8 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path):
     path = tmp_path / "p.yaml"
     path.write_text(TEXT, encoding="utf-8-sig")
     assert load_pipeline(path).name == "small"
+
+
+def test_signs_that_no_text_has_are_told():
+    with pytest.raises(PipelineError, match="cannot be read as YAML: unacceptable character"):
+        load_pipeline("name: small\n\x1f: 1\n")

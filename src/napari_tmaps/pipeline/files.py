@@ -173,7 +173,10 @@ _Dumper.add_representer(str, _text)
 
 
 def _parse(text: str, source: str) -> PipelineDescription:
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:  # signs that no text file has
+        raise PipelineError(f"{source} cannot be read as YAML: {error}.") from error
     try:
         root = loader.get_single_node()
         data = None if root is None else loader.construct_document(root)
