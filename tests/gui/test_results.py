@@ -114,7 +114,7 @@ def test_hits_are_ranked_and_a_click_shows_the_well(
     csv = tmp_path / "wells.csv"
     csv.write_text("well,control\nB02,negative\nB03,\n")
     experiment = shown._experiment
-    save_plate_map(read_plate_map(csv, ["P1"]), experiment.path)
+    save_plate_map(read_plate_map(csv, ["P1"]), experiment.path, ["P1"])
     widget.book.desk.tablesChanged.emit("")
     feature = next(name for name in widget._numbers() if name.startswith("Intensity_mean"))
     run(qtbot, widget, "assay", feature=feature)

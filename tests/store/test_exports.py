@@ -28,7 +28,7 @@ def experiment(analysed):  # noqa: F811
     path = analysed / "wells.csv"
     path.write_text("well,treatment,dose,control\nB02,DMSO,0,negative\nB03,drug,1.5,\n")
     with Experiment.open(analysed) as opened:
-        save_plate_map(read_plate_map(path, ["P1"]), opened.path)
+        save_plate_map(read_plate_map(path, ["P1"]), opened.path, ["P1"])
         rules = {"rules": ["big: Morphology_Area > 1000"], "otherwise": "small"}
         run_tool(opened, "classify_rules", "Blocks", rules, name="sizes")
         run_tool(opened, "embed", "Blocks", {"features": area_and_mean(opened)}, name="places")
