@@ -7,7 +7,13 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_tmaps.errors import FormatError, MissingError
-from napari_tmaps.gui.live_layers import LiveLayers, numbers_of, object_layers, preview_layers
+from napari_tmaps.gui.live_layers import (
+    LiveLayers,
+    numbers_of,
+    object_layers,
+    outlines_of,
+    preview_layers,
+)
 from napari_tmaps.gui.live_source import LiveSource, Scene
 from napari_tmaps.gui.tuning import next_name, reads, summarise, threshold_setting, tune, upto
 from napari_tmaps.model.pipeline import PipelineDescription
@@ -222,6 +228,10 @@ def test_layers_lie_on_the_images(viewer, computed):
     ((pixels, properties, kind),) = preview_layers(part, scene)
     assert (pixels.shape, kind) == ((35, 42), "labels")
     assert properties["translate"] == (7 + 5 * 0.5, 9 + 8 * 0.5)
+    (drawn,) = outlines_of(part).values.values()
+    assert (drawn > 0).sum() == 4 * 10 - 4  # the rim of 10 × 10 pixels
+    (drawn,) = outlines_of(part, 2).values.values()
+    assert (drawn > 0).sum() == 10 * 10 - 6 * 6
     ((pixels, properties, _),) = preview_layers(whole, scene)
     assert (pixels.shape, properties["translate"]) == ((60, 80), (7, 9))
     ((pixels, properties, kind),) = object_layers(end, scene)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, attach
 from napari_tmaps.gui.live_source import Scene, is_preview
+from napari_tmaps.measure.painting import borders
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.pipeline.live import Preview
 
@@ -20,10 +21,30 @@ if TYPE_CHECKING:
 
 MASK_COLOR = "#00e5ff"
 """Of the outline of a mask: seen on dark and bright, and unlike the colours of most stains."""
+_COLOURS = 49
+"""As many as napari's own labels have: an outline has the colour that its object would have."""
+
+
+def outlines_of(preview: Preview, width: int = 1) -> Preview:
+    """The preview with masks and objects as outlines, which a screen shows fast.
+
+    Parameters
+    ----------
+    width
+        In pixels of the image; wider ones are seen from further away.
+    """
+    kinds = _kinds(preview)
+    values = {
+        item: _outlines(value, width)
+        if isinstance(value, np.ndarray) and kinds[item] is not Kind.INTENSITY_IMAGE
+        else value
+        for item, value in preview.values.items()
+    }
+    return replace(preview, values=values)
 
 
 def preview_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
-    """Layers of what a step made: masks and objects as outlines, images as images."""
+    """Layers of what a step made, where that is images or `outlines_of` something."""
     top, left = (part.start for part in preview.view) if preview.view else (0, 0)
     kinds = _kinds(preview)
     layers = []
@@ -35,15 +56,21 @@ def preview_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
     return layers
 
 
-def input_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
-    """Layers of what a step worked on; the images that are on the screen anyway are left out."""
-    kinds = {spec.name: spec.kind for spec in preview.step.spec.inputs}
+def input_layers(preview: Preview, scene: Scene, width: int = 1) -> list[LayerTuple]:
+    """Layers of what a step worked on; the images that are on the screen anyway are left out.
+
+    Parameters
+    ----------
+    width
+        Of outlines.
+    """
     layers = []
-    for name, item in preview.step.inputs.items():
+    for item in preview.step.inputs.values():
         value = preview.inputs.get(item)
         if isinstance(value, np.ndarray) and item not in scene.images:
-            kind = "image" if kinds[name] is Kind.INTENSITY_IMAGE else "labels"
-            layers.append(_layer(value, f"before: {_short(item)}", scene, (0, 0), kind))
+            is_image = value.dtype not in (np.bool_, np.int32)
+            pixels, kind = (value, "image") if is_image else (_outlines(value, width), "labels")
+            layers.append(_layer(pixels, f"before: {_short(item)}", scene, (0, 0), kind))
     return layers
 
 
@@ -134,9 +161,9 @@ class LiveLayers:
         if left:
             self._viewer.layers.selection = left
 
-    def show_before(self, preview: Preview | None, scene: Scene) -> None:
+    def show_before(self, preview: Preview | None, scene: Scene, width: int = 1) -> None:
         """Show what a step worked on in place of what it made; None goes back."""
-        self._before.try_out(input_layers(preview, scene) if preview is not None else [])
+        self._before.try_out(input_layers(preview, scene, width) if preview is not None else [])
         for layer in self._viewer.layers:
             if layer.name.startswith("preview: ") and is_preview(layer):
                 layer.visible = preview is None
@@ -161,8 +188,17 @@ def _short(item: str) -> str:
     return item.rsplit(".", 1)[-1].replace("_", " ")
 
 
+def _outlines(value: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
+    drawn = borders(value, _COLOURS, width)
+    return drawn.view(np.bool_) if value.dtype == bool else drawn
+
+
 def _layer(
-    pixels: npt.NDArray[Any], name: str, scene: Scene, corner: tuple[int, int], kind: str
+    pixels: npt.NDArray[Any],
+    name: str,
+    scene: Scene,
+    corner: tuple[int, int],
+    kind: str,
 ) -> tuple[Any, dict[str, Any], str]:
     is_mask = pixels.dtype == bool
     if is_mask:

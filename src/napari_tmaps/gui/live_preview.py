@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.live_layers import LiveLayers
+from napari_tmaps.gui.live_layers import LiveLayers, outlines_of
 from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
 from napari_tmaps.gui.tuning import Shown, StableLabels, summarise, tune, upto
 from napari_tmaps.model.pipeline import PipelineDescription
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SETTLED_MS = 200  # without a change, until the whole site is computed
 _MOVED_MS = 400  # without a move, until pictures elsewhere follow
+_WIDEST = 4  # outlines, in pixels of the image
 _LOOK_MS = 50  # several layers change at once when another site is shown
 
 
@@ -58,13 +59,14 @@ class LivePreview(QObject):
         self._stable = StableLabels()
         self._pipeline, self._step = PipelineDescription(), ""
         self._number = 0
+        self._width = 1  # of outlines
         self._made: Preview | None = None  # of the whole site
         self.scene = Scene()
         self.problem = ""
         self._settle = timer(self, _SETTLED_MS, self._on_settled)
         self._look = timer(self, _LOOK_MS, self.look)
         self._computed.connect(self._on_arrived)
-        self._pan = timer(self, _MOVED_MS, self.moved.emit)
+        self._pan = timer(self, _MOVED_MS, self._on_stopped)
         self._watched = (
             (viewer.layers.events.inserted, self._on_inserted),
             (viewer.layers.events.removed, self._on_changed),
@@ -106,7 +108,7 @@ class LivePreview(QObject):
 
     def show_before(self, on: bool) -> None:
         """Show what the step worked on in place of what it made, or the other way round."""
-        self._layers.show_before(self._made if on else None, self.scene)
+        self._layers.show_before(self._made if on else None, self.scene, self._width)
 
     def close(self) -> None:
         """End the computing, and forget what was computed."""
@@ -150,6 +152,17 @@ class LivePreview(QObject):
     def _on_moved(self, _event: Any = None) -> None:
         self._pan.start()
 
+    def _on_stopped(self) -> None:
+        if self._wanted_width() != self._width and self._made is not None:
+            self._request(whole=True)
+        self.moved.emit()
+
+    def _wanted_width(self) -> int:
+        """Of outlines, so that they are seen from any distance."""
+        if not self.scene.images:
+            return 1
+        return min(max(1, round(self._source.pixel_size(self.scene))), _WIDEST)
+
     def _on_changed(self, _event: Any = None) -> None:
         self._look.start()
 
@@ -177,6 +190,7 @@ class LivePreview(QObject):
             last = next(c.name for c in reversed(self._pipeline.pipeline) if c.active)
             checked = upto(self._pipeline, self.scene, last) or checked
         view = None if whole else self._source.view(self.scene)
+        self._width = self._wanted_width()
         request = Request(
             checked.sized(self.scene.pixel_size_um),
             images,
@@ -194,7 +208,9 @@ class LivePreview(QObject):
         wired = [preview.step.inputs.get(name, "") for name in ("image", "intensity_image")]
         image = next((preview.inputs[item] for item in wired if item in preview.inputs), None)
         shown = summarise(preview, image if isinstance(image, np.ndarray) else None)
-        self._computed.emit(replace(shown, preview=self._stable.number(preview)))
+        numbered = self._stable.number(preview)
+        drawn = outlines_of(numbered, self._width) if preview.result is None else numbered
+        self._computed.emit(replace(shown, preview=numbered, drawn=drawn))
 
     def _on_arrived(self, shown: Shown) -> None:
         preview = shown.preview
@@ -203,7 +219,7 @@ class LivePreview(QObject):
         if preview.error:
             self.failed.emit(preview.step.name, preview.error)
             return
-        self._layers.show(preview, self.scene)
+        self._layers.show(shown.drawn or preview, self.scene)
         if preview.result is None:
             self._made = preview if preview.view is None else None
         self.arrived.emit(shown)

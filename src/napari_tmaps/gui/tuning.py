@@ -138,6 +138,8 @@ class Shown:
 
     Attributes
     ----------
+    drawn
+        The preview as it is drawn: masks and objects as outlines.
     counts, edges
         Histogram of intensities where the preview has a threshold, else of the areas of objects;
         empty if there is neither.
@@ -147,6 +149,7 @@ class Shown:
     numbers: Numbers
     counts: npt.NDArray[Any]
     edges: npt.NDArray[Any]
+    drawn: Preview | None = None
 
 
 class StableLabels:
