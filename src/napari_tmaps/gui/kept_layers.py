@@ -145,7 +145,8 @@ class KeptLayers:
             layer.data = data
             layer.metadata = properties["metadata"]
             if kind == "labels":
-                if "colormap" in properties:
+                # napari prepares a new map of colours for each kind of numbers: dear, if often
+                if properties.get("colormap", layer.colormap) is not layer.colormap:
                     layer.colormap = properties["colormap"]
                 layer.features = properties.get("features")
             return moved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -220,9 +221,12 @@ def _layer(
     if kind == "image":
         properties["blending"] = "additive"
     if is_mask:
-        from napari.utils.colormaps import DirectLabelColormap
-
-        properties["colormap"] = DirectLabelColormap(
-            color_dict={1: MASK_COLOR, None: "transparent"}
-        )
+        properties["colormap"] = _mask_colormap()
     return pixels, properties, kind
+
+
+@cache
+def _mask_colormap() -> Any:
+    from napari.utils.colormaps import DirectLabelColormap
+
+    return DirectLabelColormap(color_dict={1: MASK_COLOR, None: "transparent"})

@@ -24,12 +24,13 @@ from superqt import QElidingLabel
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.desk import desk_of
-from napari_tmaps.gui.live_preview import LivePreview, timer
+from napari_tmaps.gui.live_preview import LivePreview
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
 from napari_tmaps.gui.numbers_panel import NumbersPanel
 from napari_tmaps.gui.pipeline_bar import PipelineBar
 from napari_tmaps.gui.pipeline_files import read_any, write_any
+from napari_tmaps.gui.pipeline_saver import PipelineSaver
 from napari_tmaps.gui.ports_button import PortsButton
 from napari_tmaps.gui.probes import choose_sites
 from napari_tmaps.gui.run_dialog import RunDialog
@@ -51,7 +52,6 @@ from napari_tmaps.store.experiment import Experiment
 if TYPE_CHECKING:
     import napari.viewer
 
-_SAVED_MS = 500
 _PROBES = 9
 _TOLD = 4  # sentences that fit below the form
 
@@ -104,7 +104,7 @@ class PipelineWidget(QWidget):
         self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._lay_out()
 
-        self._save = timer(self, _SAVED_MS, self._save_now)
+        self._saver = PipelineSaver(self)
         self._connect()
         self._live.look()
         self._show()
@@ -151,6 +151,7 @@ class PipelineWidget(QWidget):
         self._live.sceneChanged.connect(self._on_scene_changed)
         self._live.arrived.connect(self._on_arrived)
         self._live.failed.connect(self._on_failed)
+        self._saver.failed.connect(self.show_message)
         self._live.settled.connect(self._follow)
         self._live.moved.connect(self._follow)
         self._trials.valueChosen.connect(self._on_value_chosen)
@@ -284,22 +285,16 @@ class PipelineWidget(QWidget):
         if self._chosen not in names:  # it was taken away: look at what is in its place
             row = max(0, min(self.steps.currentRow(), len(names) - 1))
             self._chosen = names[row] if names else ""
-        self._save.start()
+        self._saver.save(self._shelf, self._name, self.value())
         self._show()
         self._preview()
         self.valueChanged.emit(self.value())
-
-    def _save_now(self) -> None:
-        try:
-            self._shelf.save(self._name, self.value())
-        except TmapsError as error:
-            self.show_message(str(error))
 
     # -- pipelines ------------------------------------------------------------------------------
 
     def _on_opened(self, name: str, ready: bool) -> None:
         try:
-            self._save_pending()
+            self._saver.finish()
             if ready:
                 self._begin(ready_pipelines()[name] if name else PipelineDescription())
             else:
@@ -310,7 +305,7 @@ class PipelineWidget(QWidget):
             self._show()
 
     def _begin(self, pipeline: PipelineDescription) -> None:
-        self._save_pending()
+        self._saver.finish()
         self._name, self._history = self._shelf.start(pipeline)
         self._opened()
 
@@ -322,11 +317,6 @@ class PipelineWidget(QWidget):
         self._show()
         self._preview()
         self.valueChanged.emit(self.value())
-
-    def _save_pending(self) -> None:
-        if self._save.isActive():
-            self._save.stop()
-            self._save_now()
 
     def _on_renamed(self, name: str) -> None:
         try:
@@ -433,7 +423,7 @@ class PipelineWidget(QWidget):
 
     def _change_shelf(self, experiment: str) -> None:
         """The pipelines of an experiment lie in it; others with the user."""
-        self._save_pending()
+        self._saver.finish()
         self._shelf = Shelf(Path(experiment) / "pipelines" if experiment else _own_folder())
         names = self._shelf.names()
         if names:
@@ -503,8 +493,8 @@ class PipelineWidget(QWidget):
             self.show_message("Open the Experiment widget to go to a site.")
 
     def _on_run_requested(self) -> None:
-        self._save_pending()
-        self._save_now()
+        self._saver.save(self._shelf, self._name, self.value())
+        self._saver.finish()
         dialog = RunDialog(self._experiment, self.value(), self)
         dialog.submitted.connect(
             lambda number: self.show_message(
@@ -549,7 +539,7 @@ class PipelineWidget(QWidget):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save, and give everything back."""
-        self._save_pending()
+        self._saver.close()
         self._trials.cancel()
         self._live.close()
         super().closeEvent(event)
