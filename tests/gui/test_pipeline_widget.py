@@ -213,7 +213,9 @@ def test_closed_in_the_middle_and_found_again(make_widget, own_folder):
     first.form.settingChanged.emit("filter_size", 2)
     name, value = first._name, first.value()
     # it does not come to saving: the program is killed
-    first._save.stop()
+    first._saver._timer.stop()
+    first._saver._wanted = None
+    first._saver.close()
     first._live.close()
     second = make_widget()
     assert name in [second.bar.box.itemText(n) for n in range(second.bar.box.count())]
