@@ -12,7 +12,8 @@ import numpy.typing as npt
 import tifffile
 
 from napari_tmaps.measure.illumination import (
-    add_plane,
+    Gathering,
+    add_planes,
     empty_sums,
     log_field,
     mean_and_std,
@@ -57,9 +58,11 @@ def statistics(folder: Path, full: bool) -> Contest:
         reader.close()
 
     def ours() -> tuple[Plane, Plane]:
-        sums = empty_sums((_SIZE, _SIZE), np.uint16)
+        images = Gathering()
         for plane in read():
-            sums = add_plane(sums, plane)
+            images.add(plane)
+        sums = images.sums()
+        assert sums is not None
         return mean_and_std(sums)
 
     def peer() -> tuple[Plane, Plane]:
@@ -86,8 +89,7 @@ def correction(folder: Path, full: bool) -> Contest:
     """One plane corrected by logarithms, against the formula in NumPy."""
     planes = _planes(4)
     sums = empty_sums((_SIZE, _SIZE), np.uint16)
-    for plane in planes:
-        sums = add_plane(sums, plane)
+    sums = add_planes(sums, planes)
     mean, std = (smooth(field) for field in mean_and_std(sums))
     field = log_field(mean, std)
 

@@ -9,8 +9,9 @@ from napari_tmaps.errors import FormatError
 from napari_tmaps.measure.flatfield import find_flat_field, shrink
 from napari_tmaps.measure.illumination import (
     FlatField,
+    Gathering,
     LogField,
-    add_plane,
+    add_planes,
     empty_sums,
     log_field,
     mean_and_std,
@@ -32,7 +33,16 @@ def test_mean_and_deviation_of_logarithms(dtype):
     images[:, 0, 1] = top
     sums = empty_sums((40, 30), dtype)
     for image in images:
-        sums = add_plane(sums, image)
+        sums = add_planes(sums, [image])
+    # Several at a time are the same to the last bit.
+    gathered = Gathering()
+    for image in images:
+        gathered.add(image)
+    together = gathered.sums()
+    assert together is not None
+    assert together.count == sums.count == 50
+    for name in ("total", "squares", "counts"):
+        np.testing.assert_array_equal(getattr(together, name), getattr(sums, name))
     mean, std = mean_and_std(sums)
     logs = np.log10(np.maximum(images, 1).astype(float))
     np.testing.assert_allclose(mean, logs.mean(axis=0), atol=8e-6)
@@ -42,7 +52,7 @@ def test_mean_and_deviation_of_logarithms(dtype):
 
 
 def test_one_image_has_no_deviation():
-    sums = add_plane(empty_sums((2, 2), np.uint16), np.array([[1, 10], [100, 0]], np.uint16))
+    sums = add_planes(empty_sums((2, 2), np.uint16), [np.array([[1, 10], [100, 0]], np.uint16)])
     mean, std = mean_and_std(sums)
     np.testing.assert_allclose(mean, [[0, 1], [2, 0]])
     assert not std.any()
@@ -97,9 +107,9 @@ def test_images_that_are_not_corrected(image, words):
 def test_images_that_cannot_be_pooled():
     sums = empty_sums((4, 4), np.uint16)
     with pytest.raises(FormatError, match="cannot be pooled"):
-        add_plane(sums, np.zeros((4, 5), np.uint16))
+        add_planes(sums, [np.zeros((4, 5), np.uint16)])
     with pytest.raises(FormatError, match="cannot be pooled"):
-        add_plane(sums, np.zeros((4, 4), np.uint8))
+        add_planes(sums, [np.zeros((4, 4), np.uint8)])
     with pytest.raises(FormatError, match="these are float64"):
         empty_sums((4, 4), float)
     with pytest.raises(FormatError, match="share one illumination field"):

@@ -13,7 +13,7 @@ from tests.workflow.test_analyse import discs
 from tests.workflow.test_contract import by_hand
 
 from napari_tmaps.errors import InputError, NotFoundError, PipelineError
-from napari_tmaps.measure.illumination import LogSums, add_plane, empty_sums, merge
+from napari_tmaps.measure.illumination import LogSums, add_planes, empty_sums, merge
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
@@ -344,7 +344,7 @@ def test_sums_can_be_merged_in_any_order():
     def added(numbers) -> LogSums:
         sums = empty_sums((5, 7), np.uint16)
         for number in numbers:
-            sums = add_plane(sums, images[number])
+            sums = add_planes(sums, [images[number]])
         return sums
 
     whole = added(range(6))

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from napari_tmaps.errors import FormatError, InputError, MissingError, NotFoundError
 from napari_tmaps.measure.flatfield import SIDE, shrink
-from napari_tmaps.measure.illumination import LogSums, add_plane, empty_sums
+from napari_tmaps.measure.illumination import Gathering
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.illumination import FieldEntry
@@ -246,7 +246,7 @@ class IlluminationCalculator(Step):
             return JobResult([], {"field": batch["field"], "part": path.name})
         readers = open_readers(batch["sources"])
         failures: list[dict[str, Any]] = []
-        halves: list[LogSums | None] = [None, None]
+        halves = Gathering(), Gathering()
         small: list[npt.NDArray[np.float32]] = []
         numbers: list[int] = []
         try:
@@ -267,10 +267,8 @@ class IlluminationCalculator(Step):
                 except (MissingError, NotFoundError, FormatError) as error:
                     failures.append(failure(*site, error))
                     continue
-                half = work["number"] % 2
                 for plane in planes:
-                    sums = halves[half] or empty_sums(plane.shape, plane.dtype)
-                    halves[half] = add_plane(sums, plane)
+                    halves[work["number"] % 2].add(plane)
                 if batch["flat"] and work["shrink"]:
                     small.append(shrink(planes[0]))
                     numbers.append(work["number"])
@@ -280,7 +278,8 @@ class IlluminationCalculator(Step):
             path = path.with_suffix(".some.npz")
         stack = np.stack(small) if small else np.zeros((0, SIDE, SIDE), np.float32)
         arrays: dict[str, Any] = {"small": stack, "numbers": np.array(numbers, int)}
-        for half, found in enumerate(halves):
+        for half, gathering in enumerate(halves):
+            found = gathering.sums()
             if found is not None:
                 arrays |= {f"count{half}": found.count, f"total{half}": found.total}
                 arrays |= {f"squares{half}": found.squares, f"counts{half}": found.counts}
