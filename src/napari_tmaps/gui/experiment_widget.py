@@ -376,6 +376,7 @@ class ExperimentWidget(QWidget):
             for well, sites in (facts.sites if facts else {}).items()
             if all((plate, well, site) in out for site in sites)
         )
+        self.site_page.slide_map.setExcluded(site for on, _, site in out if on == plate)
 
     def _on_menu_requested(self, well: str, at: Any) -> None:
         assert self._experiment is not None, "the plate map is shown only then"

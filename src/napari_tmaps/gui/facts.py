@@ -9,6 +9,7 @@ import pandas as pd
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.state import Facts, PlateFacts, WellState
+from napari_tmaps.model.arrange import PLACES, arrange
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.wells import sorted_wells
 from napari_tmaps.store.experiment import Experiment
@@ -36,7 +37,8 @@ def read_facts(experiment: Experiment, chosen_files: Sequence[str] = ()) -> Fact
             else pd.DataFrame(columns=["plate", "well", "site"])
         )
     gaps, failures = catalogue.gaps(), catalogue.failures()
-    analysed = {(plate, well) for _, plate, well, _ in catalogue.analysed()}
+    analysed_sites = {(plate, well, int(site)) for _, plate, well, site in catalogue.analysed()}
+    analysed = {(plate, well) for plate, well, _ in analysed_sites}
     types = catalogue.object_types()
     plates = {}
     for plate in experiment.plate_names():
@@ -59,7 +61,23 @@ def read_facts(experiment: Experiment, chosen_files: Sequence[str] = ()) -> Fact
                     WellState.ANALYSED if (plate, well) in analysed else WellState.CONVERTED
                 )
         ordered = {well: by_well[well] for well in sorted_wells(by_well)}
-        plates[plate] = PlateFacts(catalogue.plate_format(plate), ordered, states, problems)
+        plate_format = catalogue.plate_format(plate)
+        boxes: dict[int, tuple[int, int, int, int]] = {}
+        site_states: dict[int, WellState] = {}
+        if plate_format.wells == 1 and set(PLACES) <= set(own.columns):
+            boxes = _boxes(experiment, plate, own)
+            for number in boxes:
+                well = str(own["well"].iloc[0])
+                site_states[number] = (
+                    WellState.PROBLEM
+                    if (well, number) in problems
+                    else WellState.ANALYSED
+                    if (plate, well, number) in analysed_sites
+                    else WellState.CONVERTED
+                    if folder.image_path(well, number).is_dir()
+                    else WellState.RECORDED
+                )
+        plates[plate] = PlateFacts(plate_format, ordered, states, problems, boxes, site_states)
     return Facts(
         path=str(experiment.path),
         name=experiment.name,
@@ -67,6 +85,21 @@ def read_facts(experiment: Experiment, chosen_files: Sequence[str] = ()) -> Fact
         stale=tuple(types.loc[types["stale"].astype(bool), "name"]),
         pipelines=pipeline_keys(experiment, chosen_files),
     )
+
+
+def _boxes(
+    experiment: Experiment, plate: str, sites: pd.DataFrame
+) -> dict[int, tuple[int, int, int, int]]:
+    """Where the sites of a slide lie: top, left, height and width, in pixels."""
+    acquisitions = experiment.catalogue.acquisitions()
+    facts = acquisitions.loc[acquisitions["plate"] == plate, "facts"]
+    pixel = next((f["pixel_size_um"] for f in facts if f["pixel_size_um"]), (None, None))
+    tiles = arrange(sites.reset_index(drop=True), pixel)
+    corners = zip(tiles.top, tiles.left, tiles.height, tiles.width, strict=True)
+    return {
+        int(number): (int(top), int(left), int(height), int(width))
+        for number, (top, left, height, width) in zip(sites["site"], corners, strict=True)
+    }
 
 
 def _problems(gaps: pd.DataFrame, failures: pd.DataFrame) -> dict[tuple[str, int], tuple[str, ...]]:

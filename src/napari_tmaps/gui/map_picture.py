@@ -223,10 +223,13 @@ class MapPicture:
                 return y * self.pixel_um[0], x * self.pixel_um[1]
         return None
 
-    def center_of(self, plate: str, well: str) -> tuple[float, float] | None:
-        """Middle of a well in the world (y, x); None if it is not in the picture."""
+    def center_of(self, plate: str, well: str, site: int) -> tuple[float, float] | None:
+        """Middle of a well in the world (y, x), of a slide that of the site; None if not seen."""
         for part in self.parts:
-            own = (part.source.places["well"] == well).to_numpy()
+            places = part.source.places
+            own = (places["well"] == well).to_numpy()
+            if own.all():
+                own = (places["site"] == site).to_numpy()
             if part.plate == plate and own.any():
                 tiles = part.tiles
                 y = float((tiles.top + tiles.height / 2)[own].mean())

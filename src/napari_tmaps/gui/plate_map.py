@@ -27,8 +27,8 @@ from napari_tmaps.gui.plate_legend import legend_height, paint_legend
 from napari_tmaps.gui.state import WellState, neighbour
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 
-_PROBLEM = QColor("#E69F00")  # orange that stays apart from blue for every kind of eye
-_ANALYSED = QColor("#3B8EEA")
+PROBLEM = QColor("#E69F00")  # orange that stays apart from blue for every kind of eye
+ANALYSED = QColor("#3B8EEA")
 _CHOSEN = QColor("#E6E600")
 _STEPS = 63  # of the colour scale
 _LARGEST_CELL = 28
@@ -282,7 +282,7 @@ class PlateMap(QWidget):
     ) -> None:
         grey = QColor(text)
         grey.setAlpha(130)
-        fill = {WellState.ANALYSED: _ANALYSED, WellState.PROBLEM: _PROBLEM}.get(state, grey)
+        fill = {WellState.ANALYSED: ANALYSED, WellState.PROBLEM: PROBLEM}.get(state, grey)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)
         if colour is not None:

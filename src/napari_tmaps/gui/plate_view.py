@@ -98,7 +98,7 @@ class PlateView:
                 self._layers.show([])
                 raise
         elif self._picture is not None and state.can_show:
-            center = self._picture.center_of(choice.plate, choice.well)
+            center = self._picture.center_of(choice.plate, choice.well, choice.site)
             if center is not None:
                 self._viewer.scene.camera.center = (0.0, *center)
 

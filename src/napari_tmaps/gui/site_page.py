@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.gui.facts import pipeline_title
 from napari_tmaps.gui.map_panel import MapPanel
 from napari_tmaps.gui.plate_map import PlateMap
+from napari_tmaps.gui.slide_map import SlideMap
 from napari_tmaps.gui.state import Choice, Pixels, State, View, walk
 
 _FILE = "file…"
@@ -45,6 +46,7 @@ class SitePage(QWidget):
         self._plate = QComboBox()
         self._plate.setToolTip("Plate of the experiment")
         self.plate_map = PlateMap()
+        self.slide_map = SlideMap()
         self.map_panel = MapPanel()
         self.previous_button = _tool("◀", "Previous site (Page Up)")
         self.next_button = _tool("▶", "Next site (Page Down)")
@@ -87,6 +89,7 @@ class SitePage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plate)
         layout.addWidget(self.plate_map)
+        layout.addWidget(self.slide_map)
         grid = QGridLayout()
         grid.addWidget(self.previous_button, 0, 0)
         grid.addWidget(self._site, 0, 1)
@@ -107,6 +110,10 @@ class SitePage(QWidget):
 
         self._plate.currentTextChanged.connect(self._on_plate_changed)
         self.plate_map.valueChanged.connect(self._on_well_changed)
+        self.slide_map.valueChanged.connect(self._on_site_changed)
+        self.slide_map.menuRequested.connect(
+            lambda _site, at: self.plate_map.menuRequested.emit(self.value().well, at)
+        )
         self.map_panel.pixelsChanged.connect(self._on_pixels_changed)
         self.previous_button.clicked.connect(lambda: self._walk(-1))
         self.next_button.clicked.connect(lambda: self._walk(1))
@@ -122,7 +129,8 @@ class SitePage(QWidget):
         """Show a state."""
         self._state = state
         choice = state.choice
-        blockers = [QSignalBlocker(item) for item in (self._plate, self.plate_map, self._pipeline)]
+        edited = (self._plate, self.plate_map, self.slide_map, self._pipeline)
+        blockers = [QSignalBlocker(item) for item in edited]
         if [self._plate.itemText(n) for n in range(self._plate.count())] != list(state.plates):
             self._plate.clear()
             self._plate.addItems(state.plates)
@@ -131,7 +139,11 @@ class SitePage(QWidget):
         if state.plate is not None:
             self.plate_map.setPlate(state.plate.format, state.plate.states)
             self.plate_map.setValue(choice.well)
-        self.plate_map.setVisible(state.plate is not None)
+            self.slide_map.setSites(state.plate.boxes, state.plate.site_states)
+            self.slide_map.setValue(choice.site)
+        is_slide = state.plate is not None and bool(state.plate.boxes)
+        self.slide_map.setVisible(is_slide)
+        self.plate_map.setVisible(state.plate is not None and not is_slide)
         self._site.setText(f"{choice.well}  ·  {state.position}" if choice.well else "")
         for button in self._views.buttons():
             button.setChecked(button.property("view") == choice.view.value)
@@ -179,6 +191,9 @@ class SitePage(QWidget):
 
     def _on_well_changed(self, well: str) -> None:
         self.valueChanged.emit(replace(self.value(), well=well, site=0))
+
+    def _on_site_changed(self, site: int) -> None:
+        self.valueChanged.emit(replace(self.value(), site=site))
 
     def _on_pixels_changed(self, pixels: Pixels) -> None:
         self.valueChanged.emit(replace(self.value(), pixels=pixels))

@@ -51,12 +51,18 @@ class PlateFacts:
         How far each well is.
     problems
         Sentences about a site (well, number): missing images, failures.
+    boxes
+        Of a slide or dish, which has one well: top, left, height and width of each site.
+    site_states
+        Of a slide or dish: how far each site is.
     """
 
     format: PlateFormat
     sites: Mapping[str, tuple[int, ...]]
     states: Mapping[str, WellState]
     problems: Mapping[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
+    boxes: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    site_states: Mapping[int, WellState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

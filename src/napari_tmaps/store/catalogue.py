@@ -256,6 +256,24 @@ class Catalogue:
         dtypes = {name: dtype for name, dtype in COLUMNS.items() if name in table}
         return sort_planes(table.astype(dtypes))
 
+    def extent(self, plate: str) -> tuple[int, int, frozenset[str]]:
+        """Time points and z planes that a plate has images of, and the types of its pixels."""
+        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
+        query = (
+            sa.select(
+                sa.func.max(planes.c.t + acquisitions.c.t_offset),
+                sa.func.max(planes.c.z),
+                planes.c.dtype,
+            )
+            .select_from(planes.join(acquisitions).join(plates))
+            .where(plates.c.name == plate, ~planes.c.missing)
+            .group_by(planes.c.dtype)
+        )
+        with self._begin() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+        times, depth = (max((row[n] + 1 for row in rows), default=1) for n in (0, 1))
+        return times, depth, frozenset(dtype for _, _, dtype in rows if dtype)
+
     def set_fingerprints(self, acquisition: int, files: Iterable[tuple[str, int, str]]) -> None:
         """Store (path, size, digest) of the files of an acquisition, replacing all of them."""
         table = schema.files

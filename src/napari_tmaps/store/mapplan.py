@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,9 @@ class MapPlan:
     @cached_property
     def folder(self) -> str:
         """Name of the image; another geometry has another name."""
-        return f"{digest(asdict(self))[:12]}.ome.zarr"
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        facts["sites"] = [vars(site) for site in self.sites]
+        return f"{digest(facts | {'grid': asdict(self.grid)})[:12]}.ome.zarr"
 
     @property
     def stride(self) -> int:
@@ -138,9 +140,7 @@ def plan_map(experiment: Experiment, plate: str) -> MapPlan:
     pixel = next((f["pixel_size_um"] for f in facts if f["pixel_size_um"]), (None, None))
     z_step = next((f["z_step_um"] for f in facts if f["z_step_um"]), None)
     tiles, grid = arrange_wells(sites[list(PLACES)], (pixel[0], pixel[1]))
-    offsets = acquisitions.set_index("id")["t_offset"]
-    planes = catalogue.source_planes()
-    planes = planes[(planes["plate"] == plate) & ~planes["missing"]]
+    times, depth, names_of_types = catalogue.extent(plate)
     mip = bool(catalogue.get("mip", False))
     used = catalogue.plate_channels()
     cycle_of = catalogue.channels().set_index("name")["cycle"]
@@ -149,15 +149,15 @@ def plan_map(experiment: Experiment, plate: str) -> MapPlan:
         for channel in experiment.channels()
         if any(channel.name in names for (of, _), names in used.items() if of == plate)
     ]
-    types = {np.dtype(name) for name in planes["dtype"].unique() if name}
+    types = {np.dtype(name) for name in names_of_types}
     corners = np.stack([tiles.top, tiles.left, tiles.height, tiles.width], axis=1).tolist()
     names = zip(sites["well"].tolist(), sites["site"].tolist(), strict=True)
     return MapPlan(
         plate=plate,
         version=version,
         size=tiles.size,
-        times=int((planes["t"] + planes["acquisition_id"].map(offsets)).max()) + 1,
-        depth=1 if mip else int(planes["z"].max()) + 1,
+        times=times,
+        depth=1 if mip else depth,
         dtype=np.result_type(*types).name if types else "uint16",
         channels=tuple(channels),
         sites=tuple(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,6 +89,8 @@ class PlateMap:
         )
         self._experiment = experiment
         self._settings = self._state.get("settings", {"align": False, "corrected": []})
+        self._arrays: dict[tuple[int, str | None], Any] = {}
+        self._lock = Lock()
         self._sites = SiteReader(experiment, self.plan, self._settings)
 
     @property
@@ -175,7 +178,7 @@ class PlateMap:
     def _coarse(self, labels: str | None, c: int) -> list[MapLevel]:
         levels = []
         for number in range(1, self.plan.levels + 1) if self.built else ():
-            array = self._files.array(number, labels)
+            array = self._array(number, labels)
 
             def read(t: int, z: int, y: slice, x: slice, array: Any = array) -> Pixels:
                 return np.asarray(array[t, c, z, y, x])
@@ -185,6 +188,13 @@ class PlateMap:
             shape = (t, z, height, width)
             levels.append(MapLevel(2**number, shape, array.dtype, chunk, read))
         return levels
+
+    def _array(self, number: int, labels: str | None) -> Any:
+        """One level; channels share it."""
+        with self._lock:
+            if (number, labels) not in self._arrays:
+                self._arrays[number, labels] = self._files.array(number, labels)
+            return self._arrays[number, labels]
 
     # -- level 0 --------------------------------------------------------------------------------
 

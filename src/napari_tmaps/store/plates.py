@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ from napari_tmaps.store.images import StoredImage
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.streams.ngff import ImageInfo, ImageWriter
+
+
+@lru_cache(maxsize=1 << 14)
+def _well_path(plate: Path, well: str) -> Path:
+    """Folder of a well; plates are asked for thousands of sites at a time."""
+    name = WellName.parse(well)
+    return plate / name.row / f"{name.column:02d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +50,8 @@ class PlateFolder:
 
     def image_path(self, well: str, site: int, cycle: int = 0) -> Path:
         """Folder of the image of a site."""
-        name = WellName.parse(well)
         image = f"{site}c{cycle}" if cycle else str(site)
-        return self.path / name.row / f"{name.column:02d}" / image
+        return _well_path(self.path, well) / image
 
     def labels_path(self, well: str, site: int, object_type: str) -> Path:
         """Folder of the labels of an object type; they lie beside the first cycle."""
