@@ -87,7 +87,8 @@ def add_planes(sums: LogSums, planes: Sequence[Pixels]) -> LogSums:
     for start in range(0, len(planes), TOGETHER):
         flat = [_flat(plane) for plane in planes[start : start + TOGETHER]]
         if len(flat) == TOGETHER:
-            counts = counts + _add_four(*flat, _steps(bins), total, squares)
+            a, b, c, d = flat
+            counts = np.add(counts, _add_four(a, b, c, d, _steps(bins), total, squares))
         else:
             for plane in flat:
                 _add(plane, _steps(bins), total, squares)
