@@ -128,7 +128,7 @@ def test_modules_on_the_chosen_layer() -> None:
     layer_actions.measure_labels(viewer)
     assert labels.features["label"].tolist() == [1, 2]
     area = labels.features["Morphology_Area"]
-    assert area.between(400, 520).all()
+    assert area.between(400, 480).all()
     assert labels.features["Intensity_mean_DAPI"].between(850, 1000).all()
     viewer.layers.selection.active = viewer.layers["DAPI"]
     layer_actions.smooth_image(viewer)

@@ -23,7 +23,7 @@ def segment_nuclei(viewer: napari.viewer.Viewer) -> None:
     from napari_tmaps.modules.watershed import watershed
 
     def segment(plane: Pixels) -> Pixels:
-        mask = fill(threshold_otsu(smooth(plane, filter_size=5)))
+        mask = fill(threshold_otsu(smooth(plane, filter_size=2)))
         found: Pixels = watershed(find_seeds(mask), mask)
         return found
 
