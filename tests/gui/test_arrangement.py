@@ -132,6 +132,7 @@ def test_modules_on_the_chosen_layer() -> None:
     assert labels.features["Intensity_mean_DAPI"].between(850, 1000).all()
     viewer.layers.selection.active = viewer.layers["DAPI"]
     layer_actions.smooth_image(viewer)
+    viewer.layers.selection.active = viewer.layers["DAPI"]
     layer_actions.subtract_background_of_image(viewer)
     assert {"DAPI smoothed", "DAPI without background"} <= {la.name for la in viewer.layers}
 

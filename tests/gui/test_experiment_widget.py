@@ -18,7 +18,9 @@ from tests.gui.plate import make_experiment, make_scan, plane_of
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice, View
+from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow import convert
 
 
 @pytest.fixture
@@ -324,3 +326,24 @@ def test_in_the_window_of_napari(
         widget.setValue(replace(widget.value(), view=view))
         assert viewer.layers["DAPI"].thumbnail[..., :3].any()
     widget.close_experiment()
+
+
+def test_an_experiment_read_in_place_shows_its_pictures(
+    widget: ExperimentWidget, tmp_path: Path, qtbot: Any
+) -> None:
+    with Experiment.create(tmp_path / "screen.tmaps") as experiment:
+        experiment.add(make_scan(tmp_path / "raw"))
+        assert not run(convert(experiment, in_place=True))
+    widget.setValue(Choice(str(tmp_path / "screen.tmaps"), well="B03", site=3))
+    np.testing.assert_array_equal(pixels(widget, "DAPI"), plane_of("B03", 3, "DAPI"))
+    widget.setValue(replace(widget.value(), view=View.WELL))
+    whole = np.asarray(widget.viewer.layers["Actin"].data[0])[0, 0]
+    np.testing.assert_array_equal(whole[64:128, :64], plane_of("B03", 3, "Actin"))
+    widget.setValue(replace(widget.value(), view=View.PLATE))
+    assert "read in place" in widget.site_page._notes.text()
+    assert widget.site_page.convert_button.isVisible()
+    widget.site_page.convert_button.click()
+    finish(widget, qtbot)
+    assert not widget.site_page.convert_button.isVisible()
+    widget.setValue(replace(widget.value(), view=View.SITE))
+    np.testing.assert_array_equal(pixels(widget, "DAPI"), plane_of("B03", 3, "DAPI"))

@@ -28,6 +28,7 @@ def read_facts(experiment: Experiment, chosen_files: Sequence[str] = ()) -> Fact
     """
     catalogue = experiment.catalogue
     sites = catalogue.sites()
+    laid_out = not sites.empty
     if sites.empty:
         # Nothing converted yet: what was recorded stands in.
         planes = catalogue.source_planes() if len(catalogue.acquisitions()) else pd.DataFrame()
@@ -55,7 +56,7 @@ def read_facts(experiment: Experiment, chosen_files: Sequence[str] = ()) -> Fact
             if any((well, site) in problems for site in numbers):
                 states[well] = WellState.PROBLEM
             elif not there:
-                states[well] = WellState.RECORDED
+                states[well] = WellState.IN_PLACE if laid_out else WellState.RECORDED
             else:
                 states[well] = (
                     WellState.ANALYSED if (plate, well) in analysed else WellState.CONVERTED

@@ -21,6 +21,7 @@ from napari_tmaps.gui.map_status import MapStatus
 from napari_tmaps.gui.mosaic import Mosaic
 from napari_tmaps.gui.running import SiteObjects, object_layers
 from napari_tmaps.gui.state import Choice, State, View
+from napari_tmaps.gui.vendor_source import VendorSource, in_place_source
 from napari_tmaps.gui.zarr_source import ZarrSource, experiment_source
 from napari_tmaps.model.arrange import arrange
 from napari_tmaps.store.experiment import Experiment
@@ -50,6 +51,7 @@ class PlateView:
         self._layers = KeptLayers(viewer)
         self._experiment: Experiment | None = None
         self._sources: dict[str, ZarrSource] = {}
+        self._originals: dict[tuple[str, str], VendorSource] = {}
         self._picture: MapPicture | None = None
         self._shown: tuple[object, ...] = ()
         self._choice = Choice()
@@ -69,6 +71,7 @@ class PlateView:
     def forget(self) -> None:
         """Read everything anew next time: the files have changed."""
         self._sources, self._picture, self._shown = {}, None, ()
+        self._originals = {}
         self.status.forget()
 
     def show(self, state: State) -> None:
@@ -109,7 +112,7 @@ class PlateView:
 
     def time_point(self, plate: str) -> int:
         """The time point that the user looks at."""
-        if self._plate(plate).size_t == 1:
+        if self._source(plate, self._choice.well).size_t == 1:
             return 0
         return int(self._viewer.dims.current_step[0])
 
@@ -127,7 +130,7 @@ class PlateView:
         choice = self._choice
         if choice.view is View.SITE:
             return Place(choice.plate, choice.well, choice.site)
-        source = self._plate(choice.plate)
+        source = self._source(choice.plate, choice.well)
         places = source.places[source.places["well"] == choice.well]
         tiles = arrange(places, source.pixel_size_um[1:])
         size_y, size_x = (size or 1.0 for size in source.pixel_size_um[1:])
@@ -145,7 +148,7 @@ class PlateView:
             return self._picture.position_of(place, pixel)
         if place.plate != choice.plate or place.well != choice.well:
             return None
-        source = self._plate(choice.plate)
+        source = self._source(choice.plate, choice.well)
         here = source.places[source.places["well"] == choice.well]
         if choice.view is View.SITE:
             here = here[here["site"] == choice.site]
@@ -194,7 +197,7 @@ class PlateView:
         if self._picture is not None:
             parts = self._picture.labels_of(object_type)
             return colouring.layers(self._picture.source, parts, self._picture.join)
-        source = self._plate(choice.plate)
+        source = self._source(choice.plate, choice.well)
         if object_type not in source.object_types:
             return []
         places = source.places
@@ -215,10 +218,14 @@ class PlateView:
 
     def _wanted(self, choice: Choice) -> list[LayerTuple]:
         self._picture = None
-        source = self._plate(choice.plate)
-        places = source.places
         if choice.view in _WHOLE:
             return self._whole(choice)
+        source = self._source(choice.plate, choice.well)
+        places = source.places
+        if isinstance(source, VendorSource):
+            if choice.view is View.SITE:
+                places = places[places["site"] == choice.site]
+            return mosaic_layers(source, places, on_problem=self._on_problem, reading=self._reading)
         ready = self._prepared(choice)
         if choice.view is View.SITE:
             row = row_of(places, choice.well, choice.site)
@@ -285,6 +292,22 @@ class PlateView:
             *self._result_layers(choice),
             *picture.mark_layers(),
         ]
+
+    def _source(self, plate: str, well: str) -> ZarrSource | VendorSource:
+        """The plate; or a well of the microscope's files, where it was not converted."""
+        assert self._experiment is not None, "an experiment is open"
+        key = plate, well
+        if key not in self._originals:
+            try:
+                found = self._plate(plate)
+            except NotFoundError:
+                self._originals[key] = in_place_source(self._experiment, plate, well)
+            else:
+                mine = found.places.index[found.places["well"] == well]
+                if any(found.has_image(int(row)) for row in mine):
+                    return found
+                self._originals[key] = in_place_source(self._experiment, plate, well)
+        return self._originals[key]
 
     def _plate(self, plate: str) -> ZarrSource:
         assert self._experiment is not None, "an experiment is open"

@@ -34,6 +34,7 @@ class WellState(StrEnum):
     """How far a well has come; the value is the word that is shown."""
 
     RECORDED = "recorded, not converted"
+    IN_PLACE = "read in place"
     CONVERTED = "images"
     ANALYSED = "images and objects"
     PROBLEM = "has a problem"
@@ -146,6 +147,8 @@ def resolve(facts: Facts, choice: Choice) -> State:
     everywhere = {value for each in facts.plates.values() for value in each.states.values()}
     has_images = state is not None and state is not WellState.RECORDED
     some_images = bool(states - {WellState.RECORDED})
+    # The whole plate is drawn from coarse levels, which originals do not have.
+    some_levels = bool(states - {WellState.RECORDED, WellState.IN_PLACE})
     return State(
         choice=Choice(facts.path, plate_name, well, site, choice.view, pipeline, choice.pixels),
         title=facts.name,
@@ -155,11 +158,11 @@ def resolve(facts: Facts, choice: Choice) -> State:
         position=f"Site {sites.index(site) + 1} of {len(sites)}" if sites else "No site",
         can_previous=bool(order) and (well, site) != order[0],
         can_next=bool(order) and (well, site) != order[-1],
-        can_show=some_images if choice.view in (View.PLATE, View.PLATES) else has_images,
+        can_show=some_levels if choice.view in (View.PLATE, View.PLATES) else has_images,
         can_run=has_images and bool(pipeline),
         can_analyse=some_images and bool(pipeline),
-        can_convert=WellState.RECORDED in everywhere,
-        notes=_notes(facts, plate, well, site, state),
+        can_convert=bool({WellState.RECORDED, WellState.IN_PLACE} & everywhere),
+        notes=_notes(facts, plate, well, site, state, choice.view),
     )
 
 
@@ -171,18 +174,28 @@ def _order(plate: PlateFacts | None) -> list[tuple[str, int]]:
 
 
 def _notes(
-    facts: Facts, plate: PlateFacts | None, well: str, site: int, state: WellState | None
+    facts: Facts,
+    plate: PlateFacts | None,
+    well: str,
+    site: int,
+    state: WellState | None,
+    view: View,
 ) -> tuple[str, ...]:
     if plate is None:
         return (
             (
-                "This experiment has no plate yet. Add a microscope folder on the command line: "
-                "tmaps add EXPERIMENT FOLDER."
+                "This experiment has no plate yet. Drop a microscope folder here, or choose Open ▸ "
+                "Add a microscope folder."
             ),
         )
     notes = []
     if state is WellState.RECORDED:
         notes.append("The images are not converted yet: press Convert.")
+    if state is WellState.IN_PLACE and view in (View.PLATE, View.PLATES):
+        notes.append(
+            "These images are read in place. To see the whole plate at once, press Convert; single "
+            "sites and wells show without."
+        )
     notes += plate.problems.get((well, site), ())
     if facts.stale:
         names = ", ".join(facts.stale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import finalize
@@ -16,10 +17,36 @@ from napari_tmaps.gui.mosaic import Stack
 from napari_tmaps.gui.sources import contrast_of, spread
 from napari_tmaps.model.layout import GridSettings, site_table
 from napari_tmaps.model.planes import Scan
+from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors.pixels import PlaneReader
 
 _REMEMBERED_BYTES = 256 * 2**20
 _SAMPLED = 4
+
+
+def in_place_source(experiment: Experiment, plate: str, well: str) -> VendorSource:
+    """A well of an experiment as the microscope wrote it, before or without conversion.
+
+    Raises
+    ------
+    NotFoundError
+        The plate has no image of that well.
+    """
+    table = experiment.catalogue.acquisitions()
+    row: Any = next(iter(table[table["plate"] == plate].to_dict("records")), None)
+    if row is None:
+        raise NotFoundError(f"Plate '{plate}' has no acquisition yet. Add a microscope folder.")
+    facts = row["facts"]
+    found = Scan(
+        vendor=row["vendor"],
+        root=Path(row["root"]),
+        planes=experiment.catalogue.source_planes(acquisition=int(row["id"])),
+        channels=tuple(experiment.channels()),
+        pixel_size_um=tuple(size) if (size := facts.get("pixel_size_um")) else None,
+        z_step_um=facts.get("z_step_um"),
+        reader=row["reader"],
+    )
+    return VendorSource(found, well=well)
 
 
 class VendorSource:
