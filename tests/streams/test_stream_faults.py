@@ -261,12 +261,12 @@ def test_an_error_of_the_caller_is_the_one_that_shows(tmp_path, full_disk):
 
 
 def test_a_slow_disk_holds_frames_up(tmp_path, monkeypatch):
-    from napari_tmaps.streams import shards
+    from napari_tmaps.streams import diskfile
 
     frame = np.zeros((1024, 1024), np.uint16)
     gate = threading.Event()
-    slow = shards.write_at
-    monkeypatch.setattr(shards, "write_at", lambda *a: (gate.wait(20), slow(*a)))
+    slow = diskfile.write_at
+    monkeypatch.setattr(diskfile, "write_at", lambda *a: (gate.wait(20), slow(*a)))
     settings = make(tmp_path, "ome-zarr", {"t": 200, "y": 1024, "x": 1024}, durability_s=60)
     stream = create_stream(settings)
 

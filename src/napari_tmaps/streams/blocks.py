@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.streams.diskfile import page_memory
 from napari_tmaps.streams.order import Place, Seen
 from napari_tmaps.streams.workers import Buffers, Workers
+
+Tiles = tuple[int, int, int, int]
+"""Chunks of a plane and their sizes: rows, columns, y, x."""
 
 
 class Sink(Protocol):
@@ -23,8 +27,8 @@ class Sink(Protocol):
         """Planes along each dimension that are written together."""
 
     @property
-    def tiles(self) -> tuple[int, int, int, int] | None:
-        """Chunks of a plane and their sizes, (rows, columns, y, x), if it takes them in tiles."""
+    def tiles(self) -> Tiles | None:
+        """How it takes planes in tiles; None if it does not."""
 
     def write(self, block: tuple[int, ...], planes: npt.NDArray[Any]) -> None:
         """Write the planes (*block, y, x) of a block; it, or a part of it, may be there already."""
@@ -39,10 +43,10 @@ class Sink(Protocol):
 class Pixels:
     """The planes of one block in memory: as they are, or in the order of the chunks on disk.
 
-    The latter saves copying them once more; only the finest level alone is written so.
+    The latter saves copying them once more.
     """
 
-    def __init__(self, array: npt.NDArray[Any], tiles: tuple[int, int, int, int] | None) -> None:
+    def __init__(self, array: npt.NDArray[Any], tiles: Tiles | None) -> None:
         self.array = array
         self.tiles = tiles
 
@@ -67,16 +71,39 @@ class Pixels:
         whole: npt.NDArray[Any] = parts.swapaxes(1, 2).reshape(rows * y, columns * x)
         return whole
 
+    def sample(self, inside: Place, step: int) -> npt.NDArray[Any]:
+        """Every `step`th pixel along y and x of a plane, in any order."""
+        planes = self.array[inside if self.tiles is None else self._key(inside)]
+        sample: npt.NDArray[Any] = planes[..., ::step, ::step]
+        return sample
+
     @staticmethod
     def _key(inside: Place) -> Any:
         return (slice(None), slice(None), *inside)
 
 
 def block_shape(
-    block: tuple[int, ...], plane: tuple[int, int], tiles: tuple[int, int, int, int] | None
+    block: tuple[int, ...], plane: tuple[int, int], tiles: Tiles | None
 ) -> tuple[int, ...]:
     """Shape of the memory of a block."""
     return (*block, *plane) if tiles is None else (*tiles[:2], *block, *tiles[2:])
+
+
+def common_tiles(sinks: Sequence[Sink]) -> Tiles | None:
+    """Tiles of the finest level, if all levels take tiles and each is made of halves of those
+    above it."""
+    for fine, coarse in pairwise(sinks):
+        if fine.tiles is None or coarse.tiles is None:
+            return None
+        for half, size, whole in zip(fine.tiles[2:], coarse.tiles[2:], _plane(fine), strict=True):
+            if half % 2 or size % (half // 2) or whole % 2:
+                return None
+    return sinks[0].tiles
+
+
+def _plane(sink: Sink) -> tuple[int, int]:
+    rows, columns, y, x = sink.tiles or (0, 0, 0, 0)
+    return rows * y, columns * x
 
 
 @dataclass
@@ -102,7 +129,7 @@ class BlockWriter:
     counts
         Sizes of the dimensions before the plane; None where unknown.
     on_written
-        Told of each plane that is written, in any thread; gets its pixels by a call.
+        Told of each plane that is written, in any thread; gets its block and place in that.
     load
         Reads a plane that is on disk already, of an interrupted stream.
     """
@@ -113,11 +140,12 @@ class BlockWriter:
         counts: tuple[int | None, ...],
         buffers: Buffers,
         workers: Workers,
-        on_written: Callable[[Place, Callable[[], npt.NDArray[Any]]], None],
+        on_written: Callable[[Place, Pixels, Place], None],
         load: Callable[[Place], npt.NDArray[Any] | None],
     ) -> None:
         self.sinks = sinks
-        self._tiles = sinks[0].tiles if len(sinks) == 1 else None
+        self._tiles = common_tiles(sinks)
+        self._memory = threading.local()
         self._counts = counts
         self._buffers = buffers
         self._workers = workers
@@ -236,14 +264,30 @@ class BlockWriter:
         self._buffers.give(block.pixels.array)
 
     def _store(self, key: Place, pixels: Pixels, places: dict[Place, Place]) -> None:
-        from napari_tmaps.streams.pyramid import halved
-
-        level = pixels.array
-        for number, sink in enumerate(self.sinks):
-            level = halved(level) if number else level
+        for sink, level in zip(self.sinks, self._levels(pixels.array), strict=True):
             sink.write(key, level)
         for inside, place in places.items():
-            self._on_written(place, partial(pixels.take, inside))
+            self._on_written(place, pixels, inside)
         with self._lock:
             for place in places.values():
                 self.seen.add(place)
+
+    def _levels(self, level: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+        """A block at all levels; each is gone when the next block of the same thread comes."""
+        from napari_tmaps.streams.pyramid import halve_tiles, halved
+
+        yield level
+        if self._tiles is not None and not hasattr(self._memory, "levels"):
+            self._memory.levels = [
+                page_memory(
+                    block_shape(sink.block, _plane(sink), sink.tiles), level.dtype
+                )
+                for sink in self.sinks[1:]
+            ]  # fmt: skip
+        for number in range(len(self.sinks) - 1):
+            if self._tiles is None:
+                level = halved(level)
+            else:
+                finer, level = level, self._memory.levels[number]
+                halve_tiles(finer, level)
+            yield level

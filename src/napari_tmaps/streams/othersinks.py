@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import InputError
+from napari_tmaps.streams.array_plan import ArrayPlan
 from napari_tmaps.streams.atomic import write_text
-from napari_tmaps.streams.shards import ArrayPlan
 
 _FAR = 2**40
 """Size of a dimension whose end nobody knows; the file says how far it really reaches."""

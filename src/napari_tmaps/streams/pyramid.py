@@ -50,8 +50,20 @@ def halved(planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     shape = planes.shape[:-2]
     out = np.empty((*shape, *_half(*planes.shape[-2:])), planes.dtype)
     for place in np.ndindex(*shape):
-        out[place] = _mean(planes[place])
+        _mean_into(planes[place], out[place], 0, 0)
     return out
+
+
+def halve_tiles(tiles: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    """The same from tiles to tiles: (rows, columns, …, y, x) of even sizes.
+
+    Half a tile must fit a whole number of times into one of `out`.
+    """
+    y, x = (size // 2 for size in tiles.shape[-2:])
+    height, width = out.shape[-2:]
+    for row, column, *inside in np.ndindex(*tiles.shape[:-2]):
+        to = (row * y // height, column * x // width, *inside)
+        _mean_into(tiles[row, column, *inside], out[to], row * y % height, column * x % width)
 
 
 def _half(height: int, width: int) -> tuple[int, int]:
@@ -59,46 +71,82 @@ def _half(height: int, width: int) -> tuple[int, int]:
 
 
 def _mean(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    plane = np.ascontiguousarray(plane)
     out = np.empty(_half(*plane.shape), plane.dtype)
-    if plane.dtype.kind == "f":
-        _mean_floats(plane, out)
-    else:
-        _mean_integers(plane, out, plane.dtype.type(2), plane.dtype.type(3))
+    _mean_into(plane, out, 0, 0)
     return out
 
 
+def _mean_into(plane: npt.NDArray[Any], out: npt.NDArray[Any], top: int, left: int) -> None:
+    plane = np.ascontiguousarray(plane)
+    if plane.dtype.kind == "f":
+        _mean_floats(plane, out, top, left)
+    elif plane.dtype.itemsize <= 2:
+        _mean_short(plane, out, top, left)
+    else:
+        _mean_long(plane, out, top, left, plane.dtype.type(2), plane.dtype.type(3))
+
+
+# The row that is written is cut out of `out` before the loop over it, which lets the compiler
+# take many pixels at a time.
+
+
 @numba.njit(nogil=True, cache=True)
-def _mean_integers(
-    plane: npt.NDArray[Any], out: npt.NDArray[Any], two: Any, three: Any
+def _mean_short(
+    plane: npt.NDArray[Any], out: npt.NDArray[Any], top: int, left: int
+) -> None:  # pragma: no cover (compiled)
+    height, width = plane.shape
+    two = np.int32(2)
+    for i in range((height + 1) // 2):
+        above = plane[2 * i]
+        below = plane[min(2 * i + 1, height - 1)]
+        row = out[top + i][left : left + width // 2]
+        for j in range(row.shape[0]):
+            row[j] = (
+                np.int32(above[2 * j])
+                + np.int32(above[2 * j + 1])
+                + np.int32(below[2 * j])
+                + np.int32(below[2 * j + 1])
+                + two
+            ) >> two
+        if width % 2:
+            last = np.int32(above[width - 1]) + np.int32(below[width - 1])
+            out[top + i, left + width // 2] = (last + np.int32(1)) >> np.int32(1)
+
+
+@numba.njit(nogil=True, cache=True)
+def _mean_long(
+    plane: npt.NDArray[Any], out: npt.NDArray[Any], top: int, left: int, two: Any, three: Any
 ) -> None:  # pragma: no cover (compiled)
     # Quotients and remainders are summed apart, so that 64-bit values cannot overflow. The
     # constants have the type of the pixels: mixed signs would make numba compute in float64.
     height, width = plane.shape
-    for i in range(out.shape[0]):
-        top = plane[2 * i]
-        bottom = plane[min(2 * i + 1, height - 1)]
-        for j in range(width // 2):
-            a, b, c, d = top[2 * j], top[2 * j + 1], bottom[2 * j], bottom[2 * j + 1]
+    for i in range((height + 1) // 2):
+        above = plane[2 * i]
+        below = plane[min(2 * i + 1, height - 1)]
+        row = out[top + i][left : left + width // 2]
+        for j in range(row.shape[0]):
+            a, b, c, d = above[2 * j], above[2 * j + 1], below[2 * j], below[2 * j + 1]
             rest = (a & three) + (b & three) + (c & three) + (d & three) + two
-            out[i, j] = (a >> two) + (b >> two) + (c >> two) + (d >> two) + (rest >> two)
+            row[j] = (a >> two) + (b >> two) + (c >> two) + (d >> two) + (rest >> two)
         if width % 2:
-            a, c = top[width - 1], bottom[width - 1]
+            a, c = above[width - 1], below[width - 1]
             rest = (a & three) + (a & three) + (c & three) + (c & three) + two
-            out[i, width // 2] = (a >> two) * two + (c >> two) * two + (rest >> two)
+            out[top + i, left + width // 2] = (a >> two) * two + (c >> two) * two + (rest >> two)
 
 
 @numba.njit(nogil=True, cache=True)
 def _mean_floats(
-    plane: npt.NDArray[Any], out: npt.NDArray[Any]
+    plane: npt.NDArray[Any], out: npt.NDArray[Any], top: int, left: int
 ) -> None:  # pragma: no cover (compiled)
     # Quarters first: the sum of four huge values would overflow.
     height, width = plane.shape
-    for i in range(out.shape[0]):
-        top = plane[2 * i]
-        bottom = plane[min(2 * i + 1, height - 1)]
-        for j in range(out.shape[1]):
+    for i in range((height + 1) // 2):
+        above = plane[2 * i]
+        below = plane[min(2 * i + 1, height - 1)]
+        row = out[top + i][left : left + (width + 1) // 2]
+        for j in range(row.shape[0]):
             right = min(2 * j + 1, width - 1)
-            out[i, j] = (
-                0.25 * top[2 * j] + 0.25 * top[right] + 0.25 * bottom[2 * j] + 0.25 * bottom[right]
-            )
+            row[j] = (
+                0.25 * above[2 * j] + 0.25 * above[right]
+                + 0.25 * below[2 * j] + 0.25 * below[right]
+            )  # fmt: skip

@@ -1,159 +1,46 @@
 """The files of a growing zarr array: chunks in files of their own, or many in a shard.
 
 A shard is only ever appended to: chunks are written once, as they come, and its index, which stands
-at the beginning, is put there whenever what has come shall be readable. So nothing is gathered in
-memory, nothing is written twice, and a killed process leaves readable shards.
-Source: the zarr specifications 2 and 3, and their "sharding_indexed" codec.
+at the beginning, is put there whenever what has come shall be readable. One that comes whole is
+written whole. So nothing is gathered in memory, nothing is written twice, and a killed process
+leaves readable shards. Source: the zarr specifications 2 and 3, and their "sharding_indexed" codec.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
-from uuid import uuid4
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.streams.array_plan import ArrayPlan
 from napari_tmaps.streams.atomic import write_text
-from napari_tmaps.streams.writeback import begin_writeback
+from napari_tmaps.streams.codecs import encoder, most_bytes
+from napari_tmaps.streams.diskfile import (
+    LEAST_DIRECT,
+    PAGE,
+    Bytes,
+    DiskFile,
+    Part,
+    hidden_part,
+    page_memory,
+    whole_pages,
+    write_file,
+)
 
-Part = bytes | bytearray | memoryview
 _NOT_THERE = 2**64 - 1
-_PAGE = 4096
-"""Bytes that the system writes whole or not at all when the process is killed."""
-_MOST_PARTS = 512
-_BINARY = getattr(os, "O_BINARY", 0)
-_READ_WRITE = os.O_RDWR | _BINARY
-
-
-@dataclass(frozen=True)
-class ArrayPlan:
-    """How an array is cut: dimensions before the last two number its planes.
-
-    Attributes
-    ----------
-    chunk
-        Sizes of chunks, in planes or pixels.
-    shard
-        Chunks a shard along each dimension; all 1: a file a chunk.
-    """
-
-    folder: Path
-    names: tuple[str, ...]
-    dtype: np.dtype[Any]
-    plane: tuple[int, int]
-    chunk: tuple[int, ...]
-    shard: tuple[int, ...]
-    compression: str
-    zarr_format: Literal[2, 3]
-
-    @property
-    def sharded(self) -> bool:
-        """Whether several chunks share a file."""
-        return max(self.shard) > 1
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Chunks of a plane (y, x)."""
-        y, x = (-(-size // step) for size, step in zip(self.plane, self.chunk[-2:], strict=True))
-        return y, x
-
-    def describe(self, extent: Sequence[int]) -> dict[str, str]:
-        """File → JSON text that describes the array with so many planes along each dimension."""
-        texts = _describe(
-            self.names, self.dtype, self.plane, self.chunk, self.shard, self.compression,
-            self.zarr_format,
-        )  # fmt: skip
-        shape = json.dumps([*map(int, extent), *self.plane])
-        return {name: text.replace(_SHAPE, shape, 1) for name, text in texts}
-
-
-_SHAPE = '"@shape@"'
-
-
-def encoder(compression: str) -> Callable[[Any], Part]:
-    """From a contiguous array to its bytes in the file; works in any thread."""
-    import numcodecs  # type: ignore[import-untyped]
-
-    if compression == "none":
-        return lambda chunk: chunk.reshape(-1).view("u1").data
-    if compression == "zstd":
-        codec: Any = numcodecs.Zstd(level=1)
-    else:
-        name, level = BLOSC[compression]
-        codec = numcodecs.Blosc(name, clevel=level, shuffle=numcodecs.Blosc.SHUFFLE)
-    encode: Callable[[Any], Part] = codec.encode
-    return encode
-
-
-BLOSC = {"blosc-zstd": ("zstd", 1), "blosc-lz4": ("lz4", 1)}
-"""Name and level: the fastest; higher ones pack the noise of a camera no better."""
-
-
-@lru_cache(maxsize=64)
-def _describe(
-    names: tuple[str, ...],
-    dtype: np.dtype[Any],
-    plane: tuple[int, int],
-    chunk: tuple[int, ...],
-    shard: tuple[int, ...],
-    compression: str,
-    zarr_format: Literal[2, 3],
-) -> tuple[tuple[str, str], ...]:
-    import numcodecs
-    import zarr
-    from zarr.codecs import BloscCodec, ZstdCodec
-    from zarr.storage import MemoryStore
-
-    v3 = zarr_format == 3
-    codec: Any = None
-    if compression == "zstd":
-        codec = ZstdCodec(level=1) if v3 else numcodecs.Zstd(level=1)
-    elif compression != "none":
-        name, level = BLOSC[compression]
-        codec = (
-            BloscCodec(
-                cname=name,  # type: ignore[arg-type]
-                clevel=level,
-                shuffle="shuffle",
-                typesize=dtype.itemsize,
-            )
-            if v3
-            else numcodecs.Blosc(name, clevel=level, shuffle=numcodecs.Blosc.SHUFFLE)
-        )
-    options: dict[str, Any] = {"dimension_names": list(names)}
-    if not v3:
-        options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
-    elif max(shard) > 1:
-        sizes = [step * count for step, count in zip(chunk, shard, strict=True)]
-        options["shards"] = {"shape": sizes, "index_location": "start"}
-    files: dict[str, Any] = {}
-    zarr.create_array(
-        MemoryStore(files),
-        shape=(*(1,) * (len(names) - 2), *plane),
-        dtype=dtype,
-        chunks=chunk,
-        fill_value=0,
-        zarr_format=zarr_format,
-        compressors=codec,
-        **options,
-    )
-    texts = []
-    for name, value in files.items():
-        document = json.loads(value.to_bytes())
-        if "shape" in document:
-            document["shape"] = json.loads(_SHAPE)
-        texts.append((name, json.dumps(document, indent=2)))
-    return tuple(texts)
+MOST_CHUNKS = (PAGE - 4) // 16
+"""In a shard whose index can be written in one go."""
+Grid = tuple[int, int]
+Key = tuple[int, ...]
+Spans = dict[Grid, tuple[int, int]]
+"""Chunk of a plane → where it begins and ends in memory."""
 
 
 class ArrayFiles:
@@ -162,9 +49,12 @@ class ArrayFiles:
     def __init__(self, plan: ArrayPlan) -> None:
         self.plan = plan
         self._encode = encoder(plan.compression)
-        self._shards: dict[tuple[int, ...], _Shard] = {}
+        self._shards: dict[Key, _Shard] = {}
         self._lock = threading.Lock()
         self._memory = threading.local()
+        rows, columns = map(range, plan.grid)
+        # Chunks of one shard follow each other.
+        self._order = sorted(product(rows, columns), key=lambda grid: (self._shard_of(grid), grid))
 
     @property
     def block(self) -> tuple[int, ...]:
@@ -183,21 +73,14 @@ class ArrayFiles:
 
         It, or a part of it, may be there already.
         """
-        if planes.ndim == len(self.plan.chunk):
-            self._put(block, self._chunks(planes))
-            return
-        tiles = planes.astype(self.plan.dtype.newbyteorder("<"), copy=False)
-        rows, columns = map(range, self.plan.grid)
-        self._put(block, (((y, x), self._encode(tiles[y, x])) for y in rows for x in columns))
-
-    def _put(self, block: tuple[int, ...], chunks: Iterable[tuple[tuple[int, int], Part]]) -> None:
+        memory, spans = self._encoded(planes)
         if self.plan.sharded:
-            self._into_shards(block, chunks)
+            self._into_shards(block, memory, spans)
             return
-        for grid, part in chunks:
+        for grid, (start, stop) in spans.items():
             # Whole or not at all: readers of a growing array, and of one whose writer was killed,
             # must not come upon a part.
-            write_file(self._file((*block, *grid)), [part], replace=True)
+            write_file(self._file((*block, *grid)), [memory[start:stop].data])
 
     def publish(self, extent: Sequence[int]) -> None:
         """What is written becomes readable, up to that extent."""
@@ -217,41 +100,67 @@ class ArrayFiles:
                 shard.close()
             self._shards.clear()
 
-    def _chunks(self, planes: npt.NDArray[Any]) -> Iterable[tuple[tuple[int, int], Part]]:
+    def _encoded(self, planes: npt.NDArray[Any]) -> tuple[Bytes, Spans]:
+        """All chunks in memory, and where each is."""
+        planes = planes.astype(self.plan.dtype.newbyteorder("<"), copy=False)
         height, width = self.plan.chunk[-2:]
-        little_endian = self.plan.dtype.newbyteorder("<")
-        # Memory that each thread uses again and again: fetching new one takes as long as copying.
-        raw = self.plan.compression == "none"
-        grid_y, grid_x = self.plan.grid
-        shape = (grid_y * grid_x if raw else 1, *planes.shape[:-2], height, width)
-        tiles = getattr(self._memory, "tiles", None)
-        if tiles is None or tiles.shape != shape:
-            tiles = self._memory.tiles = np.zeros(shape, little_endian)
-        for number, (y, x) in enumerate(product(range(grid_y), range(grid_x))):
-            chunk = planes[..., y * height : (y + 1) * height, x * width : (x + 1) * width]
-            tile = tiles[number if raw else 0]
-            if chunk.shape[-2:] != (height, width):
-                tile[...] = 0
-            tile[..., : chunk.shape[-2], : chunk.shape[-1]] = chunk
-            yield (y, x), self._encode(tile)
+        tiled = planes.ndim > len(self.plan.chunk)
+        if tiled and self.plan.compression == "none":
+            size = planes[0, 0].nbytes
+            pixels: Bytes = planes.reshape(-1).view(np.uint8)
+            places = np.ndindex(*self.plan.grid)
+            return pixels, {(y, x): (n * size, (n + 1) * size) for n, (y, x) in enumerate(places)}
+        shape = (*self.plan.chunk[:-2], height, width)
+        memory, tile = self._own_memory(shape, planes.dtype)
+        spans: Spans = {}
+        end, shard = 0, self._shard_of((0, 0))
+        for y, x in self._order:
+            if self._shard_of((y, x)) != shard or not self.plan.sharded:
+                shard, end = self._shard_of((y, x)), _fill_page(memory, end)
+            if tiled:
+                chunk = planes[y, x]
+            else:
+                chunk = planes[..., y * height : (y + 1) * height, x * width : (x + 1) * width]
+                if chunk.shape != shape:
+                    tile[...] = 0
+                if chunk.shape != shape or self.plan.compression != "none":
+                    tile[..., : chunk.shape[-2], : chunk.shape[-1]] = chunk
+                    chunk = tile
+            spans[y, x] = end, end + self._encode(chunk, memory[end:])
+            end = spans[y, x][1]
+        _fill_page(memory, end)
+        return memory, spans
 
-    def _into_shards(
-        self, block: tuple[int, ...], chunks: Iterable[tuple[tuple[int, int], Part]]
-    ) -> None:
+    def _own_memory(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> tuple[Bytes, npt.NDArray[Any]]:
+        """Memory of this thread, for all chunks and for one: used again, since new one is slow."""
+        if not hasattr(self._memory, "chunks"):
+            size = int(np.prod(shape)) * dtype.itemsize
+            room = len(self._order) * (most_bytes(size) + PAGE)
+            self._memory.chunks = page_memory((whole_pages(room),))
+            self._memory.tile = np.zeros(shape, dtype)
+        return self._memory.chunks, self._memory.tile
+
+    def _shard_of(self, grid: Grid) -> Grid:
+        rows, columns = self.plan.shard[-2:]
+        return grid[0] // rows, grid[1] // columns
+
+    def _into_shards(self, block: tuple[int, ...], memory: Bytes, spans: Spans) -> None:
         sizes = self.plan.shard
-        found: dict[tuple[int, ...], list[tuple[int, Part]]] = {}
-        for grid, part in chunks:
+        found: dict[Key, list[tuple[int, int, int]]] = {}
+        for grid, span in spans.items():
             place = (*block, *grid)
             key = tuple(i // size for i, size in zip(place, sizes, strict=True))
             inside = [i % size for i, size in zip(place, sizes, strict=True)]
             slot = int(np.ravel_multi_index(inside, sizes))
-            found.setdefault(key, []).append((slot, part))
-        for key, parts in found.items():
-            if self._shard(key).add(parts):
+            found.setdefault(key, []).append((slot, *span))
+        for key, chunks in found.items():
+            if self._shard(key).add(memory, chunks):
                 with self._lock:
                     self._shards.pop(key, None)
 
-    def _shard(self, key: tuple[int, ...]) -> _Shard:
+    def _shard(self, key: Key) -> _Shard:
         with self._lock:
             if key not in self._shards:
                 self._shards[key] = _Shard(self._file(key), int(np.prod(self.plan.shard)))
@@ -278,120 +187,121 @@ class _Shard:
         self._end = self._index.nbytes + 4
         self._busy = 0
         self._stale = False
-        self._file = path
-        if path.exists():
+        self._new = not path.exists()
+        if self._new:
+            self._file = DiskFile(hidden_part(path), new=True)
+        else:
             with path.open("rb") as file:
                 head = file.read(self._index.nbytes)
             self._index = np.frombuffer(head, "<u8").reshape(slots, 2).copy()
             self._end = max(self._end, path.stat().st_size)
-        else:
-            self._file = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-            write_file(self._file, [])
-        self._fd = os.open(self._file, _READ_WRITE)
+            self._file = DiskFile(path, new=False)
 
-    def add(self, parts: Sequence[tuple[int, Part]]) -> bool:
-        """Append chunks to the file; True if it is full now, and closed."""
-        sizes = [memoryview(part).nbytes for _, part in parts]
+    def add(self, memory: Bytes, chunks: Sequence[tuple[int, int, int]]) -> bool:
+        """Append chunks to the file; True if it is full now, and closed.
+
+        Parameters
+        ----------
+        memory
+            What holds them.
+        chunks
+            Slot of each, and where it begins and ends in memory.
+        """
+        parts = _runs(memory, chunks)
+        size = sum(len(part) for part in parts)
         with self._free:
-            start = self._end
-            self._end += sum(sizes)
+            whole = self._new and len(chunks) == len(self._index) and not self._busy
+            start = whole_pages(self._end) if size >= LEAST_DIRECT else self._end
+            self._end = start + size
             self._busy += 1
+        places = np.empty((len(chunks), 2), "<u8")
+        places[:, 1] = [stop - begin for _, begin, stop in chunks]
+        places[:, 0] = start + np.cumsum(places[:, 1]) - places[:, 1]
+        slots = [slot for slot, *_ in chunks]
         try:
-            write_at(self._fd, start, [part for _, part in parts])
-            begin_writeback(self._fd, start, sum(sizes))
+            if whole:
+                index = self._index.copy()
+                index[slots] = places
+                self._file.write(0, [_head(index, start).data, *parts])
+            else:
+                self._file.write(start, parts)
             with self._free:
-                for (slot, _), size in zip(parts, sizes, strict=True):
-                    self._index[slot] = start, size
-                    start += size
-                self._stale = True
+                self._index[slots] = places
+                self._stale = not whole
         finally:
             with self._free:
                 self._busy -= 1
                 self._free.notify_all()
         with self._free:
-            full = not self._busy and bool((self._index[:, 0] != _NOT_THERE).all())
+            full = not self._busy and self._full
+            if whole:
+                self._file.close()
+                os.replace(self._file.path, self._path)
         return full and self.publish()
 
     def publish(self) -> bool:
         """Make readable what has come; True if the shard is full, and closed."""
         with self._free:
             self._free.wait_for(lambda: not self._busy)
-            if self._stale and self._fd >= 0:
-                self._put(self._index.tobytes())
+            if self._stale:
+                self._put()
                 self._stale = False
-            full = bool((self._index[:, 0] != _NOT_THERE).all())
-            if full:
+            if self._full:
                 self.close()
-            return full
+            return self._full
 
     def close(self) -> None:
         """Close the file; what was not published stays hidden."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
 
-    def _put(self, index: bytes) -> None:
-        import google_crc32c
+    @property
+    def _full(self) -> bool:
+        return bool((self._index[:, 0] != _NOT_THERE).all())
 
-        head = index + int(google_crc32c.value(index)).to_bytes(4, "little")
-        visible = self._file == self._path
-        if visible and len(head) > _PAGE and os.name == "posix":
+    def _put(self) -> None:
+        head = _head(self._index)
+        visible = self._file.path == self._path
+        if visible and head.nbytes > PAGE and os.name == "posix":
             # Too long to be written in one go: a copy with the new index takes the file's place.
-            self._file = self._path.with_name(f".{self._path.name}.{uuid4().hex[:8]}.part")
-            shutil.copyfile(self._path, self._file)
+            hidden = hidden_part(self._path)
+            shutil.copyfile(self._path, hidden)
             self.close()
-            self._fd = os.open(self._file, _READ_WRITE)
+            self._file = DiskFile(hidden, new=False)
             visible = False
-        write_at(self._fd, 0, [head])
+        self._file.write(0, [head.data])
         if not visible:
-            if os.name != "posix":
-                self.close()
-            os.replace(self._file, self._path)
-            self._file = self._path
-            if self._fd < 0:
-                self._fd = os.open(self._path, _READ_WRITE)
+            hidden = self._file.path
+            self.close()
+            os.replace(hidden, self._path)
+            self._file = DiskFile(self._path, new=False)
 
 
-def write_file(path: Path, parts: Sequence[Part], *, replace: bool = False) -> None:
-    """Write a file of parts that follow each other; `replace`: whole or not at all."""
-    target = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part") if replace else path
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
-    try:
-        fd = os.open(target, flags, 0o666)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(target, flags, 0o666)
-    try:
-        write_at(fd, 0, parts)
-        if parts:
-            begin_writeback(fd, 0, 0)
-    finally:
-        os.close(fd)
-    if replace:
-        os.replace(target, path)
+def _head(index: npt.NDArray[np.uint64], size: int = 0) -> Bytes:
+    """Index and checksum, filled up with zeros to that size."""
+    import google_crc32c
+
+    data = index.tobytes()
+    data += int(google_crc32c.value(data)).to_bytes(4, "little")
+    head: Bytes = page_memory((max(size, len(data)),))
+    head[: len(data)] = np.frombuffer(data, np.uint8)
+    return head
 
 
-def write_at(fd: int, offset: int, parts: Sequence[Part]) -> None:
-    """Write parts that follow each other at an offset, all of them."""
-    for first in range(0, len(parts), _MOST_PARTS):
-        views = [memoryview(part).cast("B") for part in parts[first : first + _MOST_PARTS]]
-        while views:
-            done = pwritev(fd, views, offset)
-            offset += done
-            while views and done >= views[0].nbytes:
-                done -= views.pop(0).nbytes
-            if views and done:
-                views[0] = views[0][done:]
+def _fill_page(memory: Bytes, end: int) -> int:
+    """Zeros up to the end of the page; returns that."""
+    page = whole_pages(end)
+    memory[end:page] = 0
+    return page
 
 
-def _pwritev_elsewhere(fd: int, views: Sequence[memoryview], offset: int) -> int:
-    """For systems without pwritev; one thread at a time."""
-    with _SEEKING:
-        os.lseek(fd, offset, os.SEEK_SET)
-        return os.write(fd, views[0])
-
-
-_SEEKING = threading.Lock()
-pwritev: Callable[[int, Sequence[memoryview], int], int] = getattr(
-    os, "pwritev", _pwritev_elsewhere
-)
+def _runs(memory: Bytes, chunks: Sequence[tuple[int, int, int]]) -> list[Part]:
+    """The parts of memory that hold them, as few as possible; a large one with whole pages."""
+    runs: list[list[int]] = []
+    for _, begin, stop in chunks:
+        if runs and runs[-1][1] == begin:
+            runs[-1][1] = stop
+        else:
+            runs.append([begin, stop])
+    if runs[-1][1] - runs[-1][0] >= LEAST_DIRECT:
+        runs[-1][1] = min(whole_pages(runs[-1][1]), memory.nbytes)
+    return [memory[begin:stop].data for begin, stop in runs]

@@ -25,7 +25,6 @@ from napari_tmaps.streams.view import StreamView
 from napari_tmaps.streams.workers import Clock, Workers
 from napari_tmaps.streams.writers import Writer, make_writer
 
-_QUEUE_BYTES = 48 * 2**20
 _RESERVED = ("ome", "ome_writers", "tmaps")
 
 
@@ -271,7 +270,7 @@ class _Core:
         self.closed = False
         self.number = 0
         self.skipped: list[tuple[int, int]] = []
-        self.workers = Workers(_QUEUE_BYTES)
+        self.workers = Workers()
         self._clock: Clock | None = None
         self._path_lock: PathLock | None = None
         self.flushing = threading.Lock()

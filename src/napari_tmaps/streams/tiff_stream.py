@@ -25,13 +25,17 @@ from napari_tmaps.streams.order import FrameOrder, Place, Seen
 from napari_tmaps.streams.pixeltypes import IN_OME_TIFF, stored_type
 from napari_tmaps.streams.pyramid import pyramid
 from napari_tmaps.streams.tiff_metadata import STATE, document, note_texts, read_back
-from napari_tmaps.streams.tiff_pages import TiffPages, encode_plane
+from napari_tmaps.streams.tiff_pages import StoredPage, TiffPages, encode_plane
 from napari_tmaps.streams.units import to_micrometers
 from napari_tmaps.streams.workers import Buffers, Workers
 from napari_tmaps.streams.zarr_stream import check_same
 
 if TYPE_CHECKING:
     from ome_types import OME
+
+
+_MOST_UNLINKED = 256
+"""Frames that have no directory in the file yet."""
 
 
 @dataclass
@@ -48,7 +52,7 @@ class TiffImage:
 
 @dataclass
 class TiffFileOfStream:
-    """One file, and the frames that wait for earlier ones to be written to it."""
+    """One file, and the frames in it that are no pages yet, by their number."""
 
     path: Path
     positions: list[int]
@@ -56,8 +60,8 @@ class TiffFileOfStream:
     pages: TiffPages | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     handed: int = 0
-    written: int = 0
-    ready: dict[int, tuple[int, Place, Any]] = field(default_factory=dict)
+    linked: int = 0
+    stored: dict[int, tuple[int, Place, StoredPage]] = field(default_factory=dict)
     changed: bool = False
 
 
@@ -77,7 +81,7 @@ class TiffStream:
         self.acquired = started()
         self._levels = settings.levels
         self._buffers = Buffers(
-            tuple(dim.count or 1 for dim in settings.frame_dimensions), self.dtype, keep=10
+            tuple(dim.count or 1 for dim in settings.frame_dimensions), self.dtype
         )
         self.frame_bytes = int(np.prod([d.count or 1 for d in settings.frame_dimensions]))
         self.frame_bytes *= self.dtype.itemsize
@@ -170,7 +174,7 @@ class TiffStream:
         for file in self.files:
             count = sum(len(self.images[n].pages) for n in file.positions if n in self.images)
             if count:
-                file.pages = self._open(file, keep=range(self._last_page(file) + 1))
+                file.pages = self._open(file, keep=self._last_page(file) + 1)
                 file.changed = True
             else:
                 file.path.unlink(missing_ok=True)
@@ -184,12 +188,13 @@ class TiffStream:
             for page in self.images[n].pages.values()
         )
 
-    def _open(self, file: TiffFileOfStream, keep: range | None = None) -> TiffPages:
+    def _open(self, file: TiffFileOfStream, keep: int | None = None) -> TiffPages:
         y, x = (to_micrometers(dim.scale, dim.unit) for dim in self.settings.frame_dimensions)
         with disk_errors(file.path):
             return TiffPages(
-                file.path, self.dtype, self.settings.compression or "none", (y, x), keep
-            )
+                file.path, self.dtype, self.settings.compression or "none", (y, x), keep,
+                apart=not self.single,
+            )  # fmt: skip
 
     # -- frames ---------------------------------------------------------------------------------
 
@@ -220,9 +225,12 @@ class TiffStream:
     def read(self, position: int, place: Place) -> npt.NDArray[Any] | None:
         """A frame that has come; None if it has not."""
         image = self.images.get(position)
-        if image is None or place not in image.pages or image.file.pages is None:
+        if image is None or image.file.pages is None:
             return None
-        return image.file.pages.read(image.pages[place])
+        if place not in image.pages:
+            self._link(image.file)
+        page = image.pages.get(place)
+        return None if page is None else image.file.pages.read(page)
 
     def _image(self, position: int) -> TiffImage:
         if position not in self.images:
@@ -239,41 +247,40 @@ class TiffStream:
                 image.annotations[place] = annotation
 
     def _encode(self, number: int, position: int, place: Place, pixels: npt.NDArray[Any]) -> None:
-        """Encode a frame, and write all that are next in their file."""
+        """Encode a frame, and write its pixels."""
         compression = self.settings.compression or "none"
         image = self.images[position]
+        file = image.file
         if self.settings.checksums:
             image.notes.checksums[place] = frame_checksum(pixels)
-        levels = [
-            (level.shape, *encode_plane(level, compression))
-            for level in pyramid(pixels, self._levels)
-        ]
-        file = image.file
+        levels = [encode_plane(level, compression) for level in pyramid(pixels, self._levels)]
         with file.lock:
-            file.ready[number] = position, place, levels
-            if compression != "none":
-                self._buffers.give(pixels)
-            while file.written in file.ready:
-                self._append(file, *file.ready.pop(file.written))
-                file.written += 1
-        if compression == "none":
-            self._give_back(file, number, pixels)
+            if file.pages is None:
+                file.pages = self._open(file)
+        page = file.pages.write(levels)
+        self._buffers.give(pixels)
+        with file.lock:
+            file.stored[number] = position, place, page
+            file.changed = True
+        if len(file.stored) > _MOST_UNLINKED:
+            self._link(file)
 
-    def _give_back(self, file: TiffFileOfStream, number: int, pixels: npt.NDArray[Any]) -> None:
-        """Pixels that are not encoded must stay as they are until they are written."""
-        if number < file.written:
-            self._buffers.give(pixels)
-
-    def _append(self, file: TiffFileOfStream, position: int, place: Place, levels: Any) -> None:
-        image = self.images[position]
-        image.seen.add(place)
-        if file.pages is None:
-            file.pages = self._open(file)
-        first = not file.pages.offsets
-        image.pages[place] = len(file.pages.offsets)
-        text = self._document(file) if first else ""
-        image.pages[place] = file.pages.append(levels, text.encode())
-        file.changed = True
+    def _link(self, file: TiffFileOfStream) -> None:
+        """Make pages of the frames that have come, as far as none is missing before them."""
+        with file.lock:
+            frames = []
+            while file.linked in file.stored:
+                frames.append(file.stored.pop(file.linked))
+                file.linked += 1
+            if not frames:
+                return
+            assert file.pages is not None
+            next_page = len(file.pages.offsets)
+            for number, (position, place, _) in enumerate(frames):
+                self.images[position].seen.add(place)
+                self.images[position].pages[place] = next_page + number
+            text = "" if next_page else self._document(file)
+            file.pages.link([page for *_, page in frames], text.encode())
 
     # -- descriptions ---------------------------------------------------------------------------
 
@@ -281,6 +288,8 @@ class TiffStream:
         """All that was written is readable from now on."""
         with self._lock:
             changed = False
+            for file in self.files:
+                self._link(file)
             for number, file in enumerate(self.files):
                 if not file.changed:
                     continue
@@ -384,7 +393,7 @@ class TiffStream:
     def _rewrite(self, file: TiffFileOfStream, text: str) -> None:
         """Describe a file that is closed."""
         assert file.pages is not None
-        pages = self._open(file, keep=range(len(file.pages.offsets)))
+        pages = self._open(file, keep=len(file.pages.offsets))
         pages.describe(text.encode())
         pages.close()
 

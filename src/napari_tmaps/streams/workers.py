@@ -10,6 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.streams.diskfile import LEAST_DIRECT, page_memory
+
+QUEUE_BYTES = 48 * 2**20
+"""What may be under way; then frames wait for the disk."""
+
 
 class Workers:
     """A few threads. `submit` waits while what is under way holds more than `most_bytes`.
@@ -17,8 +22,9 @@ class Workers:
     The first error of a task is kept, and raised by `check`, `submit` and `drain`.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 2)), "tmaps-stream")
+    def __init__(self, most_bytes: int = QUEUE_BYTES) -> None:
+        # Two more than processors: who waits for the disk leaves his to another.
+        self._pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 2) + 2), "tmaps-stream")
         self._most = most_bytes
         self._free = threading.Condition()
         self._bytes = 0
@@ -83,19 +89,33 @@ class Workers:
 
 
 class Buffers:
-    """Arrays of one shape, used again and again: new memory costs more than copying into it."""
+    """Arrays of one shape, used again and again: new memory costs more than copying into it.
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[np.generic], keep: int = 10) -> None:
-        self._shape, self._dtype, self._keep = shape, dtype, keep
-        self._free: list[npt.NDArray[np.generic]] = []
+    Parameters
+    ----------
+    keep_bytes
+        How much is kept that nobody uses at the moment. Three arrays are there from the start, so
+        that the first frames need not wait for them; most streams never need more.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], dtype: np.dtype[np.generic], keep_bytes: int = QUEUE_BYTES
+    ) -> None:
+        self._shape, self._dtype = shape, dtype
         self._lock = threading.Lock()
+        self._free: list[npt.NDArray[np.generic]] = []
+        size = int(np.prod(shape)) * dtype.itemsize
+        self._make = page_memory if size >= LEAST_DIRECT else np.empty
+        self._keep = keep_bytes // max(size, 1) + 2
+        ready = min(3, self._keep - 1) if size >= LEAST_DIRECT else 0
+        self._free = [self.take() for _ in range(ready)]
 
     def take(self) -> npt.NDArray[np.generic]:
         """An array with anything in it."""
         with self._lock:
             if self._free:
                 return self._free.pop()
-        return np.empty(self._shape, self._dtype)
+        return self._make(self._shape, self._dtype)
 
     def give(self, array: npt.NDArray[np.generic]) -> None:
         """Done with it."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy.typing as npt
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
+from napari_tmaps.streams.array_plan import ArrayPlan
 from napari_tmaps.streams.atomic import write_text
-from napari_tmaps.streams.blocks import BlockWriter, Sink
+from napari_tmaps.streams.blocks import BlockWriter, Pixels, Sink
 from napari_tmaps.streams.checksums import frame_checksum
 from napari_tmaps.streams.describe import Notes, image_channels
 from napari_tmaps.streams.formats import OmeZarrFormat
@@ -31,7 +33,7 @@ from napari_tmaps.streams.othersinks import LIBRARIES, LibrarySink
 from napari_tmaps.streams.pixeltypes import IN_ZARR, stored_type
 from napari_tmaps.streams.plainjson import plain
 from napari_tmaps.streams.pyramid import level_shapes
-from napari_tmaps.streams.shards import ArrayFiles, ArrayPlan
+from napari_tmaps.streams.shards import MOST_CHUNKS, ArrayFiles
 from napari_tmaps.streams.units import LENGTHS
 from napari_tmaps.streams.workers import Buffers, Workers
 
@@ -68,12 +70,37 @@ def array_plans(settings: AcquisitionSettings, folder: Path) -> list[ArrayPlan]:
                 stored_type(settings.dtype, IN_ZARR, "OME-Zarr"),
                 plane,
                 tuple(chunk),
-                (*shard[:-2], min(shard[-2], grid[0]), min(shard[-1], grid[1])),
+                _level_shard(number, shard, grid, [dim.count for dim in dims[:-2]], chunk)
+                if max(shard) > 1 and settings.format.backend not in LIBRARIES
+                else (*shard[:-2], min(shard[-2], grid[0]), min(shard[-1], grid[1])),
                 settings.compression or "none",
                 2 if old else 3,
             )
         )
     return plans
+
+
+def _level_shard(
+    level: int,
+    shard: Sequence[int],
+    grid: Sequence[int],
+    counts: Sequence[int | None],
+    chunk: Sequence[int],
+) -> tuple[int, ...]:
+    """Shards of a coarser level hold more planes, so that their files are about as large.
+
+    Those of our own writer need not be whole to be written. Their index must fit into a page.
+    """
+    sizes = [*shard[:-2], min(shard[-2], grid[0]), min(shard[-1], grid[1])]
+    room = min(4**level, MOST_CHUNKS // math.prod(sizes)) if level else 1
+    for axis in reversed(range(len(sizes) - 2)):
+        most = room * sizes[axis]
+        if (count := counts[axis]) is not None:
+            most = min(most, -(-count // chunk[axis]))
+        more = max(1, most // sizes[axis])
+        sizes[axis] *= more
+        room //= more
+    return tuple(sizes)
 
 
 def make_sinks(settings: AcquisitionSettings, folder: Path, counts: Any) -> list[Sink]:
@@ -240,14 +267,14 @@ class ZarrImage:
         places: list[list[int]] = full.tolist()
         return places
 
-    def _written(self, place: Place, pixels: Callable[[], npt.NDArray[Any]]) -> None:
+    def _written(self, place: Place, pixels: Pixels, inside: Place) -> None:
         self.changed = self._unread = True
         if self.settings.checksums:
-            self.notes.checksums[place] = frame_checksum(pixels())
+            self.notes.checksums[place] = frame_checksum(pixels.take(inside))
         c = 0 if self._channel_axis is None else place[self._channel_axis]
         count, low, high = self._range.get(c, (0, np.inf, -np.inf))
         if count < _SAMPLES:
-            sample = pixels()[::8, ::8]
+            sample = pixels.sample(inside, 16)
             if sample.dtype.kind == "f":
                 sample = sample[np.isfinite(sample)]
             if sample.size:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_tmaps.errors import ExistsError, FormatError, NotFoundError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
 from napari_tmaps.streams.atomic import disk_errors, hidden_beside, remove, write_json, write_text
-from napari_tmaps.streams.blocks import block_shape
+from napari_tmaps.streams.blocks import block_shape, common_tiles
 from napari_tmaps.streams.describe import ome_image, plane_facts, started
 from napari_tmaps.streams.ngff_groups import group_file, read_attributes, read_info
 from napari_tmaps.streams.ngff_metadata import OURS
@@ -75,14 +75,13 @@ class ZarrStream:
         self._images: dict[int, ZarrImage] = {}
         self._listed = -1
         self._lock = threading.RLock()
-        plan = make_sinks(settings, self.root, order.stored_counts)[0]
+        sinks = make_sinks(settings, self.root, order.stored_counts)
+        block = sinks[0].block
         height, width = (dim.count or 1 for dim in settings.frame_dimensions)
-        tiles = plan.tiles if settings.levels == 1 else None
-        self._buffers = Buffers(
-            block_shape(plan.block, (height, width), tiles), np.dtype(settings.dtype)
-        )
-        self.frame_bytes = height * width * np.dtype(settings.dtype).itemsize
-        self.block_bytes = self.frame_bytes * int(np.prod(plan.block, dtype=int))
+        dtype = np.dtype(settings.dtype)
+        self._buffers = Buffers(block_shape(block, (height, width), common_tiles(sinks)), dtype)
+        self.frame_bytes = height * width * dtype.itemsize
+        self.block_bytes = self.frame_bytes * int(np.prod(block, dtype=int))
 
     # -- beginning ------------------------------------------------------------------------------
 
