@@ -100,7 +100,7 @@ def test_a_file_system_that_refuses_gets_them_as_usual(
     monkeypatch.setattr(diskfile.os, "open", opened)
     monkeypatch.setattr(diskfile, "pwritev", written)
     data = _pixels(LEAST_DIRECT + 5)
-    write_file(tmp_path / "a", [data.data])
+    write_file(tmp_path / "a", [data.data], replace=True)
     monkeypatch.undo()
     assert (tmp_path / "a").read_bytes() == data.tobytes()
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -108,7 +108,7 @@ def test_a_file_system_that_refuses_gets_them_as_usual(
 
 def test_a_full_disk_is_an_error_and_no_file(tmp_path: Path, full_disk) -> None:
     with full_disk(LEAST_DIRECT), pytest.raises(OSError, match="File too large"):
-        write_file(tmp_path / "a", [_pixels(2 * LEAST_DIRECT + 1).data])
+        write_file(tmp_path / "a", [_pixels(2 * LEAST_DIRECT + 1).data], replace=True)
     assert not (tmp_path / "a").exists()
 
 

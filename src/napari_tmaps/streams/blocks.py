@@ -57,9 +57,12 @@ class Pixels:
         elif np.ndim(plane) == 0:
             self.array[self._key(inside)] = plane
         else:
+            # A row of tiles at a time: so NumPy goes through both sides in their order.
             rows, columns, y, x = self.tiles
-            parts = plane.reshape(rows, y, columns, x).swapaxes(1, 2)
-            self.array[self._key(inside)] = parts
+            for row in range(rows):
+                key: Any = (row, slice(None), *inside)
+                tiles = self.array[key]
+                tiles.swapaxes(0, 1)[...] = plane[row * y : (row + 1) * y].reshape(y, columns, x)
 
     def take(self, inside: Place) -> npt.NDArray[Any]:
         """A plane (y, x); of tiles it is a copy."""

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.streams.shards import write_file
+from napari_tmaps.streams.diskfile import write_file
 
 LONGEST_CHUNK = 1024
 Compression = Literal["blosc", "zstd", "none"]

@@ -59,12 +59,12 @@ class DiskFile:
     Parameters
     ----------
     new
-        There is no such file yet; folders are made where they are missing.
+        It is made, in place of one that is there; so are folders that are missing.
     """
 
     def __init__(self, path: Path, *, new: bool) -> None:
         self.path = path
-        self._new = os.O_CREAT | os.O_EXCL if new else 0
+        self._new = os.O_CREAT | os.O_TRUNC if new else 0
         self._fds = [-1, -1]
         self._lock = threading.Lock()
         self._straight = bool(_DIRECT)
@@ -121,15 +121,16 @@ class DiskFile:
             return self._fds[straight]
 
 
-def write_file(path: Path, parts: Sequence[Part]) -> None:
-    """Write a file of parts that follow each other; it appears whole or not at all."""
-    hidden = hidden_part(path)
-    file = DiskFile(hidden, new=True)
+def write_file(path: Path, parts: Sequence[Part], *, replace: bool = False) -> None:
+    """Write a file of parts that follow each other; `replace`: it appears whole or not at all."""
+    target = hidden_part(path) if replace else path
+    file = DiskFile(target, new=True)
     try:
         file.write(0, parts)
     finally:
         file.close()
-    os.replace(hidden, path)
+    if replace:
+        os.replace(target, path)
 
 
 def hidden_part(path: Path) -> Path:

@@ -80,7 +80,7 @@ class ArrayFiles:
         for grid, (start, stop) in spans.items():
             # Whole or not at all: readers of a growing array, and of one whose writer was killed,
             # must not come upon a part.
-            write_file(self._file((*block, *grid)), [memory[start:stop].data])
+            write_file(self._file((*block, *grid)), [memory[start:stop].data], replace=True)
 
     def publish(self, extent: Sequence[int]) -> None:
         """What is written becomes readable, up to that extent."""
