@@ -230,7 +230,9 @@ def _pieces(whole: bool) -> list[tuple[Array, Array]]:
     for labels in (site.nuclei, site.cells):
         piece = np.ascontiguousarray(labels[:end, :end])
         _, numbered = np.unique(piece, return_inverse=True)
+        # As in a pipeline: all channels have the same labels, which nobody can change.
         piece = numbered.reshape(piece.shape).astype(np.int32)
+        piece.flags.writeable = False
         for image in site.images.values():
             found.append((piece, np.ascontiguousarray(image[:end, :end])))
     return found
@@ -253,15 +255,8 @@ def _contest(
     pixels = [sum(np.count_nonzero(labels) for labels, _ in pairs) for pairs in (piece, all_)]
 
     def measure() -> list[Any]:
-        # As in a pipeline, both channels have the same, read-only labels; what is known of them
-        # must be found anew each time.
-        found, last, fresh = [], None, None
-        for labels, image in all_:
-            if labels is not last:
-                last, fresh = labels, labels.copy()
-                fresh.flags.writeable = False
-            found.append(ours(fresh, image))
-        return found
+        runs._known.clear()  # what is known of labels must be found anew each time
+        return [ours(*pair) for pair in all_]
 
     return Contest(
         peer_name,

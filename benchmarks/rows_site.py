@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tmaps.measure import runs
 from napari_tmaps.measure.agreement import object_f1
 from napari_tmaps.model.pipeline import ModuleCall, PipelineDescription
 from napari_tmaps.modules import MODULES
@@ -48,6 +49,7 @@ class Site:
     def objects(self) -> dict[str, Labels]:
         """Labels of the three object types that the ready pipeline makes."""
         cytoplasm = np.where(self.nuclei > 0, np.int32(0), self.cells)
+        cytoplasm.flags.writeable = False
         return {"Nuclei": self.nuclei, "Cells": self.cells, "Cytoplasm": cytoplasm}
 
 
@@ -59,7 +61,10 @@ def _site() -> Site:
     for stain, light in (("DAPI", culture.dna), ("Actin", culture.actin)):
         lamp = microscope.illumination((_SIZE, _SIZE), BRIGHTEST[stain])
         images[stain] = microscope.expose(rng, microscope.blur(light, BACKGROUND[stain]) * lamp)
-    return Site(images, culture.nuclei.astype(np.int32), culture.cells.astype(np.int32))
+    nuclei, cells = culture.nuclei.astype(np.int32), culture.cells.astype(np.int32)
+    for labels in (nuclei, cells):  # as in a pipeline, where nobody can change them
+        labels.flags.writeable = False
+    return Site(images, nuclei, cells)
 
 
 def _pipeline(name: str) -> CheckedPipeline:
@@ -220,13 +225,12 @@ def _all_features(peer_name: str, parts: int) -> Contest:
 
     def ours() -> Features:
         found = {}
+        runs._known.clear()  # what is known of labels must be found anew each time
         for name, labels in objects.items():
-            fresh = labels.copy()  # what is known of a label image must be found each time
-            fresh.flags.writeable = False
-            tables = [MODULES["measure_morphology"](fresh, fresh, measure_zernike=True)]
+            tables = [MODULES["measure_morphology"](labels, labels, measure_zernike=True)]
             for channel, image in site.images.items():
-                intensity = MODULES["measure_intensity"](fresh, fresh, image)
-                texture = MODULES["measure_texture"](fresh, fresh, image, **_TEXTURES)
+                intensity = MODULES["measure_intensity"](labels, labels, image)
+                texture = MODULES["measure_texture"](labels, labels, image, **_TEXTURES)
                 tables += [intensity.add_suffix(f"_{channel}"), texture.add_suffix(f"_{channel}")]
             found[name] = pd.concat(tables, axis=1)
         return found
@@ -278,7 +282,10 @@ def _features(peer_name: str) -> Contest:
     intensity = MODULES["measure_intensity"]
     morphology = MODULES["measure_morphology"]
 
+    objects = site.objects
+
     def ours() -> Features:
+        runs._known.clear()  # what is known of labels must be found anew each time
         return {
             name: pd.concat(
                 [
@@ -290,13 +297,13 @@ def _features(peer_name: str) -> Contest:
                 ],
                 axis=1,
             )
-            for name, labels in site.objects.items()
+            for name, labels in objects.items()
         }
 
     return Contest(
         peer.NAME,
         ours,
-        peer=lambda: peer.measure(site.objects, site.images),
+        peer=lambda: peer.measure(objects, site.images),
         accuracy=_largest_relative_difference,
         accuracy_is="largest relative difference",
         clock="cpu",

@@ -16,7 +16,6 @@ from napari_tmaps.measure.runs import (
     Ints,
     Runs,
     boxes_of,
-    count,
     group,
     paint,
     scan,
@@ -137,7 +136,7 @@ def _is_clump(runs: Runs, boxes: Boxes, k: int, limits: Limits) -> bool:
         boxes.bottom[k : k + 1],
         boxes.right[k : k + 1],
     )
-    if area / hull_areas(one, box)[0] > limits.max_convexity:
+    if area / hull_areas(one)[0] > limits.max_convexity:
         return False
     perimeter = outlines(one, box).perimeter[0]
     return bool(perimeter > 0 and 4 * np.pi * area / perimeter**2 <= limits.max_circularity)
@@ -155,7 +154,7 @@ def _crop(runs: Runs, boxes: Boxes, k: int) -> npt.NDArray[np.uint8]:
 @kernel
 def _parts(labels: Labels, number: int) -> Runs:
     """Runs of labels 1 … number, all of which occur."""
-    value, row, start, stop = scan(labels, count(labels))
+    value, row, start, stop = scan(labels)
     first, order = group(value - 1, number)
     return Runs(np.arange(1, number + 1), first, row[order], start[order], stop[order])
 
@@ -211,9 +210,9 @@ def _flood(
     seeds = np.zeros((height, width), np.int32)
     seeds[one // width, one % width] = 1
     seeds[two // width, two % width] = 2
-    waiting, queue = np.empty(inside.size, np.int32), np.empty(inside.size, np.int32)
+    waiting, queue = np.empty(inside.size + 4, np.int32), np.empty(inside.size + 1, np.int32)
     state = np.full((height + 2) * (width + 2), np.int32(-1))
-    flood_into(levels, seeds, inside, 0, highest, waiting, queue, state)
+    flood_into(levels, seeds, inside, waiting, queue, state)
     return state.reshape(height + 2, width + 2)[1:-1, 1:-1]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Ints, Runs, count, group, scan
+from napari_tmaps.measure.runs import Ints, Runs, group, scan
 
 Labels = npt.NDArray[np.int32]
 
@@ -29,7 +29,7 @@ def label_components(mask: npt.NDArray[np.bool_], diagonal: bool) -> Labels:
 @kernel
 def label_into(mask: npt.NDArray[np.bool_], diagonal: bool, result: Labels) -> int:
     """The same into an image of zeros; returns the number of pieces."""
-    _, row, start, stop = scan(mask, count(mask))
+    _, row, start, stop = scan(mask)
     piece, pieces = _connect(row, start, stop, diagonal)
     for i in range(row.size):
         result[row[i], start[i] : stop[i]] = piece[i] + 1
@@ -39,7 +39,7 @@ def label_into(mask: npt.NDArray[np.bool_], diagonal: bool, result: Labels) -> i
 @kernel
 def component_runs(mask: npt.NDArray[np.bool_], diagonal: bool) -> Runs:
     """The pieces of `label_components` as runs, without an image of them."""
-    _, row, start, stop = scan(mask, count(mask))
+    _, row, start, stop = scan(mask)
     piece, pieces = _connect(row, start, stop, diagonal)
     first, order = group(piece, pieces)
     return Runs(np.arange(1, pieces + 1), first, row[order], start[order], stop[order])
@@ -60,7 +60,7 @@ def fill_holes(mask: npt.NDArray[np.bool_], max_area: int) -> npt.NDArray[np.boo
 def _fill_holes(
     background: npt.NDArray[np.bool_], max_area: int, result: npt.NDArray[np.bool_]
 ) -> None:
-    _, row, start, stop = scan(background, count(background))
+    _, row, start, stop = scan(background)
     piece, pieces = _connect(row, start, stop, True)
     open_ = _reaches_rim(row, start, stop, piece, pieces, background.shape)
     area = np.zeros(pieces, np.int64)
@@ -71,19 +71,17 @@ def _fill_holes(
             result[row[i], start[i] : stop[i]] = True
 
 
-def fill_objects(labels: Labels) -> Labels:
-    """Labels (y, x) in which the holes that lie within a single object belong to it.
+def fill_objects(labels: Labels) -> None:
+    """Give the holes that lie within a single object of labels (y, x) to it, in place.
 
     Gaps that several objects enclose together stay background.
     """
-    result = labels.copy()
-    _fill_objects(labels, labels == 0, result)
-    return result
+    _fill_objects(labels, labels == 0)
 
 
 @kernel
-def _fill_objects(labels: Labels, background: npt.NDArray[np.bool_], result: Labels) -> None:
-    _, row, start, stop = scan(background, count(background))
+def _fill_objects(labels: Labels, background: npt.NDArray[np.bool_]) -> None:
+    _, row, start, stop = scan(background)
     piece, pieces = _connect(row, start, stop, True)
     owner = np.zeros(pieces, np.int32)  # 0: none met yet, -1: several, or the rim
     for k, open_ in enumerate(_reaches_rim(row, start, stop, piece, pieces, labels.shape)):
@@ -103,7 +101,7 @@ def _fill_objects(labels: Labels, background: npt.NDArray[np.bool_], result: Lab
                 break
     for i in range(row.size):
         if owner[piece[i]] > 0:
-            result[row[i], start[i] : stop[i]] = owner[piece[i]]
+            labels[row[i], start[i] : stop[i]] = owner[piece[i]]
 
 
 @kernel

@@ -11,8 +11,13 @@ from napari_tmaps.measure.runs import Ints
 # Where the nearest 0 is farther than this, the envelope of parabolas is faster than comparing, and
 # squares do not fit 16 bits any more.
 _FARTHEST_COMPARED = 128
+_FAR = 200  # farther than what is compared; the sum of their squares fits 16 bits
+_PAD = 160  # more than what is compared, whole registers
+_LANES, _COMPARED = 32, 64  # pixels whose steps are counted, and that are compared, at once
 _TOGETHER = 2048  # pixels that stay in the fastest cache
-_FAR = 40000  # more than the square of any distance that is compared; one more such fits 16 bits
+_LONGEST = 65535  # distance along a column; only images of more than twice as many rows have more
+
+Steps = npt.NDArray[np.uint16]
 
 
 @kernel
@@ -20,78 +25,89 @@ def squared_distances(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Squared distance of each pixel to the nearest 0, in whole pixels, exact.
 
     The outermost pixels of the mask (y, x) must be 0. Distances along the columns come first; then
-    each pixel compares those of the pixels in its row. Where they are long, the rows are done
+    each pixel compares those of the pixels in its row. Where they are long, the row is done
     after Meijster, Roerdink and Hesselink, "A general algorithm for computing distance transforms
     in linear time" (2000).
     """
     height, width = mask.shape
-    columns = np.zeros((height, width), np.int32)
-    for y in range(1, height):
-        line, above, inside = columns[y], columns[y - 1], mask[y]
-        for x in range(width):
-            line[x] = np.int32(above[x] + 1) if inside[x] else np.int32(0)
-    for y in range(height - 2, -1, -1):
-        line, below = columns[y], columns[y + 1]
-        for x in range(width):
-            line[x] = min(line[x], np.int32(below[x] + 1))
+    columns = _along_columns(mask)
     result = np.empty((height, width), np.int32)
     # Some rows at a time, as one line. Beyond the end of a row comes the next one, which changes
     # nothing: the 0 at the end of the row is nearer. A frame of far values saves further tests.
-    rows = max(1, _TOGETHER // width)
-    pad = _FARTHEST_COMPARED + 4
-    squares = np.full(rows * width + 2 * pad, np.uint16(_FAR))
-    best = np.empty(rows * width, np.uint16)
+    rows = max(1, _TOGETHER // max(1, width))
+    pad = np.uintp(_PAD)
+    squares = np.full(rows * width + 2 * _PAD + _COMPARED, np.uint16(_FAR * _FAR))
+    best = np.zeros(rows * width + _COMPARED, np.uint16)
+    exact = np.empty(width, np.int64)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        steps, line_ = columns[top:bottom].reshape(-1), result[top:bottom].reshape(-1)
-        size = steps.size
-        farthest = np.int32(0)
+        steps, line = columns[top:bottom].reshape(-1), result[top:bottom].reshape(-1)
+        size = np.uintp(steps.size)
         for x in range(size):
-            farthest = max(farthest, steps[x])
-        if farthest > _FARTHEST_COMPARED:
-            exact = np.empty(width, np.int64)
-            for y in range(top, bottom):
+            step = np.uint16(min(steps[x], np.uint16(_FAR)))
+            square = np.uint16(step * step)
+            squares[x + pad] = square
+            best[x] = square
+        for begin in range(np.uintp(0), size, np.uintp(_COMPARED)):
+            _compare(squares, np.uintp(begin), best)
+        for x in range(size):
+            line[x] = best[x]
+        # No column of less height has a pixel that is so far from both of its ends.
+        for y in range(top, bottom if height > 2 * _FARTHEST_COMPARED else top):
+            if columns[y].max() > _FARTHEST_COMPARED:
                 _lower_envelope(columns[y].astype(np.int64), exact)
                 result[y] = exact
-            continue
-        here, some = squares[pad : pad + size], best[:size]
-        for x in range(size):
-            square = np.uint16(steps[x] * steps[x])
-            here[x] = square
-            some[x] = square
-        # Pixels farther away than the worst distance so far change nothing.
-        dx, reach = 1, farthest
-        while dx <= reach:
-            _compare(squares, pad, dx, some)
-            dx += 4
-            worst = np.uint16(0)
-            for x in range(size):
-                worst = max(worst, some[x])
-            reach = min(reach, np.int32(np.sqrt(worst)))
-        for x in range(size):
-            line_[x] = some[x]
     return result
 
 
 @kernel
-def _compare(
-    squares: npt.NDArray[np.uint16], pad: int, dx: int, best: npt.NDArray[np.uint16]
-) -> None:
-    """Compare the pixels of a line with those that are dx … dx + 3 to the left and right."""
-    width = best.size
-    one, two = np.uint16(dx * dx), np.uint16((dx + 1) ** 2)
-    three, four = np.uint16((dx + 2) ** 2), np.uint16((dx + 3) ** 2)
-    # Views from 0 on, so that the loop runs on vector registers.
-    left_1, right_1 = squares[pad - dx :], squares[pad + dx :]
-    left_2, right_2 = squares[pad - dx - 1 :], squares[pad + dx + 1 :]
-    left_3, right_3 = squares[pad - dx - 2 :], squares[pad + dx + 2 :]
-    left_4, right_4 = squares[pad - dx - 3 :], squares[pad + dx + 3 :]
-    for x in range(width):
-        a = np.uint16(min(left_1[x], right_1[x]) + one)
-        b = np.uint16(min(left_2[x], right_2[x]) + two)
-        c = np.uint16(min(left_3[x], right_3[x]) + three)
-        d = np.uint16(min(left_4[x], right_4[x]) + four)
-        best[x] = min(min(best[x], a), min(b, min(c, d)))
+def _along_columns(mask: npt.NDArray[np.uint8]) -> Steps:
+    """Steps from each pixel to the nearest 0 in its column."""
+    height, width = np.uintp(mask.shape[0]), np.uintp(mask.shape[1])
+    steps = np.zeros(mask.shape, np.uint16)
+    one, longest, lanes = np.uintp(1), np.uint16(_LONGEST - 1), np.uintp(_LANES)
+    # As many pixels at a time as registers hold; the last ones of a row twice, which changes
+    # nothing. Only narrow images have fewer.
+    pieces = (width + lanes - one) // lanes
+    for y in range(one, height):
+        for piece in range(pieces):
+            begin = min(piece * lanes, max(width, lanes) - lanes)
+            for x in range(begin, min(begin + lanes, width)):
+                step = np.uint16(min(steps[y - one, x], longest) + np.uint16(1))
+                steps[y, x] = step if mask[y, x] else np.uint16(0)
+    for y in range(mask.shape[0] - 2, -1, -1):
+        here, below = np.uintp(y), np.uintp(y + 1)
+        for piece in range(pieces):
+            begin = min(piece * lanes, max(width, lanes) - lanes)
+            for x in range(begin, min(begin + lanes, width)):
+                step = np.uint16(min(steps[below, x], longest) + np.uint16(1))
+                steps[here, x] = min(steps[here, x], step)
+    return steps
+
+
+@kernel
+def _compare(squares: Steps, begin: np.uintp, best: Steps) -> None:
+    """Compare some pixels of a line, from `begin` on, with those to the left and right."""
+    end, next_ = begin + np.uintp(_COMPARED), np.uintp(1)
+    dx, last, worst = np.uintp(1), np.uintp(_FARTHEST_COMPARED), np.uint16(_FAR)
+    # Pixels farther away than the worst distance so far change nothing.
+    while dx * dx < worst and dx <= last:
+        one, two = np.uint16(dx * dx), np.uint16((dx + np.uintp(1)) ** 2)
+        three, four = np.uint16((dx + np.uintp(2)) ** 2), np.uint16((dx + np.uintp(3)) ** 2)
+        worst = np.uint16(0)
+        for x in range(begin, end):
+            left, right = x + np.uintp(_PAD) - dx, x + np.uintp(_PAD) + dx
+            a = np.uint16(min(squares[left], squares[right]) + one)
+            left, right = left - next_, right + next_
+            b = np.uint16(min(squares[left], squares[right]) + two)
+            left, right = left - next_, right + next_
+            c = np.uint16(min(squares[left], squares[right]) + three)
+            left, right = left - next_, right + next_
+            d = np.uint16(min(squares[left], squares[right]) + four)
+            nearest = min(min(best[x], a), min(b, min(c, d)))
+            best[x] = nearest
+            worst = max(worst, nearest)
+        dx += np.uintp(4)
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.runs import Boxes, Floats, Runs
-from napari_tmaps.measure.separable import add_columns
+from napari_tmaps.measure.separable import add_columns, padded
 from napari_tmaps.measure.shape import Moments
 
 
@@ -38,21 +38,23 @@ def gabor(
         sigma = np.sqrt(of.area[k] / np.pi) / 3
         along_y = _waves(top - of.y[k], boxes.bottom[k] - top, sigma, wavelengths, table)
         along_x = _waves(left - of.x[k], boxes.right[k] - left, sigma, wavelengths, table)
-        stain = np.zeros(along_x.shape, np.float64)
+        stain = np.zeros((along_x.shape[0], padded(along_x.shape[1])), np.float64)
         add_columns(runs, k, top, left, image, _mean(runs, k, image), along_y, stain)
         for f in range(wavelengths.size):
-            result[k, f] = 1000 / (2 * np.pi * sigma**2) * _largest(stain, along_x, 1 + 4 * f)
+            result[k, f] = (
+                1000 / (2 * np.pi * sigma**2) * _largest(stain, along_x, np.uintp(1 + 4 * f))
+            )
     return result
 
 
 @kernel
 def _mean(runs: Runs, k: int, image: npt.NDArray[Any]) -> float:
-    area, total = 0, np.int64(0)
+    area, total = np.int64(0), np.int64(0)
     for i in range(runs.first[k], runs.first[k + 1]):
-        values = image[runs.row[i], runs.start[i] : runs.stop[i]]
-        area += values.size
-        for x in range(values.size):
-            total += np.int64(values[x])
+        y = np.uintp(runs.row[i])
+        area += runs.stop[i] - runs.start[i]
+        for x in range(np.uintp(runs.start[i]), np.uintp(runs.stop[i])):
+            total += np.int64(image[y, x])
     return float(total / area)
 
 
@@ -89,14 +91,15 @@ def _waves(start: float, length: int, sigma: float, wavelengths: Floats, table: 
 
 
 @kernel
-def _largest(sums: Floats, along_x: Floats, u: int) -> float:
+def _largest(sums: Floats, along_x: Floats, u: np.uintp) -> float:
     """Largest modulus over the four directions; u is the first row of the wavelength."""
     down, across, rising, falling = 0j, 0j, 0j, 0j
-    for x in range(sums.shape[1]):
-        y_wave = complex(sums[u + 2, x], sums[u + 3, x])
-        x_wave = complex(along_x[u + 2, x], along_x[u + 3, x])
-        down += along_x[0, x] * complex(sums[u, x], sums[u + 1, x])
-        across += sums[0, x] * complex(along_x[u, x], along_x[u + 1, x])
+    one, two, three = u + np.uintp(1), u + np.uintp(2), u + np.uintp(3)
+    for x in range(np.uintp(along_x.shape[1])):
+        y_wave = complex(sums[two, x], sums[three, x])
+        x_wave = complex(along_x[two, x], along_x[three, x])
+        down += along_x[0, x] * complex(sums[u, x], sums[one, x])
+        across += sums[0, x] * complex(along_x[u, x], along_x[one, x])
         rising += y_wave * x_wave
         falling += y_wave.conjugate() * x_wave
     return float(max(max(abs(down), abs(across)), max(abs(rising), abs(falling))))

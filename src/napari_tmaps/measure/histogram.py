@@ -12,7 +12,8 @@ from napari_tmaps.measure.runs import Ints
 
 
 @kernel
-def _count_values(pixels: npt.NDArray[Any], bins: int) -> Ints:
+def count_values(pixels: npt.NDArray[Any], bins: int) -> Ints:
+    """How many of the pixels have each value below the number of bins, which all are."""
     # Four counters, because neighbouring pixels are alike and would wait for each other.
     parts = np.zeros((4, bins), np.int64)
     whole = pixels.size - pixels.size % 4
@@ -29,7 +30,7 @@ def _count_values(pixels: npt.NDArray[Any], bins: int) -> Ints:
 
 def histogram(image: npt.NDArray[Any]) -> Ints:
     """How many pixels of a uint8 or uint16 image have each value; no value shares a bin."""
-    return _count_values(np.ascontiguousarray(image).reshape(-1), 1 << (8 * image.itemsize))
+    return count_values(np.ascontiguousarray(image).reshape(-1), 1 << (8 * image.itemsize))
 
 
 def percentile(counts: Ints, percent: float) -> int:

@@ -49,15 +49,25 @@ def convex_edge(edge: Ints) -> Ints:
 
 
 @kernel
-def _hull(runs: Runs, k: int) -> Ints:
-    """Corners (y, x) of the convex hull of the pixel centres of object k, in turn."""
+def edges(runs: Runs, k: int) -> tuple[Ints, Ints]:
+    """Corners (y, x) of the left and of the mirrored right side of the hull of pixel centres.
+
+    Lines count from the top of the object, columns from the left of the image.
+    """
     top, rows = runs.row[runs.first[k]], runs.row[runs.first[k + 1] - 1] + 1
     left, right = np.full(rows - top, NOTHING), np.full(rows - top, NOTHING)
     for i in range(runs.first[k], runs.first[k + 1]):
-        y = runs.row[i] - top
+        y = np.uintp(runs.row[i] - top)
         left[y] = min(left[y], runs.start[i])
         right[y] = min(right[y], 1 - runs.stop[i])
-    down, up = convex_edge(left), convex_edge(right)
+    return convex_edge(left), convex_edge(right)
+
+
+@kernel
+def _hull(runs: Runs, k: int) -> Ints:
+    """Corners (y, x) of the convex hull of the pixel centres of object k, in turn."""
+    top = runs.row[runs.first[k]]
+    down, up = edges(runs, k)
     corners = np.empty((down.shape[0] + up.shape[0], 2), np.int64)
     n = 0
     for i in range(down.shape[0]):
@@ -153,17 +163,27 @@ def calipers(runs: Runs) -> Calipers:
         corners = _hull(runs, k)
         n = corners.shape[0]
         longest, narrowest = np.int64(0), np.inf if n > 2 else 0.0
+        # The farthest corner goes around together with the side that it is farthest from.
+        far = 1 % n
         for i in range(n):
-            side_y = corners[(i + 1) % n, 0] - corners[i, 0]
-            side_x = corners[(i + 1) % n, 1] - corners[i, 1]
-            farthest = np.int64(0)
-            for j in range(n):
-                y, x = corners[j, 0] - corners[i, 0], corners[j, 1] - corners[i, 1]
-                longest = max(longest, y * y + x * x)
-                farthest = max(farthest, abs(side_y * x - side_x * y))
+            after = (i + 1) % n
+            y, x = corners[i, 0], corners[i, 1]
+            side_y, side_x = corners[after, 0] - y, corners[after, 1] - x
+            distance = abs(side_y * (corners[far, 1] - x) - side_x * (corners[far, 0] - y))
+            while True:
+                off_y, off_x = corners[far, 0] - y, corners[far, 1] - x
+                longest = max(longest, off_y * off_y + off_x * off_x)
+                next_ = (far + 1) % n
+                ahead = abs(side_y * (corners[next_, 1] - x) - side_x * (corners[next_, 0] - y))
+                if ahead <= distance:
+                    break
+                far, distance = next_, ahead
+            # It may lie as far as its neighbour, which is then across this corner too.
+            off_y, off_x = corners[next_, 0] - y, corners[next_, 1] - x
+            longest = max(longest, off_y * off_y + off_x * off_x)
             # The smallest width lies across a side of the hull.
             if n > 2:
-                narrowest = min(narrowest, farthest / np.hypot(side_y, side_x))
+                narrowest = min(narrowest, distance / np.hypot(side_y, side_x))
         maximum[k] = np.sqrt(longest)
         minimum[k] = narrowest
     return Calipers(maximum, minimum)

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs
+from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, gather, largest_area
 
 TAS_NAMES = ("center", "mu-margin", "mu", "n-center", "n-mu-margin", "n-mu")
 LBP_BINS = 36
+_NO_CODE = np.uint8(255)
+_FITS = 224  # pixels whose number fits 8 bits, whole registers
 
 
 def lbp_bins() -> Ints:
@@ -129,53 +131,76 @@ def threshold_adjacency(
     """
     count = runs.labels.size
     result = np.full((count, 6, 9), np.nan)
+    pixels = np.empty(largest_area(runs), image.dtype)
     for k in range(count):
-        mean, std = _above(runs, k, image, threshold)
+        mean, std = _above(pixels, gather(runs, k, image, pixels), threshold)
         if mean < 0:
             continue
         # Two pixels of frame: the neighbours of the first one are background too.
         top, left = boxes.top[k] - 2, boxes.left[k] - 2
-        shape = (boxes.bottom[k] - top + 2, boxes.right[k] - left + 2)
+        width = boxes.right[k] - left + 2
+        size = (boxes.bottom[k] - top + 2) * width
+        column, code = np.empty(size, np.uint8), np.zeros(size, np.uint8)
         for which, low, high in ((0, mean - std, mean + std), (1, mean - std, 1e9), (2, mean, 1e9)):
-            white = np.full(shape, np.uint8(low < 0 < high))
-            for i in range(runs.first[k], runs.first[k + 1]):
-                line = white[runs.row[i] - top, runs.start[i] - left : runs.stop[i] - left]
-                values = image[runs.row[i], runs.start[i] : runs.stop[i]]
-                for x in range(line.size):
-                    line[x] = (values[x] > low) & (values[x] < high)
-            # Four counters, because neighbouring pixels are alike and would wait for each other.
-            seen = np.zeros((4, 32), np.int64)
-            column, code = np.empty(shape[1], np.uint8), np.empty(shape[1], np.uint8)
-            for y in range(1, shape[0] - 1):
-                above, here, under = white[y - 1], white[y], white[y + 1]
-                for x in range(shape[1]):
-                    column[x] = above[x] + here[x] + under[x]
-                before, middle, after = column[:-2], column[1:-1], column[2:]
-                for x in range(middle.size):
-                    code[x] = before[x] + middle[x] + after[x] + 15 * here[1 + x]
-                for x in range(middle.size):
-                    seen[x & 3, code[x]] += 1
-            all_ = seen[0] + seen[1] + seen[2] + seen[3]
+            white = np.full(size, np.uint8(low < 0 < high))
+            # The first and the last intensity that is white.
+            first = np.uint16(max(0.0, np.floor(low) + 1))
+            last = np.uint16(min(65535.0, np.ceil(high) - 1))
+            if low < 65535:
+                for i in range(runs.first[k], runs.first[k + 1]):
+                    y, begin = np.uintp(runs.row[i]), np.uintp(runs.start[i])
+                    at = np.uintp((runs.row[i] - top) * width + runs.start[i] - left)
+                    for x in range(np.uintp(runs.stop[i]) - begin):
+                        value = np.uint16(image[y, begin + x])
+                        white[at + x] = (value >= first) & (value <= last)
+            # All rows are one line, on vector registers.
+            w, one, end = np.uintp(width), np.uintp(1), np.uintp(size - width)
+            for p in range(w, end):
+                column[p] = white[p - w] + white[p] + white[p + w]
+            for p in range(w + one, end - one):
+                code[p] = column[p - one] + column[p] + column[p + one] + np.uint8(15) * white[p]
+            # The frame's own first and last column have no neighbours.
+            for p in range(w, end, w):
+                code[p] = code[p + w - one] = _NO_CODE
             for n in range(9):
-                result[k, which, n] = all_[n] / max(1, all_[:9].sum())
-                result[k, which + 3, n] = all_[24 - n] / max(1, all_[16:].sum())
+                result[k, which, n] = _count_codes(code, w, end, np.uint8(n))
+                result[k, which + 3, n] = _count_codes(code, w, end, np.uint8(24 - n))
+            result[k, which] /= max(1.0, result[k, which].sum())
+            result[k, which + 3] /= max(1.0, result[k, which + 3].sum())
     return result
 
 
 @kernel
-def _above(runs: Runs, k: int, image: npt.NDArray[Any], threshold: int) -> tuple[float, float]:
+def _count_codes(
+    code: npt.NDArray[np.uint8], begin: np.uintp, end: np.uintp, which: np.uint8
+) -> int:
+    total = np.int64(0)
+    for start in range(begin, end, np.uintp(_FITS)):
+        some = np.uint8(0)
+        for p in range(start, min(start + np.uintp(_FITS), end)):
+            some = np.uint8(some + np.uint8(code[p] == which))
+        total += np.int64(some)
+    return int(total)
+
+
+@kernel
+def _above(pixels: npt.NDArray[Any], area: int, threshold: int) -> tuple[float, float]:
     """Mean and deviation of the object's pixels above a threshold; negative without any."""
-    number, total = 0, np.int64(0)
-    for i in range(runs.first[k], runs.first[k + 1]):
-        for value in image[runs.row[i], runs.start[i] : runs.stop[i]]:
-            if value > threshold:
-                number += 1
-                total += value
+    number, total = np.int64(0), np.int64(0)
+    limit = np.uint32(max(0, threshold))
+    for p in range(np.uintp(area)):
+        value = np.uint32(pixels[p])
+        above = np.int64(value > limit)
+        number += above
+        total += above * np.int64(value)
     if number == 0:
         return -1.0, 0.0
-    mean, squares = total / number, 0.0
-    for i in range(runs.first[k], runs.first[k + 1]):
-        for value in image[runs.row[i], runs.start[i] : runs.stop[i]]:
-            if value > threshold:
-                squares += (value - mean) ** 2
-    return mean, np.sqrt(squares / number)
+    # From the rounded mean in whole numbers, which is exact.
+    middle = (2 * total + number) // (2 * number)
+    off, squares = total - number * middle, np.int64(0)
+    for p in range(np.uintp(area)):
+        value = np.uint32(pixels[p])
+        away = np.int64(value) - middle
+        squares += away * away if value > limit else np.int64(0)
+    variance = (squares - off * (off / number)) / number
+    return float(total / number), float(np.sqrt(max(0.0, variance)))

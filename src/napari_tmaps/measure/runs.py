@@ -60,7 +60,7 @@ def find_runs(labels: npt.NDArray[Any]) -> Runs:
     known = known_runs(labels)
     if known is not None:
         return known
-    value, row, start, stop = scan(labels, count(labels))
+    value, row, start, stop = scan(labels)
     present, rank = _rank(value)
     first, order = group(rank, present.size)
     runs = Runs(present, first, row[order], start[order], stop[order])
@@ -129,35 +129,24 @@ def _rank(values: Ints) -> tuple[Ints, Ints]:
 
 
 @kernel
-def count(labels: npt.NDArray[Any]) -> int:
-    """Number of runs in an image (y, x)."""
+def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
+    """Value, row, start and stop of the runs of an image (y, x), in reading order."""
     height, width = labels.shape
-    runs = 0
-    for y in range(height):
-        row = labels[y]
-        if width:
-            runs += row[0] != 0
-        # Two views of the row instead of x - 1: the loop then runs on vector registers.
-        here, before = row[1:], row[:-1]
-        for x in range(width - 1):
-            runs += (here[x] != before[x]) & (here[x] != 0)
-    return runs
-
-
-@kernel
-def scan(labels: npt.NDArray[Any], runs: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Value, row, start and stop of the runs of an image, in reading order."""
-    height, width = labels.shape
-    value = np.empty(runs, np.int64)
-    row = np.empty(runs, np.int64)
-    start = np.empty(runs, np.int64)
-    stop = np.empty(runs, np.int64)
+    room = 1024 + 8 * height
+    table = np.empty((4, room), np.int64)
     # Where a pixel differs from the one before; runs are long, so that eight at a time are alike.
     changes = np.zeros((width + 7) // 8 * 8, np.uint8)
     eights = changes.view(np.uint64)
     n = 0
     for y in range(height if width else 0):
+        if n + width > room:
+            room = 2 * room + width
+            larger = np.empty((4, room), np.int64)
+            larger[:, :n] = table[:, :n]
+            table = larger
+        value, row, start, stop = table[0], table[1], table[2], table[3]
         line = labels[y]
+        # Two views of the row instead of x - 1: the loop then runs on vector registers.
         here, before, change = line[1:], line[:-1], changes[1:]
         for x in range(width - 1):
             change[x] = here[x] != before[x]
@@ -178,7 +167,8 @@ def scan(labels: npt.NDArray[Any], runs: int) -> tuple[Ints, Ints, Ints, Ints]:
         if inside:
             stop[n] = width
             n += 1
-    return value, row, start, stop
+    found = table[:, :n].copy()
+    return found[0], found[1], found[2], found[3]
 
 
 @kernel
@@ -202,6 +192,41 @@ def paint(runs: Runs, k: int, top: int, left: int, canvas: npt.NDArray[np.uint8]
     """Set the pixels of object k to 1 on a canvas whose first pixel is (top, left)."""
     for i in range(runs.first[k], runs.first[k + 1]):
         canvas[runs.row[i] - top, runs.start[i] - left : runs.stop[i] - left] = 1
+
+
+@kernel
+def gather(runs: Runs, k: int, image: npt.NDArray[Any], values: npt.NDArray[Any]) -> int:
+    """The pixels of object k one after the other; their number.
+
+    Runs are short: loops over all pixels of an object at once make the most of vector registers.
+    """
+    n = np.uintp(0)
+    for i in range(runs.first[k], runs.first[k + 1]):
+        y, begin = np.uintp(runs.row[i]), np.uintp(runs.start[i])
+        length = np.uintp(runs.stop[i]) - begin
+        for x in range(length):
+            values[n + x] = image[y, begin + x]
+        n += length
+    return int(n)
+
+
+@kernel
+def areas(runs: Runs) -> Ints:
+    """Number of pixels of each object."""
+    result = np.zeros(runs.labels.size, np.int64)
+    for k in range(runs.labels.size):
+        for i in range(runs.first[k], runs.first[k + 1]):
+            result[k] += runs.stop[i] - runs.start[i]
+    return result
+
+
+@kernel
+def largest_area(runs: Runs) -> int:
+    """Number of pixels of the largest object."""
+    largest = np.int64(0)
+    for area in areas(runs):
+        largest = max(largest, area)
+    return int(largest)
 
 
 def draw(runs: Runs, values: Ints, shape: tuple[int, int]) -> npt.NDArray[np.int32]:

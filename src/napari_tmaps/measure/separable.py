@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.compile import fused_kernel, kernel
 from napari_tmaps.measure.runs import Floats, Runs
+
+_LANES = 16  # columns that are added at once
 
 
 @kernel
+def padded(width: int) -> int:
+    """Columns that `add_columns` wants for an object of this width: whole registers."""
+    return (width + _LANES - 1) // _LANES * _LANES
+
+
+@fused_kernel
 def add_columns(
     runs: Runs,
     k: int,
@@ -28,12 +36,12 @@ def add_columns(
 ) -> None:
     """Add to sums[u, x - left], for each column x, factors[u, y - top] × (intensity - offset).
 
-    Only pixels of object k count; the caller sets the sums to 0.
+    Only pixels of object k count; the caller sets the sums, `padded` columns, to 0.
     """
-    # Four rows at a time, so that sums are read and written a quarter as often.
+    # Four rows at a time, so that sums are read and written a quarter as often. Positions are
+    # unsigned and rows are no slices, so that the loops run on vector registers and nothing else.
     lines = np.empty((4, sums.shape[1]), np.float64)
-    one, two, three, four = lines[0], lines[1], lines[2], lines[3]
-    weights = np.zeros((4, factors.shape[0]), np.float64)
+    number = np.uintp(factors.shape[0])
     i, last = runs.first[k], runs.first[k + 1]
     while i < last:
         y, end = runs.row[i], i
@@ -41,22 +49,24 @@ def add_columns(
         while end < last and runs.row[end] < y + 4:
             low, high = min(low, runs.start[end]), max(high, runs.stop[end])
             end += 1
-        begin, stop = np.uintp(low - left), np.uintp(high - left)
-        for r in range(4):
+        begin = np.uintp((low - left) // _LANES * _LANES)
+        stop = np.uintp(padded(high - left))
+        for n in range(np.uintp(4)):
             for x in range(begin, stop):
-                lines[r, x] = 0.0
-            for u in range(factors.shape[0]):
-                inside = y + r - top < factors.shape[1]
-                weights[r, u] = factors[u, y + r - top] if inside else 0.0
+                lines[n, x] = 0.0
         for j in range(i, end):
-            values = image[runs.row[j], runs.start[j] : runs.stop[j]]
-            line, at = lines[runs.row[j] - y], np.uintp(runs.start[j] - left)
-            for x in range(np.uintp(values.size)):
-                line[at + x] = values[x] - offset
-        for u in range(factors.shape[0]):
-            a, b, c, d = weights[0, u], weights[1, u], weights[2, u], weights[3, u]
-            line = sums[u]
-            # Unsigned positions: such loops run on vector registers.
+            row, first = np.uintp(runs.row[j]), np.uintp(runs.start[j])
+            r, to = np.uintp(runs.row[j] - y), np.uintp(runs.start[j] - left)
+            for x in range(np.uintp(runs.stop[j]) - first):
+                lines[r, to + x] = image[row, first + x] - offset
+        # Rows below the object are black, whatever their factor.
+        one, lowest = np.uintp(y - top), np.uintp(factors.shape[1] - 1)
+        two, three = min(one + np.uintp(1), lowest), min(one + np.uintp(2), lowest)
+        four = min(one + np.uintp(3), lowest)
+        for u in range(number):
+            a, b, c, d = factors[u, one], factors[u, two], factors[u, three], factors[u, four]
             for x in range(begin, stop):
-                line[x] += (a * one[x] + b * two[x]) + (c * three[x] + d * four[x])
+                sums[u, x] += (a * lines[0, x] + b * lines[1, x]) + (
+                    c * lines[2, x] + d * lines[3, x]
+                )
         i = end

@@ -9,8 +9,11 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.distance import squared_distances
-from napari_tmaps.measure.hull import NOTHING, convex_edge
-from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, paint
+from napari_tmaps.measure.hull import edges
+from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, areas, paint
+
+_FITS = 224  # pixels whose number fits 8 bits, whole registers
+_ROOTS = 4096  # square roots of smaller numbers are looked up
 
 
 class Moments(NamedTuple):
@@ -97,34 +100,47 @@ def outlines(runs: Runs, boxes: Boxes) -> Outline:
     (1 + √2) / 2 by the way the border passes through it. After Benkrid and Crookes, "Design and
     FPGA implementation of a perimeter estimator" (2000).
     """
-    weight = np.zeros(50, np.int64)
-    for code in (5, 7, 15, 17, 25, 27):
-        weight[code] = 1
-    for code in (21, 33):
-        weight[code] = 2
-    for code in (13, 23):
-        weight[code] = 3
     count = runs.labels.size
     perimeter = np.empty(count, np.float64)
     pixels = np.empty(count, np.int64)
+    root = np.sqrt(2.0)
     for k in range(count):
         top, left = boxes.top[k] - 1, boxes.left[k] - 1
-        border = inner_border(runs, boxes, k)
-        seen = np.zeros(4, np.int64)
-        on_border = 0
+        width = boxes.right[k] - left + 1
+        size = (boxes.bottom[k] - top + 1) * width
+        mask, border = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
         for i in range(runs.first[k], runs.first[k + 1]):
-            y = runs.row[i] - top
-            for x in range(runs.start[i] - left, runs.stop[i] - left):
-                if border[y, x]:
-                    edges = border[y - 1, x] + border[y + 1, x] + border[y, x - 1]
-                    edges += border[y, x + 1]
-                    corners = border[y - 1, x - 1] + border[y - 1, x + 1]
-                    corners += border[y + 1, x - 1] + border[y + 1, x + 1]
-                    seen[weight[1 + 2 * edges + 10 * corners]] += 1
-                    on_border += 1
-        root = np.sqrt(2.0)
-        perimeter[k] = seen[1] + seen[2] * root + seen[3] * ((1 + root) / 2)
-        pixels[k] = on_border
+            at = (runs.row[i] - top) * width - left
+            for p in range(np.uintp(at + runs.start[i]), np.uintp(at + runs.stop[i])):
+                mask[p] = 1
+        # All rows are one line, on vector registers: the frame keeps them apart.
+        w, one, end = np.uintp(width), np.uintp(1), np.uintp(size - width)
+        for p in range(w, end):
+            inner = mask[p - w] & mask[p + w] & mask[p - one] & mask[p + one]
+            border[p] = mask[p] & ~inner
+        straight, slanted, bent, all_ = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+        for begin in range(w, end, np.uintp(_FITS)):
+            # Numbers of so few pixels fit 8 bits.
+            ones, twos, threes, n = np.uint8(0), np.uint8(0), np.uint8(0), np.uint8(0)
+            for p in range(begin, min(begin + np.uintp(_FITS), end)):
+                edges = np.uint8(border[p - w] + border[p + w])
+                edges = np.uint8(edges + border[p - one] + border[p + one])
+                corners = np.uint8(border[p - w - one] + border[p - w + one])
+                corners = np.uint8(corners + border[p + w - one] + border[p + w + one])
+                here = border[p]
+                one_long = ((edges == 2) | (edges == 3)) & (corners <= 2)
+                two_long = ((edges == 0) & (corners == 2)) | ((edges == 1) & (corners == 3))
+                between = (edges == 1) & ((corners == 1) | (corners == 2))
+                ones = np.uint8(ones + (here & np.uint8(one_long)))
+                twos = np.uint8(twos + (here & np.uint8(two_long)))
+                threes = np.uint8(threes + (here & np.uint8(between)))
+                n = np.uint8(n + here)
+            straight += np.int64(ones)
+            slanted += np.int64(twos)
+            bent += np.int64(threes)
+            all_ += np.int64(n)
+        perimeter[k] = straight + slanted * root + bent * ((1 + root) / 2)
+        pixels[k] = all_
     return Outline(perimeter, pixels)
 
 
@@ -146,45 +162,47 @@ def inner_border(runs: Runs, boxes: Boxes, k: int) -> npt.NDArray[np.uint8]:
 
 
 @kernel
-def hull_areas(runs: Runs, boxes: Boxes) -> Ints:
+def hull_areas(runs: Runs) -> Ints:
     """Number of pixels whose centre lies in or on the convex hull of the object.
 
-    The hull goes around the middles of the pixels' edges, as in scikit-image. In half pixels all
-    its corners are whole numbers, so that the count is exact.
+    The hull goes around the middles of the pixels' edges, as in scikit-image. All is compared in
+    whole numbers, so that the count is exact.
     """
     count = runs.labels.size
     result = np.zeros(count, np.int64)
     for k in range(count):
-        rows = boxes.bottom[k] - boxes.top[k]
-        left, right = np.full(2 * rows + 1, NOTHING), np.full(2 * rows + 1, NOTHING)  # mirrored
-        for i in range(runs.first[k], runs.first[k + 1]):
-            y = 2 * (runs.row[i] - boxes.top[k]) + 1
-            a, b = 2 * runs.start[i], 2 * (runs.stop[i] - 1)
-            left[y] = min(left[y], a - 1)
-            right[y] = min(right[y], -b - 1)
-            for near in (y - 1, y + 1):
-                left[near] = min(left[near], a)
-                right[near] = min(right[near], -b)
-        result[k] = rows - _first_pixels(convex_edge(left)) - _first_pixels(convex_edge(right))
+        left, right = edges(runs, k)
+        result[k] = left[-1, 0] + 1 - _first_pixels(left) - _first_pixels(right)
     return result
 
 
 @kernel
 def _first_pixels(corners: Ints) -> int:
-    """Sum over the rows of the first pixel at or right of the convex edge with these corners.
+    """Sum over the rows of the first pixel at or right of the hull with these left corners (y, x).
 
-    Corners (y, x) are in half pixels; rows are the odd lines.
+    Corners are pixel centres. The middles of their edges widen the hull by half a pixel along x,
+    or by what half a pixel along y is worth where the hull is flatter than 45°.
     """
-    total = 0
-    corner = 1
-    for y in range(1, corners[-1, 0], 2):
-        while corners[corner, 0] < y:
-            corner += 1
-        step = corners[corner, 0] - corners[corner - 1, 0]
-        x = corners[corner - 1, 1] * step
-        x += (corners[corner, 1] - corners[corner - 1, 1]) * (y - corners[corner - 1, 0])
-        total -= -x // (2 * step)
-    return total
+    total = corners[0, 1]
+    for i in range(corners.shape[0] - 1):
+        y, x, below = corners[i, 0], corners[i, 1], corners[i + 1, 0]
+        step, slope = below - y, corners[i + 1, 1] - x
+        start = 2 * x * step - max(step, abs(slope))
+        for n in range(1, step):
+            total -= -(start + 2 * slope * n) // (2 * step)
+        # At a corner the flatter of the sides counts, as far as it widens the hull.
+        total += corners[i + 1, 1]
+    n = corners.shape[0]
+    for i in range(n):
+        widest = np.int64(0)
+        if i > 0:
+            step, slope = corners[i, 0] - corners[i - 1, 0], corners[i, 1] - corners[i - 1, 1]
+            widest = max(widest, slope // (2 * step))
+        if i < n - 1:
+            step, slope = corners[i + 1, 0] - corners[i, 0], corners[i + 1, 1] - corners[i, 1]
+            widest = max(widest, -slope // (2 * step))
+        total -= widest
+    return int(total)
 
 
 @kernel
@@ -192,23 +210,49 @@ def radii(runs: Runs, boxes: Boxes) -> Radii:
     """Radii of the objects, each by itself: neighbours and the rim of the image end it."""
     count = runs.labels.size
     largest, mean = np.empty(count, np.float64), np.empty(count, np.float64)
+    area = areas(runs)
+    roots = np.sqrt(np.arange(_ROOTS))
     for k in range(count):
         top, left = boxes.top[k] - 1, boxes.left[k] - 1
         mask = np.zeros((boxes.bottom[k] - top + 1, boxes.right[k] - left + 1), np.uint8)
         paint(runs, k, top, left, mask)
         squared = squared_distances(mask)
-        roots = np.empty(mask.shape[1], np.float64)
-        high, total, area = np.int64(0), 0.0, 0
+        flat, high = squared.reshape(-1), np.int32(0)
+        for p in range(flat.size):
+            high = max(high, flat[p])
+        largest[k] = np.sqrt(high)
+        total = 0.0
         for i in range(runs.first[k], runs.first[k + 1]):
-            line = squared[runs.row[i] - top, runs.start[i] - left : runs.stop[i] - left]
-            for x in range(line.size):
-                high = max(high, line[x])
-                roots[x] = np.sqrt(line[x])
-            for x in range(line.size):
-                total += roots[x]
-            area += line.size
-        largest[k], mean[k] = np.sqrt(high), total / area
+            at = (runs.row[i] - top) * mask.shape[1] - left
+            begin, stop = np.uintp(at + runs.start[i]), np.uintp(at + runs.stop[i])
+            if high < roots.size:
+                total += _sum_of_known(flat, begin, stop, roots)
+            else:
+                for p in range(begin, stop):
+                    total += np.sqrt(flat[p])
+        mean[k] = total / area[k]
     return Radii(largest, mean)
+
+
+@kernel
+def _sum_of_known(
+    flat: npt.NDArray[np.int32], begin: np.uintp, stop: np.uintp, roots: Floats
+) -> float:
+    """Sum of square roots that are looked up."""
+    # Four sums at a time, each of which would wait for its last addition.
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
+    p = begin
+    while p + four <= stop:
+        a += roots[np.uintp(flat[p])]
+        b += roots[np.uintp(flat[p + one])]
+        c += roots[np.uintp(flat[p + two])]
+        d += roots[np.uintp(flat[p + three])]
+        p += four
+    while p < stop:
+        a += roots[np.uintp(flat[p])]
+        p += one
+    return (a + b) + (c + d)
 
 
 def circularity(area: Ints, perimeter: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.runs import Boxes, Floats, Runs
-from napari_tmaps.measure.separable import add_columns
+from napari_tmaps.measure.separable import add_columns, padded
 
 
 class WeightedMoments(NamedTuple):
@@ -35,28 +35,31 @@ def weighted_moments(runs: Runs, boxes: Boxes, image: npt.NDArray[Any]) -> Weigh
     centre_y, centre_x = np.full(count, np.nan), np.full(count, np.nan)
     central = np.zeros((count, 4, 4), np.float64)
     for k in range(count):
-        total, sum_y, sum_x = np.int64(0), np.int64(0), np.int64(0)
         top, left = boxes.top[k], boxes.left[k]
-        for i in range(runs.first[k], runs.first[k + 1]):
-            values = image[runs.row[i], runs.start[i] : runs.stop[i]]
-            begin, line = runs.start[i] - left, np.int64(0)
-            for i_x in range(values.size):
-                value = np.int64(values[i_x])
-                line += value
-                sum_x += value * (begin + i_x)
-            total += line
-            sum_y += line * (runs.row[i] - top)
-        if total == 0:
-            continue
-        y, x = sum_y / total, sum_x / total
-        sums = np.zeros((4, boxes.right[k] - left), np.float64)
-        add_columns(runs, k, top, left, image, 0.0, powers(-y, boxes.bottom[k] - top, 1.0, 4), sums)
-        along_x = powers(-x, boxes.right[k] - left, 1.0, 4)
+        height, width = boxes.bottom[k] - top, boxes.right[k] - left
+        # About the middle of the box: whole numbers, which stay exact, and close to the centre.
+        middle_y, middle_x = height // 2, width // 2
+        sums = np.zeros((4, padded(width)), np.float64)
+        add_columns(runs, k, top, left, image, 0.0, powers(-middle_y, height, 1.0, 4), sums)
+        along_x = powers(-middle_x, width, 1.0, 4)
+        raw = np.zeros((4, 4), np.float64)
         for p in range(4):
             for q in range(4 - p):
-                for i in range(along_x.shape[1]):
-                    central[k, p, q] += sums[p, i] * along_x[q, i]
-        centre_y[k], centre_x[k] = top + y, left + x
+                for x in range(np.uintp(width)):
+                    raw[p, q] += sums[p, x] * along_x[q, x]
+        if raw[0, 0] == 0:
+            continue
+        y, x = raw[1, 0] / raw[0, 0], raw[0, 1] / raw[0, 0]
+        of = central[k]
+        of[0, 0] = raw[0, 0]
+        of[2, 0] = raw[2, 0] - y * raw[1, 0]
+        of[1, 1] = raw[1, 1] - y * raw[0, 1]
+        of[0, 2] = raw[0, 2] - x * raw[0, 1]
+        of[3, 0] = raw[3, 0] - 3 * y * raw[2, 0] + 2 * y * y * raw[1, 0]
+        of[2, 1] = raw[2, 1] - 2 * y * raw[1, 1] - x * raw[2, 0] + 2 * y * y * raw[0, 1]
+        of[1, 2] = raw[1, 2] - 2 * x * raw[1, 1] - y * raw[0, 2] + 2 * x * x * raw[1, 0]
+        of[0, 3] = raw[0, 3] - 3 * x * raw[0, 2] + 2 * x * x * raw[0, 1]
+        centre_y[k], centre_x[k] = top + middle_y + y, left + middle_x + x
     return WeightedMoments(centre_y, centre_x, central)
 
 

@@ -66,6 +66,6 @@ def filter(  # noqa: A001 - the name that its users know
     elif feature == "circularity":
         value = shape.circularity(area, shape.outlines(runs, boxes).perimeter)
     else:
-        value = area / shape.hull_areas(runs, boxes)
+        value = area / shape.hull_areas(runs)
     stays = (value >= lower_threshold) & (value <= upper_threshold)
     return draw_known(keep(runs, stays), labels.shape)

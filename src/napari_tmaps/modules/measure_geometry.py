@@ -93,7 +93,7 @@ def measure_geometry(
         "Geometry_Minimum_Feret_Diameter_um": feret.minimum * side,
         "Geometry_Maximum_Radius_um": shape.radii(runs, boxes).maximum * side,
         "Geometry_Orientation": form.directions(of),
-        "Geometry_Convex_Area": shape.hull_areas(runs, boxes),
+        "Geometry_Convex_Area": shape.hull_areas(runs),
         "Geometry_Compactness": perimeter**2 / (4 * np.pi * of.area),
         "Geometry_Median_Radius": form.median_radii(runs, boxes),
         "Geometry_Euler_Number": form.euler_numbers(runs, boxes),

@@ -88,7 +88,7 @@ def measure_morphology(
         "Morphology_Perimeter": outline.perimeter,
         "Morphology_Eccentricity": axes.eccentricity,
         "Morphology_Extent": of.area / ((boxes.bottom - boxes.top) * (boxes.right - boxes.left)),
-        "Morphology_Convexity": of.area / shape.hull_areas(runs, boxes),
+        "Morphology_Convexity": of.area / shape.hull_areas(runs),
         "Morphology_Circularity": shape.circularity(of.area, outline.perimeter),
         "Morphology_Roundness": outline.pixels**2 / (4 * np.pi * of.area),
         "Morphology_Elongation": np.divide(

@@ -86,7 +86,8 @@ def segment_secondary(
     # Nuclei are part of their cells whatever the stain says: background never enters them.
     foreground |= nuclei > 0
     levels = (~intensity_image).astype(np.uint16, copy=False)  # bright pixels lie low
-    cells = fill_objects(flood(levels, nuclei, foreground))
+    cells = flood(levels, nuclei, foreground)
+    fill_objects(cells)
     return draw_lines(cells, nuclei)
 
 

@@ -100,7 +100,7 @@ def separate_primary_iterative(
         runs = find_runs(labels)
         boxes = find_boxes(runs)
         area = count_pixels(runs)
-        solidity = area / shape.hull_areas(runs, boxes)
+        solidity = area / shape.hull_areas(runs)
         perimeter = shape.outlines(runs, boxes).perimeter
         form = -np.log(4 * np.pi * area / (perimeter + 1) ** 2)
         clumps = np.flatnonzero(
@@ -140,7 +140,7 @@ def _cut(
 
     from napari_tmaps.measure import shape
     from napari_tmaps.measure.components import label_components
-    from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs
+    from napari_tmaps.measure.runs import count_pixels, find_runs
 
     brightness = float(stain[clump].mean()) or 1.0
     diameter = np.sqrt(4 * clump.sum() / np.pi)
@@ -153,7 +153,7 @@ def _cut(
         area = count_pixels(runs)
         if area.size != 2 or area.min() <= min_area_cut:
             continue
-        solidity = area / shape.hull_areas(runs, find_boxes(runs))
+        solidity = area / shape.hull_areas(runs)
         score = solidity.sum() - float(stain[way].mean()) / brightness - len(line) / diameter
         if score > best:
             best, chosen = score, parts

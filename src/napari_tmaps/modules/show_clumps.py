@@ -77,7 +77,7 @@ def show_clumps(
     runs = find_runs(labels)
     boxes = find_boxes(runs)
     area = count_pixels(runs)
-    convexity = area / shape.hull_areas(runs, boxes)
+    convexity = area / shape.hull_areas(runs)
     circularity = shape.circularity(area, shape.outlines(runs, boxes).perimeter)
     chosen = (
         (area > min_area)
