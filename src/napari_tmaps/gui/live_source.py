@@ -72,7 +72,7 @@ class Scene:
     @property
     def title(self) -> str:
         """What is looked at, in words."""
-        if self.well:
+        if self.experiment and self.well:
             return f"{self.well} site {self.site} of {self.plate}"
         size = " × ".join(map(str, reversed(self.shape)))
         return f"the layers of the window, {size} px" if size else "nothing"
@@ -170,7 +170,7 @@ class LiveSource:
         """
         images = dict(scene.images)
         wanted = [c.name for c in pipeline.input.channels if c.correct and c.name in images]
-        if not wanted or not scene.well:
+        if not wanted or not scene.experiment or not scene.well:
             return images
         with Experiment.open(scene.experiment) as experiment:
             cycles = experiment.catalogue.channels().set_index("name")["cycle"]

@@ -32,7 +32,8 @@ from napari_tmaps.gui.pipeline_bar import PipelineBar
 from napari_tmaps.gui.pipeline_files import read_any, write_any
 from napari_tmaps.gui.pipeline_saver import PipelineSaver
 from napari_tmaps.gui.ports_button import PortsButton
-from napari_tmaps.gui.probes import choose_sites
+from napari_tmaps.gui.probes import Probes, choose_sites
+from napari_tmaps.gui.rehearsal_control import RehearsalControl
 from napari_tmaps.gui.run_dialog import RunDialog
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.step_form import StepForm
@@ -72,6 +73,7 @@ class PipelineWidget(QWidget):
         self._desk = desk_of(viewer)
         self._live = LivePreview(viewer, self)
         self._trials = TrialsControl(viewer, self._live.cache, self)
+        self._rehearsal = RehearsalControl(viewer, self)
         self._shelf = Shelf(_own_folder())
         self._name = ""
         self._history = History(PipelineDescription())
@@ -145,7 +147,7 @@ class PipelineWidget(QWidget):
         layout.addWidget(splitter, 1)
         layout.addWidget(self._message)
         layout.addWidget(self.numbers)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(340)  # of the row of buttons
 
     def _connect(self) -> None:
         self._live.sceneChanged.connect(self._on_scene_changed)
@@ -156,6 +158,8 @@ class PipelineWidget(QWidget):
         self._live.moved.connect(self._follow)
         self._trials.valueChosen.connect(self._on_value_chosen)
         self._trials.siteChosen.connect(self._on_site_chosen)
+        self._rehearsal.siteChosen.connect(self._on_site_chosen)
+        self._rehearsal.runRequested.connect(self._on_run_requested)
         self._trials.failed.connect(lambda why: self.show_message(f"⚠ {why}"))
         self.bar.opened.connect(self._on_opened)
         self.bar.undone.connect(self.undo)
@@ -172,6 +176,7 @@ class PipelineWidget(QWidget):
         self.picker.chosen.connect(self._on_module_chosen)
         self.try_button.sweepRequested.connect(self._on_sweep_requested)
         self.try_button.sitesRequested.connect(self._on_sites_requested)
+        self.try_button.testRequested.connect(self._on_test_requested)
         self.try_button.runRequested.connect(self._on_run_requested)
         self._desk.wellsChanged.connect(self.try_button.setWells)
         self.try_button.setWells(self._desk.wells)
@@ -248,7 +253,7 @@ class PipelineWidget(QWidget):
     @property
     def is_busy(self) -> bool:
         """True while a preview or trials are computed."""
-        return self._live.is_busy or self._trials.is_busy
+        return self._live.is_busy or self._trials.is_busy or self._rehearsal.is_busy
 
     def _edit(
         self,
@@ -470,14 +475,24 @@ class PipelineWidget(QWidget):
         self._trials.follow(self.value(), self._chosen, self._live.scene, self._live.view())
 
     def _on_sites_requested(self, how: str) -> None:
+        what = self._choose(how)
+        if what is not None:
+            scene, part = self._live.scene, self._live.view()
+            self._trials.run(what, self.value(), self._chosen, scene, part)
+
+    def _on_test_requested(self, how: str) -> None:
+        what = self._choose(how)
+        if what is not None:
+            self._rehearsal.run(what, self.value())
+
+    def _choose(self, how: str) -> Probes | None:
         try:
             with Experiment.open(self._experiment) as experiment:
                 plate, wells = self._desk.choice.plate, self._desk.wells
-                what = choose_sites(experiment, how, _PROBES, seed=0, plate=plate, wells=wells)
+                return choose_sites(experiment, how, _PROBES, seed=0, plate=plate, wells=wells)
         except TmapsError as error:
             self.show_message(str(error))
-            return
-        self._trials.run(what, self.value(), self._chosen, self._live.scene, self._live.view())
+            return None
 
     def _on_value_chosen(self, what: Sweep, value: Any) -> None:
         pipeline = edit.set_setting(self.value(), what.step, what.setting, value)
@@ -541,6 +556,7 @@ class PipelineWidget(QWidget):
         """Save, and give everything back."""
         self._saver.close()
         self._trials.cancel()
+        self._rehearsal.cancel()
         self._live.close()
         super().closeEvent(event)
 

@@ -113,7 +113,7 @@ class TrialsPanel(QWidget):
         row.addWidget(scroll, 3)
         row.addWidget(self._side, 2)
         layout.addLayout(row, 1)
-        self.setMinimumSize(2 * CARD_PX, CARD_PX)
+        self.setMinimumSize(2 * CARD_PX, 160)
         self.feature.activated.connect(self._on_feature_chosen)
 
     def begin(self, title: str, count: int) -> None:

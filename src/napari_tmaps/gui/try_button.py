@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
@@ -23,12 +23,15 @@ class TryButton(QToolButton):
         The `SettingSpec` whose values shall be compared.
     sitesRequested
         One of `WAYS`.
+    testRequested
+        The whole pipeline shall be tried on sites: one of `WAYS`.
     runRequested
         The whole experiment shall be run.
     """
 
     sweepRequested = Signal(object)
     sitesRequested = Signal(str)
+    testRequested = Signal(str)
     runRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -69,15 +72,14 @@ class TryButton(QToolButton):
                     lambda setting=setting: self.sweepRequested.emit(setting),
                 )
         menu.addSection("See the chosen step")
-        for how, lack in self._lacks().items():
-            count = f" ({len(self._wells)})" if how == "marked" and self._wells else ""
-            action = menu.addAction(
-                WAYS[how].text + count, lambda how=how: self.sitesRequested.emit(how)
-            )
-            assert action is not None
-            action.setEnabled(not lack)
-            action.setToolTip(lack)
+        lacks = self._lacks()
+        self._add_ways(menu, lacks, self.sitesRequested.emit)
         menu.addSection("All of it")
+        tests = QMenu("Test run of all steps", menu)
+        tests.setToolTipsVisible(True)
+        self._add_ways(tests, lacks, self.testRequested.emit)
+        menu.addMenu(tests)
+        tests.setEnabled(bool(self._experiment) and self._can_run)
         action = menu.addAction("Run on the whole experiment…", self.runRequested.emit)
         assert action is not None
         action.setEnabled(bool(self._experiment) and self._can_run)
@@ -86,6 +88,14 @@ class TryButton(QToolButton):
         elif not self._can_run:
             action.setToolTip("The pipeline has problems; see the marked steps")
         return menu
+
+    def _add_ways(self, menu: QMenu, lacks: Mapping[str, str], tell: Callable[[str], None]) -> None:
+        for how, lack in lacks.items():
+            count = f" ({len(self._wells)})" if how == "marked" and self._wells else ""
+            action = menu.addAction(WAYS[how].text + count, lambda how=how: tell(how))
+            assert action is not None
+            action.setEnabled(not lack)
+            action.setToolTip(lack)
 
     def _lacks(self) -> dict[str, str]:
         """What each way to choose sites lacks; "" if it lacks nothing."""
