@@ -67,6 +67,7 @@ ROWS = {
     "tables/density": "rows_tables:density_plot",
     "tables/gate": "rows_tables:gate",
     "tables/classifier": "rows_tables:classifier",
+    "gallery/crops": "rows_gallery:crops",
     "streams/zarr-none": "rows_streams:zarr_none",
     "streams/zarr-none-shards": "rows_streams:zarr_none_sharded",
     "streams/zarr-none-shards-t8": "rows_streams:zarr_none_sharded_long",

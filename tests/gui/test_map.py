@@ -15,7 +15,7 @@ from tests.workflow.rounds import make_experiment as make_rounds
 
 from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.facts import read_facts
-from napari_tmaps.gui.map_colours import ObjectValues, ValuePlanes
+from napari_tmaps.gui.map_colours import ObjectPlaces, ObjectValues, ValuePlanes
 from napari_tmaps.gui.map_marks import EXCLUDED, MISSING, SITE, WELL, Marks
 from napari_tmaps.gui.map_planes import MapPlanes, SideBySide
 from napari_tmaps.gui.map_values import COUNT, Measure, colours, limits, measures, well_values
@@ -93,8 +93,10 @@ def test_values_of_objects() -> None:
         names=["plate", "well", "site", "label"],
     )
     table = pd.Series([0.5, 7.0, 99.0, 98.0], index)
-    values = ObjectValues(table, "p", [("A01", 1), ("A01", 2), ("A01", 3)])
-    assert np.isnan(ObjectValues(table, "r", [("A01", 1)]).values).all()
+    places = ObjectPlaces(index, "p", [("A01", 1), ("A01", 2), ("A01", 3)])
+    values = ObjectValues(table, places)
+    nowhere = ObjectPlaces(index, "r", [("A01", 1)])
+    assert np.isnan(ObjectValues(table, nowhere).values).all()
     planes = ValuePlanes(MapPlanes(levels(numbers, 1), pytest.fail), values, stride)
     found = planes.plane(0, 0, 0, range(3), range(3))
     np.testing.assert_array_equal(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
@@ -210,6 +211,10 @@ class ClassifierPanel(QWidget):
     def result(self) -> Trained | None:
         """What came of the last training."""
         return self._trained
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._on_changed()  # examples may have come while nobody looked
 
     # -- training -------------------------------------------------------------------------------
 

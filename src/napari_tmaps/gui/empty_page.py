@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_tmaps.gui.arrangement import show_widget
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-EXPERIMENT, PIPELINE = "TissueMAPS: Experiment", "TissueMAPS: Pipeline"
-GALLERY = "TissueMAPS: Gallery"
+EXPERIMENT, PIPELINE, GALLERY = "Experiment", "Pipeline", "Gallery"
 
 
 class EmptyPage(QWidget):
@@ -54,8 +55,6 @@ class EmptyPage(QWidget):
 
 def open_widget(viewer: ViewerModel, name: str) -> Any:
     """Show a dock widget of ours; None where the viewer has no window."""
-    window = getattr(viewer, "window", None)
-    if window is None:
+    if getattr(viewer, "window", None) is None:
         return None
-    _, widget = window.add_plugin_dock_widget("napari-tmaps", name, tabify=True)
-    return widget
+    return show_widget(viewer, name)

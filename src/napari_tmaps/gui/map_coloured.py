@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.layers import AXES, LayerTuple, scale_and_units
-from napari_tmaps.gui.map_colours import NumberedLabels, ObjectValues, ValuePlanes
+from napari_tmaps.gui.map_colours import NumberedLabels, ObjectPlaces, ObjectValues, ValuePlanes
 from napari_tmaps.gui.mosaic import Planes, levels_of
 from napari_tmaps.gui.sources import Source
 
@@ -24,12 +25,19 @@ class Colouring:
     ----------
     result
         Name of a result, of which several may lie over each other: filled, their colours added.
+    before
+        Other colours, perhaps of the same objects: then nothing is looked for twice.
     """
 
-    def __init__(self, colours: ObjectColours, result: str = "") -> None:
+    def __init__(
+        self, colours: ObjectColours, result: str = "", before: Colouring | None = None
+    ) -> None:
         self.colours, self._result = colours, result
         self._scale = _scale(colours)
         self._known: dict[str, ObjectValues] = {}
+        self._places: dict[str, tuple[Sequence[tuple[str, int]], ObjectPlaces]] = {}
+        if before is not None and before.colours.values.index is colours.values.index:
+            self._places = before._places
 
     def layers(
         self,
@@ -78,11 +86,20 @@ class Colouring:
         if part.labels is None:
             return None
         if part.plate not in self._known:
-            values = self.colours.values
-            self._known[part.plate] = ObjectValues(values, part.plate, part.sites)
+            values = ObjectValues(self.colours.values, self._places_on(part))
+            self._known[part.plate] = values
         return ValuePlanes(
             part.labels, self._known[part.plate], part.stride, filled=bool(self._result)
         )
+
+    def _places_on(self, part: NumberedLabels) -> ObjectPlaces:
+        sites, places = self._places.get(part.plate, ((), None))
+        if places is None or list(sites) != list(part.sites):
+            index = self.colours.values.index
+            assert isinstance(index, pd.MultiIndex), "objects are known by place and label"
+            places = ObjectPlaces(index, part.plate, part.sites)
+            self._places[part.plate] = part.sites, places
+        return places
 
 
 def _scale(colours: ObjectColours) -> dict[str, Any]:

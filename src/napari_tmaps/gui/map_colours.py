@@ -53,6 +53,33 @@ def numbered(stack: Stack, stride: int) -> Stack:
     return replace(stack, dtype=np.dtype(np.int32), read=read)
 
 
+class ObjectPlaces:
+    """Where the value of each object of a plate is kept.
+
+    To find it takes longer than to fill in values: who colours the same objects anew keeps it.
+
+    Parameters
+    ----------
+    index
+        Plate, well, site and label of the objects.
+    plate
+        The plate.
+    sites
+        (well, site) in the order of the map.
+    """
+
+    def __init__(self, index: pd.MultiIndex, plate: str, sites: Sequence[tuple[str, int]]) -> None:
+        site_of = _numbers_of_sites(index, plate, sites)
+        self.known = site_of >= 0
+        at, label = site_of[self.known], _level(index, "label")[self.known]
+        self.most = np.zeros(len(sites), np.int64)
+        np.maximum.at(self.most, at, label)
+        # Values of a site lie together; its place 0 stands for all labels that are not known.
+        self.starts = np.concatenate([[0], np.cumsum(self.most + 1)[:-1]]).astype(np.int64)
+        self.size = int((self.most + 1).sum())
+        self.at = (self.starts[at] + label).astype(np.int32)
+
+
 class ObjectValues:
     """One value an object of a plate.
 
@@ -60,25 +87,14 @@ class ObjectValues:
     ----------
     table
         Values with the index plate, well, site, label.
-    plate
-        The plate.
-    sites
-        (well, site) in the order of the map.
+    places
+        Of that index.
     """
 
-    def __init__(self, table: pd.Series[Any], plate: str, sites: Sequence[tuple[str, int]]) -> None:
-        index = table.index
-        assert isinstance(index, pd.MultiIndex), "objects are known by plate, well, site and label"
-        site_of = _numbers_of_sites(index, plate, sites)
-        known = site_of >= 0
-        at, label = site_of[known], _level(index, "label")[known]
-        most = np.zeros(len(sites), np.int64)
-        np.maximum.at(most, at, label)
-        self.most = most
-        # Values of a site lie together; its place 0 stands for all labels that are not known.
-        self.starts = np.concatenate([[0], np.cumsum(most + 1)[:-1]]).astype(np.int64)
-        self.values = np.full(int((most + 1).sum()), np.nan, np.float32)
-        self.values[self.starts[at] + label] = table.to_numpy(np.float32)[known]
+    def __init__(self, table: pd.Series[Any], places: ObjectPlaces) -> None:
+        self.most, self.starts = places.most, places.starts
+        self.values = np.full(places.size, np.nan, np.float32)
+        self.values[places.at] = table.to_numpy(np.float32)[places.known]
 
     def of(self, numbers: npt.NDArray[np.int32], stride: int, width: int = 0) -> Values:
         """Values of the pixels of a label map; NaN where there is no object or no value.

@@ -144,5 +144,5 @@ def in_view(table: FeatureTable, plate: str, well: str = "", site: int = 0) -> M
     found = np.zeros(len(table), bool)
     for of, name, rows in table.wells:
         if of == plate and (not well or name == well):
-            found[rows] = True
-    return found & (table.numbers("site") == site) if site else found
+            found[rows] = table.numbers("site")[rows] == site if site else True
+    return found

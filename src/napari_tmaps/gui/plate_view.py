@@ -168,7 +168,7 @@ class PlateView:
 
     def colour(self, colours: ObjectColours | None) -> None:
         """Colour the objects of a type; None takes the colours away."""
-        self._colouring = None if colours is None else Colouring(colours)
+        self._colouring = None if colours is None else Colouring(colours, before=self._colouring)
         choice = self._choice
         if self._experiment is not None and self._shown:
             self._layers.extra("values", self._coloured_layers(choice))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.store.feature_table import Categories, FeatureTable, Mask, Values
+from napari_tmaps.store.feature_table import Categories, Column, FeatureTable, Mask, Values
 
 _MOST_NUMBERS = 100
 """A column with more numbers than that is no condition."""
@@ -40,7 +40,7 @@ def conditions(table: FeatureTable) -> list[str]:
     """Columns that objects can be grouped by: names, and the user's own numbers such as doses."""
     own = [name for name in table.columns if name not in table.features]
     skipped = ("t", "label")
-    return [name for name in own if name not in skipped and _groups(table, name) is not None]
+    return [name for name in own if name not in skipped and _has_few(table.column(name))]
 
 
 def boxes(
@@ -94,6 +94,13 @@ def _box(name: str, values: Values) -> Box:
     return Box(name, values.size, float(inside.min()), first, median, third, float(inside.max()))
 
 
+def _has_few(column: Column) -> bool:
+    """Whether some of the values, which stand for millions, are as few as those of a condition."""
+    if isinstance(column, Categories):
+        return True
+    return np.unique(column[:: max(column.size // 10_000, 1)]).size <= _MOST_NUMBERS
+
+
 def _groups(table: FeatureTable, name: str) -> Categories | None:
     """The column as names in their order; None if it has too many numbers."""
     column = table.column(name)
@@ -103,8 +110,7 @@ def _groups(table: FeatureTable, name: str) -> Categories | None:
         place[order] = np.arange(len(order))
         place[-1] = -1
         return Categories(place[column.codes], tuple(column.names[n] for n in order))
-    # A look at some of them spares sorting millions of measured values.
-    if np.unique(column[:: max(column.size // 1000, 1)]).size > _MOST_NUMBERS:
+    if not _has_few(column):
         return None
     known = ~np.isnan(column.astype(np.float64))
     numbers, codes = np.unique(column[known], return_inverse=True)
