@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,15 +19,25 @@ from typing import Any
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
 
 import napari
+from napari._qt.utils import QImg2array
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_tmaps.gui.classes_widget import ClassesWidget
+from napari_tmaps.gui.gallery_state import GalleryChoice
+from napari_tmaps.gui.gallery_widget import GalleryWidget
+from napari_tmaps.gui.object_rows import RowChoice
+from napari_tmaps.gui.objects_widget import ObjectsWidget
 from napari_tmaps.gui.picture import open_window
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
+from napari_tmaps.gui.plot_state import PlotChoice, PlotKind, gate_of
 from napari_tmaps.gui.results_widget import ResultsWidget
+from napari_tmaps.gui.selection_list import new_selection
 from napari_tmaps.gui.tuning import tune
+from napari_tmaps.tools.population import Population
 
 SIZE = (1366, 768)
+MOST_BYTES = 200_000
 
 
 class Camera:
@@ -45,13 +56,19 @@ class Camera:
             app.processEvents()
             time.sleep(0.01)
 
-    def draw(self, name: str) -> None:
-        """Draw the window into a PNG."""
+    def draw(self, name: str, part: QWidget | None = None) -> None:
+        """Draw the window, or a part of it, into a PNG."""
         self.settle()
         path = self._folder / f"{name}.png"
-        pixels = self._viewer.window.screenshot(canvas_only=False, flash=False)
-        # 256 colours are enough for a page, and a quarter of the size
-        Image.fromarray(pixels[..., :3]).quantize(256).save(path, optimize=True)
+        if part is None:
+            pixels = self._viewer.window.screenshot(canvas_only=False, flash=False)
+        else:
+            pixels = QImg2array(part.grab().toImage())
+        # As many colours as fit a page that loads at once.
+        for colors in (256, 128, 64, 32):
+            Image.fromarray(pixels[..., :3]).quantize(colors).save(path, optimize=True)
+            if path.stat().st_size < MOST_BYTES:
+                break
         print(path)
 
 
@@ -122,6 +139,61 @@ def draw_results_widget(experiment: Path, folder: Path) -> None:
     viewer.close()
 
 
+def draw_object_widgets(experiment: Path, folder: Path) -> None:
+    """Table, plot, classes and gallery of the cells of the sample plate; nothing is kept."""
+    for name in ("gates", "selections"):
+        shutil.rmtree(experiment / name, ignore_errors=True)
+    viewer, shown = open_window(experiment)
+    docked = [
+        viewer.window.add_plugin_dock_widget("napari-tmaps", f"TissueMAPS: {name}", tabify=True)
+        for name in ("Objects", "Classes", "Gallery")
+    ]
+    (_, objects), (_, classes), (_, gallery) = docked
+    assert isinstance(objects, ObjectsWidget)
+    assert isinstance(classes, ClassesWidget)
+    assert isinstance(gallery, GalleryWidget)
+    camera = Camera(viewer, folder, lambda: objects.is_busy or classes.is_busy or gallery.is_busy)
+    viewer.show()
+    viewer.window.resize(*SIZE)
+    objects.book.open("Cells")
+    docked[0][0].raise_()
+    camera.settle()
+    objects.table.setValue(RowChoice("Morphology_Area > 800", "Morphology_Eccentricity"))
+    camera.settle()
+    objects.table.view.rowChosen.emit(int(objects.table.rows.of(slice(4, 5))[0]))
+    camera.draw("objects-table")
+    objects.table.setValue(RowChoice())
+    objects.tabs.setCurrentWidget(objects.plot)
+    scatter = PlotChoice(PlotKind.SCATTER, "Morphology_Area", "Intensity_mean_Actin", log_y=True)
+    objects.plot.setValue(scatter)
+    camera.settle()
+    corners = [(400, 2.3), (1600, 2.3), (2300, 2.7), (1500, 3.3), (400, 3.3)]
+    objects.book.save_gate("small", gate_of(scatter, corners, lasso=True))
+    corners = [(2500, 2.0), (6000, 3.4)]
+    objects.book.save_gate("large", gate_of(scatter, corners, lasso=False))
+    camera.draw("objects-gate")
+
+    docked[2][0].raise_()
+    for name in ("small", "large"):
+        gallery.setValue(GalleryChoice(Population("gate", name)))
+        camera.settle()
+        selection = new_selection(gallery.book.selections)[1]
+        gallery.book.save_selection(f"{name} ones", selection)
+        gallery.assign(list(range(12)), f"{name} ones")
+    docked[1][0].raise_()
+    camera.settle()
+    classes.classifier.train()
+    camera.draw("classes")
+    gallery.setValue(GalleryChoice(sort="Morphology_Area", number=400))
+    docked[2][0].setFloating(True)
+    docked[2][0].resize(760, 560)
+    camera.draw("gallery", docked[2][0])
+    for name in ("gates", "selections"):
+        shutil.rmtree(experiment / name)
+    shown.close_experiment()
+    viewer.close()
+
+
 def main() -> None:
     """Draw all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -131,6 +203,7 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     draw_pipeline_widget(given.experiment, given.folder)
     draw_results_widget(given.experiment, given.folder)
+    draw_object_widgets(given.experiment, given.folder)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -211,6 +211,12 @@ class ClassifierPanel(QWidget):
     def result(self) -> Trained | None:
         """What came of the last training."""
         return self._trained
+
+    def minimumSizeHint(self) -> QSize:
+        """As high as its texts need at this width: Qt asks for less, and would cut them off."""
+        hint, layout = super().minimumSizeHint(), self.layout()
+        assert layout is not None, "it was made above"
+        return QSize(hint.width(), layout.totalHeightForWidth(max(self.width(), hint.width())))
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
