@@ -44,6 +44,7 @@ from napari_tmaps.gui.session import SessionRow
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.start_page import StartPage
 from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
+from napari_tmaps.gui.still import still
 from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.planes import Scan
@@ -173,7 +174,8 @@ class ExperimentWidget(QWidget):
             self._state = resolve(self._facts, choice)
             self.site_page.setState(self._state, self._facts.pipelines)
             self._show_wells()
-            self._view.show(self._state)
+            with still(self):
+                self._view.show(self._state)
             if self.value().plate != before.plate:
                 self._show_numbers()
             self.show_message("\n".join(self._view.notes))
@@ -202,7 +204,8 @@ class ExperimentWidget(QWidget):
         self._work.cancel()
         self._watch.setExperiment(None)
         self._desk.setExperiment(None)
-        self._view.open(None)
+        with still(self):
+            self._view.open(None)
         self.site_page.map_panel.show_object("")
         if self._experiment is not None:
             self._experiment.close()
@@ -227,7 +230,8 @@ class ExperimentWidget(QWidget):
         self._desk.setExperiment(None)
         if self._experiment is not None:
             self._experiment.close()
-        self._view.open(experiment)
+        with still(self):
+            self._view.open(experiment)
         self._experiment, self._state = experiment, None
         self._watch.setExperiment(experiment)
         facts = self._reload()
@@ -316,7 +320,8 @@ class ExperimentWidget(QWidget):
             self.setValue(
                 replace(choice, plate=found.plate, well=found.well, site=found.site, view=View.SITE)
             )
-        self._view.try_out(found)
+        with still(self):
+            self._view.try_out(found)
         self.show_message(f"{found.well} site {found.site}: {found.sentence()}. Not stored.")
 
     def _on_convert_requested(self) -> None:
@@ -410,13 +415,15 @@ class ExperimentWidget(QWidget):
 
     def _on_colours_changed(self, colours: ObjectColours | None) -> None:
         try:
-            self._view.colour(colours)
+            with still(self):
+                self._view.colour(colours)
         except TmapsError as error:
             self.show_message(str(error))
 
     def _on_results_changed(self, results: Mapping[str, ObjectColours]) -> None:
         try:
-            self._view.show_results(results)
+            with still(self):
+                self._view.show_results(results)
         except TmapsError as error:
             self.show_message(str(error))
 
