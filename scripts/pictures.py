@@ -24,11 +24,12 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_tmaps.gui.classes_widget import ClassesWidget
+from napari_tmaps.gui.edit_widget import EditWidget, Hand
 from napari_tmaps.gui.gallery_state import GalleryChoice
 from napari_tmaps.gui.gallery_widget import GalleryWidget
 from napari_tmaps.gui.object_rows import RowChoice
 from napari_tmaps.gui.objects_widget import ObjectsWidget
-from napari_tmaps.gui.picture import open_window
+from napari_tmaps.gui.picture import open_window, zoom_to_cells
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
 from napari_tmaps.gui.plot_state import PlotChoice, PlotKind, gate_of
 from napari_tmaps.gui.results_widget import ResultsWidget
@@ -190,6 +191,37 @@ def draw_object_widgets(experiment: Path, folder: Path) -> None:
     camera.draw("gallery", docked[2][0])
     for name in ("gates", "selections"):
         shutil.rmtree(experiment / name)
+
+
+def draw_edit_widget(experiment: Path, folder: Path) -> None:
+    """Objects of a site that are corrected; nothing is saved."""
+    viewer, shown = open_window(experiment)
+    _, widget = viewer.window.add_plugin_dock_widget(
+        "napari-tmaps", "TissueMAPS: Edit objects", tabify=True
+    )
+    assert isinstance(widget, EditWidget)
+    camera = Camera(viewer, folder, lambda: widget.is_busy or shown.is_busy)
+    viewer.show()
+    viewer.window.resize(*SIZE)
+    for layer in viewer.layers:
+        layer.visible = layer.name not in ("Cells", "Cytoplasm")
+    widget.type_box.setCurrentText("Nuclei")
+    widget.edit_button.click()
+    camera.settle()
+    zoom_to_cells(viewer)
+    labels = widget.layer.data[0, 0]
+    y, x = (n // 2 for n in labels.shape)
+    label = int(labels[y - 60 : y + 60, x - 60 : x + 60].max())
+    at = (labels == label).nonzero()
+    middle = float(at[0].mean())
+    widget.setHand(Hand.SPLIT)
+    widget.stroke(
+        Hand.SPLIT, (0, 0, middle, float(at[1].min() - 3)), (0, 0, middle, float(at[1].max() + 3))
+    )
+    camera.draw("edit-objects")
+    widget.discard()
+    widget.edit_button.click()
+    widget.close()
     shown.close_experiment()
     viewer.close()
 
@@ -204,6 +236,7 @@ def main() -> None:
     draw_pipeline_widget(given.experiment, given.folder)
     draw_results_widget(given.experiment, given.folder)
     draw_object_widgets(given.experiment, given.folder)
+    draw_edit_widget(given.experiment, given.folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,486 @@
+"""Dock widget "Edit objects": corrects objects of the shown site with the brush of napari."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tmaps.errors import NotFoundError, TmapsError
+from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.empty_page import EmptyPage
+from napari_tmaps.gui.layers import AXES
+from napari_tmaps.gui.progress_row import ProgressRow
+from napari_tmaps.gui.state import View
+from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.measure import reshape
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.pipeline.remeasure import outdated, remeasure
+from napari_tmaps.store.corrections import Corrections, Edit, SiteObjects
+from napari_tmaps.store.experiment import Experiment
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class Hand(StrEnum):
+    """What the mouse does; the value is what is offered to the user."""
+
+    PAINT = "Paint"
+    NEW = "New object"
+    ERASE = "Erase"
+    SPLIT = "Split"
+    MERGE = "Merge"
+    DELETE = "Delete"
+
+
+_TIPS = {
+    Hand.PAINT: "Paint with the label of the object where you begin",
+    Hand.NEW: "Paint an object that is not there yet",
+    Hand.ERASE: "Take pixels away from objects",
+    Hand.SPLIT: "Drag a line across an object: it is cut in two",
+    Hand.MERGE: "Drag from one object to another: they become one",
+    Hand.DELETE: "Click an object, or drag across several: they are gone",
+}
+_MODES = {Hand.PAINT: "paint", Hand.NEW: "paint", Hand.ERASE: "erase"}
+
+
+class EditWidget(QWidget):
+    """Edits the objects of one type at the site that is shown.
+
+    Parameters
+    ----------
+    viewer
+        Gets a layer to paint on.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._desk = desk_of(viewer)
+        self._work = Work(self)
+        self._layer: Any = None
+        self._hidden: Any = None
+        self._can = (False, False)
+        self._place: SiteObjects | None = None
+        self._before: np.ndarray | None = None
+        self._after: Callable[[Any], None] = lambda _: None
+
+        self.empty = EmptyPage(viewer)
+        self.type_box = QComboBox()
+        self.type_box.setToolTip("Type of the objects that are corrected")
+        self.edit_button = QPushButton("Edit this site")
+        self.edit_button.setCheckable(True)
+        self.edit_button.setToolTip(
+            "Put the objects of the site into a layer that can be painted on; press again to end"
+        )
+        self.hands = QButtonGroup(self)
+        self._hand_box = QWidget()
+        grid = QGridLayout(self._hand_box)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for n, hand in enumerate(Hand):
+            button = QPushButton(hand.value)
+            button.setCheckable(True)
+            button.setToolTip(_TIPS[hand])
+            self.hands.addButton(button, n)
+            grid.addWidget(button, n // 3, n % 3)
+        self._state = QLabel()
+        self._state.setWordWrap(True)
+        self.save_button = QPushButton("Save")
+        self.save_button.setToolTip("Write what changed, and measure the changed objects again")
+        self.discard_button = QPushButton("Discard")
+        self.discard_button.setToolTip("Forget what was not saved yet")
+        self.undo_button, self.redo_button = QPushButton("Undo saved"), QPushButton("Redo")
+        self._history = QLabel()
+        self._history.setWordWrap(True)
+        self.sites = QListWidget()
+        self.sites.setToolTip("Sites with corrections; click to go there")
+        self.sites.setMaximumHeight(8 * self.sites.fontMetrics().lineSpacing())
+        self._older = QLabel()
+        self._older.setWordWrap(True)
+        self.progress_row = ProgressRow()
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+
+        full = QWidget()
+        page = QVBoxLayout(full)
+        page.setContentsMargins(0, 0, 0, 0)
+        top = QHBoxLayout()
+        top.addWidget(self.type_box, 1)
+        top.addWidget(self.edit_button)
+        page.addLayout(top)
+        page.addWidget(self._hand_box)
+        page.addWidget(self._state)
+        row = QHBoxLayout()
+        row.addWidget(self.save_button)
+        row.addWidget(self.discard_button)
+        page.addLayout(row)
+        page.addWidget(self.progress_row)
+        page.addWidget(self._message)
+        row = QHBoxLayout()
+        row.addWidget(self.undo_button)
+        row.addWidget(self.redo_button)
+        page.addLayout(row)
+        page.addWidget(self._history)
+        page.addWidget(self.sites)
+        page.addWidget(self._older)
+        page.addStretch()
+        self._pages = QStackedWidget()
+        self._pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(full)
+        QVBoxLayout(self).addWidget(self._pages)
+
+        self.type_box.activated.connect(lambda _: self._on_type_changed())
+        self.edit_button.toggled.connect(self._on_edit_toggled)
+        self.hands.idClicked.connect(lambda n: self.setHand(list(Hand)[n]))
+        self.save_button.clicked.connect(self.save)
+        self.discard_button.clicked.connect(self.discard)
+        self.undo_button.clicked.connect(lambda: self._step(Corrections.undo))
+        self.redo_button.clicked.connect(lambda: self._step(Corrections.redo))
+        self.sites.itemClicked.connect(lambda item: self._go(self._places[self.sites.row(item)]))
+        self.progress_row.cancelRequested.connect(self._work.cancel)
+        self._work.progressed.connect(self.progress_row.show_progress)
+        self._work.ended.connect(self._on_ended)
+        self._desk.experimentChanged.connect(self._on_experiment_changed)
+        self._desk.choiceChanged.connect(lambda _: self._on_choice_changed())
+        self._places: list[SiteObjects] = []
+        self.show_message("")
+        self._on_experiment_changed(self._desk.experiment)
+
+    # -- value ----------------------------------------------------------------------------------
+
+    @property
+    def is_busy(self) -> bool:
+        """True while something is saved or measured."""
+        return self._work.is_running
+
+    @property
+    def layer(self) -> Any:
+        """The layer that is painted on; None while nothing is edited."""
+        return self._layer
+
+    def changed(self) -> int:
+        """Number of objects that differ from those that are saved."""
+        if self._layer is None or self._before is None:
+            return 0
+        now = np.asarray(self._layer.data[0])
+        where = now != self._before
+        return len({*now[where].tolist(), *self._before[where].tolist()} - {0})
+
+    def show_message(self, text: str) -> None:
+        """Say something in place; "" to say nothing."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    # -- what is there --------------------------------------------------------------------------
+
+    def _on_experiment_changed(self, experiment: Experiment | None) -> None:
+        self._leave()
+        types = [] if experiment is None else list(experiment.catalogue.object_types()["name"])
+        self.type_box.clear()
+        self.type_box.addItems(types)
+        self.empty.show_state(has_experiment=experiment is not None)
+        self._pages.setCurrentIndex(1 if types else 0)
+        self.show_message("")
+        self._show()
+
+    def _on_choice_changed(self) -> None:
+        if self._layer is None or self._place is None:
+            return
+        choice = self._desk.choice
+        here = (choice.plate, choice.well, choice.site)
+        if choice.view is View.SITE and here == self._place[1:4]:
+            return
+        # What was painted is not lost because somebody walks on.
+        if self.changed():
+            self._save(go_on=choice.view is View.SITE)
+        elif choice.view is View.SITE:
+            self._begin()
+        else:
+            self.edit_button.setChecked(False)
+
+    def _on_type_changed(self) -> None:
+        if self._layer is not None:
+            if self.changed():
+                self._save(go_on=True)
+            else:
+                self._begin()
+
+    def _on_edit_toggled(self, on: bool) -> None:
+        if on:
+            self._begin()
+        else:
+            if self.changed():
+                self._save(go_on=False)
+            self._leave()
+            self._show()
+
+    def _begin(self) -> None:
+        """Put the objects of the site that is shown into a layer of their own."""
+        self._leave()
+        experiment, choice = self._desk.experiment, self._desk.choice
+        assert experiment is not None, "the button is shown only then"
+        if choice.view is not View.SITE:
+            self._desk.go(replace(choice, view=View.SITE))
+            choice = self._desk.choice
+        object_type = self.type_box.currentText()
+        below = self._shown_layer(object_type)
+        try:
+            if below is None:
+                raise NotFoundError(f"This site has no {object_type}. Analyse it first.")
+            t = int(self._viewer.dims.current_step[0]) if self._viewer.dims.ndim == 4 else 0
+            place = SiteObjects(object_type, choice.plate, choice.well, choice.site, t)
+            before = experiment.labels(*place[1:4], object_type, t=t)
+        except TmapsError as error:
+            self.show_message(str(error))
+            with QSignalBlocker(self.edit_button):
+                self.edit_button.setChecked(False)
+            self._show()
+            return
+        translate = (t * below.scale[0], *below.translate[1:])
+        layer = self._viewer.add_labels(
+            before[np.newaxis].copy(),
+            name=f"Edit: {object_type}",
+            scale=below.scale,
+            translate=translate,
+            units=below.units,
+            axis_labels=AXES,
+            opacity=0.6,
+        )
+        layer.brush_size = 10
+        layer.mouse_drag_callbacks.append(self._on_drag)
+        layer.events.set_data.connect(self._show_state)
+        layer.events.labels_update.connect(self._show_state)
+        self._layer, self._place, self._before = layer, place, before
+        self._hidden = below
+        below.visible = False
+        with QSignalBlocker(self.edit_button):
+            self.edit_button.setChecked(True)
+        self.setHand(self.hand)
+        self._show()
+
+    def _leave(self) -> None:
+        if self._layer is not None:
+            if self._layer in self._viewer.layers:
+                self._viewer.layers.remove(self._layer)
+            self._layer = self._place = self._before = None
+            if self._hidden in self._viewer.layers:
+                self._hidden.visible = True
+        with QSignalBlocker(self.edit_button):
+            self.edit_button.setChecked(False)
+
+    def _shown_layer(self, object_type: str) -> Any:
+        for layer in self._viewer.layers:
+            facts = layer.metadata.get("tmaps", {})
+            if facts.get("objects") == object_type and facts.get("stored", True):
+                return layer
+        return None
+
+    # -- the mouse ------------------------------------------------------------------------------
+
+    def setHand(self, hand: Hand) -> None:
+        """Choose what the mouse does."""
+        button = self.hands.button(list(Hand).index(hand))
+        assert button is not None, "each hand has one"
+        button.setChecked(True)
+        if self._layer is None:
+            return
+        self._viewer.layers.selection.active = self._layer
+        self._layer.mode = _MODES.get(hand, "pan_zoom")
+        self._layer.mouse_pan = hand not in (Hand.SPLIT, Hand.MERGE, Hand.DELETE)
+
+    @property
+    def hand(self) -> Hand:
+        """What the mouse does."""
+        return list(Hand)[max(0, self.hands.checkedId())]
+
+    def _on_drag(self, layer: Any, event: Any) -> Generator[None, None, None]:
+        hand, start = self.hand, layer.world_to_data(event.position)
+        if hand in _MODES:
+            # napari paints with the label that is selected: take that of the object below.
+            value = int(layer.get_value(event.position, world=True) or 0)
+            if hand is Hand.NEW:
+                value = value or int(layer.data.max()) + 1
+            layer.selected_label = value or layer.selected_label
+            yield
+            return
+        yield
+        end = start
+        while event.type == "mouse_move":
+            end = layer.world_to_data(event.position)
+            yield
+        self.stroke(hand, start, end)
+
+    def stroke(self, hand: Hand, start: Any, end: Any) -> None:
+        """Split, merge or delete along a line (t, z, y, x) in pixels of the layer."""
+        z = round(float(start[1]))
+        data = self._layer.data
+        if not 0 <= z < data.shape[1]:
+            return
+        plane = np.asarray(data[0, z])
+        first, last = (float(start[2]), float(start[3])), (float(end[2]), float(end[3]))
+        if hand is Hand.SPLIT:
+            new = reshape.split(plane, first, last, int(data.max()) + 1)
+        elif hand is Hand.MERGE:
+            new = reshape.merge(plane, first, last)
+        else:
+            new = reshape.delete(plane, first, last)
+        y, x = np.nonzero(new != plane)
+        if len(y):
+            # So that it is one stroke for napari's own undo.
+            indices = (np.zeros_like(y), np.full_like(y, z), y, x)
+            self._layer.data_setitem(indices, new[y, x])
+        self._show()
+
+    # -- saving ---------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Keep what changed."""
+        self._save(go_on=True)
+
+    def discard(self) -> None:
+        """Forget what was not saved."""
+        if self._layer is not None and self._before is not None:
+            self._layer.data = self._before[np.newaxis].copy()
+            self._show()
+
+    def _save(self, *, go_on: bool) -> None:
+        place, before = self._place, self._before
+        if self._layer is None or place is None or before is None or self._work.is_running:
+            return
+        after = np.array(self._layer.data[0], np.int32)
+        experiment = self._desk.experiment
+        assert experiment is not None, "objects are edited"
+
+        def make() -> Generator[Progress, None, Edit | None]:
+            yield Progress("writing the labels", 0, 0)
+            edit = Corrections(experiment).save(place, before, after)
+            if edit is not None:
+                yield from _measure(experiment, edit)
+            return edit
+
+        self._start("Saving", make, lambda _: self._begin() if go_on else self._leave())
+
+    def _step(self, change: Callable[[Corrections], Edit]) -> None:
+        experiment = self._desk.experiment
+        assert experiment is not None, "the buttons are shown only then"
+
+        def make() -> Generator[Progress, None, Edit]:
+            yield Progress("writing the labels", 0, 0)
+            edit = change(Corrections(experiment))
+            yield from _measure(experiment, edit)
+            return edit
+
+        def after(edit: Edit) -> None:
+            self._go(edit.place)
+            if self._layer is not None:
+                self._begin()
+
+        self._start("Changing", make, after)
+
+    def _start(self, title: str, make: Any, after: Callable[[Any], None]) -> None:
+        self.show_message("")
+        self._after = after
+        self.progress_row.begin(title)
+        self._work.start(title, make)
+        self._show_state()
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        self.progress_row.end()
+        if outcome.error:
+            self.show_message(outcome.error)
+        else:
+            edit: Edit | None = outcome.value
+            if edit is not None:
+                self._desk.tablesChanged.emit(edit.place.object_type)
+                number = len(edit.touched)
+                what = "undone" if edit.is_undone else "saved"
+                self.show_message(f"{number} changed {edit.place.object_type} {what}.")
+                if outcome.failures:
+                    self.show_message("\n".join(outcome.failures))
+            self._after(edit)
+        self._show()
+
+    def _go(self, place: SiteObjects) -> None:
+        choice = replace(
+            self._desk.choice, plate=place.plate, well=place.well, site=place.site, view=View.SITE
+        )
+        if choice != self._desk.choice:
+            self._desk.go(choice)
+
+    # -- showing --------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """History and corrected sites, as they are on disk."""
+        experiment = self._desk.experiment
+        last = following = None
+        self._places = []
+        older: list[str] = []
+        if experiment is not None:
+            try:
+                corrections = Corrections(experiment)
+                last, following = corrections.last(), corrections.next()
+                self._places = corrections.corrected()
+                older = outdated(experiment)
+            except TmapsError as error:
+                self.show_message(str(error))
+        self.undo_button.setToolTip(
+            f"Take back: {last.sentence()}" if last else "Nothing is saved that could be undone"
+        )
+        self.redo_button.setToolTip(
+            f"Do again: {following.sentence()}" if following else "Nothing was undone"
+        )
+        self._can = (last is not None, following is not None)
+        self._history.setText(f"Last: {last.sentence()}" if last else "No corrections yet.")
+        self.sites.clear()
+        self.sites.addItems([str(place) for place in self._places])
+        self.sites.setVisible(bool(self._places))
+        self._older.setText("\n".join(f"⚠ {text}" for text in older))
+        self._older.setVisible(bool(older))
+        self._show_state()
+
+    def _show_state(self, _event: object = None) -> None:
+        """What may be pressed now."""
+        number, on, free = self.changed(), self._layer is not None, not self._work.is_running
+        self._hand_box.setVisible(on)
+        self._state.setVisible(on)
+        self._state.setText(
+            f"{number} object{'s' * (number != 1)} changed, not saved yet"
+            if number
+            else "Nothing changed. Ctrl+Z takes back a stroke."
+        )
+        self.save_button.setVisible(on)
+        self.discard_button.setVisible(on)
+        self.save_button.setEnabled(bool(number) and free)
+        self.discard_button.setEnabled(bool(number) and free)
+        undo, redo = self._can
+        self.undo_button.setEnabled(undo and free and not number)
+        self.redo_button.setEnabled(redo and free and not number)
+        self.edit_button.setEnabled(free)
+        self.type_box.setEnabled(free)
+
+
+def _measure(experiment: Experiment, edit: Edit) -> Generator[Progress, None, None]:
+    """Measure the touched objects; what cannot be measured is told, and the change stays."""
+    try:
+        yield from remeasure(experiment, edit.place, edit.touched)
+    except TmapsError as error:
+        yield Progress("measuring", 0, 0, f"The labels are saved, but not measured: {error}", True)

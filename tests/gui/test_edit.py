@@ -1,0 +1,170 @@
+"""Objects corrected by hand, driven as a person would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from tests.analysed import analysed, analysed_once, squares  # noqa: F401
+
+from napari_tmaps.gui.edit_widget import EditWidget, Hand
+from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.state import Choice, View
+from napari_tmaps.store.corrections import Corrections, SiteObjects
+
+PLACE = SiteObjects("Blocks", "P1", "B03", 2)
+
+
+@pytest.fixture
+def shown(qtbot: Any, analysed: Path) -> Iterator[Any]:  # noqa: F811
+    viewer = ViewerModel()
+    widget = ExperimentWidget(viewer)  # type: ignore[arg-type]
+    widget.viewer = viewer  # type: ignore[attr-defined]
+    qtbot.addWidget(widget)
+    widget.setValue(Choice(str(analysed), plate="P1", well="B03", site=2))
+    yield widget
+    widget.close_experiment()
+
+
+@pytest.fixture
+def widget(shown: Any, qtbot: Any) -> EditWidget:
+    widget = EditWidget(shown.viewer)
+    qtbot.addWidget(widget)
+    return widget
+
+
+def wait(qtbot: Any, widget: EditWidget) -> None:
+    qtbot.waitUntil(lambda: not widget.is_busy, timeout=60_000)
+
+
+def stored(shown: Any, place: SiteObjects = PLACE) -> np.ndarray:
+    labels: np.ndarray = shown._experiment.labels(*place[1:4], place.object_type)[0]
+    return labels
+
+
+def areas(shown: Any) -> list[float]:
+    table = shown._experiment.features.read_site("Blocks", "P1", "B03", 2)
+    found: list[float] = table["Morphology_Area"].tolist()
+    return found
+
+
+def test_split_merge_and_delete_are_saved_and_measured(
+    shown: Any, widget: EditWidget, qtbot: Any
+) -> None:
+    assert widget.edit_button.text() == "Edit this site"
+    widget.edit_button.click()
+    layer = widget.layer
+    assert layer.name == "Edit: Blocks"
+    assert shown.viewer.layers.selection.active is layer
+    assert not shown.viewer.layers["Blocks"].visible
+    assert not widget.save_button.isEnabled()
+    widget.stroke(Hand.SPLIT, (0, 0, 47, 5), (0, 0, 47, 30))
+    widget.stroke(Hand.DELETE, (0, 0, 12, 12), (0, 0, 12, 12))
+    assert widget.changed() == 3
+    assert "3 objects changed" in widget._state.text()
+    assert not widget.undo_button.isEnabled()
+    widget.save_button.click()
+    wait(qtbot, widget)
+    assert widget._message.text() == "3 changed Blocks saved."
+    wanted = squares()
+    wanted[wanted == 1] = 0
+    now = stored(shown)
+    assert np.array_equal(now > 0, wanted > 0)
+    assert sorted(np.unique(now).tolist()) == [0, 2, 3, 4]
+    assert sum(areas(shown)) == 14 * 14 + 36 * 36
+    assert len(areas(shown)) == 3
+    assert [str(place) for place in widget._places] == ["Blocks of P1 B03 site 2"]
+    assert "Rings: found or measured with Blocks" in widget._older.text()
+    # What is below has been read anew, and the work goes on.
+    assert np.array_equal(np.asarray(shown.viewer.layers["Blocks"].data)[0, 0], now)
+    assert widget.layer is not None
+    widget.stroke(Hand.MERGE, (0, 0, 42, 15), (0, 0, 52, 15))
+    widget.save()
+    wait(qtbot, widget)
+    assert len(areas(shown)) == 2
+    widget.undo_button.click()
+    wait(qtbot, widget)
+    assert np.array_equal(stored(shown), now)
+    widget.undo_button.click()
+    wait(qtbot, widget)
+    assert np.array_equal(stored(shown), squares())
+    assert areas(shown) == [384, 196, 1296]
+    assert widget._places == []
+    assert not widget.undo_button.isEnabled()
+    widget.redo_button.click()
+    wait(qtbot, widget)
+    assert np.array_equal(stored(shown), now)
+
+
+def test_napari_paints_and_takes_strokes_back(shown: Any, widget: EditWidget) -> None:
+    widget.edit_button.click()
+    layer = widget.layer
+    assert layer.mode == "paint"
+    layer.selected_label = 2
+    layer.paint((0, 0, 35, 20), 2)
+    assert widget.changed() == 1
+    layer.undo()
+    assert widget.changed() == 0
+    widget.stroke(Hand.DELETE, (0, 0, 45, 20), (0, 0, 45, 20))
+    assert widget.changed() == 1
+    layer.undo()
+    assert widget.changed() == 0
+    layer.paint((0, 0, 35, 20), 2)
+    widget.discard_button.click()
+    assert widget.changed() == 0
+    assert np.array_equal(np.asarray(layer.data)[0, 0], squares())
+    widget.setHand(Hand.ERASE)
+    assert layer.mode == "erase"
+    widget.setHand(Hand.SPLIT)
+    assert layer.mode == "pan_zoom"
+    assert not layer.mouse_pan
+
+
+def test_walking_on_saves_and_undo_goes_back_to_the_site(
+    shown: Any, widget: EditWidget, qtbot: Any
+) -> None:
+    widget.edit_button.click()
+    widget.stroke(Hand.DELETE, (0, 0, 45, 20), (0, 0, 45, 20))
+    shown.setValue(Choice(shown.value().experiment, plate="P1", well="B02", site=1))
+    wait(qtbot, widget)
+    assert 2 not in stored(shown)
+    assert widget._place == SiteObjects("Blocks", "P1", "B02", 1)
+    assert np.array_equal(np.asarray(widget.layer.data)[0, 0], squares())
+    widget.undo_button.click()
+    wait(qtbot, widget)
+    assert (shown.value().well, shown.value().site) == ("B03", 2)
+    assert np.array_equal(stored(shown), squares())
+    assert widget._place == PLACE
+    shown.setValue(Choice(shown.value().experiment, plate="P1", view=View.PLATE))
+    assert widget.layer is None
+    assert not widget.edit_button.isChecked()
+    assert [name for name in map(str, shown.viewer.layers) if name.startswith("Edit")] == []
+
+
+def test_what_goes_wrong_is_said_and_nothing_is_lost(
+    shown: Any, widget: EditWidget, qtbot: Any
+) -> None:
+    widget.edit_button.click()
+    widget.stroke(Hand.DELETE, (0, 0, 45, 20), (0, 0, 45, 20))
+    # Somebody else changes the site meanwhile.
+    other = squares()[np.newaxis]
+    Corrections(shown._experiment).save(PLACE, other, np.where(other == 3, 0, other))
+    widget.save_button.click()
+    wait(qtbot, widget)
+    assert "changed by somebody else meanwhile" in widget._message.text()
+    assert 2 in stored(shown)
+    widget.type_box.setCurrentText("Rings")
+    shown._experiment.plate("P1").remove_labels("B03", 2, ["Rings"])
+    widget.edit_button.setChecked(False)
+
+
+def test_without_objects_it_says_what_to_do(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    widget = EditWidget(viewer)  # type: ignore[arg-type]
+    qtbot.addWidget(widget)
+    assert widget.empty.text() == "No experiment is open."
+    assert widget.changed() == 0
