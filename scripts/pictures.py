@@ -191,6 +191,8 @@ def draw_object_widgets(experiment: Path, folder: Path) -> None:
     camera.draw("gallery", docked[2][0])
     for name in ("gates", "selections"):
         shutil.rmtree(experiment / name)
+    shown.close_experiment()
+    viewer.close()
 
 
 def draw_edit_widget(experiment: Path, folder: Path) -> None:
