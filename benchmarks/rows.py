@@ -76,6 +76,10 @@ ROWS = {
     "streams/zarr-levels": "rows_streams:zarr_levels",
     "streams/tiff-none": "rows_streams:tiff_none",
     "streams/tiff-lzw": "rows_streams:tiff_lzw",
+    "server/upload": "rows_server:uploading",
+    "server/tile": "rows_server:one_tile",
+    "server/readers": "rows_server:readers",
+    "server/values": "rows_server:values",
 }
 
 SLOW = frozenset({"site/features_naive", "site/whole_naive"})

@@ -1,0 +1,242 @@
+"""The server on loopback, in a process of its own, against the same without a server."""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from functools import cache
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pandas as pd
+
+from large_plate import make_plate
+from napari_tmaps.client import TmClient
+from napari_tmaps.client.sending import local_files
+from napari_tmaps.server.routes_layers import tile
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.maps import open_map
+from timing import Contest
+
+_READERS = 200
+
+
+@cache
+def _serve(folder: Path) -> TmClient:
+    """A server of the experiments in a folder, and a client that is logged in."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "napari_tmaps.cli",
+            "serve",
+            str(folder),
+            "-u",
+            "me",
+            "-P",
+            str(port),
+        ],
+        env={**os.environ, "TM_PASSWORD": "benchmark"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    atexit.register(process.wait)
+    atexit.register(process.terminate)
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return TmClient("127.0.0.1", port, "me", "benchmark")
+        time.sleep(0.05)
+
+
+def uploading(folder: Path, full: bool) -> Contest:
+    """Small files: many in a request, against a request for each, one after the other."""
+    number, share = (10_000, 0.02) if full else (1_000, 0.05)
+    source = folder / "files"
+    source.mkdir()
+    for n in range(number):
+        (source / f"image_{n:05d}.tif").write_bytes(os.urandom(4096))
+    (folder / "served").mkdir()
+    client = _serve(folder / "served")
+    client.create_experiment("uploads")
+    client.create_plate("plate")
+    rounds = iter(range(1000))
+    files = local_files(source)
+
+    def target() -> str:
+        name = f"acquisition {next(rounds)}"
+        client.create_acquisition("plate", name)
+        return name
+
+    def ours() -> int:
+        return len(client.upload_microscope_files("plate", target(), source))
+
+    def peer() -> int:
+        address = client._acquisition("plate", target())
+        some = files[: int(number * share)]
+        expected = [{"name": each.name, "size": each.size} for each in some]
+        client.session.json("POST", f"{address}/upload/register", body={"files": expected})
+        for each in some:
+            client.session.fetch(
+                "PUT",
+                f"{address}/upload/files/{each.name}",
+                content=each.path.read_bytes(),
+                query={"offset": 0},
+            )
+        return int(len(some) / share)
+
+    return Contest(
+        "a request for each file, one after the other",
+        ours,
+        peer,
+        lambda a, b: a / b,
+        "share of the files that arrived",
+        peer_share=share,
+        in_this_process=False,
+    )
+
+
+@cache
+def _plate(folder: Path, full: bool) -> Path:
+    """The experiment of the rows of the map, alone in its folder."""
+    rows, columns = (16, 24) if full else (4, 6)
+    return make_plate(folder / "plates", rows, columns)
+
+
+def one_tile(folder: Path, full: bool) -> Contest:
+    """50 tiles of a whole plate at all zooms, against reading and coding them without a server."""
+    path = _plate(folder, full)
+    client = _serve(path.parent)
+    layer = client.get_channel_layers()[0]
+    random = np.random.default_rng(0)
+    places = []
+    for _ in range(50):
+        zoom = int(random.integers(0, layer["max_zoom"] + 1))
+        step = 2 ** (layer["max_zoom"] - zoom) * layer["tile_size"]
+        y = int(random.integers(0, -(-layer["image_height"] // step)))
+        x = int(random.integers(0, -(-layer["image_width"] // step)))
+        places.append((zoom, y, x))
+    experiment = Experiment.open(path)
+    atexit.register(experiment.close)
+    plate = open_map(experiment, layer["plate_name"])
+    levels = plate.channel(layer["channel_name"])
+    low, high = layer["min_intensity"], layer["max_intensity"]
+
+    def ours() -> list[bytes]:
+        return [client.download_tile(layer["id"], *place) for place in places]
+
+    def peer() -> list[bytes]:
+        found = []
+        for zoom, y, x in places:
+            pixels = tile(plate, levels, zoom, y, x, 0, 0).astype(np.float32)
+            grey = np.clip((pixels - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
+            found.append(bytes(imagecodecs.jpeg_encode(grey, level=90)))
+        return found
+
+    return Contest(
+        "the same 50 tiles without a server",
+        ours,
+        peer,
+        lambda a, b: sum(x == y for x, y in zip(a, b, strict=True)) / len(a),
+        "share of the tiles that are the same",
+        in_this_process=False,
+    )
+
+
+def readers(folder: Path, full: bool) -> Contest:
+    """200 readers of tiles at the same time, against one reader of as many tiles.
+
+    The accuracy is the time within which 99 of 100 tiles were there.
+    """
+    path = _plate(folder, full)
+    client = _serve(path.parent)
+    layer = client.get_channel_layers()[0]
+    address = f"{client._address()}/channel_layers/{layer['id']}/tiles"
+    each = 5
+
+    def read(times: list[float]) -> None:
+        for _ in range(each):
+            begin = time.perf_counter()
+            client.session.fetch("GET", address, query={"x": 0, "y": 0, "z": 2})
+            times.append(time.perf_counter() - begin)
+            time.sleep(1.0)  # a person looks at what came
+        client.session.close()
+
+    def ours() -> list[float]:
+        times: list[list[float]] = [[] for _ in range(_READERS)]
+        threads = [threading.Thread(target=read, args=(own,)) for own in times]
+        for n, thread in enumerate(threads):
+            thread.start()
+            if n % 20 == 0:
+                time.sleep(0.05)
+        for thread in threads:
+            thread.join()
+        return [one for own in times for one in own]
+
+    def peer() -> list[float]:
+        for _ in range(_READERS):
+            client.session.fetch("GET", address, query={"x": 0, "y": 0, "z": 2})
+        return []
+
+    return Contest(
+        "one reader, a fifth of the tiles, without pauses",
+        ours,
+        peer,
+        lambda a, _: quantiles(a, n=100)[98] if len(a) == each * _READERS else float("nan"),
+        "seconds until 99 of 100 tiles were there, no error",
+        peer_share=1 / each,
+        in_this_process=False,
+    )
+
+
+def values(folder: Path, full: bool) -> Contest:
+    """Features of 10^5 objects (full: 10^6) as CSV, against pandas writing the same."""
+    number = 1_000_000 if full else 100_000
+    from napari_tmaps.store.features import INDEX
+
+    path = folder / "tables" / "test.tmaps"
+    with Experiment.create(path) as experiment:
+        random = np.random.default_rng(0)
+        frame = pd.DataFrame(dict.fromkeys(INDEX, 0), index=range(number))
+        frame[["plate", "well"]] = ["plate", "B02"]
+        frame["label"] = np.arange(1, number + 1)
+        frame = frame.assign(**{f"F{n}": random.normal(size=number) for n in range(10)})
+        part = folder / "part.parquet"
+        experiment.features.write_part(part, [frame])
+        experiment.features.collect("Cells", [part], [("plate", "B02", 0)])
+        experiment.catalogue.set_object_type("Cells", "", number, 10)
+    client = _serve(path.parent)
+    columns = [f"F{n}" for n in range(10)]
+
+    def ours() -> pd.DataFrame:
+        address = f"{client._type('Cells')}/feature-values"
+        return pd.read_csv(io.BytesIO(client.session.fetch("GET", address)))[columns]
+
+    def peer() -> pd.DataFrame:
+        with Experiment.open(path) as experiment:
+            text = experiment.features.read("Cells")[columns].to_csv(index=False)
+        return pd.read_csv(io.StringIO(text))
+
+    def largest(a: Any, b: Any) -> float:
+        return float(np.abs(a.to_numpy() - b.to_numpy()).max())
+
+    return Contest(
+        "pandas.read_parquet, to_csv, without a server",
+        ours,
+        peer,
+        largest,
+        "largest difference",
+        in_this_process=False,
+    )
