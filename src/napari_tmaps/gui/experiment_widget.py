@@ -77,7 +77,7 @@ class ExperimentWidget(QWidget):
         self._experiment: Experiment | None = None
         self._facts: Facts | None = None
         self._state: State | None = None
-        self._scan: Scan | None = None
+        self._into, self._looked_at = False, ""
         self._files: list[str] = []
         self._elsewhere = False
         self._own_colours: ObjectColours | None = None
@@ -128,6 +128,9 @@ class ExperimentWidget(QWidget):
         self.start_page.sampleRequested.connect(self._on_sample_requested)
         self.import_page.createRequested.connect(self._on_create_requested)
         self.import_page.backRequested.connect(self._show_page)
+        self.import_page.patternRequested.connect(
+            lambda pattern: self._scan_folder(self._looked_at, into=self._into, pattern=pattern)
+        )
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.valueChanged.connect(self._show_numbers)
         self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
@@ -459,6 +462,8 @@ class ExperimentWidget(QWidget):
         self._menu.clear()
         self._menu.addAction("Open experiment…", lambda: self._on_open_requested(""))
         self._menu.addAction("New from microscope folder…", self._on_new_requested)
+        if self._experiment is not None:
+            self._menu.addAction("Add a microscope folder…", self._on_add_requested)
         self._menu.addAction("Sample plate", self._on_sample_requested)
         paths = recent.recent()
         if paths:
@@ -485,38 +490,57 @@ class ExperimentWidget(QWidget):
             lambda path: self.setValue(Choice(experiment=str(path))) if path else None,
         )
 
-    def _scan_folder(self, path: str) -> None:
+    def _on_add_requested(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder that the microscope wrote")
+        if chosen:
+            self.add_folder(chosen)
+
+    def add_folder(self, path: str) -> None:
+        """Look at what a microscope folder holds, to add it to the open experiment."""
+        self._scan_folder(path, into=True)
+
+    def _scan_folder(self, path: str, *, into: bool = False, pattern: str | None = None) -> None:
         from napari_tmaps.vendors import scan
+
+        self._into, self._looked_at = into, path
 
         def make() -> Generator[Progress, None, Scan]:
             yield Progress("reading the index and the headers of the files", 0, 0)
-            return scan(path)
+            return scan(path, pattern=pattern)
 
         self._start("Looking", make, self._show_scan)
 
     def _show_scan(self, found: Scan | None) -> None:
         if found is not None:
-            self._scan = found
-            self.import_page.setScan(found)
+            into = self._experiment.name if self._into and self._experiment else ""
+            self.import_page.setScan(found, into)
             self._switch(self.import_page)
 
     def _on_create_requested(self, path: str) -> None:
         from napari_tmaps.workflow import convert
 
-        found = self._scan
-        assert found is not None, "the page is shown only after a scan"
+        found, in_place = self.import_page.scan(), self.import_page.in_place_box.isChecked()
+        plate, acquisition = self.import_page.where()
+        into = None if path else self._experiment
 
         def make() -> Generator[Progress, None, None]:
+            if into is not None:
+                into.add(found, plate=plate, acquisition=acquisition)
+                yield from convert(into, in_place=in_place)
+                return
             with Experiment.create(path) as experiment:
-                experiment.add(found)
-                yield from convert(experiment)
+                experiment.add(found, plate=plate, acquisition=acquisition)
+                yield from convert(experiment, in_place=in_place)
 
         # Also half a conversion is worth opening: it can be gone on with.
         def after(_value: None) -> None:
-            if is_experiment(Path(path)):
-                message = self._message.text()
+            message = self._message.text()
+            if into is not None:
+                self._show_page()
+                self._refresh(None)
+            elif is_experiment(Path(path)):
                 self.setValue(Choice(experiment=path))
-                self.show_message(message or self._message.text())
+            self.show_message(message or self._message.text())
 
         self._start("Converting", make, after)
 

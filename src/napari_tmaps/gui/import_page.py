@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.names_panel import NamesPanel
+from napari_tmaps.gui.planes_table import PlanesTable
+from napari_tmaps.gui.plate_map import PlateMap
+from napari_tmaps.gui.state import WellState
 from napari_tmaps.model.planes import Scan
+from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
+from napari_tmaps.model.wells import PlateFormat, WellName
 
 _MOST_ODDITIES = 6
 
@@ -40,45 +52,93 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
 
 
 class ImportPage(QWidget):
-    """Edits where the experiment goes; shows what will be in it."""
+    """Edits what is imported, and where the experiment goes; shows what will be in it.
+
+    Signals
+    -------
+    createRequested
+        Folder of the new experiment; "" to add to the open one.
+    patternRequested
+        The folder shall be read anew by a pattern.
+    """
 
     createRequested = Signal(str)
-    """Folder of the new experiment."""
     backRequested = Signal()
+    patternRequested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._scan: Scan | None = None
+        self._into = False
         self._facts = QLabel()
         self._facts.setWordWrap(True)
         self._oddities = QLabel()
         self._oddities.setWordWrap(True)
+        self.plate_map = PlateMap()
+        self.planes, self.names = PlanesTable(), NamesPanel()
+        self.channel_lines: dict[str, QLineEdit] = {}
+        self.pixel_line = QLineEdit()
+        self.pixel_line.setToolTip("Size of a pixel in µm; empty where it is not known")
+        self._edits = QWidget()
+        self._form = QFormLayout(self._edits)
+        self._form.setContentsMargins(0, 4, 0, 0)
+        self.tabs = QTabWidget()
+        first = QWidget()
+        found = QVBoxLayout(first)
+        found.setContentsMargins(0, 4, 0, 0)
+        found.addWidget(self._facts)
+        found.addWidget(self.plate_map)
+        found.addWidget(self._oddities)
+        found.addStretch()
+        self.tabs.addTab(first, "Found")
+        self.tabs.addTab(self.planes, "Planes")
+        self.tabs.addTab(self._edits, "Correct")
+        self.tabs.addTab(self.names, "File names")
         self._target = QLineEdit()
         self._target.setToolTip("Folder of the new experiment; by custom it ends in .tmaps")
-        browse = QPushButton("…")
-        browse.setToolTip("Choose where the experiment goes")
-        browse.setMaximumWidth(32)
+        self._browse = QPushButton("…")
+        self._browse.setToolTip("Choose where the experiment goes")
+        self._browse.setMaximumWidth(32)
+        self._title = QLabel("New experiment")
+        self._plate = QLineEdit()
+        self._plate.setPlaceholderText("as the microscope says")
+        self._plate.setToolTip("Name of the plate; empty: the name that the microscope gave")
+        self._acquisition = QLineEdit("acquisition01")
+        self._acquisition.setToolTip("Name of this run of the microscope over the plate")
+        self.in_place_box = QCheckBox("Read in place: copy nothing")
+        self.in_place_box.setToolTip(
+            "The microscope's files stay the pixels; sites and wells show at once. You can convert "
+            "later, for the map of the whole plate"
+        )
         self.create_button = QPushButton("Make an experiment here")
         self.create_button.setToolTip(
             "Make the folder and convert the images into it. The microscope's files stay as they "
-            "are."
+            "are. It can be interrupted and goes on"
         )
         self.back_button = QPushButton("Back")
+        self._message = fault_label()
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._facts)
-        layout.addWidget(self._oddities)
-        layout.addSpacing(6)
-        layout.addWidget(QLabel("New experiment"))
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self._message)
+        layout.addWidget(self._title)
         row = QHBoxLayout()
         row.addWidget(self._target)
-        row.addWidget(browse)
+        row.addWidget(self._browse)
         layout.addLayout(row)
+        names = QFormLayout()
+        names.addRow("Plate", self._plate)
+        names.addRow("Acquisition", self._acquisition)
+        layout.addLayout(names)
+        layout.addWidget(self.in_place_box)
         layout.addWidget(self.create_button)
         layout.addWidget(self.back_button)
-        layout.addStretch()
 
-        browse.clicked.connect(self._on_browse)
+        self.planes.excluded.connect(self._on_excluded)
+        self.names.applied.connect(self.patternRequested.emit)
+        self.pixel_line.editingFinished.connect(self._on_pixel_changed)
+        self._browse.clicked.connect(self._on_browse)
         self.create_button.clicked.connect(self._on_create)
         self.back_button.clicked.connect(self.backRequested.emit)
 
@@ -86,8 +146,28 @@ class ImportPage(QWidget):
         """Folder of the new experiment."""
         return self._target.text().strip()
 
-    def setScan(self, scan: Scan) -> None:
-        """Show what was found, and propose a folder beside it."""
+    def scan(self) -> Scan:
+        """What is imported, as it was corrected."""
+        assert self._scan is not None, "the page is shown only after a scan"
+        return self._scan
+
+    def where(self) -> tuple[str | None, str]:
+        """Name of the plate, None for that of the microscope; name of the acquisition."""
+        return self._plate.text().strip() or None, self._acquisition.text().strip()
+
+    def setScan(self, scan: Scan, into: str = "") -> None:
+        """Show what was found; propose a folder beside it, or add it to an open experiment."""
+        self._show(scan)
+        self.names.setNames(sorted(set(scan.planes["path"]) - {""}))
+        self._target.setText(str(proposed_folder(scan.root)))
+        for widget in (self._target, self._browse):
+            widget.setVisible(not into)
+        self._title.setText(f"Add to '{into}'" if into else "New experiment")
+        self.create_button.setText(f"Add to '{into}'" if into else "Make an experiment here")
+        self._into = bool(into)
+
+    def _show(self, scan: Scan) -> None:
+        self._scan = scan
         rows = "".join(
             f"<tr><td>{name}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>"
             for name, value in summary_rows(scan)
@@ -99,7 +179,58 @@ class ImportPage(QWidget):
             shown.append(f"… and {len(sentences) - _MOST_ODDITIES} more; see 'tmaps scan'.")
         self._oddities.setText("\n\n".join(shown))
         self._oddities.setVisible(bool(shown))
-        self._target.setText(str(proposed_folder(scan.root)))
+        lost = set(scan.planes.loc[scan.planes["missing"], "well"])
+        names = [WellName.parse(well) for well in scan.wells]
+        plate_format = scan.plate_format or PlateFormat.holding(names)
+        states = {
+            well: WellState.PROBLEM if well in lost else WellState.CONVERTED for well in scan.wells
+        }
+        self.plate_map.setPlate(plate_format, states)
+        self.planes.setPlanes(scan.planes)
+        if self._form.indexOf(self.pixel_line) >= 0:
+            row = self._form.takeRow(self.pixel_line)
+            if row.labelItem is not None and (label := row.labelItem.widget()) is not None:
+                label.deleteLater()
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self.channel_lines = {}
+        for channel in scan.channels:
+            line = QLineEdit(channel.name)
+            line.setToolTip("Name of the channel, as it shall be called everywhere")
+            line.editingFinished.connect(
+                lambda old=channel.name, line=line: self._on_renamed(old, line.text())
+            )
+            self._form.addRow(f"Channel {channel.name}", line)
+            self.channel_lines[channel.name] = line
+        size = scan.pixel_size_um
+        self.pixel_line.setText(f"{size[0]:g}" if size else "")
+        self._form.addRow("Pixel µm", self.pixel_line)
+
+    def _change(self, change: Callable[[Scan], Scan]) -> None:
+        try:
+            changed = change(self.scan())
+        except TmapsError as error:
+            self._message.setText(f"⚠ {error}")
+            self._message.setVisible(True)
+            return
+        self._message.setVisible(False)
+        self._show(changed)
+
+    def _on_excluded(self, rows: list[int]) -> None:
+        self._change(lambda scan: without(scan, rows))
+
+    def _on_renamed(self, old: str, new: str) -> None:
+        if new != old:
+            self._change(lambda scan: renamed(scan, {old: new}))
+
+    def _on_pixel_changed(self) -> None:
+        text = self.pixel_line.text().strip().replace(",", ".")
+        try:
+            size = float(text) if text else None
+        except ValueError:
+            size = -1.0
+        if size is not None:
+            self._change(lambda scan: with_pixel_size(scan, size))
 
     def _on_browse(self) -> None:
         start = str(Path(self.value()).parent)
@@ -108,7 +239,7 @@ class ImportPage(QWidget):
             self._target.setText(str(Path(chosen) / Path(self.value()).name))
 
     def _on_create(self) -> None:
-        self.createRequested.emit(self.value())
+        self.createRequested.emit("" if self._into else self.value())
 
 
 def proposed_folder(root: Path) -> Path:

@@ -1,0 +1,85 @@
+"""A pattern for the names of files, with what it makes of them while it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from napari_tmaps.vendors.preview import PatternPreview, preview
+
+_TYPED_MS = 150
+_SHOWN = 3
+
+
+class NamesPanel(QWidget):
+    """Edits a regular expression.
+
+    Signals
+    -------
+    applied
+        The expression by which the folder shall be read anew.
+    """
+
+    applied = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._names: list[str] = []
+        hint = QLabel(
+            "If wells, sites or channels are not understood, write a regular expression with the "
+            "groups well, site, channel, z, t (or w, s, c):"
+        )
+        hint.setWordWrap(True)
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(r"(?P<well>[A-P]\d\d)_s(?P<site>\d+)_(?P<channel>\w+)\.tif")
+        self.line.setToolTip("What follows the groups is matched as it stands; \\d+ is a number")
+        self._found = QLabel()
+        self._found.setWordWrap(True)
+        self._found.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.apply_button = QPushButton("Read the folder anew with it")
+        self.apply_button.setToolTip("Understand the folder by this pattern alone")
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(_TYPED_MS)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        for each in (hint, self.line, self._found, self.apply_button):
+            layout.addWidget(each)
+        layout.addStretch()
+        self.line.textChanged.connect(lambda: self._typed.start())
+        self._typed.timeout.connect(self.look)
+        self.apply_button.clicked.connect(lambda: self.applied.emit(self.line.text()))
+        self.look()
+
+    def setNames(self, names: Sequence[str]) -> None:
+        """Try the pattern on these names."""
+        self._names = list(names)
+        self.look()
+
+    def look(self) -> None:
+        """Say what the pattern makes of the names."""
+        pattern = self.line.text().strip()
+        if not pattern:
+            self._found.setText("\n".join(self._names[:_SHOWN]))
+            self.apply_button.setEnabled(False)
+            return
+        found = preview(self._names, pattern)
+        self._found.setText(preview_text(found))
+        self.apply_button.setEnabled(found.matched > 0)
+
+
+def preview_text(found: PatternPreview) -> str:
+    """Lines on what a pattern makes of names."""
+    lines = [f"{found.matched} of {found.looked_at} names match."]
+    if found.looked_at < found.names:
+        lines[0] += f" ({found.names} names in all.)"
+    for group, values in found.values.items():
+        if values:
+            more = " …" if len(values) > _SHOWN else ""
+            lines.append(f"{group}: {len(values)} ({', '.join(values[:_SHOWN])}{more})")
+    lines += [f"⚠ {problem}" for problem in found.problems]
+    if found.unmatched_examples:
+        lines.append(f"Not matched, e.g. {found.unmatched_examples[0]}")
+    return "\n".join(lines)

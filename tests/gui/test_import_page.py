@@ -1,0 +1,156 @@
+"""What a folder holds is looked at and corrected before anything is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from tests.gui.plate import make_scan, plane_of
+
+from napari_tmaps.errors import InputError, NotFoundError
+from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.import_page import ImportPage
+from napari_tmaps.gui.names_panel import preview_text
+from napari_tmaps.gui.state import Choice
+from napari_tmaps.model.planes import Scan
+from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.vendors.preview import preview
+
+PATTERN = r"(?P<well>[A-P]\d\d)_(?P<site>\d)_(?P<channel>\w+)\.tif"
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Scan:
+    return make_scan(tmp_path / "raw", lost=(("C03", 1, "DAPI"),))
+
+
+@pytest.fixture
+def page(scan: Scan, qtbot: Any) -> ImportPage:
+    page = ImportPage()
+    qtbot.addWidget(page)
+    page.show()
+    page.setScan(scan)
+    return page
+
+
+@pytest.fixture
+def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
+    viewer = ViewerModel()
+    widget = ExperimentWidget(viewer)
+    widget.viewer = viewer
+    qtbot.addWidget(widget)
+    widget.show()
+    yield widget
+    widget.close_experiment()
+
+
+def finish(widget: ExperimentWidget, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: not widget.is_busy, timeout=60_000)
+
+
+def test_corrections(scan: Scan) -> None:
+    changed = renamed(scan, {"DAPI": "Hoechst"})
+    assert [channel.name for channel in changed.channels] == ["Hoechst", "Actin"]
+    assert set(changed.planes["channel"]) == {"Hoechst", "Actin"}
+    assert with_pixel_size(scan, 0.25).pixel_size_um == (0.25, 0.25)
+    actin = scan.planes.index[scan.planes["channel"] == "Actin"]
+    assert [channel.name for channel in without(scan, actin).channels] == ["DAPI"]
+    assert len(without(scan, actin).planes) == 12
+    for wrong, message in (
+        (lambda: renamed(scan, {"DAPI": "Actin"}), "Two channels would be called 'Actin'"),
+        (lambda: renamed(scan, {"DAPI": " "}), "A channel needs a name"),
+        (lambda: with_pixel_size(scan, 0), "must be greater than 0"),
+        (lambda: without(scan, scan.planes.index), "No image would be left"),
+    ):
+        with pytest.raises(InputError, match=message):
+            wrong()
+    with pytest.raises(NotFoundError, match="GFP"):
+        renamed(scan, {"GFP": "x"})
+
+
+def test_planes_are_filtered_and_left_out(page: ImportPage) -> None:
+    assert len(page.planes.shown()) == 24
+    page.planes.search.setText("b03 actin")
+    page.planes.filter()
+    assert len(page.planes.shown()) == 4
+    assert page.planes._count.text() == "4 of 24 planes"
+    page.planes.leave_button.click()
+    assert len(page.scan().planes) == 20
+    page.planes.search.setText("")
+    page.planes.filter()
+    assert page.planes._count.text() == "20 of 20 planes"
+
+
+def test_channels_and_pixel_size_are_corrected(page: ImportPage, qtbot: Any) -> None:
+    page.tabs.setCurrentIndex(2)
+    line = page.channel_lines["DAPI"]
+    line.setText("Hoechst")
+    line.editingFinished.emit()
+    assert [channel.name for channel in page.scan().channels] == ["Hoechst", "Actin"]
+    page.pixel_line.setText("0,3")
+    page.pixel_line.editingFinished.emit()
+    assert page.scan().pixel_size_um == (0.3, 0.3)
+    page.pixel_line.setText("none")
+    page.pixel_line.editingFinished.emit()
+    assert "must be greater than 0" in page._message.text()
+    assert page.scan().pixel_size_um == (0.3, 0.3)
+
+
+def test_a_pattern_is_tried_while_it_is_typed(page: ImportPage, qtbot: Any) -> None:
+    page.names.line.setText("(?P<well>")
+    page.names.look()
+    assert not page.names.apply_button.isEnabled()
+    page.names.line.setText(PATTERN)
+    page.names.look()
+    text = page.names._found.text()
+    assert text.startswith("23 of 23 names match.")
+    assert "channel: 2 (Actin, DAPI)" in text
+    with qtbot.waitSignal(page.patternRequested) as asked:
+        page.names.apply_button.click()
+    assert asked.args == [PATTERN]
+    assert "Not matched, e.g. x.txt" in preview_text(preview(["B02_1_A.tif", "x.txt"], PATTERN))
+
+
+def test_a_folder_is_read_anew_corrected_and_read_in_place(
+    widget: ExperimentWidget, scan: Scan, tmp_path: Path, qtbot: Any
+) -> None:
+    widget._scan_folder(str(scan.root), pattern=PATTERN)
+    finish(widget, qtbot)
+    page = widget.import_page
+    line = page.channel_lines["DAPI"]
+    line.setText("Hoechst")
+    line.editingFinished.emit()
+    page.in_place_box.setChecked(True)
+    page.create_button.click()
+    finish(widget, qtbot)
+    shown = np.asarray(widget.viewer.layers["Hoechst"].data)[0, 0]
+    np.testing.assert_array_equal(shown, plane_of("B02", 1, "DAPI"))
+    assert not list((tmp_path / "raw.tmaps" / "plates").rglob("0"))
+
+
+def test_a_plate_is_added_later(
+    widget: ExperimentWidget, own_experiment: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    for channel in ("DAPI", "Actin"):
+        tifffile.imwrite(more / f"D04_1_{channel}.tif", plane_of("B02", 1, channel))
+    widget.setValue(Choice(str(own_experiment)))
+    widget._scan_folder(str(more), into=True, pattern=PATTERN)
+    finish(widget, qtbot)
+    page = widget.import_page
+    assert page.create_button.text() == "Add to 'screen'"
+    page._plate.setText("P2")
+    page.create_button.click()
+    finish(widget, qtbot)
+    with Experiment.open(own_experiment) as experiment:
+        assert experiment.plate_names() == ["P1", "P2"]
+    widget.setValue(Choice(str(own_experiment), "P2", "D04", 1))
+    shown = np.asarray(widget.viewer.layers["DAPI"].data)[0, 0]
+    np.testing.assert_array_equal(shown, plane_of("B02", 1, "DAPI"))
