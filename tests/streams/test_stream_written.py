@@ -449,3 +449,65 @@ def test_backends_that_are_not_used_here(tmp_path):
                 root_path=str(tmp_path / "b"), dimensions=sharded, dtype="uint8", format=old
             )
         )
+
+
+@pytest.mark.parametrize("backend", ["tmaps", "zarr-python", "tensorstore"])
+def test_each_backend_writes_plates_without_end_and_resumes(tmp_path, others_may_warn, backend):
+    import yaozarrs
+    from ome_zarr_models import open_ome_zarr
+
+    if backend == "tensorstore":
+        pytest.importorskip("tensorstore", reason="tensorstore is not installed")
+    dims = [
+        Dimension(name="t", count=None, unit="s"),
+        Dimension(name="p", coords=tuple(PLACES[:3]), type="position"),
+        Dimension(name="y", count=40, unit="um", chunk_size=16, scale=0.5),
+        Dimension(name="x", count=48, unit="um", chunk_size=16, scale=0.5),
+    ]
+    settings = AcquisitionSettings(
+        root_path=str(tmp_path / "a.ome.zarr"), dimensions=dims, dtype="uint16", format=backend,
+        plate=Plate.from_standard_wells(96), compression="blosc-lz4", levels=2, checksums=True,
+    )  # fmt: skip
+    data = np.random.default_rng(5).integers(0, 9999, (5, 3, 40, 48)).astype(np.uint16)
+    frames = data.reshape(-1, 40, 48)
+    with create_stream(settings) as stream:
+        for number in range(7):  # stopped within the third time point
+            stream.append(frames[number], metadata={"n": number})
+    with create_stream(settings, resume=True) as stream:
+        assert stream.frames_written == 7
+        for number in range(7, 15):
+            stream.append(frames[number], metadata={"n": number})
+    root = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")
+    for position, path in enumerate(("A/1/f0", "C/10/f0", "C/10/f1")):
+        np.testing.assert_array_equal(root[path]["0"][:], data[:, position])
+        assert root[path]["1"].shape == (5, 20, 24)
+        facts = root[path].attrs["tmaps"]["frame_metadata"]
+        assert [fact["n"] for fact in facts] == [position + 3 * t for t in range(5)]
+    assert type(open_ome_zarr(root)).__name__ == "HCS"
+    yaozarrs.validate_zarr_store(str(tmp_path / "a.ome.zarr"))
+    found = verify_path(tmp_path / "a.ome.zarr")
+    assert (found.damaged, found.missing, found.compared) == ([], 0, 15)
+
+
+def test_yaozarrs_finds_all_layouts_valid(tmp_path):
+    import yaozarrs
+
+    for name, places in (("single", None), ("several", ["a", "b"])):
+        record(scene(tmp_path / f"{name}.ome.zarr", places, levels=2))
+        yaozarrs.validate_zarr_store(str(tmp_path / f"{name}.ome.zarr"))
+    path = tmp_path / "single.ome.zarr" / "0" / "zarr.json"
+    path.write_text(path.read_text().replace('"dimension_names"', '"names"'))
+    with pytest.raises(Exception, match=r"dimension_names|dimension names|axes"):
+        yaozarrs.validate_zarr_store(str(tmp_path / "single.ome.zarr"))
+
+
+def test_ngio_reads_images_and_plates(tmp_path, others_may_warn):
+    ngio = pytest.importorskip("ngio", reason="ngio is not installed")
+    data = record(scene(tmp_path / "a.ome.zarr")).transpose(0, 2, 1, 3, 4)
+    image = ngio.open_ome_zarr_container(tmp_path / "a.ome.zarr").get_image()
+    np.testing.assert_array_equal(np.asarray(image.get_array()), data)
+    assert (image.pixel_size.z, image.pixel_size.x) == (0.5, 0.25)
+    plate = Plate.from_standard_wells(96, name="P")
+    record(scene(tmp_path / "b.ome.zarr", PLACES, plate=plate))
+    read = ngio.open_ome_zarr_plate(tmp_path / "b.ome.zarr")
+    assert sorted(read.wells_paths()) == ["A/1", "C/10"]

@@ -33,24 +33,42 @@ class GrowingLayers:
         """Show what has come since."""
         import dask.array as da
 
-        from napari_tmaps.streams.ngff import read_levels
+        from napari_tmaps.streams.ngff import read_info, read_levels
 
         try:
-            array = read_levels(self._path)[0]
+            info, array = read_info(self._path), read_levels(self._path)[0]
         except (NotFoundError, FormatError):
+            self._say("Waiting for the first frame …")
             return
         if array.shape == self._shape:
             return
         pixels: Any = da.from_zarr(array)  # type: ignore[no-untyped-call]
         if not self._layers:
             self._layers = self._viewer.add_image(
-                pixels, channel_axis=1, name=["DAPI", "GFP"], contrast_limits=[80, 1500]
+                pixels,
+                channel_axis=1,
+                name=[channel.name for channel in info.channels],
+                contrast_limits=list(info.contrast),
+                scale=(1, *(size or 1 for size in info.pixel_size_um[1:])),
+                units=("pixel", "um", "um"),
             )
+            self._viewer.dims.axis_labels = ("t", "y", "x")
+            self._viewer.canvas.overlays.scale_bar.visible = True
         else:
             for channel, layer in enumerate(self._layers):
                 layer.data = pixels[:, channel]
         self._shape = array.shape
         self._viewer.dims.set_current_step(0, array.shape[0] - 1)
+        self._say(f"{array.shape[0]} time points so far")
+
+    def finish(self) -> None:
+        """No more will come."""
+        self.refresh()
+        self._say(f"{self._shape[0]} time points; the stream is closed")
+
+    def _say(self, text: str) -> None:
+        self._viewer.canvas.overlays.text.visible = True
+        self._viewer.canvas.overlays.text.text = text
 
 
 def show_stream(path: Path, steps: Iterator[int], interval_s: float) -> None:
@@ -68,7 +86,10 @@ def show_stream(path: Path, steps: Iterator[int], interval_s: float) -> None:
     def write() -> None:
         if next(steps, None) is None:
             writing.stop()
+            looking.stop()
+            layers.finish()
 
+    layers.refresh()
     writing.timeout.connect(write)
     looking.timeout.connect(layers.refresh)
     writing.start(int(interval_s * 1000))
