@@ -20,6 +20,7 @@ from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.mapplan import PlacedSite, plan_map
 from napari_tmaps.store.mapsites import SiteReader
 from napari_tmaps.streams import ngff
+from napari_tmaps.streams.planefiles import PlaneParts
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
@@ -185,7 +186,7 @@ class _Plate:
         if placed is None:
             return None
         try:
-            levels = ngff.read_levels(self._folder.labels_path(well, site, object_type))
+            levels = ngff.read_parts(self._folder.labels_path(well, site, object_type))
         except (NotFoundError, FormatError):
             return None
         return _Site(self, placed, t, levels) if t < levels[0].shape[0] else None
@@ -196,7 +197,7 @@ class _Site:
     plate: _Plate
     placed: PlacedSite
     t: int
-    levels: Sequence[Any]
+    levels: Sequence[PlaneParts]
 
     def cut(self, labels: dict[int, int], size: int, channels: Sequence[str]) -> Generator[Crop]:
         """Crops of some labels, by number of the object.
@@ -227,9 +228,10 @@ class _Site:
             yield Crop(number, label, pixels, around)
 
     def _plane(self, level: int, y: slice, x: slice) -> Labels:
-        planes = np.asarray(self.levels[level][self.t, 0, :, y, x])
-        found: Labels = planes[0] if len(planes) == 1 else planes.max(axis=0)
-        return found.astype(np.int32, copy=False)
+        parts = self.levels[level]
+        planes = [parts.part(self.t, 0, z, y, x) for z in range(parts.shape[2])]
+        found: Labels = np.maximum.reduce(planes).astype(np.int32, copy=False)
+        return found
 
     def middles(self, labels: set[int]) -> dict[int, tuple[int, int]]:
         """Middle of the bounding box of each label that is there.

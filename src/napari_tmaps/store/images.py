@@ -16,6 +16,7 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.store.plan import ImagePlan, PlannedPlane, SourceFolder
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.ngff import ImageInfo
+from napari_tmaps.streams.planefiles import PlaneParts
 from napari_tmaps.vendors.pixels import PlaneReader
 
 Geometry = tuple[float | None, float | None, float | None]
@@ -117,6 +118,11 @@ class StoredImage:
     def finest(self) -> Any:
         """The zarr array of full size, t c z y x; opened once."""
         return ngff.read_levels(self.path)[0]
+
+    @cached_property
+    def parts(self) -> PlaneParts:
+        """The same for small parts of planes."""
+        return ngff.read_parts(self.path)[0]
 
     def close(self) -> None:
         """See SiteImage."""

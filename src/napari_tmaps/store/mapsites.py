@@ -38,6 +38,7 @@ class SiteReader:
     def __init__(self, experiment: Experiment, plan: MapPlan, settings: Mapping[str, Any]) -> None:
         self._experiment = experiment
         self._plan = plan
+        self._folder = experiment.plate(plan.plate)
         self._settings = settings
         self._images: OrderedDict[tuple[str, int, int], SiteImage | None] = OrderedDict()
         self._planes: OrderedDict[tuple[Any, ...], Pixels] = OrderedDict()
@@ -91,7 +92,7 @@ class SiteReader:
         if isinstance(image, StoredImage):
             if (t, c, z) in image.info.missing or z >= image.info.shape[2]:
                 return None
-            return np.asarray(image.finest[t, c, z, y, x])
+            return image.parts.part(t, c, z, y, x)
         key = (site.well, site.site, cycle, channel, t)
         with self._lock:
             stack = self._planes.get(key)
@@ -110,10 +111,9 @@ class SiteReader:
             if key in self._images:
                 self._images.move_to_end(key)
                 return self._images[key]
-        folder = self._experiment.plate(self._plan.plate)
         image: SiteImage | None = None
         try:
-            image = folder.image(well, site, cycle)
+            image = self._folder.image(well, site, cycle)
         except NotFoundError:
             for plan in image_plans(self._experiment, [(self._plan.plate, well, site)]):
                 if plan["cycle"] == cycle:
@@ -127,14 +127,13 @@ class SiteReader:
     def labels(
         self, site: PlacedSite, object_type: str, t: int, z: int, y: slice, x: slice
     ) -> Pixels | None:
-        folder = self._experiment.plate(self._plan.plate)
         try:
-            array = ngff.read_levels(folder.labels_path(site.well, site.site, object_type))[0]
+            array = ngff.read_parts(self._folder.labels_path(site.well, site.site, object_type))[0]
         except (NotFoundError, FormatError):
             return None
         if t >= array.shape[0] or z >= array.shape[2]:
             return None
-        return np.asarray(array[t, 0, z, y, x])
+        return array.part(t, 0, z, y, x)
 
 
 def _within(window: Window, site: PlacedSite, y: slice, x: slice) -> tuple[slice, slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from napari_tmaps.errors import FormatError, NotFoundError, StorageError
 from napari_tmaps.streams.atomic import disk_errors, write_json, write_text
 from napari_tmaps.streams.ngff_metadata import ImageInfo, parse_info, unwrap, wrap
 from napari_tmaps.streams.plainjson import plain
+from napari_tmaps.streams.planefiles import PlaneParts, open_parts
 
 if TYPE_CHECKING:
     import zarr
@@ -28,26 +30,40 @@ def read_levels(path: Path) -> tuple[zarr.Array[Any], ...]:
     FormatError
         It is damaged.
     """
+    return tuple(_open(path, name) for name in _level_names(path))
+
+
+def read_parts(path: Path) -> tuple[PlaneParts, ...]:
+    """The same for whoever reads small parts of planes of many images; see `planefiles`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no OME-Zarr image.
+    FormatError
+        It is damaged.
+    """
+    return tuple(open_parts(path / name, partial(_open, path, name)) for name in _level_names(path))
+
+
+def _open(path: Path, name: str) -> zarr.Array[Any]:
     import zarr
     from zarr.errors import ArrayNotFoundError
 
-    arrays = []
-    for name in _level_names(path):
-        try:
-            arrays.append(zarr.open_array(path / name, mode="r"))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            OverflowError,
-            ArrayNotFoundError,
-        ) as error:
-            raise FormatError(
-                f"Level '{name}' of the image '{path}' cannot be read ({error}). The image is "
-                "damaged: convert or copy it again."
-            ) from error
-    return tuple(arrays)
+    try:
+        return zarr.open_array(path / name, mode="r")
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        ArrayNotFoundError,
+    ) as error:
+        raise FormatError(
+            f"Level '{name}' of the image '{path}' cannot be read ({error}). The image is "
+            "damaged: convert or copy it again."
+        ) from error
 
 
 def read_info(path: Path) -> ImageInfo:
