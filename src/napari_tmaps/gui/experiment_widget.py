@@ -57,6 +57,10 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
+_WIDEST = 440
+"""Pixels that the widget may ask for, so that nothing is cut off."""
+
+
 class ExperimentWidget(QWidget):
     """Edits which site of which experiment is shown; its value is a `Choice`.
 
@@ -112,7 +116,7 @@ class ExperimentWidget(QWidget):
         layout.addWidget(self.progress_row)
         layout.addWidget(self._message)
         layout.addStretch()
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -263,6 +267,10 @@ class ExperimentWidget(QWidget):
         self._top.setVisible(page is self.site_page)
         for each in (self.start_page, self.import_page, self.site_page):
             each.setVisible(each is page)
+        inside, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
+        if inside is not None and bar is not None:
+            width = inside.minimumSizeHint().width() + bar.sizeHint().width()
+            self._scroll.setMinimumWidth(min(width, _WIDEST))
 
     # -- work -----------------------------------------------------------------------------------
 

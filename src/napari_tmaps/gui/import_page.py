@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -31,6 +32,7 @@ from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
 from napari_tmaps.model.wells import PlateFormat, WellName
 
 _MOST_ODDITIES = 6
+_WIDTH = 290
 
 
 def summary_rows(scan: Scan) -> list[tuple[str, str]]:
@@ -74,6 +76,8 @@ class ImportPage(QWidget):
         self._facts.setWordWrap(True)
         self._oddities = QLabel()
         self._oddities.setWordWrap(True)
+        for label in (self._facts, self._oddities):  # a long name is no reason to be wide
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.plate_map = PlateMap()
         self.planes, self.names = PlanesTable(), NamesPanel()
         self.channel_lines: dict[str, QLineEdit] = {}
@@ -93,7 +97,7 @@ class ImportPage(QWidget):
         self.tabs.addTab(first, "Found")
         self.tabs.addTab(self.planes, "Planes")
         self.tabs.addTab(self._edits, "Correct")
-        self.tabs.addTab(self.names, "File names")
+        self.tabs.addTab(self.names, "Names")
         self._target = QLineEdit()
         self._target.setToolTip("Folder of the new experiment; by custom it ends in .tmaps")
         self._browse = QPushButton("…")
@@ -117,6 +121,7 @@ class ImportPage(QWidget):
         )
         self.back_button = QPushButton("Back")
         self._message = fault_label()
+        self.setMinimumWidth(_WIDTH)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_tmaps.vendors.preview import PatternPreview, preview
 
@@ -38,6 +38,8 @@ class NamesPanel(QWidget):
         self._found = QLabel()
         self._found.setWordWrap(True)
         self._found.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        for label in (hint, self._found):  # a long name is no reason to be wide
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.apply_button = QPushButton("Read the folder anew with it")
         self.apply_button.setToolTip("Understand the folder by this pattern alone")
         self._typed = QTimer(self)
@@ -62,7 +64,7 @@ class NamesPanel(QWidget):
         """Say what the pattern makes of the names."""
         pattern = self.line.text().strip()
         if not pattern:
-            self._found.setText("\n".join(self._names[:_SHOWN]))
+            self._found.setText("\n".join(name.split("/")[-1] for name in self._names[:_SHOWN]))
             self.apply_button.setEnabled(False)
             return
         found = preview(self._names, pattern)
