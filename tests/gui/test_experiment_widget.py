@@ -306,6 +306,34 @@ def test_another_experiment_begins_anew(
     assert len(widget.viewer.layers) == 0
 
 
+def test_the_map_is_built_on_demand(
+    widget: ExperimentWidget, own_experiment: Path, qtbot: Any
+) -> None:
+    widget.setValue(Choice(str(own_experiment)))
+    assert not widget.site_page.map_button.isVisibleTo(widget.site_page)
+    widget.setValue(replace(widget.value(), view=View.PLATE))
+    assert widget.site_page.map_button.isVisibleTo(widget.site_page)
+    widget.site_page.map_button.click()
+    finish(widget, qtbot)
+    assert (own_experiment / "maps" / "P1" / "map.json").is_file()
+    assert not widget.site_page.map_button.isVisibleTo(widget.site_page)
+    # The sites are laid out anew: the map is of another layout, is told to be, and is built again.
+    experiment = widget._experiment
+    assert experiment is not None
+    table = experiment.catalogue.sites()
+    table["stage_x_um"] = table["stage_x_um"] * 1.5
+    channels = experiment.catalogue.channels()[["name", "wavelength", "cycle", "facts"]]
+    experiment.catalogue.set_layout(
+        table.drop(columns="id"), channels, experiment.catalogue.gaps().iloc[:0]
+    )
+    widget._refresh(None)
+    assert "other images than today's" in "\n".join(widget._view.notes)
+    widget.site_page.map_button.click()
+    finish(widget, qtbot)
+    assert not widget.site_page.map_button.isVisibleTo(widget.site_page)
+    assert "other images" not in "\n".join(widget._view.notes)
+
+
 def test_works_at_300_pixels(widget: ExperimentWidget, experiment_path: Path) -> None:
     widget.setValue(Choice(str(experiment_path)))
     assert widget.minimumSizeHint().width() <= 300

@@ -292,3 +292,25 @@ def test_cycles_are_aligned_if_wanted(tmp_path: Path, qapp: Any, view_of: View) 
     assert distance[Pixels.PREPARED] < distance[Pixels.RECORDED] / 4
     # There is no map: then "as the map" is as recorded.
     assert distance[Pixels.MAP] == distance[Pixels.RECORDED]
+
+
+def test_one_cycle_at_a_time(tmp_path: Path, qapp: Any) -> None:
+    viewer = ViewerModel()
+    with make_rounds(tmp_path) as experiment:
+        view = PlateView(viewer, pytest.fail)
+        view.open(experiment)
+        facts = read_facts(experiment)
+        view.show(resolve(facts, Choice(str(experiment.path), view=View.PLATE)))
+        cycles = experiment.catalogue.channels().set_index("name")["cycle"]
+
+        def seen() -> set[str]:
+            return {name for name in cycles.index if viewer.layers[name].visible}
+
+        hidden = next(name for name in cycles.index if cycles[name] == 1 and name != "1_DAPI")
+        viewer.layers[hidden].visible = False
+        for cycle in (1, 0):
+            view.show_cycle(cycle)
+            assert seen() == set(cycles.index[cycles == cycle]) - {hidden}
+        # All is as it was before; what the user hid stays hidden.
+        view.show_cycle(-1)
+        assert seen() == set(cycles.index) - {hidden}

@@ -76,3 +76,16 @@ def test_panel_value(qtbot: Any) -> None:
     assert panel.value() == Measure()
     panel.setPixels(Pixels.PREPARED)
     assert panel.minimumSizeHint().width() < 240
+
+
+def test_the_slider_of_cycles_is_there_only_for_several(qtbot: Any) -> None:
+    panel = MapPanel()
+    qtbot.addWidget(panel)
+    assert not panel.cycle_slider.isVisibleTo(panel)
+    panel.setCycles(3)
+    assert panel.cycle_slider.isVisibleTo(panel)
+    with qtbot.waitSignal(panel.cycleChanged) as changed:
+        panel.cycle_slider.setValue(2)
+    assert changed.args == [1]
+    panel.setCycles(1)
+    assert panel.cycle_slider.value() == 0

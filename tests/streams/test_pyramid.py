@@ -67,3 +67,14 @@ SHAPES = [
 @pytest.mark.parametrize(("size", "levels", "expected"), SHAPES)
 def test_level_shapes(size, levels, expected):
     assert level_shapes(*size, levels) == expected
+
+
+def test_the_smallest_object_stays_as_a_point():
+    plane = np.zeros((7, 9), np.int32)
+    plane[5, 3], plane[6, 8], plane[1, 1], plane[0, 1] = 7, 9, 2, 3
+    levels = pyramid(plane, 4, labels=True, keep_all=True)
+    assert [level.shape for level in levels] == [(7, 9), (4, 5), (2, 3), (1, 2)]
+    assert set(np.unique(levels[1])) == {0, 3, 7, 9}
+    assert levels[2].tolist() == [[3, 0, 0], [7, 0, 9]]
+    assert levels[3].tolist() == [[7, 9]]
+    assert plane[1, 1] == 2  # nothing is written into the image itself

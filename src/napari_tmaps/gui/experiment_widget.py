@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
@@ -27,6 +28,7 @@ from napari_tmaps.gui.desk import ObjectColours, desk_of
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.map_menu import WellMenu
+from napari_tmaps.gui.map_pixels import build_map
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.map_values import (
     COUNT,
@@ -138,6 +140,7 @@ class ExperimentWidget(QWidget):
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.valueChanged.connect(self._show_numbers)
         self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
+        self.site_page.map_panel.cycleChanged.connect(self._view.show_cycle)
         self.site_page.map_panel.edit_button.clicked.connect(self._on_edit_plate_map)
         self.site_page.plate_map.menuRequested.connect(self._on_menu_requested)
         self.site_page.plate_map.selectionChanged.connect(self._desk.setWells)
@@ -147,6 +150,7 @@ class ExperimentWidget(QWidget):
         self.site_page.runRequested.connect(self._on_run_requested)
         self.site_page.convertRequested.connect(self._on_convert_requested)
         self.site_page.analyseRequested.connect(self._on_analyse_requested)
+        self.site_page.mapRequested.connect(self._on_map_requested)
         self.site_page.pipelineFileRequested.connect(self._on_pipeline_file_requested)
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self.progress_row.cancelRequested.connect(self._watch.stop_work)
@@ -181,8 +185,9 @@ class ExperimentWidget(QWidget):
             self._state = resolve(self._facts, choice)
             self.site_page.setState(self._state, self._facts.pipelines)
             self._show_wells()
-            with still(self):
+with still(self):
                 self._view.show(self._state)
+            self.site_page.setLacksMap(self._view.lacks_map)
             if self.value().plate != before.plate:
                 self._show_numbers()
             self.show_message("\n".join(self._view.notes))
@@ -255,6 +260,8 @@ class ExperimentWidget(QWidget):
         self._facts = read_facts(self._experiment, self._files)
         self._view.forget()
         self.site_page.map_panel.setMeasures(measures(self._experiment))
+        cycles = self._experiment.catalogue.channels()["cycle"].max()
+        self.site_page.map_panel.setCycles(1 if pd.isna(cycles) else int(cycles) + 1)
         self._show_numbers()
         return self._facts
 
@@ -345,6 +352,15 @@ class ExperimentWidget(QWidget):
             yield from convert(experiment)
 
         self._start("Converting", make, self._refresh)
+
+    def _on_map_requested(self) -> None:
+        experiment, choice = self._experiment, self.value()
+        assert experiment is not None
+
+        def make() -> Generator[Progress, None, None]:
+            yield from build_map(experiment, choice.plate, choice.pixels)
+
+        self._start("Building the map", make, self._refresh)
 
     def _on_analyse_requested(self) -> None:
         from napari_tmaps.workflow import analyse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_tmaps.gui.layers import LayerTuple
@@ -40,6 +40,7 @@ class KeptLayers:
         self._layers: dict[tuple[str, str], Layer] = {}
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self._colormaps: dict[tuple[str, str], Any] = {}
+        self._seen: dict[str, bool] = {}
 
     def show(self, layers: Sequence[LayerTuple]) -> None:
         """Show exactly these layers, besides those of other people."""
@@ -87,6 +88,21 @@ class KeptLayers:
             elif not on and key in self._colormaps:
                 layer.colormap = self._colormaps.pop(key)
 
+    def only(self, channels: Collection[str] | None) -> None:
+        """Show these channels, and hide the others; None shows again what was seen before."""
+        layers = {
+            str(layer.metadata["tmaps"]["channel"]): layer
+            for layer in self._layers.values()
+            if "channel" in layer.metadata["tmaps"]
+        }
+        if channels is not None and not self._seen:
+            self._seen = {name: layer.visible for name, layer in layers.items()}
+        for name, layer in layers.items():
+            was_seen = self._seen.get(name, layer.visible)
+            layer.visible = was_seen and (channels is None or name in channels)
+        if channels is None:
+            self._seen = {}
+
     def refresh_waiting(self) -> None:
         """Draw anew the layers whose last frame had to do without some pixels."""
         waiting = [layer for layer in self._layers.values() if _is_waiting(layer)]
@@ -98,6 +114,7 @@ class KeptLayers:
         for key in list(self._layers):
             self._remove(key)
         self._settings.clear()
+        self._seen.clear()
 
     def layer(self, kind: str, name: str) -> Layer | None:
         """A layer that is shown, None if there is no such layer."""

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QSlider,
     QToolButton,
     QWidget,
 )
@@ -26,6 +27,8 @@ class MapPanel(QWidget):
     """The new `Measure`."""
     objectsToggled = Signal(bool)
     pixelsChanged = Signal(object)
+    cycleChanged = Signal(int)
+    """The staining cycle that is shown, from 0; -1: all of them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,12 +74,28 @@ class MapPanel(QWidget):
         layout.addRow("Colour", colour)
         layout.addRow(self.objects_box)
         layout.addRow("Images", self._pixels)
+        self.cycle_slider = QSlider(Qt.Orientation.Horizontal)
+        self.cycle_slider.setPageStep(1)
+        self.cycle_slider.setToolTip(
+            "Show the channels of one staining cycle; at the left end those of all cycles"
+        )
+        self._cycle_text = QLabel()
+        cycle = QHBoxLayout()
+        cycle.addWidget(self.cycle_slider, 1)
+        cycle.addWidget(self._cycle_text)
+        self._cycle_row = QWidget()
+        self._cycle_row.setLayout(cycle)
+        cycle.setContentsMargins(0, 0, 0, 0)
+        layout.addRow("Cycle", self._cycle_row)
+        self._form = layout
         layout.addRow(self._object)
         self.setMeasures([Measure()])
+        self.setCycles(1)
         self.show_object("")
         self._measure.activated.connect(self._on_measure_changed)
         self.objects_box.toggled.connect(self.objectsToggled.emit)
         self._pixels.activated.connect(self._on_pixels_changed)
+        self.cycle_slider.valueChanged.connect(self._on_cycle_changed)
 
     def value(self) -> Measure:
         """What the wells are coloured by."""
@@ -104,6 +123,12 @@ class MapPanel(QWidget):
         """Show what is done to pixels."""
         self._pixels.setCurrentIndex(list(Pixels).index(pixels))
 
+    def setCycles(self, number: int) -> None:
+        """Offer so many staining cycles; with one there is nothing to choose."""
+        self._form.setRowVisible(self._cycle_row, number > 1)
+        self.cycle_slider.setRange(0, number if number > 1 else 0)
+        self._tell_cycle()
+
     def show_object(self, text: str) -> None:
         """Say which object is selected; "" if none is."""
         self._object.setText(text)
@@ -123,6 +148,14 @@ class MapPanel(QWidget):
     def _on_measure_changed(self) -> None:
         self._enable()
         self.valueChanged.emit(self.value())
+
+    def _tell_cycle(self) -> None:
+        number, last = self.cycle_slider.value(), self.cycle_slider.maximum()
+        self._cycle_text.setText(f"{number} of {last}" if number else "all")
+
+    def _on_cycle_changed(self, number: int) -> None:
+        self._tell_cycle()
+        self.cycleChanged.emit(number - 1)
 
     def _on_pixels_changed(self) -> None:
         self.pixelsChanged.emit(self._pixels.currentData())

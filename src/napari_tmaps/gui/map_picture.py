@@ -108,15 +108,15 @@ class MapPicture:
         found = open_map(self._experiment, plate)
         if found.stale:
             self.notes.append(
-                f"The map of {plate} is of other images than today's: run illuminati again."
+                f"The map of {plate} is of other images than today's: build it again."
             )
         usable = found.built and not found.stale
         if usable and built == wanted:
             return found.plan, found
         if pixels is Pixels.PREPARED:
             self.notes.append(
-                f"{plate} is shown as recorded: run illuminati with correction and alignment to "
-                "see the whole plate with them."
+                f"{plate} is shown as recorded: build the map to see the whole plate corrected and "
+                "aligned."
             )
         return found.plan, None
 
@@ -191,6 +191,11 @@ class MapPicture:
         return found
 
     # -- what lies where ------------------------------------------------------------------------
+
+    @property
+    def lacks_map(self) -> bool:
+        """Whether some plate is drawn from its sites alone, because its map is not of today."""
+        return any(part.map is None for part in self.parts)
 
     @property
     def pixel_um(self) -> tuple[float, float]:

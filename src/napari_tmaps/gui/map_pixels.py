@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_tmaps.gui.mosaic import Stack
 from napari_tmaps.gui.state import Pixels
+from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.mapfiles import read_state
 from napari_tmaps.store.mapplan import MapPlan
@@ -34,6 +35,28 @@ def pixel_settings(experiment: Experiment, plate: str, pixels: Pixels) -> Mappin
         return {name: built[name] for name in PLAIN}
     names = {entry.channel for entry in experiment.illumination.entries()}
     return {"align": not experiment.shifts.table().empty, "corrected": sorted(names)}
+
+
+def build_map(experiment: Experiment, plate: str, pixels: Pixels) -> Iterator[Progress]:
+    """Build the maps of all plates, of pixels as those of one plate are shown; only what is old.
+
+    Raises
+    ------
+    TmapsError
+        The step as a whole cannot go on.
+    """
+    from napari_tmaps.workflow.illuminati import IlluminatiArguments, PyramidBuilder
+    from napari_tmaps.workflow.local import run_step
+
+    settings = pixel_settings(experiment, plate, pixels)
+    names = experiment.catalogue.channel_names()
+    plain = [name for name in names if name not in settings["corrected"]]
+    arguments = IlluminatiArguments(
+        align=settings["align"],
+        illumcorr=bool(settings["corrected"]),
+        illumcorr_exceptions=",".join(plain) if settings["corrected"] else "",
+    )
+    yield from run_step(PyramidBuilder(experiment), arguments)
 
 
 def prepared_stacks(

@@ -227,7 +227,8 @@ class Mosaic:
         whole = self.stack.read(place, stored, t, z, slice(None), slice(None))
         if whole is None:
             return None
-        thin: npt.NDArray[Any] = pyramid(whole, halvings + 1, labels=self.stack.labels)[-1]
+        labels = self.stack.labels
+        thin: npt.NDArray[Any] = pyramid(whole, halvings + 1, labels=labels, keep_all=True)[-1]
         with self._lock:
             self._thinned[key] = thin
             while sum(image.nbytes for image in self._thinned.values()) > _REMEMBERED_BYTES:

@@ -121,6 +121,11 @@ class PlateView:
         """What the user must know of the picture, one sentence each."""
         return () if self._picture is None else tuple(self._picture.notes)
 
+    @property
+    def lacks_map(self) -> bool:
+        """Whether a whole plate is shown whose map would be worth building."""
+        return self._picture is not None and self._picture.lacks_map
+
     def place_at(self, y: float, x: float) -> Place | None:
         """The site at a point of the world; None where there is none."""
         if self._experiment is None or not self._shown:
@@ -188,6 +193,13 @@ class PlateView:
 
     def _result_layers(self, choice: Choice) -> list[LayerTuple]:
         return [layer for each in self._results.values() for layer in self._layers_of(each, choice)]
+
+    def show_cycle(self, cycle: int) -> None:
+        """Show the channels of a staining cycle (from 0) alone; -1: those of all cycles."""
+        if self._experiment is None:
+            return
+        table = self._experiment.catalogue.channels()
+        self._layers.only(None if cycle < 0 else set(table["name"][table["cycle"] == cycle]))
 
     def _coloured_layers(self, choice: Choice) -> list[LayerTuple]:
         return [] if self._colouring is None else self._layers_of(self._colouring, choice)

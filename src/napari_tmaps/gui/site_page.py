@@ -37,6 +37,7 @@ class SitePage(QWidget):
     runRequested = Signal()
     convertRequested = Signal()
     analyseRequested = Signal()
+    mapRequested = Signal()
     pipelineFileRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -84,6 +85,12 @@ class SitePage(QWidget):
         )
         self.convert_button = QPushButton("Convert")
         self.convert_button.setToolTip("Make OME-Zarr plates from the microscope's files")
+        self.map_button = QPushButton("Build the map")
+        self.map_button.setToolTip(
+            "Make the coarse levels of all plates, of images as they are shown here, so that whole "
+            "plates are drawn at once; only what has changed is made"
+        )
+        self.map_button.hide()
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -100,6 +107,7 @@ class SitePage(QWidget):
         layout.addWidget(self.map_panel)
         layout.addWidget(self._notes)
         layout.addWidget(self.convert_button)
+        layout.addWidget(self.map_button)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
         layout.addWidget(line)
@@ -121,6 +129,7 @@ class SitePage(QWidget):
         self._pipeline.activated.connect(self._on_pipeline_changed)
         self.run_button.clicked.connect(self.runRequested.emit)
         self.convert_button.clicked.connect(self.convertRequested.emit)
+        self.map_button.clicked.connect(self.mapRequested.emit)
         self.analyse_button.clicked.connect(self.analyseRequested.emit)
 
     # -- model → widget -------------------------------------------------------------------------
@@ -162,6 +171,10 @@ class SitePage(QWidget):
             blocker.unblock()
         self._enable()
 
+    def setLacksMap(self, lacks: bool) -> None:
+        """Offer to build the map, or not."""
+        self.map_button.setVisible(lacks)
+
     def setBusy(self, busy: bool) -> None:
         """Bar what may not be done while work goes on."""
         self._busy = busy
@@ -177,6 +190,7 @@ class SitePage(QWidget):
         self.run_button.setEnabled(free and state.can_run)
         self.analyse_button.setEnabled(free and state.can_analyse)
         self.convert_button.setEnabled(free)
+        self.map_button.setEnabled(free)
         self.convert_button.setVisible(state.can_convert)
         self._pipeline.setEnabled(free)
 

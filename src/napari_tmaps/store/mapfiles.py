@@ -176,7 +176,7 @@ class MapFiles:
             band = np.asarray(source[(*place, slice(top, top + rows), slice(0, width))])
             if bins > 1:
                 counts += np.bincount(band.ravel(), minlength=bins)
-            planes = pyramid(band, last - first + 1, labels=labels is not None)
+            planes = pyramid(band, last - first + 1, labels=labels is not None, keep_all=True)
             for step, plane in enumerate(planes[1:], start=1):
                 self._write(first + step, place, (top >> step, 0), plane, labels)
         counts[0] = 0

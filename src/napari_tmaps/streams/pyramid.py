@@ -27,7 +27,7 @@ def level_shapes(height: int, width: int, levels: int | None = None) -> list[tup
 
 
 def pyramid(
-    plane: npt.NDArray[Any], levels: int, *, labels: bool = False
+    plane: npt.NDArray[Any], levels: int, *, labels: bool = False, keep_all: bool = False
 ) -> list[npt.NDArray[Any]]:
     """The plane and its smaller copies, `levels` arrays in all, finest first.
 
@@ -38,10 +38,23 @@ def pyramid(
     labels
         False: each pixel is the exact mean of 2 × 2 pixels, halves rounded up; at an odd edge of
         those that exist. True: every second pixel, so that no label is invented.
+    keep_all
+        Of labels each pixel is the greatest of 2 × 2, so that the smallest object stays as a point.
     """
     planes = [np.ascontiguousarray(plane)]
     while len(planes) < levels:
-        planes.append(planes[-1][::2, ::2] if labels else _mean(planes[-1]))
+        fine = planes[-1]
+        if not labels:
+            planes.append(_mean(fine))
+            continue
+        thin = fine[::2, ::2]
+        if keep_all:
+            thin = thin.copy()
+            for y, x in ((0, 1), (1, 0), (1, 1)):
+                other = fine[y::2, x::2]
+                part = thin[: other.shape[0], : other.shape[1]]
+                np.maximum(part, other, out=part)
+        planes.append(thin)
     return planes
 
 
