@@ -62,6 +62,7 @@ ROWS = {
     "map/build": "rows_map:build",
     "map/open": "rows_map_view:opening",
     "map/pan": "rows_map_view:panning",
+    "map/plate_widget": "rows_plate_widget:painting",
     "tables/open": "rows_tables:opening",
     "tables/histogram": "rows_tables:histogram",
     "tables/density": "rows_tables:density_plot",
