@@ -185,7 +185,7 @@ class ExperimentWidget(QWidget):
             self._state = resolve(self._facts, choice)
             self.site_page.setState(self._state, self._facts.pipelines)
             self._show_wells()
-with still(self):
+            with still(self):
                 self._view.show(self._state)
             self.site_page.setLacksMap(self._view.lacks_map)
             if self.value().plate != before.plate:
