@@ -20,6 +20,7 @@ from napari_tmaps.cli.foreign import import_objects
 from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
+from napari_tmaps.cli.report import report
 from napari_tmaps.cli.serve import app as serve_app
 from napari_tmaps.cli.tool import plate_map, results, tool
 from napari_tmaps.errors import InputError
@@ -321,7 +322,7 @@ def analyse(
 app.command()(features)
 app.command()(modules)
 app.command()(train_pixels)
-for _command in (tool, results, plate_map, export, corrections, import_objects):
+for _command in (tool, results, plate_map, export, report, corrections, import_objects):
     app.command()(_command)
 
 

@@ -13,26 +13,12 @@ import pandas as pd
 
 from napari_tmaps.errors import unknown
 from napari_tmaps.model.layout import SITE
+from napari_tmaps.model.scale import SCALE
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plate_map import load_plate_map
 
 COUNT = "number of objects"
-# Viridis at equal distances: its lightness grows evenly, so every kind of eye can read it.
-_SCALE = np.array(
-    [
-        (68, 1, 84),
-        (71, 45, 123),
-        (59, 82, 139),
-        (44, 114, 142),
-        (33, 145, 140),
-        (40, 174, 128),
-        (94, 201, 98),
-        (173, 220, 48),
-        (253, 231, 37),
-    ],
-    float,
-)
 # Okabe and Ito: colours that everybody tells apart.
 _CLASSES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 
@@ -193,6 +179,6 @@ def limits(values: Mapping[str, float]) -> tuple[float, float]:
 
 def colours(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Colours (n, 3) of numbers from 0 to 1; those beyond have the colour of the end."""
-    at = np.clip(values, 0, 1) * (len(_SCALE) - 1)
-    places = np.arange(len(_SCALE))
-    return np.stack([np.interp(at, places, part) for part in _SCALE.T], axis=1).astype(np.uint8)
+    at = np.clip(values, 0, 1) * (len(SCALE) - 1)
+    places = np.arange(len(SCALE))
+    return np.stack([np.interp(at, places, part) for part in SCALE.T], axis=1).astype(np.uint8)

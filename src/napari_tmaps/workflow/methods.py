@@ -1,0 +1,130 @@
+"""What was done to an experiment, as the paragraph of methods of a paper, with what to cite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from napari_tmaps.model.version import __version__
+
+_ALWAYS = ("numpy", "scipy", "scikit-image", "ome-zarr", "napari")
+CITATIONS: Mapping[str, str] = {
+    "numpy": "Harris CR et al. (2020) Array programming with NumPy. Nature 585:357–362.",
+    "scipy": "Virtanen P et al. (2020) SciPy 1.0. Nature Methods 17:261–272.",
+    "scikit-image": "van der Walt S et al. (2014) scikit-image. PeerJ 2:e453.",
+    "ome-zarr": "Moore J et al. (2021) OME-NGFF: a next-generation file format for expanding "
+    "bioimaging data-access strategies. Nature Methods 18:1496–1498.",
+    "napari": "napari contributors. napari: a multi-dimensional image viewer for Python. "
+    "doi:10.5281/zenodo.3555620.",
+    "scikit-learn": "Pedregosa F et al. (2011) Scikit-learn: Machine Learning in Python. JMLR "
+    "12:2825–2830.",
+    "threshold_otsu": "Otsu N (1979) A threshold selection method from gray-level histograms. IEEE "
+    "Trans Syst Man Cybern 9:62–66.",
+    "segment_cellpose": "Stringer C et al. (2021) Cellpose: a generalist algorithm for cellular "
+    "segmentation. Nature Methods 18:100–106.",
+    "segment_stardist": "Schmidt U et al. (2018) Cell detection with star-convex polygons. MICCAI "
+    "2018:265–273.",
+    "measure_texture": "Haralick RM, Shanmugam K, Dinstein I (1973) Textural features for image "
+    "classification. IEEE Trans Syst Man Cybern 3:610–621.",
+    "assay": "Zhang JH, Chung TDY, Oldenburg KR (1999) A simple statistical parameter for use in "
+    "evaluation and validation of high throughput screening assays. J Biomol Screen 4:67–73.",
+    "umap": "McInnes L, Healy J, Melville J (2018) UMAP: Uniform Manifold Approximation and "
+    "Projection for dimension reduction. arXiv:1802.03426.",
+}
+_LEARNING = ("classify", "cluster", "embed", "classify_pixels")
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """The paragraph, and the references in the order in which they are numbered in it."""
+
+    text: str
+    references: tuple[str, ...]
+
+
+def methods(
+    info: Mapping[str, Any],
+    pipelines: Iterable[Mapping[str, Any]],
+    results: Iterable[Mapping[str, Any]],
+    sites: int,
+) -> Methods:
+    """Say what was done.
+
+    Parameters
+    ----------
+    info
+        Of `Experiment.info`.
+    pipelines
+        The pipelines that were run, as JSON values.
+    results
+        What is known of results of tools, as JSON values.
+    sites
+        Number of sites.
+    """
+    cited = list(_ALWAYS)
+
+    def cite(*names: str) -> str:
+        numbers = []
+        for name in names:
+            if name in CITATIONS:
+                if name not in cited:
+                    cited.append(name)
+                numbers.append(str(cited.index(name) + 1))
+        return f" [{', '.join(numbers)}]" if numbers else ""
+
+    wells = len(info["wells"])
+    size = info["image_size"]
+    pixel = (info["pixel_size_um"] or [None])[0]
+    parts = [
+        f"Images of {_number(len(info['plates']), 'plate')} ({_number(wells, 'well')}, "
+        f"{_number(sites, 'site')}"
+        + (f", {size[1]} × {size[0]} px" if size else "")
+        + (f" of {pixel:.4g} µm" if pixel else "")
+        + f") in {_number(len(info['channels']), 'channel')} ({', '.join(info['channels'])})"
+        + (f", recorded with {info['vendor']}," if info["vendor"] else "")
+        + f" were analysed with napari-tmaps {__version__}{cite(*_ALWAYS)}."
+    ]
+    for pipeline in pipelines:
+        steps = [step for step in pipeline["pipeline"] if step.get("active", True)]
+        kept = [item["name"] for item in pipeline["output"]["objects"]]
+        corrected = [c["name"] for c in pipeline["input"]["channels"] if c.get("correct")]
+        words: dict[str, int] = {}
+        for step in steps:
+            settings = ", ".join(f"{k} = {_plain(v)}" for k, v in step["settings"].items())
+            word = step["module"].replace("_", " ") + (f" ({settings})" if settings else "")
+            word += cite(step["module"])
+            words[word] = words.get(word, 0) + 1
+        listed = "; ".join(f"{word}, {n} times" if n > 1 else word for word, n in words.items())
+        text = f"Pipeline “{pipeline['name']}” made the objects {', '.join(kept) or 'none'}"
+        if corrected:
+            text += f", with uneven illumination of {', '.join(corrected)} corrected"
+        parts.append(f"{text}, in these steps: {listed}.")
+    counts = [f"{number:,} {name}" for name, number in info["objects"].items()]
+    if counts:
+        parts.append(f"This gave {', '.join(counts)}.")
+    for about in results:
+        learns = ("scikit-learn",) if about["tool"] in _LEARNING else ()
+        extra = (about["tool"], "umap" if about["settings"].get("method") == "umap" else "")
+        settings = ", ".join(
+            f"{key} = {_plain(value)}"
+            for key, value in about["settings"].items()
+            if value not in ("", [], ()) and key != "trained"
+        )
+        parts.append(
+            f"The tool {about['tool'].replace('_', ' ')} was applied to {about['object_type']}"
+            + (f" ({settings})" if settings else "")
+            + cite(*learns, *extra)
+            + "."
+        )
+    return Methods(" ".join(parts), tuple(CITATIONS[name] for name in cited))
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
