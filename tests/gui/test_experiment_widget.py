@@ -375,3 +375,17 @@ def test_an_experiment_read_in_place_shows_its_pictures(
     assert not widget.site_page.convert_button.isVisible()
     widget.setValue(replace(widget.value(), view=View.SITE))
     np.testing.assert_array_equal(pixels(widget, "DAPI"), plane_of("B03", 3, "DAPI"))
+
+
+def test_a_plate_in_place_with_a_missing_image_has_no_map(
+    widget: ExperimentWidget, tmp_path: Path
+) -> None:
+    with Experiment.create(tmp_path / "screen.tmaps") as experiment:
+        experiment.add(make_scan(tmp_path / "raw", lost=(("B02", 2, "Actin"),)))
+        run(convert(experiment, in_place=True))
+    for view in (View.PLATE, View.PLATES):
+        widget.setValue(Choice(str(tmp_path / "screen.tmaps"), view=view))
+        assert "DAPI" not in widget.viewer.layers
+    assert "no images yet" in widget._message.text() or "read in place" in (
+        widget.site_page._notes.text()
+    )

@@ -283,6 +283,8 @@ class PlateView:
                 sources.append(self._plate(plate))
             except NotFoundError as error:  # a plate that is not converted yet is left out
                 self._on_problem(str(error))
+        if not sources:
+            return []
         picture = MapPicture(
             self._experiment, sources, choice.pixels, self._on_problem, self._reading
         )
