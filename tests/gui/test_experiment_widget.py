@@ -386,6 +386,4 @@ def test_a_plate_in_place_with_a_missing_image_has_no_map(
     for view in (View.PLATE, View.PLATES):
         widget.setValue(Choice(str(tmp_path / "screen.tmaps"), view=view))
         assert "DAPI" not in widget.viewer.layers
-    assert "no images yet" in widget._message.text() or "read in place" in (
-        widget.site_page._notes.text()
-    )
+    assert "No plate has a picture of the whole yet" in widget._message.text()

@@ -284,7 +284,10 @@ class PlateView:
             except NotFoundError as error:  # a plate that is not converted yet is left out
                 self._on_problem(str(error))
         if not sources:
-            return []
+            raise NotFoundError(
+                "No plate has a picture of the whole yet: its images are read in place, or not "
+                "converted. Press Convert; single sites and wells show without."
+            )
         picture = MapPicture(
             self._experiment, sources, choice.pixels, self._on_problem, self._reading
         )
