@@ -9,7 +9,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 import pyqtgraph  # type: ignore[import-untyped]
-from qtpy.QtGui import QImage
+from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QApplication
 
 from napari_tmaps.gui.map_values import WellColours, colours
@@ -18,12 +18,12 @@ from napari_tmaps.gui.state import WellState
 from napari_tmaps.model.wells import PlateFormat, WellName
 from timing import Contest
 
+_APPLICATION = QApplication.instance() or QApplication([])  # lives as long as its widgets
 _ROWS, _COLUMNS, _WIDTH = 32, 48, 420
 
 
 def painting(folder: Path, full: bool) -> Contest:
     """One frame of the widget, against a scatter plot of as many points in pyqtgraph."""
-    application = QApplication.instance() or QApplication([])
     names = [WellName.at(row, column) for row in range(_ROWS) for column in range(_COLUMNS)]
     values = np.random.default_rng(0).uniform(0, 1, len(names))
     widget = PlateMap()
@@ -51,8 +51,9 @@ def painting(folder: Path, full: bool) -> Contest:
         return picture
 
     def peer() -> QImage:
-        plot.render(picture)
-        application.processEvents()
+        painter = QPainter(picture)
+        plot.render(painter)
+        painter.end()
         return picture
 
     def right() -> float:

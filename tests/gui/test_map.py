@@ -314,3 +314,25 @@ def test_one_cycle_at_a_time(tmp_path: Path, qapp: Any) -> None:
         # All is as it was before; what the user hid stays hidden.
         view.show_cycle(-1)
         assert seen() == set(cycles.index) - {hidden}
+
+
+def test_a_channel_that_a_well_lacks(tmp_path: Path, qapp: Any) -> None:
+    """It is empty in the plate and marked as missing; the well and its sites are shown."""
+    viewer = ViewerModel()
+    path = make_experiment(tmp_path, lost=tuple(("B02", site, "Actin") for site in range(1, 5)))
+    with Experiment.open(path) as experiment:
+        view = PlateView(viewer, pytest.fail)
+        view.open(experiment)
+        facts = read_facts(experiment)
+        for of in (View.PLATE, View.WELL, View.SITE):
+            view.show(resolve(facts, Choice(str(path), well="B02", site=1, view=of)))
+            assert np.asarray(viewer.layers["DAPI"].data[0])[..., :64, :64].any()
+            if of is View.PLATE:
+                actin = np.asarray(viewer.layers["Actin"].data[0])[0, 0]
+                assert not actin[:128, :128].any()
+                assert actin[:128, -128:].any()
+                signs = np.asarray(viewer.layers["Wells and sites"].data[0])
+                assert (signs[:128, :128] == MISSING).any()
+                assert not (signs[:128, -120:] == MISSING).any()
+        # What was never recorded is no black image.
+        assert "Actin" not in viewer.layers
