@@ -215,3 +215,18 @@ def test_legends_and_reports_in_words(analysed: Path) -> None:  # noqa: F811
         ("f 1", "1, 2"),
         ("f 2", "3, 4"),
     ]
+
+
+def test_objects_are_exported_from_the_window(
+    widget: ResultsWidget, qtbot: Any, tmp_path: Path
+) -> None:
+    for name in ("blocks.geojson", "blocks.h5ad"):
+        widget.export_to(tmp_path / name)
+        assert not widget.export_button.isEnabled()
+        wait(qtbot, widget)
+        assert (tmp_path / name).is_file()
+        assert "12 objects" in widget._message.text()
+    widget.export_to(tmp_path / "blocks.xlsx")
+    wait(qtbot, widget)
+    assert "should end in .csv" in widget._message.text()
+    assert widget.results.list.count() == 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import (
     QComboBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -37,6 +39,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.results import AboutResult
 from napari_tmaps.tools import TOOLS
+from napari_tmaps.tools.exporting import ENDINGS, Export, export_objects
 from napari_tmaps.tools.run import iter_tool, results_of
 
 if TYPE_CHECKING:
@@ -67,6 +70,11 @@ class ResultsWidget(QWidget):
 
         self.type_box = QComboBox()
         self.type_box.setToolTip("Type of the objects")
+        self.export_button = QPushButton("Export")
+        self.export_button.setToolTip(
+            "Write all objects with features, results and plate map: CSV, Parquet, AnnData, or "
+            "outlines for QuPath"
+        )
         self.tool_box = QComboBox()
         self.tool_box.setToolTip("What to do with the objects")
         for name in _OFFERED:
@@ -105,7 +113,10 @@ class ResultsWidget(QWidget):
         full = QWidget()
         page = QVBoxLayout(full)
         page.setContentsMargins(0, 0, 0, 0)
-        page.addWidget(self.type_box)
+        top = QHBoxLayout()
+        top.addWidget(self.type_box, 1)
+        top.addWidget(self.export_button)
+        page.addLayout(top)
         page.addWidget(self.progress_row)
         page.addWidget(self._message)
         page.addWidget(self.tabs, 1)
@@ -117,6 +128,7 @@ class ResultsWidget(QWidget):
         outer.addWidget(self._pages)
 
         self.type_box.activated.connect(self._on_type_changed)
+        self.export_button.clicked.connect(self._on_export)
         self.tool_box.activated.connect(lambda _: self._show_tool())
         self.form.valueChanged.connect(lambda _: self._enable())
         self.run_button.clicked.connect(self._on_run)
@@ -215,6 +227,7 @@ class ResultsWidget(QWidget):
     def _enable(self) -> None:
         free = not self._work.is_running and self.book.data is not None
         self.run_button.setEnabled(free and self.form.is_valid)
+        self.export_button.setEnabled(free)
 
     def _list(self) -> None:
         results: list[AboutResult] = []
@@ -249,13 +262,32 @@ class ResultsWidget(QWidget):
         )
         self._enable()
 
+    def _on_export(self) -> None:
+        endings = " ".join(f"*{ending}" for ending in ENDINGS)
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, "Export objects", f"{self.book.object_type}.csv", f"Objects ({endings})"
+        )
+        if chosen:
+            self.export_to(Path(chosen))
+
+    def export_to(self, path: Path) -> None:
+        """Write all objects of the type; the ending says as what."""
+        experiment, object_type = self._experiment, self.book.object_type
+        wanted = Export(plate=self.book.desk.choice.plate)
+        self.show_message("")
+        self.progress_row.begin("Export")
+        self._work.start("Export", lambda: export_objects(experiment, object_type, path, wanted))
+        self._enable()
+
     def _on_run_ended(self, outcome: Outcome) -> None:
         self.progress_row.end()
         self._enable()
         if outcome.error:
             self.show_message(outcome.error)
         elif outcome.cancelled:
-            self.show_message("Cancelled; no result was kept.")
+            self.show_message("Cancelled; nothing was kept.")
+        elif isinstance(outcome.value, str):
+            self.show_message(outcome.value)
         elif outcome.value is not None:
             about: AboutResult = outcome.value
             self.name_line.clear()
