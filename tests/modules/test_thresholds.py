@@ -122,6 +122,25 @@ def test_smoothing_comes_first():
     assert (result != expected).mean() < 0.01
 
 
+def test_threshold_within_a_mask_is_that_of_its_pixels_alone():
+    image = IMAGES["coins"]
+    mask = np.zeros(image.shape, bool)
+    mask[100:, 150:] = True
+    of_part = threshold_global(image[100:, 150:], method="otsu", smoothing=0.0)
+    result = threshold_global(image, mask, method="otsu", smoothing=0.0)
+    np.testing.assert_array_equal(result[100:, 150:], of_part)
+    assert not result[~mask].any()
+    np.testing.assert_array_equal(
+        threshold_global(image, mask.astype(np.int32) * 7, method="otsu", smoothing=0.0), result
+    )
+    assert not threshold_global(image, np.zeros_like(mask)).any()
+
+
+def test_mask_of_another_shape_is_refused():
+    with pytest.raises(InputError, match="'mask' has"):
+        threshold_global(IMAGES["coins"], np.ones((4, 5), bool))
+
+
 @pytest.mark.parametrize("k", [-0.2, 0.2, 0.5])
 def test_sauvola_beside_scikit_image(k):
     image = IMAGES["coins"]

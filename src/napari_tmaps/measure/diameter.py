@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.distance import squared_distances
+from napari_tmaps.measure.filters import window_extreme
 from napari_tmaps.measure.runs import Floats
 
 SMALLEST = 4.0
@@ -23,9 +24,7 @@ def typical_diameter(distance: Floats) -> float:
     Half of the area of all discs around the peaks of the distance (y, x) to the background belongs
     to discs that are no larger. Touching objects have a peak each, and specks hardly count.
     """
-    from scipy import ndimage
-
-    peaks = (distance > 1) & (distance == ndimage.maximum_filter(distance, 5))
+    peaks = (distance > 1) & (distance == window_extreme(np.maximum, distance, 5))
     radii = np.sort(distance[peaks])
     if not radii.size:
         return SMALLEST

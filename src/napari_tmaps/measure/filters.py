@@ -184,6 +184,23 @@ def _box_sums(image: npt.NDArray[Any], size: int, rows: Ints, columns: Ints) -> 
     return total, squares
 
 
+def window_extreme(choose: Any, image: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """Extreme of the square window of each pixel, mirrored at the rim; `size` is odd.
+
+    `choose` is numpy.minimum or numpy.maximum. Windows are joined to larger ones, so that the time
+    hardly depends on their size.
+    """
+    found = np.pad(image, size // 2, mode="symmetric")
+    for _ in range(2):
+        reach = 1
+        while reach < size:
+            step = min(reach, size - reach)
+            found = choose(found[:-step], found[step:])
+            reach += step
+        found = found.T
+    return np.ascontiguousarray(found)
+
+
 # Up to this size, comparing all pixels of a window is faster than keeping its histogram.
 _LARGEST_COMPARED = 21
 

@@ -63,7 +63,7 @@ def _correlate(
 
 
 def split_at_saddles(
-    response: Floats,
+    response: npt.NDArray[Any],
     labels: Labels,
     *,
     min_area: int = 1,
@@ -77,70 +77,90 @@ def split_at_saddles(
     by at least `min_depth`, and more than `min_share` of the response of the whole object; else
     they become one.
     """
-    flat = labels.ravel()
+    # A frame of background saves the tests for the rim.
+    framed, heights = np.pad(labels, 1), np.pad(response, 1)
+    flat, values = framed.ravel(), heights.ravel()
     inside = np.flatnonzero(flat > 0)
-    order = inside[np.argsort(-response.ravel()[inside], kind="stable")]
-    total: Floats = np.bincount(flat[inside], response.ravel()[inside]).astype(np.float64)
-    return _split(response, labels, order, min_area, min_depth, min_share * total)
+    order = inside[_from_high_to_low(values[inside])]
+    total: Floats = np.bincount(flat[inside], values[inside]).astype(np.float64)
+    parts = _split(values, flat, order, framed.shape[1], min_area, min_depth, min_share * total)
+    return np.ascontiguousarray(parts.reshape(framed.shape)[1:-1, 1:-1])
+
+
+def _from_high_to_low(values: npt.NDArray[Any]) -> Ints:
+    """Places of the values by falling value, equal ones in their order."""
+    if values.dtype != np.float32:
+        return np.argsort(-values, kind="stable")
+    # Numbers of 32 bits are sorted by their lower, then by their upper half, by counting; as whole
+    # numbers they fall as the values do. Adding 0 makes both zeros the same.
+    bits = (values + np.float32(0)).view(np.uint32)
+    falling = np.where(bits >> 31, bits, ~bits & np.uint32(0x7FFFFFFF))
+    order = np.argsort(falling.astype(np.uint16), kind="stable")
+    upper = (falling >> np.uint32(16)).astype(np.uint16)
+    places: Ints = order[np.argsort(upper[order], kind="stable")]
+    return places
 
 
 @kernel
 def _split(
-    response: Floats,
+    response: npt.NDArray[Any],
     labels: Labels,
     order: Ints,
+    width: int,
     min_area: int,
     min_depth: float,
     min_mass: Floats,
 ) -> Labels:
-    height, width = labels.shape
-    piece = np.full((height, width), -1, np.int64)
+    """The pieces as one line of pixels, with a frame of background like the labels."""
+    piece = np.full(labels.size, -1, np.int64)
     parent, area = np.empty(order.size, np.int64), np.zeros(order.size, np.int64)
     mass, peak = np.zeros(order.size, np.float64), np.empty(order.size, np.float64)
     pieces = 0
     for p in order:
-        y, x = divmod(p, width)
-        least = min_mass[labels[y, x]]
-        around = (max(0, y - 1), min(height, y + 2), max(0, x - 1), min(width, x + 2))
-        highest, mine = -np.inf, -1
-        for v in range(around[0], around[1]):
-            for u in range(around[2], around[3]):
-                met = piece[v, u] >= 0 and labels[v, u] == labels[y, x]
-                if met and response[v, u] > highest:
-                    highest, mine = response[v, u], find_root(parent, piece[v, u])
+        label, height = labels[p], np.float64(response[p])
+        highest, mine, alike = -np.inf, -1, True
+        for row in (p - width, p, p + width):
+            for q in range(row - 1, row + 2):
+                if piece[q] < 0 or labels[q] != label:
+                    continue
+                alike &= mine < 0 or piece[q] == mine
+                if response[q] > highest:
+                    highest, mine = np.float64(response[q]), piece[q]
         if mine < 0:
             mine = pieces
-            parent[mine], peak[mine] = mine, response[y, x]
+            parent[mine], peak[mine] = mine, height
             pieces += 1
         else:
-            for v in range(around[0], around[1]):
-                for u in range(around[2], around[3]):
-                    if piece[v, u] < 0 or labels[v, u] != labels[y, x]:
+            mine = find_root(parent, mine)
+            for row in (p - width, p, p + width):
+                if alike:
+                    break
+                for q in range(row - 1, row + 2):
+                    if piece[q] < 0 or labels[q] != label:
                         continue
-                    other = find_root(parent, piece[v, u])
+                    other = find_root(parent, piece[q])
                     if other == mine:
                         continue
-                    low = min(peak[mine], peak[other]) - response[y, x] < min_depth
+                    low = min(peak[mine], peak[other]) - height < min_depth
                     small = min(area[mine], area[other]) < min_area
-                    if low or small or min(mass[mine], mass[other]) <= least:
+                    if low or small or min(mass[mine], mass[other]) <= min_mass[label]:
                         parent[other] = mine
                         area[mine] += area[other]
                         mass[mine] += mass[other]
                         peak[mine] = max(peak[mine], peak[other])
-        piece[y, x] = mine
+        piece[p] = mine
         area[mine] += 1
-        mass[mine] += response[y, x]
+        mass[mine] += height
     number = np.zeros(pieces, np.int32)
-    result = np.zeros((height, width), np.int32)
+    result = np.zeros(labels.size, np.int32)
     following = 0
-    for y in range(height):
-        for x in range(width):
-            if piece[y, x] >= 0:
-                mine = find_root(parent, piece[y, x])
-                if number[mine] == 0:
-                    following += 1
-                    number[mine] = following
-                result[y, x] = number[mine]
+    for p in range(labels.size):
+        if piece[p] >= 0:
+            mine = find_root(parent, piece[p])
+            if number[mine] == 0:
+                following += 1
+                number[mine] = following
+            result[p] = number[mine]
     return result
 
 

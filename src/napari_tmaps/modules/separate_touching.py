@@ -70,10 +70,8 @@ def separate_touching(
     check_same_shape(mask=labels, intensity_image=intensity_image)
     if not labels.any():
         return labels
-    from scipy import ndimage
-
     from napari_tmaps.measure.diameter import distances, typical_diameter
-    from napari_tmaps.measure.filters import gaussian
+    from napari_tmaps.measure.filters import gaussian, window_extreme
     from napari_tmaps.measure.runs import count_pixels, draw, find_runs
     from napari_tmaps.measure.spots import split_at_saddles
 
@@ -83,12 +81,10 @@ def separate_touching(
     if intensity_weight:
         stain = gaussian(intensity_image, max(1.0, 0.1 * diameter))
         size = 2 * max(1, round(diameter / 2)) + 1
-        brightest = gaussian(ndimage.maximum_filter(intensity_image, size), diameter / 2)
+        brightest = gaussian(window_extreme(np.maximum, intensity_image, size), diameter / 2)
         hills += np.float32(intensity_weight) * stain / np.maximum(brightest, 1)
     smallest = max(1, round(min_area * np.pi * diameter**2 / 4))
-    parts = split_at_saddles(
-        hills.astype(np.float64), labels, min_area=smallest, min_depth=min_depth
-    )
+    parts = split_at_saddles(hills, labels, min_area=smallest, min_depth=min_depth)
     runs = find_runs(parts)
     stays = count_pixels(runs) >= smallest
     return draw(runs, np.where(stays, np.cumsum(stays), 0), labels.shape)

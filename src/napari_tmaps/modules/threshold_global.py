@@ -8,12 +8,19 @@ import numpy as np
 from pydantic import Field
 
 from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Intensity, check_intensity
+from napari_tmaps.modules.images import (
+    Intensity,
+    as_mask,
+    check_intensity,
+    check_plane,
+    check_same_shape,
+)
 from napari_tmaps.modules.threshold_otsu import check_limits
 
 
 def threshold_global(
     image: IntensityImage,
+    mask: MaskImage | None = None,
     *,
     method: Literal[
         "minimum_cross_entropy",
@@ -41,6 +48,10 @@ def threshold_global(
     ----------
     image
         Intensities (y, x), uint8 or uint16.
+    mask
+        Mask or labels of the same shape: where to look, e.g. in nuclei for the spots in them. Only
+        these pixels are in the histogram, and only they can be foreground. Without it the whole
+        image.
     method
         "minimum_cross_entropy" (Li) for most stains, also dim ones. "otsu" for two classes of
         like size; with three classes "otsu_3_lower" takes the middle one, e.g. cytoplasm, as
@@ -60,16 +71,19 @@ def threshold_global(
     Returns
     -------
     MaskImage
-        True where the smoothed image is brighter than the threshold. An image of one single
-        intensity has no objects.
+        True where the smoothed image is brighter than the threshold, within the mask. Pixels of
+        one single intensity have no objects, nor has an empty mask.
 
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16, or the smallest threshold exceeds the largest.
+        The image is no plane of uint8 or uint16, the mask does not fit, or the smallest threshold
+        exceeds the largest.
 
     Notes
     -----
+    Only the histogram stays within the mask: the blur takes in the pixels around it.
+
     "background_mode" is twice the distance from the darkest to the most frequent intensity.
     "robust_background" is the mean and two standard deviations of the pixels without the 5 % at
     either end.
@@ -80,8 +94,14 @@ def threshold_global(
     from napari_tmaps.measure.histogram import histogram
     from napari_tmaps.measure.thresholds import THRESHOLDS
 
-    if image.min() == image.max():
+    if mask is not None:
+        check_plane("mask", mask)
+        check_same_shape(image=image, mask=mask)
+    inside = np.ones(image.shape, bool) if mask is None else as_mask(mask)
+    seen = image if mask is None else image[inside]
+    if seen.size == 0 or seen.min() == seen.max():
         return np.zeros(image.shape, bool)
     values = np.rint(gaussian(image, smoothing)).astype(image.dtype) if smoothing else image
-    threshold = THRESHOLDS[method](histogram(values)) * correction_factor
-    return values > min(max(threshold, min_threshold), max_threshold)
+    counts = histogram(values if mask is None else values[inside])
+    threshold = THRESHOLDS[method](counts) * correction_factor
+    return inside & (values > min(max(threshold, min_threshold), max_threshold))

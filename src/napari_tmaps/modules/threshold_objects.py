@@ -100,12 +100,10 @@ def edge_level(
     image: npt.NDArray[np.uint16], diameter: float, height: float
 ) -> npt.NDArray[np.float32]:
     """Intensity (y, x) at the given height between the surroundings and the brightest parts."""
-    from scipy import ndimage
-
-    from napari_tmaps.measure.filters import gaussian
+    from napari_tmaps.measure.filters import gaussian, window_extreme
 
     near, far = max(2, round(0.4 * diameter)), max(3, round(diameter))
-    bright = gaussian(ndimage.maximum_filter(image, 2 * near + 1), near / 2)
-    dark = gaussian(ndimage.minimum_filter(image, 2 * far + 1), far / 2)
+    bright = gaussian(window_extreme(np.maximum, image, 2 * near + 1), near / 2)
+    dark = gaussian(window_extreme(np.minimum, image, 2 * far + 1), far / 2)
     dark = np.minimum(dark, image)
     return dark + np.float32(height) * (bright - dark)
