@@ -23,6 +23,7 @@ from napari._qt.utils import QImg2array
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_tmaps.gui.arrangement import open_tissuemaps, show_widget
 from napari_tmaps.gui.classes_widget import ClassesWidget
 from napari_tmaps.gui.edit_widget import EditWidget, Hand
 from napari_tmaps.gui.gallery_state import GalleryChoice
@@ -228,6 +229,21 @@ def draw_edit_widget(experiment: Path, folder: Path) -> None:
     viewer.close()
 
 
+def draw_other_widgets(experiment: Path, folder: Path) -> None:
+    """The workflow and save widgets, among all others."""
+    viewer, shown = open_window(experiment)
+    open_tissuemaps(viewer)
+    camera = Camera(viewer, folder, lambda: shown.is_busy)
+    viewer.show()
+    viewer.window.resize(*SIZE)
+    for name in ("Workflow", "Save"):
+        show_widget(viewer, name)
+        camera.settle(1.5)
+        camera.draw(f"window-{name.lower()}")
+    shown.close_experiment()
+    viewer.close()
+
+
 def main() -> None:
     """Draw all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -236,6 +252,7 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     draw_pipeline_widget(given.experiment, given.folder)
+    draw_other_widgets(given.experiment, given.folder)
     draw_results_widget(given.experiment, given.folder)
     draw_object_widgets(given.experiment, given.folder)
     draw_edit_widget(given.experiment, given.folder)
