@@ -47,7 +47,7 @@ def test_files_offered_to_us(path: str, ours: bool) -> None:
 
 
 def test_every_title_is_a_verb() -> None:
-    verbs = ("Open", "Save", "Browse", "Build", "Run")
+    verbs = ("Open", "Save", "Browse", "Build", "Run", "Correct")
     verbs += ("Show", "Segment", "Smooth", "Subtract", "Measure")
     for command in MANIFEST.contributions.commands or ():
         assert command.title.startswith(verbs)
