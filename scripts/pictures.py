@@ -111,6 +111,12 @@ def draw_pipeline_widget(experiment: Path, folder: Path) -> None:
     factor = next(setting for setting in spec.settings if setting.name == "correction_factor")
     widget.try_button.sweepRequested.emit(factor)
     camera.draw("pipeline-values")
+    widget.steps.setCurrentRow(7)
+    widget.try_button.testRequested.emit("columns")
+    camera.draw("pipeline-test")
+    viewer.theme = "light"
+    camera.draw("pipeline-light")
+    viewer.theme = "dark"
     widget.close()
     shown.close_experiment()
     viewer.close()
