@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from napari_tmaps.gui.layers import LayerTuple, attach
 from napari_tmaps.gui.live_source import Scene, is_preview
 from napari_tmaps.measure.painting import borders
 from napari_tmaps.model.kinds import Kind
+from napari_tmaps.pipeline.compare import ONLY_HERE, ONLY_THERE, Comparison
 from napari_tmaps.pipeline.live import Preview
 
 if TYPE_CHECKING:
@@ -84,6 +86,17 @@ def object_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
         layer = _layer(labels, f"{name} (live)", scene, (0, 0), "labels")
         layer[1]["features"] = attach(preview.result.tables[name])
         layer[1]["visible"] = False  # the step that is tuned comes first
+        layers.append(layer)
+    return layers
+
+
+def difference_layers(found: Sequence[Comparison], scene: Scene) -> list[LayerTuple]:
+    """A layer for each object type: where it is only here, and only there."""
+    layers = []
+    for each in found:
+        layer = _layer(each.differs, f"differs: {each.object_type}", scene, (0, 0), "labels")
+        layer[1]["colormap"] = _difference_colormap()
+        layer[1]["visible"] = not layers  # one at a time can be read
         layers.append(layer)
     return layers
 
@@ -230,3 +243,11 @@ def _mask_colormap() -> Any:
     from napari.utils.colormaps import DirectLabelColormap
 
     return DirectLabelColormap(color_dict={1: MASK_COLOR, None: "transparent"})
+
+
+@cache
+def _difference_colormap() -> Any:
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colours = {ONLY_HERE: "#e69f00", ONLY_THERE: "#56b4e9", None: "transparent"}
+    return DirectLabelColormap(color_dict=colours)

@@ -106,6 +106,16 @@ class LivePreview(QObject):
         """Rows and columns of the site that the window shows; None if it shows all of it."""
         return self._source.view(self.scene) if self.scene.images else None
 
+    def images(self, pipeline: PipelineDescription) -> dict[str, Any]:
+        """The images of what is shown, as a pipeline reads them.
+
+        Raises
+        ------
+        MissingError
+            See `LiveSource.corrected`.
+        """
+        return self._source.corrected(self.scene, pipeline)
+
     def show_before(self, on: bool) -> None:
         """Show what the step worked on in place of what it made, or the other way round."""
         self._layers.show_before(self._made if on else None, self.scene, self._width)

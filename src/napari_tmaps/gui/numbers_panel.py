@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph
-from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_tmaps.gui.tuning import Shown
@@ -25,6 +25,7 @@ class NumbersPanel(QWidget):
     thresholdMoved = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
+        self._is_made = False
         super().__init__(parent)
         self._text = QLabel()
         self._text.setWordWrap(True)
@@ -44,6 +45,7 @@ class NumbersPanel(QWidget):
         layout.addWidget(self._text)
         layout.addWidget(self.plot)
         self.line.sigDragged.connect(lambda line: self.thresholdMoved.emit(float(line.value())))
+        self._is_made = True
         self.clear()
 
     def show_result(self, shown: Shown, *, movable: bool) -> None:
@@ -78,6 +80,12 @@ class NumbersPanel(QWidget):
         """What is said above the histogram."""
         return self._text.text()
 
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Another theme: the axes follow."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange and self._is_made:
+            self._colour()
+
     def _say(self, text: str) -> None:
         self._text.setText(text)
         self._text.setVisible(bool(text))
@@ -92,16 +100,20 @@ class NumbersPanel(QWidget):
         with QSignalBlocker(self.line):
             self.line.setValue(threshold)
 
-    def _draw(
-        self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], below: str, beside: str
-    ) -> None:
+    def _colour(self) -> None:
         color = self.palette().color(self.foregroundRole())
+        self.plot.setBackground(None)
+        for side in ("left", "bottom"):
+            self.plot.getAxis(side).setPen(color)
+            self.plot.getAxis(side).setTextPen(color)
         self._curve.setPen(color)
         color.setAlpha(90)
         self._curve.setBrush(color)
-        for side in ("left", "bottom"):
-            self.plot.getAxis(side).setPen(self.palette().color(self.foregroundRole()))
-            self.plot.getAxis(side).setTextPen(self.palette().color(self.foregroundRole()))
+
+    def _draw(
+        self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], below: str, beside: str
+    ) -> None:
+        self._colour()
         self.line.setPen({"color": "#e69f00", "width": 2})
         self._curve.setData(edges, counts)
         self.plot.setLabel("bottom", below)

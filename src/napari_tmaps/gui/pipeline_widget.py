@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.comparing import Comparer
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.live_preview import LivePreview
 from napari_tmaps.gui.live_source import Scene
@@ -74,6 +75,7 @@ class PipelineWidget(QWidget):
         self._live = LivePreview(viewer, self)
         self._trials = TrialsControl(viewer, self._live.cache, self)
         self._rehearsal = RehearsalControl(viewer, self)
+        self._comparer = Comparer(viewer, self._live.cache, self)
         self._shelf = Shelf(_own_folder())
         self._name = ""
         self._history = History(PipelineDescription())
@@ -177,6 +179,8 @@ class PipelineWidget(QWidget):
         self.try_button.sweepRequested.connect(self._on_sweep_requested)
         self.try_button.sitesRequested.connect(self._on_sites_requested)
         self.try_button.testRequested.connect(self._on_test_requested)
+        self.try_button.compareRequested.connect(self._on_compare_requested)
+        self._comparer.told.connect(self.show_message)
         self.try_button.runRequested.connect(self._on_run_requested)
         self._desk.wellsChanged.connect(self.try_button.setWells)
         self.try_button.setWells(self._desk.wells)
@@ -253,7 +257,12 @@ class PipelineWidget(QWidget):
     @property
     def is_busy(self) -> bool:
         """True while a preview or trials are computed."""
-        return self._live.is_busy or self._trials.is_busy or self._rehearsal.is_busy
+        return (
+            self._live.is_busy
+            or self._trials.is_busy
+            or self._rehearsal.is_busy
+            or self._comparer.is_busy
+        )
 
     def _edit(
         self,
@@ -286,6 +295,7 @@ class PipelineWidget(QWidget):
 
     def _changed(self) -> None:
         self._failed = ("", "")
+        self._comparer.clear()
         names = [call.name for call in self.value().pipeline]
         if self._chosen not in names:  # it was taken away: look at what is in its place
             row = max(0, min(self.steps.currentRow(), len(names) - 1))
@@ -485,6 +495,14 @@ class PipelineWidget(QWidget):
         if what is not None:
             self._rehearsal.run(what, self.value())
 
+    def _on_compare_requested(self, name: str) -> None:
+        try:
+            other = self._shelf.open(name).pipeline if name else None
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        self._comparer.compare(self.value(), other, self._live.scene, self._live.images)
+
     def _choose(self, how: str) -> Probes | None:
         try:
             with Experiment.open(self._experiment) as experiment:
@@ -530,7 +548,8 @@ class PipelineWidget(QWidget):
         marks = {**tuning.marks, **({failed: why} if failed else {})}
         chosen = tuning.chosen.name if tuning.chosen else ""
         self.steps.setPipeline(tuning.pipeline, chosen, marks)
-        self.try_button.setState(tuning, scene.experiment)
+        others = [name for name in self._shelf.names() if name != self._name]
+        self.try_button.setState(tuning, scene.experiment, others)
         self.ports.setValue(tuning.pipeline)
         self.ports.setChannels(tuple(scene.images))
         self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)
@@ -557,6 +576,7 @@ class PipelineWidget(QWidget):
         self._saver.close()
         self._trials.cancel()
         self._rehearsal.cancel()
+        self._comparer.cancel()
         self._live.close()
         super().closeEvent(event)
 

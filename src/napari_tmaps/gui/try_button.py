@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
@@ -25,6 +25,8 @@ class TryButton(QToolButton):
         One of `WAYS`.
     testRequested
         The whole pipeline shall be tried on sites: one of `WAYS`.
+    compareRequested
+        Name of the pipeline that the objects shall be compared with; "" for corrections.
     runRequested
         The whole experiment shall be run.
     """
@@ -32,6 +34,7 @@ class TryButton(QToolButton):
     sweepRequested = Signal(object)
     sitesRequested = Signal(str)
     testRequested = Signal(str)
+    compareRequested = Signal(str)
     runRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -39,6 +42,7 @@ class TryButton(QToolButton):
         self._settings: tuple[SettingSpec, ...] = ()
         self._step = ""
         self._experiment = ""
+        self._others: tuple[str, ...] = ()
         self._wells: Collection[str] = ()
         self._can_run = False
         self.setText("Try and run")
@@ -49,8 +53,15 @@ class TryButton(QToolButton):
         self.setMenu(self._menu)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
-    def setState(self, tuning: Tuning, experiment: str) -> None:
-        """Show what can be tried with the chosen step, in an experiment or ("") without."""
+    def setState(self, tuning: Tuning, experiment: str, others: Sequence[str]) -> None:
+        """Show what can be tried with the chosen step, in an experiment or ("") without.
+
+        Parameters
+        ----------
+        others
+            Names of pipelines to compare with.
+        """
+        self._others = tuple(others)
         self._step = tuning.chosen.name if tuning.chosen else ""
         self._settings = tuning.spec.settings if tuning.spec else ()
         self._experiment = experiment
@@ -79,6 +90,14 @@ class TryButton(QToolButton):
         tests.setToolTipsVisible(True)
         self._add_ways(tests, lacks, self.testRequested.emit)
         menu.addMenu(tests)
+        others = QMenu("Compare the objects with", menu)
+        action = others.addAction("My corrections", lambda: self.compareRequested.emit(""))
+        assert action is not None
+        action.setEnabled(bool(self._experiment))
+        for name in self._others:
+            others.addAction(name, lambda name=name: self.compareRequested.emit(name))
+        menu.addMenu(others)
+        others.setEnabled(self._can_run)
         tests.setEnabled(bool(self._experiment) and self._can_run)
         action = menu.addAction("Run on the whole experiment…", self.runRequested.emit)
         assert action is not None
