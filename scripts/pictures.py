@@ -91,6 +91,9 @@ def draw_pipeline_widget(experiment: Path, folder: Path) -> None:
     widget.bar.opened.emit("nuclei_and_cells", True)
     widget.steps.setCurrentRow(1)
     camera.draw("pipeline-threshold")
+    viewer.theme = "light"
+    camera.draw("pipeline-light")
+    viewer.theme = "dark"
     widget.steps.setCurrentRow(7)
     camera.draw("pipeline-cells")
     widget.form.wireChanged.emit("primary_label_image", "")
@@ -114,9 +117,6 @@ def draw_pipeline_widget(experiment: Path, folder: Path) -> None:
     widget.steps.setCurrentRow(7)
     widget.try_button.testRequested.emit("columns")
     camera.draw("pipeline-test")
-    viewer.theme = "light"
-    camera.draw("pipeline-light")
-    viewer.theme = "dark"
     widget.close()
     shown.close_experiment()
     viewer.close()
