@@ -92,7 +92,7 @@ def object_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
 
 def difference_layers(found: Sequence[Comparison], scene: Scene) -> list[LayerTuple]:
     """A layer for each object type: where it is only here, and only there."""
-    layers = []
+    layers: list[LayerTuple] = []
     for each in found:
         layer = _layer(each.differs, f"differs: {each.object_type}", scene, (0, 0), "labels")
         layer[1]["colormap"] = _difference_colormap()
