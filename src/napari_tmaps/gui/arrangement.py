@@ -21,6 +21,7 @@ RIGHT = ("Experiment", "Pipeline", "Workflow", "Objects", "Classes", "Save")
 BOTTOM = ("Results", "Gallery")
 """Widgets by the end of their names; those that are not there are left out."""
 _PREFIX = "TissueMAPS: "
+_TALL = 1000
 _WIDTH = 440  # all tabs can be read
 
 
@@ -43,6 +44,9 @@ def open_tissuemaps(viewer: napari.viewer.Viewer) -> None:
         (BOTTOM, Qt.DockWidgetArea.BottomDockWidgetArea),
     ):
         first: Any = None
+        at_bottom = area is Qt.DockWidgetArea.BottomDockWidgetArea
+        if at_bottom and docks and _main_window(next(iter(docks.values()))).height() < _TALL:
+            continue  # the picture would be too small
         for name in (_PREFIX + name for name in names):
             if name not in known:
                 continue
