@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from tests.gui.plate import PIPELINE, make_experiment, plane_of
 
-from napari_tmaps.errors import ExistsError, InputError, NotFoundError
+from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError
 from napari_tmaps.model.progress import run
 from napari_tmaps.pipeline import load_pipeline
 from napari_tmaps.store.experiment import Experiment
@@ -96,3 +96,15 @@ def test_what_is_not_there(experiment: Experiment, tmp_path: Path) -> None:
         SaveChoice("P1", site=9).sites(experiment)
     with pytest.raises(InputError, match="chunk is 5"):
         options_for(tmp_path / "a.ome.zarr", chunk=5)
+
+
+def test_a_damaged_image_is_told_in_words(tmp_path: Path) -> None:
+    path = make_experiment(tmp_path)
+    with Experiment.open(path) as experiment:
+        image = experiment.plate("P1").image_path("B03", 1)
+        for file in (image / "0" / "c").rglob("*"):
+            if file.is_file():
+                file.write_bytes(b"damaged")
+        choice, options = SaveChoice("P1", ("B03",), 1), options_for(tmp_path / "a.ome.tiff")
+        with pytest.raises(FormatError, match="is damaged"):
+            finish(saving(experiment, choice, tmp_path / "a.ome.tiff", options))

@@ -36,7 +36,7 @@ def widget_names() -> list[str]:
 def open_tissuemaps(viewer: napari.viewer.Viewer) -> None:
     """Dock the widgets of the plugin: tabs on the right, plots at the bottom; as left last time."""
     known = widget_names()
-    docks = {}
+    docks: dict[str, Any] = {}
     # The first steps are a tab like the others, where they were asked for.
     guided = any(name.startswith(_PREFIX + GUIDE) for name in viewer.window.dock_widgets)
     for names, area in (

@@ -112,7 +112,13 @@ class StoredImage:
             raise unknown("channel", channel, names)
         c = names.index(channel)
         _refuse_gaps(self.name, channel, t, {z for (*tc, z) in self.info.missing if tc == [t, c]})
-        return np.asarray(self.finest[t, c])
+        try:
+            return np.asarray(self.finest[t, c])
+        except (RuntimeError, ValueError) as error:  # what codecs say of damaged files
+            raise FormatError(
+                f"Channel '{channel}' of '{self.path}' is damaged ({error}). Remove the folder and "
+                "convert again."
+            ) from error
 
     @cached_property
     def finest(self) -> Any:
