@@ -53,7 +53,7 @@ class Draft:
         self.given: list[str] = []  # object types that go in
         self.images: dict[str, str] = {}  # item of each image that is made
         self.masks: set[str] = set()  # images that are masks
-        self.masked: set[str] = set()  # items that are 0 outside of a mask
+        self.masked: dict[str, str] = {}  # items that are 0 outside of a mask, and the mask
         self.objects: dict[str, str] = {}
         self.calls: list[ModuleCall] = []
         self.reasons: list[str] = []  # what is not the same in the present module
@@ -170,11 +170,7 @@ def translate(modules: list[CPModule], name: str, white: float) -> Imported:
 
 def threshold(draft: Draft, module: CPModule, name: str, item: str) -> str:
     """The settings that all thresholding modules share; returns the mask."""
-    if item in draft.masked:
-        draft.reasons.append(
-            "The threshold counts the pixels outside the mask as 0, where CellProfiler leaves them "
-            "out: set it by hand."
-        )
+    mask = draft.masked.get(item)
     strategy = module.one("Threshold strategy", "Global")
     methods = module.all("Thresholding method") or ["Minimum Cross-Entropy"]
     basic = not module.yes("Use advanced settings", default=True)
@@ -209,6 +205,11 @@ def threshold(draft: Draft, module: CPModule, name: str, item: str) -> str:
         if not ("cross" in method or "entropy" in method):
             draft.reasons.append(f"The threshold '{chosen}' became minimum cross-entropy.")
     if strategy == "Adaptive" and not basic:
+        if mask:
+            draft.reasons.append(
+                "The local threshold counts the pixels outside the mask as 0, where CellProfiler "
+                "leaves them out."
+            )
         if ours not in ("otsu", "minimum_cross_entropy", "sauvola"):
             draft.reasons.append(f"The local threshold '{chosen}' became Otsu.")
             ours = "otsu"
@@ -228,7 +229,7 @@ def threshold(draft: Draft, module: CPModule, name: str, item: str) -> str:
         f"threshold_{name}",
         "threshold_global",
         "mask",
-        {"image": item},
+        {"image": item, "mask": mask} if mask else {"image": item},
         method=ours,
         smoothing=sigma,
         **limits,
@@ -331,7 +332,7 @@ def _mask(draft: Draft, module: CPModule) -> None:
         mask = draft.image(module.one("Select image for mask"))
     inputs = {"image": draft.image(module.one("Select the input image")), "mask": mask}
     draft.images[target] = draft.step(f"mask_{target}", "apply_mask", "masked_image", inputs)
-    draft.masked.add(draft.images[target])
+    draft.masked[draft.images[target]] = mask
 
 
 def _threshold(draft: Draft, module: CPModule) -> None:
