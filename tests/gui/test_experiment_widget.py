@@ -218,7 +218,7 @@ def test_new_experiment_from_a_folder(
     widget: ExperimentWidget, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = make_scan(tmp_path / "raw", lost=(("C03", 1, "DAPI"),))
-    monkeypatch.setattr("napari_tmaps.vendors.scan", lambda path: found)
+    monkeypatch.setattr("napari_tmaps.vendors.scan", lambda path, **_: found)
     widget.open_folder(str(tmp_path / "raw"))
     finish(widget, qtbot)
     assert widget.import_page.isVisible()

@@ -120,7 +120,7 @@ def test_a_pattern_is_tried_while_it_is_typed(page: ImportPage, qtbot: Any) -> N
 def test_a_folder_is_read_anew_corrected_and_read_in_place(
     widget: ExperimentWidget, scan: Scan, tmp_path: Path, qtbot: Any
 ) -> None:
-    widget._scan_folder(str(scan.root), pattern=PATTERN)
+    widget.making.scan_folder(str(scan.root), pattern=PATTERN)
     finish(widget, qtbot)
     page = widget.import_page
     line = page.channel_lines["DAPI"]
@@ -142,7 +142,7 @@ def test_a_plate_is_added_later(
     for channel in ("DAPI", "Actin"):
         tifffile.imwrite(more / f"D04_1_{channel}.tif", plane_of("B02", 1, channel))
     widget.setValue(Choice(str(own_experiment)))
-    widget._scan_folder(str(more), into=True, pattern=PATTERN)
+    widget.making.scan_folder(str(more), into=True, pattern=PATTERN)
     finish(widget, qtbot)
     page = widget.import_page
     assert page.create_button.text() == "Add to 'screen'"

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from napari_tmaps.gui import recent
 from napari_tmaps.gui.desk import ObjectColours, desk_of
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
+from napari_tmaps.gui.making import Making
 from napari_tmaps.gui.map_menu import WellMenu
 from napari_tmaps.gui.map_pixels import build_map
 from napari_tmaps.gui.map_status import PickedObject
@@ -41,7 +41,6 @@ from napari_tmaps.gui.plate_map_editor import PlateMapEditor
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.running import SiteObjects, run_on_site
-from napari_tmaps.gui.samples import make_sample, sample_folder
 from napari_tmaps.gui.session import SessionRow
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.start_page import StartPage
@@ -49,7 +48,6 @@ from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
 from napari_tmaps.gui.still import still
 from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
-from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import sorted_wells
 from napari_tmaps.store.exclusions import excluded
@@ -83,7 +81,6 @@ class ExperimentWidget(QWidget):
         self._experiment: Experiment | None = None
         self._facts: Facts | None = None
         self._state: State | None = None
-        self._into, self._looked_at = False, ""
         self._files: list[str] = []
         self._elsewhere = False
         self._own_colours: ObjectColours | None = None
@@ -93,12 +90,12 @@ class ExperimentWidget(QWidget):
         self._well_menu = WellMenu(self)
 
         self._title = QElidingLabel()
-        self._menu = QMenu(self)
         open_button = QPushButton("Open")
         open_button.setToolTip("Open another experiment, or make one")
-        open_button.setMenu(self._menu)
         self.session_row = SessionRow(viewer, self._desk)
         self.start_page, self.import_page, self.site_page = StartPage(), ImportPage(), SitePage()
+        self.making = Making(self.import_page, self)
+        open_button.setMenu(self.making.menu)
         self.progress_row = ProgressRow()
         self._message = QLabel()
         self._message.setWordWrap(True)
@@ -128,15 +125,10 @@ class ExperimentWidget(QWidget):
         outer.addWidget(scroll)
         self.setAcceptDrops(True)
 
-        self._menu.aboutToShow.connect(self._fill_menu)
-        self.start_page.openRequested.connect(self._on_open_requested)
-        self.start_page.newRequested.connect(self._on_new_requested)
-        self.start_page.sampleRequested.connect(self._on_sample_requested)
-        self.import_page.createRequested.connect(self._on_create_requested)
+        self.start_page.openRequested.connect(self.making.ask_to_open)
+        self.start_page.newRequested.connect(self.making.ask_for_new)
+        self.start_page.sampleRequested.connect(self.making.make_sample)
         self.import_page.backRequested.connect(self._show_page)
-        self.import_page.patternRequested.connect(
-            lambda pattern: self._scan_folder(self._looked_at, into=self._into, pattern=pattern)
-        )
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.valueChanged.connect(self._show_numbers)
         self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
@@ -209,7 +201,7 @@ class ExperimentWidget(QWidget):
         if is_experiment(place if place.is_dir() else place.parent):
             self.setValue(Choice(experiment=path))
         else:
-            self._scan_folder(path)
+            self.making.scan_folder(path)
 
     def close_experiment(self) -> None:
         """Give the files of the experiment back, and show the start page."""
@@ -281,12 +273,13 @@ class ExperimentWidget(QWidget):
 
     # -- work -----------------------------------------------------------------------------------
 
-    def _start(
+    def start_work(
         self,
         title: str,
         make: Callable[[], Generator[Progress, None, Any]],
         after: Callable[[Any], None],
     ) -> None:
+        """Begin work in the background; `after` gets what it returns."""
         self.show_message("")
         self._after = after
         self.progress_row.begin(title)
@@ -327,7 +320,7 @@ class ExperimentWidget(QWidget):
                 experiment, choice.plate, choice.well, choice.site, t, load(choice.pipeline)
             )
 
-        self._start("Running", make, self._show_objects)
+        self.start_work("Running", make, self._show_objects)
 
     def _show_objects(self, found: SiteObjects | None) -> None:
         choice = self.value()
@@ -351,7 +344,7 @@ class ExperimentWidget(QWidget):
         def make() -> Generator[Progress, None, None]:
             yield from convert(experiment)
 
-        self._start("Converting", make, self._refresh)
+        self.start_work("Converting", make, self._refresh)
 
     def _on_map_requested(self) -> None:
         experiment, choice = self._experiment, self.value()
@@ -360,7 +353,7 @@ class ExperimentWidget(QWidget):
         def make() -> Generator[Progress, None, None]:
             yield from build_map(experiment, choice.plate, choice.pixels)
 
-        self._start("Building the map", make, self._refresh)
+        self.start_work("Building the map", make, self._refresh)
 
     def _on_analyse_requested(self) -> None:
         from napari_tmaps.workflow import analyse
@@ -371,7 +364,7 @@ class ExperimentWidget(QWidget):
         def make() -> Generator[Progress, None, None]:
             yield from analyse(experiment, load(choice.pipeline))
 
-        self._start("Analysing", make, self._refresh)
+        self.start_work("Analysing", make, self._refresh)
 
     def _show_wells(self) -> None:
         plate, wells = self.value().plate, self._watch.value().wells
@@ -480,93 +473,28 @@ class ExperimentWidget(QWidget):
         self.setValue(self.value())
         self.show_message(message or self._message.text())
 
-    # -- opening and making ---------------------------------------------------------------------
+    # -- what Making asks of its host -----------------------------------------------------------
 
-    def _fill_menu(self) -> None:
-        self._menu.clear()
-        self._menu.addAction("Open experiment…", lambda: self._on_open_requested(""))
-        self._menu.addAction("New from microscope folder…", self._on_new_requested)
-        if self._experiment is not None:
-            self._menu.addAction("Add a microscope folder…", self._on_add_requested)
-        self._menu.addAction("Sample plate", self._on_sample_requested)
-        paths = recent.recent()
-        if paths:
-            self._menu.addSeparator()
-        for path in paths:
-            self._menu.addAction(path, lambda path=path: self._on_open_requested(path))
-        for action in self._menu.actions():
-            action.setEnabled(not self.is_busy)
+    @property
+    def experiment(self) -> Experiment | None:
+        """The open experiment."""
+        return self._experiment
 
-    def _on_open_requested(self, path: str) -> None:
-        chosen = path or QFileDialog.getExistingDirectory(self, "Open experiment (….tmaps)")
-        if chosen:
-            self.open_folder(chosen)
+    def show_import(self) -> None:
+        """Show what is about to be imported."""
+        self._switch(self.import_page)
 
-    def _on_new_requested(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder that the microscope wrote")
-        if chosen:
-            self._scan_folder(chosen)
+    def show_made(self, path: str) -> None:
+        """Show an experiment that was made; "": the open one, which something was added to."""
+        message = self._message.text()
+        if path:
+            self.setValue(Choice(experiment=path))
+        else:
+            self._show_page()
+            self._refresh(None)
+        self.show_message(message or self._message.text())
 
-    def _on_sample_requested(self) -> None:
-        self._start(
-            "Sample plate",
-            lambda: make_sample(sample_folder()),
-            lambda path: self.setValue(Choice(experiment=str(path))) if path else None,
-        )
-
-    def _on_add_requested(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder that the microscope wrote")
-        if chosen:
-            self.add_folder(chosen)
-
-    def add_folder(self, path: str) -> None:
-        """Look at what a microscope folder holds, to add it to the open experiment."""
-        self._scan_folder(path, into=True)
-
-    def _scan_folder(self, path: str, *, into: bool = False, pattern: str | None = None) -> None:
-        from napari_tmaps.vendors import scan
-
-        self._into, self._looked_at = into, path
-
-        def make() -> Generator[Progress, None, Scan]:
-            yield Progress("reading the index and the headers of the files", 0, 0)
-            return scan(path, pattern=pattern)
-
-        self._start("Looking", make, self._show_scan)
-
-    def _show_scan(self, found: Scan | None) -> None:
-        if found is not None:
-            into = self._experiment.name if self._into and self._experiment else ""
-            self.import_page.setScan(found, into)
-            self._switch(self.import_page)
-
-    def _on_create_requested(self, path: str) -> None:
-        from napari_tmaps.workflow import convert
-
-        found, in_place = self.import_page.scan(), self.import_page.in_place_box.isChecked()
-        plate, acquisition = self.import_page.where()
-        into = None if path else self._experiment
-
-        def make() -> Generator[Progress, None, None]:
-            if into is not None:
-                into.add(found, plate=plate, acquisition=acquisition)
-                yield from convert(into, in_place=in_place)
-                return
-            with Experiment.create(path) as experiment:
-                experiment.add(found, plate=plate, acquisition=acquisition)
-                yield from convert(experiment, in_place=in_place)
-
-        # Also half a conversion is worth opening: it can be gone on with.
-        def after(_value: None) -> None:
-            message = self._message.text()
-            if into is not None:
-                self._show_page()
-                self._refresh(None)
-            elif is_experiment(Path(path)):
-                self.setValue(Choice(experiment=path))
-            self.show_message(message or self._message.text())
-
-        self._start("Converting", make, after)
+    # -- pipeline files -------------------------------------------------------------------------
 
     def _on_pipeline_file_requested(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
