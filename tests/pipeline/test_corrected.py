@@ -136,7 +136,7 @@ def test_an_analysis_leaves_corrected_sites_alone_and_says_so(experiment):
     assert "1 site: P1 B03 site 2. Left as they were: their objects were corrected" in said
     assert np.array_equal(experiment.labels(*PLACE[1:4], "Blocks"), corrected)
     step = PipelineRunner(experiment, other)
-    batches = step.create_run_batches(step.Arguments(corrected_sites="replace"))
+    batches = list(step.create_run_batches(step.Arguments(corrected_sites="replace")))
     assert [step.sites_of(batch) for batch in batches] == [[("P1", "B03", 2)]]
     results = [step.run_job(batch) for batch in batches]
     args = step.Arguments(corrected_sites="replace")

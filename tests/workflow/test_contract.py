@@ -6,7 +6,9 @@ import json
 
 import pytest
 from tests.workflow.test_analyse import discs
+from tests.workflow.toys import Toy, ToyArguments
 
+from napari_tmaps.errors import NotFoundError
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.imextract import ImageExtractor
 from napari_tmaps.workflow.job import STOPPED, JobCall, run_job
@@ -14,13 +16,13 @@ from napari_tmaps.workflow.jterator import PipelineRunner
 from napari_tmaps.workflow.metaconfig import MetadataConfigurator
 from napari_tmaps.workflow.metaextract import MetadataExtractor
 from napari_tmaps.workflow.phases import init_step
-from napari_tmaps.workflow.step import Step
+from napari_tmaps.workflow.step import Step, split
 from napari_tmaps.workflow.steps import STEPS
 
 
 def by_hand(step, **arguments):
     args = step.Arguments(**arguments)
-    batches = json.loads(json.dumps(step.create_run_batches(args), allow_nan=False))
+    batches = json.loads(json.dumps(list(step.create_run_batches(args)), allow_nan=False))
     # A job has nothing but the folder.
     results = [type(step).for_jobs(step.path).run_job(batch) for batch in batches]
     step.collect_job_output(step.create_collect_batch(args), results)
@@ -84,3 +86,45 @@ def test_every_step_keeps_the_contract(step: type[Step], experiment):
     assert set(step.requires) < {other.name for other in STEPS}
     assert (step.collect_job_output is not Step.collect_job_output) == step.has_collect_phase
     made.delete_previous_job_output()  # of which there is none
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        pytest.param(0, [], id="nothing"),
+        pytest.param(1, [1], id="one"),
+        pytest.param(7, [1] * 7, id="a-few-for-each-worker"),
+        pytest.param(17, [3] * 5 + [2], id="evenly"),
+        pytest.param(24, [3] * 8, id="just"),
+        pytest.param(29, [3] * 9 + [2], id="many"),
+    ],
+)
+def test_work_is_split(number, expected):
+    parts = list(split(iter(range(number)), 3, workers=2))
+    assert [len(part) for part in parts] == expected
+    assert [item for part in parts for item in part] == list(range(number))
+
+
+def test_work_is_taken_only_as_it_is_needed():
+    taken = []
+    items = (taken.append(number) or number for number in range(1000))
+    next(split(items, 10, workers=1))
+    assert len(taken) == 40
+
+
+class Refused(Toy):
+    """A step that finds out too late that it cannot begin."""
+
+    def create_run_batches(self, args):
+        raise NotFoundError("There is nothing to work on.")
+        yield
+
+
+def test_what_cannot_begin_leaves_the_batches_that_are_there(experiment):
+    init_step(Toy(experiment), ToyArguments(jobs=("nothing", "nothing")))
+    files = StepFolder(experiment.path, "toy")
+    before = files.jobs()
+    assert before == [1, 2]
+    with pytest.raises(NotFoundError):
+        init_step(Refused(experiment), ToyArguments())
+    assert files.jobs() == before

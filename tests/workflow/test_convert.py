@@ -340,4 +340,4 @@ def test_uploads_are_deleted_once_all_is_converted(tmp_path, folder):
         image = experiment.image("plate01", "C03", 2, "GFP")
         assert np.array_equal(image[0], plane("C03", 2, "GFP", 0))
         # What is converted stays up to date without its files.
-        assert step.create_run_batches(step.Arguments()) == []
+        assert list(step.create_run_batches(step.Arguments())) == []

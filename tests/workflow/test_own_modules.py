@@ -85,22 +85,22 @@ def test_up_to_date_follows_the_code(experiment, pipeline):
     before = count(experiment)
     assert before > 0
     runner, args = PipelineRunner(experiment, pipeline), JteratorArguments()
-    assert runner.create_run_batches(args) == []
+    assert list(runner.create_run_batches(args)) == []
     path = own.module_folders()[0] / "bright.py"
     path.write_text(MODULE + "\n# another file\n")
-    assert len(runner.create_run_batches(args)) > 0
+    assert len(list(runner.create_run_batches(args))) > 0
     path.write_text(MODULE)
-    assert runner.create_run_batches(args) == []
+    assert list(runner.create_run_batches(args)) == []
 
 
 def test_a_batch_runs_no_modules_that_were_not_allowed_here(experiment, pipeline, monkeypatch):
     run(convert(experiment))
     runner = PipelineRunner(experiment, pipeline)
-    batch = runner.create_run_batches(JteratorArguments())[0]
+    batch = next(runner.create_run_batches(JteratorArguments()))
     folder = str(own.module_folders()[0])
     assert batch["modules"] == [folder]
     assert (
-        PipelineRunner(experiment, discs()).create_run_batches(JteratorArguments())[0]["modules"]
+        next(PipelineRunner(experiment, discs()).create_run_batches(JteratorArguments()))["modules"]
         == []
     )
     monkeypatch.setenv(own.FOLDERS, "")

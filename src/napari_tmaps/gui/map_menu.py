@@ -44,7 +44,7 @@ def _wells_of(folder: object, job: int) -> list[list[str]]:
 
     assert isinstance(folder, StepFolder)
     try:
-        entries = folder.collect_batch()["jobs"]
+        entries = list(folder.entries())
     except NotFoundError:
         return []
     return [well[:2] for entry in entries if entry["job"] == job for well in entry["wells"]]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from napari_tmaps.store import schema
 
 WAIT_S = 30.0
 """How long to wait while another process writes."""
+_ROWS_AT_A_TIME = 1000
 
 
 class Catalogue:
@@ -244,15 +246,17 @@ class Catalogue:
         if sites is None:
             table = self._read(query)
         else:
-            table = pd.concat(
-                [
-                    self._read(query.where(plates.c.name == plate, planes.c.well == well)).query(
-                        "site in @numbers", local_dict={"numbers": numbers}
-                    )
-                    for (plate, well), numbers in _by_well(sites).items()
-                ],
-                ignore_index=True,
-            )
+            wanted = set(sites)
+            wells: dict[str, set[str]] = {}
+            for plate, well, _ in wanted:
+                wells.setdefault(plate, set()).add(well)
+            found = [
+                self._read(query.where(plates.c.name == plate, planes.c.well.in_(sorted(names))))
+                for plate, names in wells.items()
+            ]
+            table = pd.concat(found, ignore_index=True)
+            keys = zip(table["plate"], table["well"], table["site"], strict=True)
+            table = table[[key in wanted for key in keys]]
         dtypes = {name: dtype for name, dtype in COLUMNS.items() if name in table}
         return sort_planes(table.astype(dtypes))
 
@@ -532,12 +536,12 @@ class Catalogue:
     def _write_jobs(
         self, step: str, jobs: Iterable[Mapping[str, Any]], before: sa.Delete | None = None
     ) -> None:
-        rows = [{"step": step, **job} for job in jobs]
+        rows = ({"step": step, **job} for job in jobs)
         with self._begin() as connection:
             if before is not None:
                 connection.execute(before)
-            if rows:
-                connection.execute(sa.insert(schema.jobs).prefix_with("OR REPLACE"), rows)
+            while part := list(islice(rows, _ROWS_AT_A_TIME)):
+                connection.execute(sa.insert(schema.jobs).prefix_with("OR REPLACE"), part)
 
     def submissions(self) -> pd.DataFrame:
         """Submissions: id, created, state, request, steps, message; the last one last."""
@@ -579,13 +583,6 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
-
-
-def _by_well(sites: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str], list[int]]:
-    wells: dict[tuple[str, str], list[int]] = {}
-    for plate, well, site in sites:
-        wells.setdefault((plate, well), []).append(site)
-    return wells
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby, pairwise
 from math import isfinite
@@ -82,12 +82,7 @@ def placed_planes(
     NotFoundError
         The experiment has no acquisition.
     """
-    acquisitions = experiment.catalogue.acquisitions()
-    if acquisitions.empty:
-        raise NotFoundError(
-            f"Experiment '{experiment.name}' has no acquisition yet. Add a folder of the "
-            "microscope first: tmaps add EXPERIMENT FOLDER."
-        )
+    acquisitions = _acquisitions(experiment)
     planes = experiment.catalogue.source_planes(sites=sites)
     rows = {row["id"]: row for row in acquisitions.to_dict("records")}
     numbers = planes["acquisition_id"]
@@ -110,6 +105,20 @@ def placed_planes(
     )
 
 
+def _acquisitions(experiment: Experiment) -> pd.DataFrame:
+    acquisitions = experiment.catalogue.acquisitions()
+    if acquisitions.empty:
+        raise NotFoundError(
+            f"Experiment '{experiment.name}' has no acquisition yet. Add a folder of the "
+            "microscope first: tmaps add EXPERIMENT FOLDER."
+        )
+    return acquisitions
+
+
+_SITES_AT_A_TIME = 2000
+"""Sites whose planes are in memory together: enough for speed, however many a screen has."""
+
+
 def image_plans(
     experiment: Experiment, sites: Iterable[tuple[str, str, int]] | None = None
 ) -> Iterator[ImagePlan]:
@@ -123,30 +132,27 @@ def image_plans(
         There is no acquisition or no layout yet.
     """
     catalogue = experiment.catalogue
-    places = {
-        (row["plate"], row["well"], row["site"]): row
-        for row in catalogue.sites().to_dict("records")
-    }
-    table = placed_planes(experiment, sites)
+    _acquisitions(experiment)
+    table = catalogue.sites()
+    rows = zip(*(table[name].tolist() for name in _Place._fields), strict=True)
+    places = {(row.plate, row.well, row.site): row for row in map(_Place._make, rows)}
     if not places:
         raise NotFoundError(
             f"Experiment '{experiment.name}' has no layout yet. Convert it first: "
             f"tmaps convert {experiment.path.name}."
         )
     mip = bool(catalogue.get("mip", False))
-    planes = final_planes(table, experiment.workflow_type, mip=mip)
     facts = {channel.name: asdict(channel) for channel in experiment.channels()}
     used = catalogue.plate_channels()
     channels = {key: [name for name in facts if name in names] for key, names in used.items()}
     prints = catalogue.fingerprints()
-    # Rows come sorted by site and cycle. Plain values: a screen has as many sites as rows.
-    rows = zip(*(planes[name].tolist() for name in _Row._fields), strict=True)
+    keys = list(places) if sites is None else [key for key in dict.fromkeys(sites) if key in places]
     for (plate, well, site, cycle), group in groupby(
-        map(_Row._make, rows), key=itemgetter(*range(4))
+        _rows(experiment, keys, mip=mip), key=itemgetter(*range(4))
     ):
         planned = list(group)
         there = [row for row in planned if not row.missing]
-        if not there or (plate, well, site) not in places:
+        if not there:
             continue
         names = channels[plate, cycle]
         pixel = (there[0].pixel_y_um, there[0].pixel_x_um)
@@ -186,6 +192,16 @@ def final_source_planes(experiment: Experiment) -> pd.DataFrame:
     return final_planes(placed_planes(experiment), experiment.workflow_type, mip=False)
 
 
+class _Place(NamedTuple):
+    plate: str
+    well: str
+    site: int
+    stage_y_um: float
+    stage_x_um: float
+    height: int
+    width: int
+
+
 class _Row(NamedTuple):
     plate: str
     well: str
@@ -203,6 +219,17 @@ class _Row(NamedTuple):
     pixel_y_um: float
     pixel_x_um: float
     z_step_um: float
+
+
+def _rows(
+    experiment: Experiment, sites: Sequence[tuple[str, str, int]], *, mip: bool
+) -> Iterator[_Row]:
+    """Source planes by their place in the plate, sorted by site and cycle within some sites."""
+    for start in range(0, len(sites), _SITES_AT_A_TIME):
+        table = placed_planes(experiment, sites[start : start + _SITES_AT_A_TIME])
+        planes = final_planes(table, experiment.workflow_type, mip=mip)
+        rows = zip(*(planes[name].tolist() for name in _Row._fields), strict=True)
+        yield from map(_Row._make, rows)
 
 
 def _planned(rows: list[_Row], names: list[str]) -> list[PlannedPlane]:
@@ -232,14 +259,14 @@ def _time_step(rows: list[_Row]) -> float | None:
     return round(step, 6) if step > 0 else None
 
 
-def _first_pixel_um(place: dict[Any, Any], pixel: tuple[float, float]) -> list[float]:
+def _first_pixel_um(place: _Place, pixel: tuple[float, float]) -> list[float]:
     """Position (z, y, x) of the centre of the first pixel; 0 where the stage is unknown."""
     position = [0.0]
-    for axis, side, size in (
-        ("stage_y_um", "height", pixel[0]),
-        ("stage_x_um", "width", pixel[1]),
+    for centre, side, size in (
+        (place.stage_y_um, place.height, pixel[0]),
+        (place.stage_x_um, place.width, pixel[1]),
     ):
-        value = float(place[axis]) - (float(place[side]) - 1) / 2 * size
+        value = float(centre) - (float(side) - 1) / 2 * size
         position.append(value if isfinite(value) else 0.0)
     return position
 

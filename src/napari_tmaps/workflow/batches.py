@@ -1,6 +1,7 @@
 """What a step has on disk: its batches, the results of its jobs, their logs.
 
 workflow/<step>/batches/run-000001.json           one a job, made by init
+workflow/<step>/batches/jobs.jsonl                one line a job: its work, and in which wells
 workflow/<step>/batches/collect.json              written last: the batches are complete
 workflow/<step>/results/<round>/run-000001.json   what the job says; written by the job alone
 workflow/<step>/collected.json                    collect is through
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -24,6 +26,7 @@ from napari_tmaps.streams.atomic import disk_errors, remove, write_text
 from napari_tmaps.workflow.step import Batch, Site, stop_path
 
 Phase = Literal["init", "run", "collect"]
+_JOBS = "jobs.jsonl"
 
 
 class StepFolder:
@@ -46,11 +49,11 @@ class StepFolder:
 
     def write(
         self,
-        batches: Sequence[Batch],
+        batches: Iterable[Batch],
         collect: Batch,
         sites_of: Callable[[Batch], Sequence[Site]] = lambda batch: (),
-    ) -> list[int]:
-        """Replace all batches; returns the numbers of the jobs.
+    ) -> int:
+        """Replace all batches, which are made as they are written; returns how many there are.
 
         The logs of the jobs before are kept where there is nothing new to do.
 
@@ -64,29 +67,33 @@ class StepFolder:
         StorageError
             The disk refuses. The step then counts as not begun.
         """
+        coming = iter(batches)
+        first = list(islice(coming, 1))  # what cannot begin leaves the batches that are there
         remove(self.root)
-        if batches:
+        if first:
             remove(self.logs)
         folder = self.root / "batches"
-        number = uuid4().hex[:8]
+        number, count = uuid4().hex[:8], 0
         with disk_errors(folder):
             folder.mkdir(parents=True)
             self.logs.mkdir(parents=True, exist_ok=True)
-            jobs = []
-            for batch in batches:
-                # No temporary names: without collect.json none of them counts.
-                text = json.dumps({**batch, "round": number}, ensure_ascii=False, allow_nan=False)
-                self._batch_path(batch["job"]).write_text(text, encoding="utf-8")
-                wells = Counter((plate, well) for plate, well, _ in sites_of(batch))
-                jobs.append(
-                    {
+            # No temporary names: without collect.json nothing of it counts.
+            with (folder / _JOBS).open("w", encoding="utf-8") as lines:
+                for batch in chain(first, coming):
+                    count += 1
+                    text = json.dumps(
+                        {**batch, "round": number}, ensure_ascii=False, allow_nan=False
+                    )
+                    self._batch_path(batch["job"]).write_text(text, encoding="utf-8")
+                    wells = Counter((plate, well) for plate, well, _ in sites_of(batch))
+                    entry = {
                         "job": batch["job"],
                         "units": batch["units"],
                         "wells": [[*well, sites] for well, sites in wells.items()],
                     }
-                )
-        _write_json(folder / "collect.json", {**collect, "round": number, "jobs": jobs})
-        return [item["job"] for item in jobs]
+                    lines.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        _write_json(folder / "collect.json", {**collect, "round": number})
+        return count
 
     def clear(self) -> None:
         """Remove batches, results and logs."""
@@ -153,9 +160,25 @@ class StepFolder:
         remove(self.root / "collected.json")
         remove(self.root / "results")
 
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """What is known of each run job from its batch: job, units, and wells.
+
+        `wells` has [plate, well, number of its sites], for jobs that work by sites.
+        """
+        collect = self.collect_batch()
+        if "jobs" in collect:  # of an earlier version
+            yield from collect["jobs"]
+            return
+        path = self.root / "batches" / _JOBS
+        try:
+            with path.open(encoding="utf-8") as lines:
+                yield from map(json.loads, lines)
+        except (FileNotFoundError, ValueError) as error:
+            raise _damaged(path, error) from error
+
     def units(self) -> dict[int, int]:
         """Amount of work of each job, by its number."""
-        return {item["job"]: item["units"] for item in self.collect_batch()["jobs"]}
+        return {item["job"]: item["units"] for item in self.entries()}
 
     def jobs(self) -> list[int]:
         """Numbers of the run jobs."""
@@ -213,7 +236,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise FormatError(
-            f"'{path}' is damaged: {error}. Remove it and run the step again."
-        ) from error
+        raise _damaged(path, error) from error
     return value
+
+
+def _damaged(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"'{path}' is damaged: {error}. Remove it and run the step again.")

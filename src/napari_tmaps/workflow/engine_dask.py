@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import queue
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,6 +33,8 @@ KINDS = {
 }
 """Kinds of queues that a cluster file may name, and their classes in dask-jobqueue."""
 _WAIT_S = 15
+_MOST_KNOWN = 2000
+"""Jobs that a scheduler is told of at a time; more than any cluster here has workers."""
 
 
 class Dask(ClosesItself):
@@ -52,16 +55,25 @@ class Dask(ClosesItself):
         self._client = client
         self._cluster = cluster
 
-    def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
+    def outcomes(self, calls: Iterable[JobCall]) -> Outcomes:
         """Run jobs; see `Engine`."""
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        names = [f"{call.step.name}-{call.job}-{uuid4().hex}" for call in calls]
-        futures = self._client.map(_run, calls, key=names, pure=False)
-        waiting = dict(zip(names, calls, strict=True))
-        for future in futures:
-            future.add_done_callback(ended.put)
+        waiting: dict[str, JobCall] = {}
+        futures: dict[str, Any] = {}
+        left = iter(calls)
         try:
-            while waiting:
+            while True:
+                # The scheduler keeps kilobytes of each job that it knows of, and lives with us.
+                if len(waiting) < _MOST_KNOWN // 2:
+                    more = list(islice(left, _MOST_KNOWN - len(waiting)))
+                    names = [f"{call.step.name}-{call.job}-{uuid4().hex}" for call in more]
+                    waiting.update(zip(names, more, strict=True))
+                    begun = self._client.map(_run, more, key=names, pure=False) if more else ()
+                    for future in begun:
+                        futures[future.key] = future
+                        future.add_done_callback(ended.put)
+                if not waiting:
+                    break
                 try:
                     done = [ended.get(timeout=TICK_S)]
                 except queue.Empty:
@@ -73,9 +85,10 @@ class Dask(ClosesItself):
                 told = dict(zip((f.key for f in good), self._client.gather(good), strict=True))
                 for future in done:
                     call = waiting.pop(future.key)
+                    del futures[future.key]
                     yield told.get(future.key) or _lost(call, future)
         finally:
-            self._client.cancel(futures)
+            self._client.cancel(list(futures.values()))
             if waiting and self._cluster is not None:
                 self.close()  # ends those under way
 

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from time import monotonic
@@ -39,6 +39,33 @@ class _Task:
     call: JobCall
     attempts: int = 0
     begun: float = 0.0
+
+
+class _Queue:
+    """Jobs to begin: first those of the run, which are taken one by one, then those to repeat."""
+
+    def __init__(self, calls: Iterable[JobCall]) -> None:
+        self._calls = iter(calls)
+        self._next: _Task | None = None
+        self.again: deque[_Task] = deque()
+
+    def __bool__(self) -> bool:
+        if self._next is None:
+            call = next(self._calls, None)
+            if call is not None:
+                self._next = _Task(call)
+        return bool(self._next or self.again)
+
+    @property
+    def first(self) -> _Task:
+        """The job to begin now; only where there is one."""
+        return self._next or self.again[0]
+
+    def take(self) -> None:
+        """It has begun."""
+        if self._next is None:
+            self.again.popleft()
+        self._next = None
 
 
 class _Worker:
@@ -84,9 +111,9 @@ class Processes(ClosesItself):
         self._number = workers
         self._workers: list[_Worker] = []
 
-    def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
+    def outcomes(self, calls: Iterable[JobCall]) -> Outcomes:
         """Run jobs; see `Engine`."""
-        queue = deque(_Task(call) for call in calls)
+        queue = _Queue(calls)
         try:
             while queue or self._busy():
                 self._begin(queue)
@@ -111,19 +138,19 @@ class Processes(ClosesItself):
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.task]
 
-    def _begin(self, queue: deque[_Task]) -> None:
+    def _begin(self, queue: _Queue) -> None:
         for worker in [worker for worker in self._workers if not worker.task]:
-            if queue and not worker.begin(queue[0]):
+            if queue and not worker.begin(queue.first):
                 self._drop(worker)
             elif worker.task:
-                queue.popleft()
+                queue.take()
         while queue and len(self._workers) < self._number:
             worker = _Worker()
             self._workers.append(worker)
-            if worker.begin(queue[0]):
-                queue.popleft()
+            if worker.begin(queue.first):
+                queue.take()
 
-    def _look(self, worker: _Worker, queue: deque[_Task], *, has_news: bool) -> Outcome | None:
+    def _look(self, worker: _Worker, queue: _Queue, *, has_news: bool) -> Outcome | None:
         """What became of a job; None if it goes on, or is begun again because its process died."""
         task = worker.task
         assert task is not None
@@ -140,7 +167,7 @@ class Processes(ClosesItself):
             return took_too_long(call)
         return None
 
-    def _died(self, worker: _Worker, task: _Task, queue: deque[_Task]) -> Outcome | None:
+    def _died(self, worker: _Worker, task: _Task, queue: _Queue) -> Outcome | None:
         worker.process.join(_GRACE_S)
         exitcode = worker.process.exitcode
         self._drop(worker)
@@ -148,7 +175,7 @@ class Processes(ClosesItself):
         if limited is not None:
             return limited
         if task.attempts < ATTEMPTS:
-            queue.append(task)
+            queue.again.append(task)
             return None
         return Outcome(
             task.call.job,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Literal, Protocol, Self
@@ -36,8 +36,10 @@ Outcomes = Generator[Outcome | None, None, None]
 class Engine(Protocol):
     """Something that runs jobs. What it starts lives until `close`, over many phases."""
 
-    def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
+    def outcomes(self, calls: Iterable[JobCall]) -> Outcomes:
         """Run jobs; yields as they end, and None when nothing has ended for a while.
+
+        Calls are taken as they are needed: a few for each worker, however many there are.
 
         Closing the iterator cancels: jobs that have not begun never will, those under way are
         finished (threads) or ended (processes).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,7 +64,7 @@ class ImageExtractor(Step):
         """The sites of a batch, one for each of their images."""
         return [(image["plate"], image["well"], image["site"]) for image in batch["images"]]
 
-    def create_run_batches(self, args: ImextractArguments) -> list[Batch]:
+    def create_run_batches(self, args: ImextractArguments) -> Iterator[Batch]:
         """Batches of sites whose image is not there yet, or was made from other files.
 
         Raises
@@ -73,23 +73,23 @@ class ImageExtractor(Step):
             metaconfig has not run.
         """
         version = self.experiment.catalogue.get("ngff_version")
-        images = [
+        folders = {name: self._folder(name, version) for name in self.experiment.plate_names()}
+        begun = {name: folder for name, folder in folders.items() if folder.path.is_dir()}
+        images = (
             plan
             for plan in image_plans(self.experiment)
             if self.is_chosen(plan["plate"], plan["well"], plan["site"])
-            and not self._up_to_date(plan, self._folder(plan["plate"], version))
-        ]
+            and not (plan["plate"] in begun and self._up_to_date(plan, begun[plan["plate"]]))
+        )
         sources = source_folders(self.experiment)
-        return [
-            {
+        for number, part in enumerate(split(images, args.batch_size, default_workers()), 1):
+            yield {
                 "job": number,
                 "units": len(part),
                 "version": version,
                 "sources": sources,
-                "images": list(part),
+                "images": part,
             }
-            for number, part in enumerate(split(images, args.batch_size, default_workers()), 1)
-        ]
 
     def _folder(self, plate: str, version: str) -> PlateFolder:
         # By path alone: jobs do not touch the catalogue.

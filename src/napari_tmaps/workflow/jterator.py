@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,6 +48,9 @@ from napari_tmaps.workflow.step import (
     failure,
     split,
 )
+
+_SITES_AT_A_TIME = 2000
+"""Whose images are looked up together: enough for speed, few enough for the memory."""
 
 
 class JteratorArguments(BatchArguments):
@@ -192,7 +195,7 @@ class PipelineRunner(Step):
         """The sites of a batch."""
         return [tuple(work["site"]) for work in batch["work"]]
 
-    def create_run_batches(self, args: JteratorArguments) -> list[Batch]:
+    def create_run_batches(self, args: JteratorArguments) -> Iterator[Batch]:
         """Batches of sites that were not analysed like this yet.
 
         Raises
@@ -224,23 +227,30 @@ class PipelineRunner(Step):
             left_out |= _corrected_by_hand(experiment, pipeline)
         rows = [row for row in rows if self.is_chosen(*row) and row not in left_out]
         known = experiment.catalogue.analysed()
-        images = locate(experiment, rows, sorted(set(cycles.values())))
         fields = {
             name: [f.folder for f in experiment.illumination.entries() if f.channel == name]
             for name in corrected
         }
         recipes = [step.spec.recipe(step.settings) for step in checked.steps]
-        work = []
-        for row in rows:
-            digests = {cycle: image["source"] for cycle, image in images[row].items()}
-            window = experiment.shifts.window(*row)
-            shifts = {} if window is None else dict(window.shifts)
-            key = _key(digests, pipeline, recipes, fields, shifts)
-            if known.get((pipeline.name, *row)) != key:
-                shifts_json = {str(cycle): list(shift) for cycle, shift in shifts.items()}
-                work.append(
-                    {"site": list(row), "key": key, "images": images[row], "shifts": shifts_json}
-                )
+
+        def work() -> Iterator[dict[str, Any]]:
+            for start in range(0, len(rows), _SITES_AT_A_TIME):
+                some = rows[start : start + _SITES_AT_A_TIME]
+                images = locate(experiment, some, sorted(set(cycles.values())))
+                for row in some:
+                    digests = {cycle: image["source"] for cycle, image in images[row].items()}
+                    window = experiment.shifts.window(*row)
+                    shifts = {} if window is None else dict(window.shifts)
+                    key = _key(digests, pipeline, recipes, fields, shifts)
+                    if known.get((pipeline.name, *row)) != key:
+                        shifts_json = {str(cycle): list(shift) for cycle, shift in shifts.items()}
+                        yield {
+                            "site": list(row),
+                            "key": key,
+                            "images": images[row],
+                            "shifts": shifts_json,
+                        }
+
         common = {
             "sources": source_folders(experiment),
             "version": experiment.catalogue.get("ngff_version"),
@@ -248,10 +258,8 @@ class PipelineRunner(Step):
             "channels": cycles,
             "modules": folders_of(step.spec.function for step in checked.steps),
         }
-        return [
-            {"job": number, "units": len(part), "work": list(part), **common}
-            for number, part in enumerate(split(work, args.batch_size, default_workers()), 1)
-        ]
+        for number, part in enumerate(split(work(), args.batch_size, default_workers()), 1):
+            yield {"job": number, "units": len(part), "work": part, **common}
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
         """Analyse the sites of one batch; a site that fails does not stop the others.

@@ -7,12 +7,13 @@ limits of time and memory hold in processes only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.workflow.engines import TICK_S, ClosesItself, Outcomes, default_workers
-from napari_tmaps.workflow.job import JobCall, run_job
+from napari_tmaps.workflow.job import JobCall, Outcome, run_job
 from napari_tmaps.workflow.lock import coordinating
 from napari_tmaps.workflow.phases import run_phases
 from napari_tmaps.workflow.step import BatchArguments, Step
@@ -24,12 +25,17 @@ class Threads(ClosesItself):
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def outcomes(self, calls: Sequence[JobCall]) -> Outcomes:
+    def outcomes(self, calls: Iterable[JobCall]) -> Outcomes:
         """Run jobs; see `Engine`."""
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="tmaps")
         try:
-            waiting = {pool.submit(run_job, call, own_process=False) for call in calls}
-            while waiting:
+            left = iter(calls)
+            waiting: set[Future[Outcome]] = set()
+            while True:
+                for call in islice(left, 2 * self.workers - len(waiting)):
+                    waiting.add(pool.submit(run_job, call, own_process=False))
+                if not waiting:
+                    break
                 finished, waiting = wait(waiting, TICK_S, FIRST_COMPLETED)
                 for future in finished:
                     yield future.result()

@@ -46,9 +46,9 @@ class MetadataExtractor(Step):
     Arguments = MetaextractArguments
     has_collect_phase = False
 
-    def create_run_batches(self, args: MetaextractArguments) -> list[Batch]:
+    def create_run_batches(self, args: MetaextractArguments) -> Iterator[Batch]:
         """Batches of files, acquisition by acquisition; finished archives are left alone."""
-        batches: list[Batch] = []
+        job = 0
         for row in self.experiment.catalogue.acquisitions().to_dict("records"):
             planes = self.experiment.catalogue.source_planes(acquisition=row["id"])
             planes = planes[~planes["missing"]]
@@ -60,16 +60,14 @@ class MetadataExtractor(Step):
                 target = folder / f"omexml-{number:06d}.zip"
                 if target.exists():
                     continue
-                batches.append(
-                    {
-                        "job": len(batches) + 1,
-                        "units": part["path"].nunique(),
-                        "target": str(target.relative_to(self.path)),
-                        "facts": facts,
-                        "planes": {name: _plain(column) for name, column in part.items()},
-                    }
-                )
-        return batches
+                job += 1
+                yield {
+                    "job": job,
+                    "units": part["path"].nunique(),
+                    "target": str(target.relative_to(self.path)),
+                    "facts": facts,
+                    "planes": {name: _plain(column) for name, column in part.items()},
+                }
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
         """Write one archive.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -81,15 +82,15 @@ def init_step(step: Step, args: BatchArguments) -> int:
         The step cannot run with these arguments, or not yet.
     """
     step.check(args)
+    files = StepFolder(step.path, step.name)
     batches = step.create_run_batches(args)
-    collect = step.create_collect_batch(args)
-    jobs = StepFolder(step.path, step.name).write(batches, collect, step.sites_of)
-    rows = [_row("run", job, "NEW") for job in jobs]
+    count = files.write(batches, step.create_collect_batch(args), step.sites_of)
     catalogue = step.experiment.catalogue
     # What is known of the jobs before is kept where there is nothing new to do.
-    store = catalogue.set_jobs if rows else catalogue.update_jobs
-    store(step.name, [*rows, _row("collect", 1, "NEW")])
-    return len(jobs)
+    store = catalogue.set_jobs if count else catalogue.update_jobs
+    rows = (_row("run", item["job"], "NEW") for item in files.entries())
+    store(step.name, chain(rows, [_row("collect", 1, "NEW")]))
+    return count
 
 
 def run_jobs(
@@ -111,18 +112,17 @@ def run_jobs(
     units = files.units()
     total, finished = sum(units.values()), set(files.finished())
     done = sum(units[job] for job in finished)
-    calls = [
-        JobCall(str(experiment.path), step, job, limits.duration_s, limits.memory, limits.cores)
-        for job in units
-        if job not in finished
-    ]
+    left = [job for job in units if job not in finished]
     known = [item for result in files.results() for item in result["outcome"]["failures"]]
     experiment.catalogue.set_failures(step.name, known)
-    for call in calls:  # what an earlier attempt said is not of this one
-        files.log_path("run", call.job).unlink(missing_ok=True)
+    for job in files.begun().intersection(left):  # what an earlier attempt said is not of this one
+        files.log_path("run", job).unlink(missing_ok=True)
     yield Progress(step.name, done, total)
     files.start()
-    states = _States(experiment, files, [call.job for call in calls])
+    states = _States(experiment, files, left)
+    place = (str(experiment.path), step)
+    most = (limits.duration_s, limits.memory, limits.cores)
+    calls = (JobCall(*place, job, *most) for job in left)
     try:
         with closing(engine.outcomes(calls)) as outcomes, _stopping(files):
             for outcome in outcomes:
@@ -168,7 +168,7 @@ def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:
     batch = files.collect_batch()
     found = list(read_outcomes(files))
     results = [result for outcome, result in found if not outcome.exitcode]
-    if len(found) < len(batch["jobs"]) or any(outcome.again for outcome, _ in found):
+    if len(found) < len(files.jobs()) or any(outcome.again for outcome, _ in found):
         remove_unfinished(experiment)
     # Jobs that ran elsewhere, or when their coordinator was dead, are known by their files only.
     experiment.catalogue.update_jobs(step.name, [_ended(outcome) for outcome, _ in found])
@@ -184,11 +184,14 @@ class _States:
     def __init__(self, experiment: Experiment, files: StepFolder, jobs: Iterable[int]) -> None:
         self._catalogue = experiment.catalogue
         self._files = files
-        self._changed = {job: _row("run", job, "SUBMITTED") for job in jobs}
-        self._live = set(self._changed)
+        self._changed: dict[int, dict[str, Any]] = {}
+        self._live = set(jobs)
         self._running: set[int] = set()
         self._failures: list[dict[str, Any]] = []
-        self._time = 0.0
+        self._catalogue.update_jobs(
+            files.step, (_row("run", job, "SUBMITTED") for job in self._live)
+        )
+        self._next = 0.0
         self.flush()
 
     def ended(self, outcome: Outcome) -> None:
@@ -198,7 +201,8 @@ class _States:
         self.flush()
 
     def flush(self, *, now: bool = False) -> None:
-        if not now and monotonic() - self._time < _FLUSH_S:
+        begun = monotonic()
+        if not now and begun < self._next:
             return
         for job in (self._files.begun() & self._live) - self._running:
             self._running.add(job)
@@ -209,14 +213,14 @@ class _States:
         if self._failures:
             self._catalogue.add_failures(self._files.step, self._failures)
             self._failures.clear()
-        self._time = monotonic()
+        # Looking through the logs of 100,000 jobs takes a while: never more than a tenth of it.
+        self._next = monotonic() + max(_FLUSH_S, 10 * (monotonic() - begun))
 
     def close(self) -> None:
         """Whatever has not ended was stopped."""
-        for job in self._live:
-            self._changed[job] = _row("run", job, "STOPPED")
-        self._live.clear()
+        live, self._live = self._live, set()
         self.flush(now=True)
+        self._catalogue.update_jobs(self._files.step, (_row("run", job, "STOPPED") for job in live))
 
 
 def _ended(outcome: Outcome) -> dict[str, Any]:

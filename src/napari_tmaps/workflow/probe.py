@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _batches(
 ) -> list[Batch] | str:
     """The batches of a step, or why they are not known."""
     try:
-        return kind(experiment, sites=sites).create_run_batches(args)
+        return list(kind(experiment, sites=sites).create_run_batches(args))
     except TmapsError as error:
         return str(error)
 
@@ -144,7 +145,7 @@ def _measure(
         _bring_image(experiment, copy, chosen[0])
     step = kind(copy, sites=chosen)
     step.check(args)
-    batches = step.create_run_batches(args)[:1]
+    batches = list(islice(step.create_run_batches(args), 1))
     files = StepFolder(copy.path, kind.name)
     files.write(batches, step.create_collect_batch(args))
     before = _bytes(copy.path)

@@ -8,8 +8,9 @@ in the coordinator, stores it. So any engine can run the jobs, in any order, any
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -176,8 +177,12 @@ class Step(ABC):
         return False
 
     @abstractmethod
-    def create_run_batches(self, args: Any) -> list[Batch]:
-        """Batches of the run phase; what is up to date already gets none. Writes nothing."""
+    def create_run_batches(self, args: Any) -> Iterable[Batch]:
+        """Batches of the run phase; what is up to date already gets none. Writes nothing.
+
+        Steps with a batch for every few sites make them one by one, as they are asked for: a
+        screen's would fill the memory.
+        """
 
     def create_collect_batch(self, args: BatchArguments) -> Batch:
         """What collect needs beside the results of the jobs."""
@@ -215,7 +220,15 @@ def failure(plate: str, well: str, site: int, error: Exception) -> dict[str, Any
     return {"plate": plate, "well": well, "site": int(site), "message": str(error)}
 
 
-def split(items: Sequence[Any], size: int, workers: int) -> list[Sequence[Any]]:
-    """Cut work into batches of at most `size`, but at least a few for each worker."""
-    size = max(1, min(size, -(-len(items) // (4 * workers))))
-    return [items[start : start + size] for start in range(0, len(items), size)]
+def split(items: Iterable[Any], size: int, workers: int) -> Iterator[list[Any]]:
+    """Cut work into batches of at most `size`, but at least a few for each worker.
+
+    No more is taken from `items` at a time than that takes to know.
+    """
+    coming = iter(items)
+    first = list(islice(coming, 4 * workers * size))
+    size = max(1, min(size, -(-len(first) // (4 * workers))))
+    for start in range(0, len(first), size):
+        yield first[start : start + size]
+    while part := list(islice(coming, size)):
+        yield part

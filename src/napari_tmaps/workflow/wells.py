@@ -58,7 +58,7 @@ def well_progress(experiment: Experiment, step: str) -> Wells:
 def progress_of(experiment: Experiment, step: str, jobs: pd.DataFrame, *, alive: bool) -> Wells:
     """The same from the states of the jobs; `alive` says whether somebody is at work."""
     try:
-        entries = StepFolder(experiment.path, step).collect_batch()["jobs"]
+        entries = list(StepFolder(experiment.path, step).entries())
     except NotFoundError:
         return {}
     rows = jobs[jobs["phase"] == "run"]
