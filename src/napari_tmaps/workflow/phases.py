@@ -214,7 +214,7 @@ class _States:
             self._catalogue.add_failures(self._files.step, self._failures)
             self._failures.clear()
         # Looking through the logs of 100,000 jobs takes a while: never more than a tenth of it.
-        self._next = monotonic() + max(_FLUSH_S, 10 * (monotonic() - begun))
+        self._next = monotonic() + _FLUSH_S * max(1.0, 10 * (monotonic() - begun))
 
     def close(self) -> None:
         """Whatever has not ended was stopped."""
