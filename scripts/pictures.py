@@ -34,12 +34,12 @@ from napari_tmaps.gui.picture import open_window, zoom_to_cells
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
 from napari_tmaps.gui.plot_state import PlotChoice, PlotKind, gate_of
 from napari_tmaps.gui.results_widget import ResultsWidget
+from napari_tmaps.gui.save_widget import SaveWidget
 from napari_tmaps.gui.selection_list import new_selection
 from napari_tmaps.gui.tuning import tune
 from napari_tmaps.tools.population import Population
 
 SIZE = (1366, 768)
-MOST_BYTES = 200_000
 
 
 class Camera:
@@ -66,11 +66,9 @@ class Camera:
             pixels = self._viewer.window.screenshot(canvas_only=False, flash=False)
         else:
             pixels = QImg2array(part.grab().toImage())
-        # As many colours as fit a page that loads at once.
-        for colors in (256, 128, 64, 32):
-            Image.fromarray(pixels[..., :3]).quantize(colors).save(path, optimize=True)
-            if path.stat().st_size < MOST_BYTES:
-                break
+        # Small enough for a page that loads at once; colours of small things stay what they are.
+        image = Image.fromarray(pixels[..., :3])
+        image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3).save(path, optimize=True)
         print(path)
 
 
@@ -139,6 +137,7 @@ def draw_results_widget(experiment: Path, folder: Path) -> None:
     camera.draw("results-groups")
     widget.results.delete_button.click()
     camera.settle()
+    widget.show_message("")  # what is deleted is not what the next picture is about
     widget.tabs.setCurrentIndex(2)
     widget.plates.setValue("Intensity_mean_Actin", "median")
     camera.draw("results-plates")
@@ -238,13 +237,15 @@ def draw_edit_widget(experiment: Path, folder: Path) -> None:
 def draw_other_widgets(experiment: Path, folder: Path) -> None:
     """The workflow and save widgets, among all others."""
     viewer, shown = open_window(experiment)
-    open_tissuemaps(viewer)
-    camera = Camera(viewer, folder, lambda: shown.is_busy)
     viewer.show()
     viewer.window.resize(*SIZE)
+    open_tissuemaps(viewer)
+    camera = Camera(viewer, folder, lambda: shown.is_busy)
     for name in ("Workflow", "Save"):
-        show_widget(viewer, name)
+        widget = show_widget(viewer, name)
         camera.settle(1.5)
+        if isinstance(widget, SaveWidget):  # it proposes a place on the machine that draws
+            widget.path_line.setText("results/Nuclei.ome.tiff")
         camera.draw(f"window-{name.lower()}")
     shown.close_experiment()
     viewer.close()
@@ -257,8 +258,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
+    draw_other_widgets(given.experiment, given.folder)  # as long as there is no pipeline to show
     draw_pipeline_widget(given.experiment, given.folder)
-    draw_other_widgets(given.experiment, given.folder)
     draw_results_widget(given.experiment, given.folder)
     draw_object_widgets(given.experiment, given.folder)
     draw_edit_widget(given.experiment, given.folder)

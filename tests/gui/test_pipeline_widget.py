@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -225,6 +226,21 @@ def test_closed_in_the_middle_and_found_again(make_widget, own_folder):
     assert second.value() != value
     second.close()
     assert load_pipeline(own_folder / f"{name}.yaml") == second.value()
+
+
+def test_the_window_is_closed_while_something_is_computed(make_widget, viewer, own_folder):
+    widget = make_widget()
+    build(widget, "threshold_manual")
+    live = widget._live._live
+    began, told = Event(), live._on_preview
+    live._on_preview = lambda made: (began.set(), time.sleep(0.2), told(made))
+    widget.form.settingChanged.emit("threshold", 300)
+    assert began.wait(60)
+    name, value = widget._name, widget.value()
+    viewer.close()  # with 0.2 s to go; what comes would be told to a widget that is gone
+    assert not live._thread.is_alive()
+    assert load_pipeline(own_folder / f"{name}.yaml") == value
+    viewer.layers.clear()  # nobody listens any more
 
 
 def test_search(widget):

@@ -185,7 +185,7 @@ def test_pictures_show_the_part_that_is_looked_at():
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0.2, "1 seconds"),
+        (0.2, "1 second"),
         (59, "59 seconds"),
         (100, "1.7 minutes"),
         (3600, "60 minutes"),

@@ -218,6 +218,11 @@ class ClassifierPanel(QWidget):
         assert layout is not None, "it was made above"
         return QSize(hint.width(), layout.totalHeightForWidth(max(self.width(), hint.width())))
 
+    def resizeEvent(self, event: Any) -> None:
+        """A bar to scroll takes width, and then the texts need more lines."""
+        super().resizeEvent(event)
+        self.updateGeometry()
+
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         self._on_changed()  # examples may have come while nobody looked

@@ -67,7 +67,7 @@ class LivePreview(QObject):
         self._look = timer(self, _LOOK_MS, self.look)
         self._computed.connect(self._on_arrived)
         self._pan = timer(self, _MOVED_MS, self._on_stopped)
-        self._watched = (
+        self._watched: tuple[tuple[Any, Any], ...] = (
             (viewer.layers.events.inserted, self._on_inserted),
             (viewer.layers.events.removed, self._on_changed),
             (viewer.layers.selection.events.active, self._on_changed),
@@ -121,8 +121,11 @@ class LivePreview(QObject):
         self._layers.show_before(self._made if on else None, self.scene, self._width)
 
     def close(self) -> None:
-        """End the computing, and forget what was computed."""
-        for event, action in self._watched:
+        """End the computing, and forget what was computed; once more does no harm."""
+        watched, self._watched = self._watched, ()
+        if not watched:
+            return
+        for event, action in watched:
             event.disconnect(action)
         for layer in self._viewer.layers:
             self._watch(layer, on=False)

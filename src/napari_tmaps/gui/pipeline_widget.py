@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,15 @@ class PipelineWidget(QWidget):
         self._lay_out()
 
         self._saver = PipelineSaver(self)
+        self._give_back = _giver_back(
+            self._saver.close,
+            self._trials.cancel,
+            self._rehearsal.cancel,
+            self._comparer.cancel,
+            self._live.close,
+        )
+        # A widget in a window that is closed gets no event of its own.
+        self.destroyed.connect(self._give_back)
         self._connect()
         self._live.look()
         self._show()
@@ -573,12 +583,18 @@ class PipelineWidget(QWidget):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save, and give everything back."""
-        self._saver.close()
-        self._trials.cancel()
-        self._rehearsal.cancel()
-        self._comparer.cancel()
-        self._live.close()
+        self._give_back()
         super().closeEvent(event)
+
+
+def _giver_back(*ends: Callable[[], None]) -> Callable[[], None]:
+    """Ends all; no method of the widget, which is half gone when it is needed."""
+
+    def give_back() -> None:
+        for end in ends:
+            end()
+
+    return give_back
 
 
 def _own_folder() -> Path:

@@ -60,7 +60,7 @@ class RehearsalPanel(QWidget):
         self.step.setToolTip("The step whose picture is shown")
         self.figure = QLabel()
         self.figure.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.figure.setMinimumSize(120, 120)
+        self.figure.setMinimumSize(90, 90)
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -88,7 +88,7 @@ class RehearsalPanel(QWidget):
         splitter.setSizes([460, 300, 420])
         layout = QVBoxLayout(self)
         layout.addWidget(splitter)
-        self.setMinimumHeight(160)
+        self.table.setMinimumHeight(48)  # a low screen has room for no more
         self.table.itemSelectionChanged.connect(self._show_site)
         self.table.cellDoubleClicked.connect(lambda row, _: self.siteChosen.emit(row))
         self.step.currentIndexChanged.connect(self._show_figure)

@@ -127,6 +127,11 @@ class RunDialog(QDialog):
             request = flow.request(stage="jterator", pipeline=self._pipeline.name)
             return judge(flow.dry_run(request), len(experiment.catalogue.sites()))
 
+    def done(self, result: int) -> None:
+        """The probe is not waited for."""
+        self._work.cancel()
+        super().done(result)
+
     def _on_probed(self, outcome: Outcome) -> None:
         if outcome.error or outcome.value is None:
             self.text.setText(f"⚠ {outcome.error or 'Cancelled.'}")
