@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, StorageError
@@ -114,6 +115,42 @@ def test_add_several_plates_at_once(experiment, tmp_path):
     assert experiment.add(scan) == ["P1", "P2_b"]
     with pytest.raises(InputError, match="2 plates"):
         experiment.add(scan, plate="one", acquisition="x")
+
+
+def test_remove_an_acquisition_that_nothing_was_made_of(experiment, tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"pixels")
+    experiment.add(a_scan(tmp_path, plate="P1", well="A01"), acquisition="first")
+    experiment.add(a_scan(tmp_path, plate="P1", well="A02"), acquisition="second")
+    experiment.add(a_scan(tmp_path, plate="P2", well="A01"), acquisition="first")
+    with pytest.raises(NotFoundError, match=r"'third'.*'first', 'second'"):
+        experiment.remove_acquisition("P1", "third")
+    experiment.catalogue.set_offsets({1: (0, 0)})  # the layout holds it from now on
+    with pytest.raises(ExistsError, match="cannot be taken out"):
+        experiment.remove_acquisition("P1", "first")
+    experiment.remove_acquisition("P1", "second")
+    assert list(experiment.catalogue.source_planes()["well"]) == ["A01", "A01"]
+    experiment.remove_acquisition("P2", "first")
+    assert experiment.plate_names() == ["P1"]
+    assert set(experiment.catalogue.fingerprints()) == {("1", "a.tif")}
+    assert (tmp_path / "a.tif").read_bytes() == b"pixels"
+
+
+def test_an_older_experiment_keeps_what_may_have_been_made_of(experiment, tmp_path):
+    experiment.add(a_scan(tmp_path, plate="P1", well="A01"))
+    assert experiment.catalogue.laid_out() == frozenset()
+    row = {"plate": "P1", "well": "A01", "site": 1, "y": 0, "x": 0, "height": 10, "width": 10}
+    none = pd.DataFrame()
+    experiment.catalogue.set_layout(pd.DataFrame([row]), none, none)
+    with pytest.raises(ExistsError):  # nobody has noted which acquisitions its layout holds
+        experiment.remove_acquisition("P1", "acquisition01")
+
+
+def test_rename(experiment):
+    assert experiment.name == "screen"
+    experiment.rename(" second ")
+    assert experiment.name == "second"
+    with pytest.raises(InputError, match="cannot be empty"):
+        experiment.rename(" ")
 
 
 def test_add_refuses_two_files_for_one_plane(experiment, tmp_path):

@@ -39,6 +39,7 @@ from napari_tmaps.gui.map_values import (
 )
 from napari_tmaps.gui.plate_map_editor import PlateMapEditor
 from napari_tmaps.gui.plate_view import PlateView
+from napari_tmaps.gui.plates_tree import PlatesTree
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.running import SiteObjects, run_on_site
 from napari_tmaps.gui.session import SessionRow
@@ -90,10 +91,13 @@ class ExperimentWidget(QWidget):
         self._well_menu = WellMenu(self)
 
         self._title = QElidingLabel()
+        self.plates_button = QPushButton("Plates")
+        self.plates_button.setToolTip("Plates and acquisitions: add, describe, rename, remove")
         open_button = QPushButton("Open")
         open_button.setToolTip("Open another experiment, or make one")
         self.session_row = SessionRow(viewer, self._desk)
         self.start_page, self.import_page, self.site_page = StartPage(), ImportPage(), SitePage()
+        self.plates_tree = PlatesTree()
         self.making = Making(self.import_page, self)
         open_button.setMenu(self.making.menu)
         self.progress_row = ProgressRow()
@@ -107,10 +111,12 @@ class ExperimentWidget(QWidget):
         top = QHBoxLayout(self._top)
         top.setContentsMargins(0, 0, 0, 0)
         top.addWidget(self._title, 1)
+        top.addWidget(self.plates_button)
         top.addWidget(open_button)
         layout.addWidget(self._top)
         layout.addWidget(self.session_row)
-        for page in (self.start_page, self.import_page, self.site_page):
+        self._pages = (self.start_page, self.import_page, self.site_page, self.plates_tree)
+        for page in self._pages:
             layout.addWidget(page)
         layout.addWidget(self.progress_row)
         layout.addWidget(self._message)
@@ -129,6 +135,10 @@ class ExperimentWidget(QWidget):
         self.start_page.newRequested.connect(self.making.ask_for_new)
         self.start_page.sampleRequested.connect(self.making.make_sample)
         self.import_page.backRequested.connect(self._show_page)
+        self.plates_button.clicked.connect(self.show_plates)
+        self.plates_tree.backRequested.connect(self._show_page)
+        self.plates_tree.addRequested.connect(self.making.ask_to_add)
+        self.plates_tree.changed.connect(self._on_plates_changed)
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.valueChanged.connect(self._show_numbers)
         self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
@@ -211,6 +221,7 @@ class ExperimentWidget(QWidget):
         with still(self):
             self._view.open(None)
         self.site_page.map_panel.show_object("")
+        self.plates_tree.setExperiment(None)
         if self._experiment is not None:
             self._experiment.close()
         self._experiment = self._facts = self._state = None
@@ -232,11 +243,13 @@ class ExperimentWidget(QWidget):
             self._show_page()
             raise
         self._desk.setExperiment(None)
+        self.plates_tree.setExperiment(None)
         if self._experiment is not None:
             self._experiment.close()
         with still(self):
             self._view.open(experiment)
         self._experiment, self._state = experiment, None
+        self.plates_tree.setExperiment(experiment)
         self._watch.setExperiment(experiment)
         facts = self._reload()
         recent.remember(experiment)
@@ -262,9 +275,15 @@ class ExperimentWidget(QWidget):
         self.start_page.setRecent(recent.recent())
         self._switch(page)
 
+    def show_plates(self) -> None:
+        """Show plates and acquisitions of the open experiment as a tree."""
+        if self._experiment is not None:
+            self._switch(self.plates_tree)
+            self.plates_tree.reload()
+
     def _switch(self, page: QWidget) -> None:
         self._top.setVisible(page is self.site_page)
-        for each in (self.start_page, self.import_page, self.site_page):
+        for each in self._pages:
             each.setVisible(each is page)
         inside, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
         if inside is not None and bar is not None:
@@ -284,6 +303,7 @@ class ExperimentWidget(QWidget):
         self._after = after
         self.progress_row.begin(title)
         self.site_page.setBusy(True)
+        self.plates_tree.setBusy(True, importing=False)
         self.start_page.setEnabled(False)
         self.import_page.setEnabled(False)
         self._work.start(title, make)
@@ -291,6 +311,7 @@ class ExperimentWidget(QWidget):
     def _on_work_ended(self, outcome: Outcome) -> None:
         self.progress_row.end()
         self.site_page.setBusy(False)
+        self.plates_tree.setBusy(False, importing=False)
         self.start_page.setEnabled(True)
         self.import_page.setEnabled(True)
         if outcome.error:
@@ -451,9 +472,18 @@ class ExperimentWidget(QWidget):
         if self._experiment is not None and not self.is_busy:
             self._refresh(None)
 
+    def _on_plates_changed(self) -> None:
+        """Plates or names have changed: everything else shows it, too."""
+        experiment = self._experiment
+        assert experiment is not None, "the tree is shown only then"
+        self._title.setText(experiment.name)
+        recent.remember(experiment)
+        self._refresh(None)
+
     def _on_watched(self, seen: Watched) -> None:
         """Show how far the wells are; work of another process is shown like our own."""
         self._show_wells()
+        self.plates_tree.setBusy(bool(seen.who) or self.is_busy, importing=seen.imports)
         if self.is_busy:
             return
         if seen.elsewhere:
@@ -471,6 +501,8 @@ class ExperimentWidget(QWidget):
         message = self._message.text()
         self._reload()
         self.setValue(self.value())
+        if self.plates_tree.isVisible():
+            self.plates_tree.reload()
         self.show_message(message or self._message.text())
 
     # -- what Making asks of its host -----------------------------------------------------------

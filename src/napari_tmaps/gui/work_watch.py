@@ -37,6 +37,11 @@ class Watched:
     progress: Progress = field(default=Progress("", 0, 0))
     wells: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
+    @property
+    def imports(self) -> bool:
+        """True if images of the microscope are being imported."""
+        return self.progress.stage in ("metaextract", "metaconfig", "imextract")
+
 
 def look(experiment: Experiment) -> Watched:
     """Who works on an experiment now, and how far it is."""

@@ -97,6 +97,8 @@ class Catalogue:
         with self._begin() as connection:
             connection.execute(sa.delete(schema.settings).where(schema.settings.c.key == key))
             connection.execute(sa.insert(schema.settings), {"key": key, "value": value})
+        if key == "name":
+            self.__dict__.pop("name", None)  # see the cached property
 
     # -- plates and acquisitions ----------------------------------------------------------------
 
@@ -211,8 +213,66 @@ class Catalogue:
             )
         return acquisition_id
 
+    def describe_plate(self, plate: str, description: str) -> None:
+        """Store what a person says of a plate."""
+        table = schema.plates
+        with self._begin() as connection:
+            connection.execute(
+                sa.update(table).where(table.c.name == plate).values(description=description)
+            )
+
+    def laid_out(self) -> frozenset[int]:
+        """Acquisitions (id) that the layout holds: sites, images and objects come of them."""
+        known = self.get("laid_out")
+        if known is None:  # an older experiment does not say it: then all that there may be
+            known = self.acquisitions()["id"] if len(self.sites()) else ()
+        return frozenset(int(number) for number in known)
+
+    def acquired(self) -> pd.DataFrame:
+        """Images that were acquired: acquisition_id, well, site, cycle, planes."""
+        planes, acquisitions = schema.planes, schema.acquisitions
+        key = (
+            planes.c.acquisition_id,
+            planes.c.well,
+            planes.c.site,
+            (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
+        )
+        query = (
+            sa.select(*key, sa.func.count().label("planes"))
+            .select_from(planes.join(acquisitions))
+            .where(~planes.c.missing)
+            .group_by(*key)
+        )
+        return self._read(query)
+
+    def remove_acquisition(self, number: int) -> None:
+        """Forget an acquisition, and its plate if it was the only one; no file is touched.
+
+        Raises
+        ------
+        ExistsError
+            The layout holds it.
+        """
+        if number in self.laid_out():
+            raise ExistsError(
+                "Sites, images and objects of this acquisition share tables with all others, so it "
+                "cannot be taken out. Make a new experiment without it."
+            )
+        plates, acquisitions = schema.plates, schema.acquisitions
+        with self._begin() as connection:
+            for table in (schema.planes, schema.files):
+                connection.execute(sa.delete(table).where(table.c.acquisition_id == number))
+            plate = connection.scalar(
+                sa.select(acquisitions.c.plate_id).where(acquisitions.c.id == number)
+            )
+            connection.execute(sa.delete(acquisitions).where(acquisitions.c.id == number))
+            others = sa.select(acquisitions.c.id).where(acquisitions.c.plate_id == plate)
+            if connection.scalar(others.limit(1)) is None:
+                connection.execute(sa.delete(plates).where(plates.c.id == plate))
+
     def set_offsets(self, offsets: Mapping[int, tuple[int, int]]) -> None:
-        """Store (t_offset, cycle_offset) by acquisition id."""
+        """Store (t_offset, cycle_offset) by acquisition id: of those that the layout holds."""
+        self.set("laid_out", sorted(int(number) for number in offsets))
         table = schema.acquisitions
         with self._begin() as connection:
             for number, (t_offset, cycle_offset) in offsets.items():

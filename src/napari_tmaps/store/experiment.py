@@ -262,6 +262,38 @@ class Experiment:
             names.append(target)
         return names
 
+    def rename(self, name: str) -> None:
+        """Give the experiment another name; its folder stays.
+
+        Raises
+        ------
+        InputError
+            The name is empty.
+        """
+        if not name.strip():
+            raise InputError("The name of an experiment cannot be empty.")
+        self.catalogue.set("name", name.strip())
+
+    def remove_acquisition(self, plate: str, name: str) -> None:
+        """Forget an acquisition that nothing was made of; the microscope's files stay.
+
+        Its plate goes with it if it was the only acquisition.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such acquisition.
+        ExistsError
+            The layout holds it.
+        """
+        table = self.catalogue.acquisitions()
+        table = table[table["plate"] == plate]
+        mine = table.loc[table["name"] == name, "id"]
+        if mine.empty:
+            raise unknown(f"acquisition of plate '{plate}'", name, list(table["name"]))
+        self.catalogue.remove_acquisition(int(mine.iloc[0]))
+        remove(self.path / "metadata" / plate / name)
+
     def plate_names(self) -> list[str]:
         """Names of the plates."""
         return list(self.catalogue.plates()["name"])

@@ -1,0 +1,281 @@
+"""Plates and acquisitions of the open experiment as a tree, with what can be done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QGridLayout,
+    QHeaderView,
+    QInputDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.plates_state import AcquisitionRow, Image, PlateRow, plate_rows
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.lock import coordinating
+
+_IMPORT_STEPS = ("metaextract", "metaconfig", "imextract")
+_WIDTH, _HEIGHT = 300, 220
+_ROW = Qt.ItemDataRole.UserRole
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+def read_plates(experiment: Experiment, *, importing: bool = False) -> tuple[PlateRow, ...]:
+    """Plates and acquisitions of an experiment, as they are on disk now."""
+    catalogue = experiment.catalogue
+    acquired, acquisitions = catalogue.acquired(), catalogue.acquisitions()
+    plates = dict(zip(acquisitions["id"], acquisitions["plate"], strict=True))
+    folders = {name: experiment.plate(name) for name in experiment.plate_names()}
+    converted: set[Image] = set()
+    for number, well, site, cycle in acquired[
+        ["acquisition_id", "well", "site", "cycle"]
+    ].itertuples(index=False):
+        plate = plates[number]
+        if folders[plate].image_path(str(well), int(site), int(cycle)).is_dir():
+            converted.add((plate, str(well), int(site), int(cycle)))
+    failures = catalogue.failures()
+    failures = failures[failures["step"].isin(_IMPORT_STEPS)]
+    return plate_rows(
+        catalogue.plates(),
+        acquisitions,
+        acquired,
+        laid_out=catalogue.laid_out(),
+        converted=converted,
+        failed=set(failures[["plate", "well", "site"]].itertuples(index=False, name=None)),
+        importing=importing,
+    )
+
+
+class PlatesTree(QWidget):
+    """Shows the plates of an experiment; renames, describes and removes.
+
+    Signals
+    -------
+    addRequested
+        A microscope folder shall be added.
+    changed
+        The catalogue is another one than before.
+    """
+
+    addRequested = Signal()
+    backRequested = Signal()
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._experiment: Experiment | None = None
+        self._importing = self._busy = False
+        self.tree = QTreeWidget()
+        self.tree.setHeaderLabels(["Plate, acquisition", "Status", "Images"])
+        self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.tree.setToolTip("F2 renames the experiment, Del removes what nothing was made of")
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names often differ at the end
+        self.tree.setMinimumSize(_WIDTH, _HEIGHT)
+        self.tree.setIndentation(14)
+        header = self.tree.header()
+        if header is not None:
+            header.setStretchLastSection(False)
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+            for column in (1, 2):
+                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self._about = QLabel()
+        self._about.setWordWrap(True)
+        self._about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._fault = fault_label()
+        self.add_button = _button("Add…", "Add a folder that the microscope wrote")
+        self.rename_button = _button("Rename…", "Give the experiment another name (F2)")
+        self.describe_button = _button("Describe…", "Say what the plate or the experiment is")
+        self.remove_button = _button(
+            "Remove…",
+            "Take out what nothing was made of yet (Del); the microscope's files always stay",
+        )
+        self.back_button = _button("Back", "To the sites")
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tree, 1)
+        layout.addWidget(self._about)
+        layout.addWidget(self._fault)
+        grid = QGridLayout()
+        grid.addWidget(self.add_button, 0, 0)
+        grid.addWidget(self.describe_button, 0, 1)
+        grid.addWidget(self.rename_button, 1, 0)
+        grid.addWidget(self.remove_button, 1, 1)
+        layout.addLayout(grid)
+        layout.addWidget(self.back_button)
+
+        self.tree.currentItemChanged.connect(lambda _new, _old: self._enable())
+        self.add_button.clicked.connect(self.addRequested.emit)
+        self.rename_button.clicked.connect(self.rename)
+        self.describe_button.clicked.connect(self.describe)
+        self.remove_button.clicked.connect(self.remove)
+        self.back_button.clicked.connect(self.backRequested.emit)
+        for key, action in ((Qt.Key.Key_F2, self.rename), (Qt.Key.Key_Delete, self.remove)):
+            shortcut = QShortcut(QKeySequence(key), self.tree)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(action)
+
+    def setExperiment(self, experiment: Experiment | None) -> None:
+        """Show another experiment, or none."""
+        self._experiment = experiment
+        self.tree.clear()
+        self._fault.hide()
+        if self.isVisible():
+            self.reload()
+
+    def setBusy(self, busy: bool, *, importing: bool) -> None:
+        """Bar changes while work goes on; `importing` if images are being converted."""
+        if (busy, importing) != (self._busy, self._importing):
+            self._busy, self._importing = busy, importing
+            if self.isVisible():
+                self.reload()
+
+    def reload(self) -> None:
+        """Read the tree again; what is chosen stays chosen."""
+        experiment = self._experiment
+        if experiment is None:
+            return
+        try:
+            rows = read_plates(experiment, importing=self._importing)
+        except TmapsError as error:
+            self._say(str(error))
+            return
+        before = self._key(self.chosen())
+        self.tree.clear()
+        root = QTreeWidgetItem([experiment.name, "", _number(sum(row.images for row in rows))])
+        root.setTextAlignment(2, _RIGHT)
+        items = [root]
+        for plate in rows:
+            parent = _item(root, plate)
+            items += [parent, *(_item(parent, row) for row in plate.acquisitions)]
+        self.tree.addTopLevelItem(root)
+        self.tree.expandAll()
+        chosen = [item for item in items if self._key(item.data(0, _ROW)) == before]
+        self.tree.setCurrentItem(chosen[0] if chosen else root)
+        self._enable()
+
+    def chosen(self) -> PlateRow | AcquisitionRow | None:
+        """The chosen plate or acquisition; None for the experiment."""
+        item = self.tree.currentItem()
+        row: PlateRow | AcquisitionRow | None = item.data(0, _ROW) if item is not None else None
+        return row
+
+    @staticmethod
+    def _key(row: PlateRow | AcquisitionRow | None) -> tuple[str, ...]:
+        if isinstance(row, AcquisitionRow):
+            return row.plate, row.name
+        return () if row is None else (row.name,)
+
+    def _enable(self) -> None:
+        row, free = self.chosen(), not self._busy
+        for button in (self.add_button, self.rename_button):
+            button.setEnabled(free)
+        self.describe_button.setEnabled(free and not isinstance(row, AcquisitionRow))
+        self.remove_button.setEnabled(free and row is not None and not row.kept)
+        lines: Iterable[str]
+        if isinstance(row, AcquisitionRow):
+            lines = (row.name, row.folder, row.kept)
+        elif row is not None:
+            lines = (row.name, row.description, row.kept)
+        elif self._experiment is not None:
+            lines = (self._experiment.catalogue.get("description", ""),)
+        else:
+            lines = ()
+        self._about.setText("\n\n".join(line for line in lines if line))
+        self._about.setVisible(bool(self._about.text()))
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def rename(self) -> None:
+        """Ask for another name of the experiment."""
+        experiment = self._experiment
+        if experiment is None or not self.rename_button.isEnabled():
+            return
+        name, good = QInputDialog.getText(
+            self, "Rename the experiment", "Name (its folder stays):", text=experiment.name
+        )
+        if good:
+            self._change(lambda: experiment.rename(name))
+
+    def describe(self) -> None:
+        """Ask for the description of the experiment, or of the chosen plate."""
+        experiment, row = self._experiment, self.chosen()
+        if experiment is None or isinstance(row, AcquisitionRow):
+            return
+        catalogue = experiment.catalogue
+        before = catalogue.get("description", "") if row is None else row.description
+        text, good = QInputDialog.getMultiLineText(
+            self, "Describe", f"What is '{experiment.name if row is None else row.name}'?", before
+        )
+        if not good:
+            return
+        if row is None:
+            self._change(lambda: catalogue.set("description", text.strip()))
+        else:
+            self._change(lambda: catalogue.describe_plate(row.name, text.strip()))
+
+    def remove(self) -> None:
+        """Take the chosen plate or acquisition out, after a question."""
+        experiment, row = self._experiment, self.chosen()
+        if experiment is None or row is None or not self.remove_button.isEnabled():
+            return
+        mine = row.acquisitions if isinstance(row, PlateRow) else (row,)
+        kind = "plate" if isinstance(row, PlateRow) else "acquisition"
+        answer = QMessageBox.question(
+            self,
+            f"Remove the {kind}",
+            f"Remove {kind} '{row.name}' from the experiment? Nothing was made of it yet. The "
+            "microscope's files stay; it can be added again.",
+        )
+        if answer != QMessageBox.StandardButton.Yes:
+            return
+
+        def change() -> None:
+            with coordinating(experiment.path, f"removing {kind} '{row.name}'"):
+                for each in mine:
+                    experiment.remove_acquisition(each.plate, each.name)
+
+        self._change(change)
+
+    def _change(self, change: Callable[[], None]) -> None:
+        self._fault.hide()
+        try:
+            change()
+        except TmapsError as error:
+            self._say(str(error))
+        self.reload()
+        self.changed.emit()
+
+    def _say(self, text: str) -> None:
+        self._fault.setText(f"⚠ {text}")
+        self._fault.show()
+
+
+def _item(parent: QTreeWidgetItem, row: PlateRow | AcquisitionRow) -> QTreeWidgetItem:
+    item = QTreeWidgetItem(parent, [row.name, str(row.status), _number(row.images)])
+    item.setData(0, _ROW, row)
+    item.setTextAlignment(2, _RIGHT)
+    item.setToolTip(0, row.folder if isinstance(row, AcquisitionRow) else row.description)
+    return item
+
+
+def _number(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button
