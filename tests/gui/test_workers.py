@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Generator
 from threading import Event
 from typing import Any
@@ -27,6 +29,29 @@ class Job:
             return "three"
         finally:
             self.closed = True
+
+
+LEFT = """
+import time
+from qtpy.QtWidgets import QApplication
+from napari_tmaps.gui.workers import Work
+from napari_tmaps.model.progress import Progress
+
+def slow():
+    yield Progress("slow", 0, 1)
+    time.sleep(1)
+    print("through", flush=True)
+
+app, work = QApplication([]), Work()
+work.start("", slow)
+time.sleep(0.3)
+"""
+
+
+def test_a_program_that_ends_waits_for_its_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True, check=True)
+    assert "through" in done.stdout
+    assert "deleted" not in done.stderr
 
 
 def outcome(job: Any, cancel: Event | None = None) -> Outcome:

@@ -6,9 +6,11 @@ exceptions are caught.
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import cache
 from threading import Event
 from typing import Any
 
@@ -76,6 +78,7 @@ class Work(QObject):
 
         if self.is_running:
             return
+        _wait_at_exit()
         self._cancel = Event()
         self._worker = create_worker(
             guarded,
@@ -100,6 +103,14 @@ class Work(QObject):
     def _on_aborted(self) -> None:
         # napari's own list of tasks has a button to cancel, too.
         self._on_returned(Outcome(cancelled=True))
+
+
+@cache
+def _wait_at_exit() -> None:
+    """Have Python wait for threads before Qt's objects go; napari does so where its loop ends."""
+    from napari._qt.qthreading import wait_for_workers_to_quit
+
+    atexit.register(wait_for_workers_to_quit)
 
 
 def guarded(make: Make, cancel: Event) -> Generator[Progress, None, Outcome]:
