@@ -190,6 +190,7 @@ class ExperimentWidget(QWidget):
             with still(self):
                 self._view.show(self._state)
             self.site_page.setLacksMap(self._view.lacks_map)
+            self._fit()
             if self.value().plate != before.plate:
                 self._show_numbers()
             self.show_message("\n".join(self._view.notes))
@@ -285,6 +286,14 @@ class ExperimentWidget(QWidget):
         self._top.setVisible(page is self.site_page)
         for each in self._pages:
             each.setVisible(each is page)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as wide as the page that is shown needs, within reason."""
+        for widget in (self.site_page, self._scroll.widget()):
+            layout = widget.layout() if widget is not None else None
+            if layout is not None:
+                layout.activate()  # what has just been hidden takes no room
         inside, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
         if inside is not None and bar is not None:
             width = inside.minimumSizeHint().width() + bar.sizeHint().width()
