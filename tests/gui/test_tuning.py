@@ -123,7 +123,8 @@ def test_a_whole_plate_is_no_site():
 def test_title():
     assert Scene().title == "nothing"
     assert Scene({"A": np.zeros((3, 5))}).title == "the layers of the window, 5 × 3 px"
-    assert Scene(plate="p1", well="B02", site=3).title == "B02 site 3 of p1"
+    scene = Scene(experiment="screen.tmaps", plate="p1", well="B02", site=3)
+    assert scene.title == "B02 site 3 of p1"
 
 
 # --- states ---

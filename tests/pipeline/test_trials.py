@@ -76,21 +76,17 @@ def test_trials_on_sites():
     found = list(run_trials([trial("a", 20, 10), Trial("b", check(blocks()), lost), trial("c", 5)]))
     assert [each.trial.title for each in found] == ["a", "b", "c"]
     assert [each.count for each in found] == [2, None, 1]
-    assert sorted(found[0].values) == [100, 400]
-    assert found[0].feature == "area (px)"
+    assert found[0].table is not None
+    assert sorted(found[0].table["area (px)"]) == [100, 400]
     assert "never recorded" in found[1].error
     assert found[1].picture is None
 
 
 def test_trials_tell_a_feature():
     pipeline = blocks("measure_intensity")
-    first, named = (
-        next(run_trials([trial("a", 20, 10, pipeline=pipeline)], feature=feature))
-        for feature in ("", "Intensity_mean_DAPI")
-    )
-    assert first.feature == "Intensity_max_DAPI"
-    assert named.feature == "Intensity_mean_DAPI"
-    assert list(named.values) == [500, 500]
+    (found,) = run_trials([trial("a", 20, 10, pipeline=pipeline)])
+    assert found.table is not None
+    assert list(found.table["Intensity_mean_DAPI"]) == [500, 500]
 
 
 def test_a_mask_is_not_counted():

@@ -62,7 +62,7 @@ def test_excluded_sites_are_not_analysed_and_it_is_said(tmp_path: Path) -> None:
         found = experiment.features.read("Blocks").reset_index()[["well", "site"]]
         assert len(found.drop_duplicates()) == 11
         assert not ((found["well"] == "B03") & (found["site"] == 4)).any()
-        assert any(event.message == "1 site excluded by hand: P1 B03 site 4." for event in events)
+        assert any(event.message == "1 site: P1 B03 site 4. Excluded by hand." for event in events)
         # Taken in again, it is analysed, and only it.
         change(experiment.catalogue, "include", [("P1", "B03", 4)], "fine after all")
         assert not run(analyse(experiment, load_pipeline(file), workers=1))
