@@ -111,7 +111,7 @@ def test_a_job_that_kills_every_worker_is_given_up(empty, name, request):
 def test_a_hanging_job_is_stopped_when_its_time_is_up(empty, name, request):
     failed, events = toy(empty, request.getfixturevalue(name), "hang", "ok", duration="0:00:04")
     assert len(failed) == 1
-    assert "longer than 1 s" in failed[0]
+    assert "longer than 4 s" in failed[0]
     assert begun(empty.path, 1) == 1
     assert "total 4" in [event.message for event in events]
     assert jobs_of(empty)["exitcode"].tolist() == [TIMED_OUT, 0]
