@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check setup bench bench-full fuzz clean
+.PHONY: demo test check setup bench bench-full quality fuzz monkey clean
 
 demo: setup
 	$(BIN)/tmaps demo demo
@@ -49,6 +49,10 @@ $(READY): pyproject.toml constraints.txt
 # SECONDS of damaged files for the reader of each microscope; SEED changes which.
 fuzz: setup
 	$(BIN)/python -m tests.vendors.fuzz --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+
+# MINUTES of random but legal actions in the real window, with faults in between; SEED changes which.
+monkey: setup
+	scripts/screen.sh run $(BIN)/python scripts/monkey.py --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
 
 clean:
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
