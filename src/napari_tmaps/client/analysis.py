@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,19 +19,22 @@ from napari_tmaps.errors import InputError, NotFoundError, TmapsError, unknown
 _ASK_S = 0.3
 
 
-class AnalysisCalls:
+class AnalysisCalls(ABC):
     """Objects that are sent, tools and their results, and tiles of the map."""
 
     session: Session
 
+    @abstractmethod
     def _address(self) -> str:
-        raise NotImplementedError
+        """Address of the experiment."""
 
+    @abstractmethod
     def _type(self, name: str) -> str:
-        raise NotImplementedError
+        """Address of an object type."""
 
+    @abstractmethod
     def _list(self, what: str, **query: Any) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        """All things of a kind of the experiment."""
 
     # -- objects --------------------------------------------------------------------------------
 
