@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,3 +25,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real microscope files, which are not part of the repository")
     return SHARED_DATA
+
+
+@pytest.fixture
+def others_may_warn():
+    """Warnings of the libraries that read our files are not our errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -160,6 +160,46 @@ def test_tables_within_the_plate_are_as_ngio_wants_them(experiment):
     assert whole["len_x_micrometer"].tolist() == [SIZE / 2]
 
 
+def test_ngio_finds_tables_in_images_and_over_the_plate(experiment, others_may_warn):
+    import ngio
+
+    export(experiment, None, kind="plate")
+    folder = experiment.plate("P1")
+    image = ngio.open_ome_zarr_container(folder.image_path("B03", 2))
+    assert image.list_tables() == ["image", "Blocks", "Blocks_objects"]
+    features = image.get_feature_table("Blocks").dataframe
+    assert features["Morphology_Area"].tolist() == [384, 196, 1296]
+    assert features.index.tolist() == [1, 2, 3]
+    masked = image.get_masked_label("Blocks", masking_table_name="Blocks_objects")
+    for label, (_, _, side) in enumerate(SQUARES, start=1):
+        crop = masked.get_roi_as_numpy(label)
+        assert crop.shape[-2:] == (side, side)
+        assert label in crop
+    (whole,) = image.get_roi_table("image").rois()
+    assert image.get_image().get_roi_as_numpy(whole).shape[-2:] == (SIZE, SIZE)
+    plate = ngio.open_ome_zarr_plate(folder.path)
+    everything = plate.concatenate_image_tables("Blocks").dataframe
+    assert len(everything) == 12
+
+
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+def test_anndata_reads_it(experiment, tmp_path, others_may_warn, ending):
+    import anndata
+
+    path = tmp_path / f"blocks.{ending}"
+    export(experiment, path)
+    found = (anndata.read_h5ad if ending == "h5ad" else anndata.read_zarr)(path)
+    table = open_data(experiment, "Blocks").table
+    assert found.shape[0] == 12
+    area = found[:, "Morphology_Area"].X.ravel()
+    np.testing.assert_array_equal(area, table.numbers("Morphology_Area"))
+    assert found.obs["well"].tolist() == ["B02"] * 6 + ["B03"] * 6
+    assert found.obs["is_border"].tolist() == [False, False, True] * 4
+    assert found.obs["sizes:class"].value_counts().to_dict() == {"small": 8, "big": 4}
+    assert found.obsm["X_places"].shape == (12, 2)
+    assert found.uns["object_type"] == "Blocks"
+
+
 @pytest.mark.parametrize("npy", [False, True])
 def test_crops_hold_the_object_in_the_middle_and_its_mask(experiment, tmp_path, npy):
     folder = tmp_path / "crops"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,6 @@ def ome_schema() -> Any:
     from lxml import etree
 
     return etree.XMLSchema(etree.parse(Path(ome_types.__file__).with_name("ome-2016-06.xsd")))
-
-
-@pytest.fixture
-def others_may_warn():
-    """Warnings of the libraries that read our files are not our errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.fixture

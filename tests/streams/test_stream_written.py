@@ -36,7 +36,7 @@ CHANNELS = [
 ]
 
 
-def scene(path, places=None, times=2, size=(40, 50), dtype="uint16", **more):
+def scene(path, places=None, times=2, size=(40, 50), dtype="uint16", x=("nm", 250), **more):
     """Time points, positions, planes and channels, in an order that is not that of OME-Zarr."""
     dims = [
         Dimension(name="t", count=times, unit="s", scale=2.5),
@@ -44,7 +44,7 @@ def scene(path, places=None, times=2, size=(40, 50), dtype="uint16", **more):
         Dimension(name="z", count=3, unit="um", scale=0.5),
         Dimension(name="c", coords=tuple(CHANNELS)),
         Dimension(name="y", count=size[0], unit="um", scale=0.25, chunk_size=32),
-        Dimension(name="x", count=size[1], unit="nm", scale=250, chunk_size=32),
+        Dimension(name="x", count=size[1], unit=x[0], scale=x[1], chunk_size=32),
     ]
     more.setdefault("overwrite", False)
     return AcquisitionSettings(root_path=str(path), dimensions=dims, dtype=dtype, **more)
@@ -264,7 +264,7 @@ def test_bioio_reads_it(tmp_path, others_may_warn, name):
     from bioio import BioImage
 
     if name.endswith("zarr"):
-        reader = pytest.importorskip("bioio_ome_zarr", reason="bioio-ome-zarr is not installed")
+        import bioio_ome_zarr as reader
     else:
         import bioio_ome_tiff as reader
     data = record(scene(tmp_path / name)).transpose(0, 2, 1, 3, 4)
@@ -502,12 +502,19 @@ def test_yaozarrs_finds_all_layouts_valid(tmp_path):
 
 
 def test_ngio_reads_images_and_plates(tmp_path, others_may_warn):
-    ngio = pytest.importorskip("ngio", reason="ngio is not installed")
-    data = record(scene(tmp_path / "a.ome.zarr")).transpose(0, 2, 1, 3, 4)
+    import ngio
+
+    # It wants one unit for x and y.
+    data = record(scene(tmp_path / "a.ome.zarr", x=("um", 0.25))).transpose(0, 2, 1, 3, 4)
     image = ngio.open_ome_zarr_container(tmp_path / "a.ome.zarr").get_image()
-    np.testing.assert_array_equal(np.asarray(image.get_array()), data)
+    np.testing.assert_array_equal(image.get_as_numpy(axes_order="tczyx"), data)
     assert (image.pixel_size.z, image.pixel_size.x) == (0.5, 0.25)
+    assert image.channel_labels == ["DAPI", "GFP"]
     plate = Plate.from_standard_wells(96, name="P")
-    record(scene(tmp_path / "b.ome.zarr", PLACES, plate=plate))
+    pixels = record(scene(tmp_path / "b.ome.zarr", PLACES, plate=plate, x=("um", 0.25)))
     read = ngio.open_ome_zarr_plate(tmp_path / "b.ome.zarr")
     assert sorted(read.wells_paths()) == ["A/1", "C/10"]
+    for place, (path, image) in enumerate(read.get_images().items()):
+        assert path == f"{'A/1' if place == 0 else 'C/10'}/f{max(place - 1, 0)}"
+        found = image.get_image().get_as_numpy(axes_order="tzcyx")
+        np.testing.assert_array_equal(found, pixels[:, place])
