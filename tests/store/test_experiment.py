@@ -78,9 +78,9 @@ def test_damaged_catalogue(experiment):
 
 
 def test_locked_catalogue(experiment, monkeypatch):
-    from napari_tmaps.store import catalogue
+    from napari_tmaps.store.catalogue import database
 
-    monkeypatch.setattr(catalogue, "WAIT_S", 0.05)
+    monkeypatch.setattr(database, "WAIT_S", 0.05)
     with Experiment.open(experiment.path) as other:
         lock = sqlite3.connect(experiment.path / "experiment.db")
         lock.execute("BEGIN EXCLUSIVE")

@@ -19,7 +19,7 @@ from tests.workflow.toys import DyingExtractor
 from napari_tmaps.errors import StorageError
 from napari_tmaps.model.progress import run
 from napari_tmaps.pipeline import save_pipeline
-from napari_tmaps.store import catalogue
+from napari_tmaps.store.catalogue import Catalogue, database
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import analyse, convert
@@ -135,7 +135,7 @@ def test_coordinator_killed_while_it_collects(make, undisturbed, monkeypatch):
     def killed(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catalogue.Catalogue, "set_analysed", killed)
+    monkeypatch.setattr(Catalogue, "set_analysed", killed)
     with pytest.raises(KeyboardInterrupt):
         run(analyse(experiment, discs()))
     monkeypatch.undo()
@@ -164,7 +164,7 @@ def test_corrupted_source_then_repaired(make, undisturbed, folder):
 
 
 def test_database_locked_by_another_program(make, undisturbed, monkeypatch):
-    monkeypatch.setattr(catalogue, "WAIT_S", 0.1)
+    monkeypatch.setattr(database, "WAIT_S", 0.1)
     path = make("locked").path
     with Experiment.open(path) as experiment:
         run(convert(experiment))

@@ -1,0 +1,276 @@
+"""Plates, acquisitions, and the files and planes that microscopes wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from napari_tmaps.errors import ExistsError, unknown
+from napari_tmaps.model.planes import COLUMNS, Scan, sort_planes
+from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.store.catalogue import schema
+from napari_tmaps.store.catalogue.database import Database, insert_table, inserted
+
+
+class Acquisitions(Database):
+    """What was registered."""
+
+    def plates(self) -> pd.DataFrame:
+        """Plates: id, name, description, rows, columns."""
+        return self._read(sa.select(schema.plates).order_by(schema.plates.c.id))
+
+    def plate_format(self, plate: str) -> PlateFormat:
+        """Format of a plate.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plate.
+        """
+        table = self.plates().set_index("name")
+        if plate not in table.index:
+            raise unknown("plate", plate, table.index)
+        return PlateFormat(int(table.loc[plate, "rows"]), int(table.loc[plate, "columns"]))  # type: ignore[arg-type]
+
+    def describe_plate(self, plate: str, description: str) -> None:
+        """Store what a person says of a plate."""
+        table = schema.plates
+        self._change(sa.update(table).where(table.c.name == plate).values(description=description))
+
+    def acquisitions(self) -> pd.DataFrame:
+        """Acquisitions: id, plate (name), name, root, vendor, reader, offsets, facts."""
+        query = (
+            sa.select(schema.plates.c.name.label("plate"), schema.acquisitions)
+            .join_from(schema.acquisitions, schema.plates)
+            .order_by(schema.acquisitions.c.id)
+        )
+        return self._read(query)
+
+    def add_acquisition(
+        self,
+        plate: str,
+        name: str,
+        scan: Scan,
+        plate_format: PlateFormat | None = None,
+        *,
+        update: bool = False,
+    ) -> int:
+        """Register what was scanned; the plate is made if it is new. Returns its number.
+
+        Parameters
+        ----------
+        update
+            Replace what is known of an acquisition of that name, from the same folder.
+
+        Raises
+        ------
+        ExistsError
+            The plate has an acquisition of that name already.
+        InputError
+            A well does not fit the format of the plate.
+        """
+        with self._begin() as connection:
+            plate_id = _plate_for(connection, plate, scan, plate_format)
+            number = _number_for(connection, plate, plate_id, name, scan, update)
+            planes = scan.planes.drop(columns="plate").assign(acquisition_id=number)
+            insert_table(connection, schema.planes, planes)
+        return number
+
+    def remove_acquisition(self, number: int) -> None:
+        """Forget an acquisition, and its plate if it was the only one; no file is touched.
+
+        Raises
+        ------
+        ExistsError
+            The layout holds it.
+        """
+        if number in self.laid_out():
+            raise ExistsError(
+                "Sites, images and objects of this acquisition share tables with all others, so it "
+                "cannot be taken out. Make a new experiment without it."
+            )
+        plates, acquisitions = schema.plates, schema.acquisitions
+        with self._begin() as connection:
+            for table in (schema.planes, schema.files):
+                connection.execute(sa.delete(table).where(table.c.acquisition_id == number))
+            plate = connection.scalar(
+                sa.select(acquisitions.c.plate_id).where(acquisitions.c.id == number)
+            )
+            connection.execute(sa.delete(acquisitions).where(acquisitions.c.id == number))
+            others = sa.select(acquisitions.c.id).where(acquisitions.c.plate_id == plate)
+            if connection.scalar(others.limit(1)) is None:
+                connection.execute(sa.delete(plates).where(plates.c.id == plate))
+
+    def laid_out(self) -> frozenset[int]:
+        """Acquisitions (id) that the layout holds: sites, images and objects come of them."""
+        known = self.get("laid_out")
+        if known is None:  # an older experiment does not say it: then all that there may be
+            some = self._read(sa.select(schema.sites.c.id).limit(1))
+            known = self.acquisitions()["id"] if len(some) else ()
+        return frozenset(int(number) for number in known)
+
+    def set_offsets(self, offsets: Mapping[int, tuple[int, int]]) -> None:
+        """Store (t_offset, cycle_offset) by acquisition id: of those that the layout holds."""
+        self.set("laid_out", sorted(int(number) for number in offsets))
+        table = schema.acquisitions
+        self._change(
+            *(
+                sa.update(table)
+                .where(table.c.id == number)
+                .values(t_offset=t_offset, cycle_offset=cycle_offset)
+                for number, (t_offset, cycle_offset) in offsets.items()
+            )
+        )
+
+    def acquired(self) -> pd.DataFrame:
+        """Images that were acquired: acquisition_id, well, site, cycle, planes."""
+        planes, acquisitions = schema.planes, schema.acquisitions
+        key = (
+            planes.c.acquisition_id,
+            planes.c.well,
+            planes.c.site,
+            (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
+        )
+        query = (
+            sa.select(*key, sa.func.count().label("planes"))
+            .select_from(planes.join(acquisitions))
+            .where(~planes.c.missing)
+            .group_by(*key)
+        )
+        return self._read(query)
+
+    def source_planes(
+        self,
+        *,
+        acquisition: int | None = None,
+        sites: Iterable[tuple[str, str, int]] | None = None,
+    ) -> pd.DataFrame:
+        """Source planes with the columns of model.planes.COLUMNS and `acquisition_id`.
+
+        Parameters
+        ----------
+        acquisition
+            Only this acquisition (id).
+        sites
+            Only these sites (plate, well, site).
+        """
+        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
+        query = sa.select(plates.c.name.label("plate"), planes).select_from(
+            planes.join(acquisitions).join(plates)
+        )
+        if acquisition is not None:
+            query = query.where(planes.c.acquisition_id == acquisition)
+        if sites is None:
+            table = self._read(query)
+        else:
+            wanted = set(sites)
+            wells: dict[str, set[str]] = {}
+            for plate, well, _ in wanted:
+                wells.setdefault(plate, set()).add(well)
+            found = [
+                self._read(query.where(plates.c.name == plate, planes.c.well.in_(sorted(names))))
+                for plate, names in wells.items()
+            ]
+            table = pd.concat(found, ignore_index=True)
+            keys = zip(table["plate"], table["well"], table["site"], strict=True)
+            table = table[[key in wanted for key in keys]]
+        dtypes = {name: dtype for name, dtype in COLUMNS.items() if name in table}
+        return sort_planes(table.astype(dtypes))
+
+    def extent(self, plate: str) -> tuple[int, int, frozenset[str]]:
+        """Time points and z planes that a plate has images of, and the types of its pixels."""
+        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
+        query = (
+            sa.select(
+                sa.func.max(planes.c.t + acquisitions.c.t_offset),
+                sa.func.max(planes.c.z),
+                planes.c.dtype,
+            )
+            .select_from(planes.join(acquisitions).join(plates))
+            .where(plates.c.name == plate, ~planes.c.missing)
+            .group_by(planes.c.dtype)
+        )
+        with self._begin() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+        times, depth = (max((row[n] + 1 for row in rows), default=1) for n in (0, 1))
+        return times, depth, frozenset(dtype for _, _, dtype in rows if dtype)
+
+    def set_fingerprints(self, acquisition: int, files: Iterable[tuple[str, int, str]]) -> None:
+        """Store (path, size, digest) of the files of an acquisition, replacing all of them."""
+        table = schema.files
+        rows = (
+            {"acquisition_id": acquisition, "path": path, "size": size, "digest": digest}
+            for path, size, digest in files
+        )
+        old = sa.delete(table).where(table.c.acquisition_id == acquisition)
+        self._write(sa.insert(table), rows, after=old)
+
+    def fingerprints(self) -> dict[tuple[str, str], list[Any]]:
+        """[size, digest] by (number of the acquisition as text, path)."""
+        with self._begin() as connection:
+            rows = connection.execute(sa.select(schema.files)).all()
+        return {(str(row.acquisition_id), row.path): [row.size, row.digest] for row in rows}
+
+
+def _plate_for(connection: sa.Connection, name: str, scan: Scan, stated: PlateFormat | None) -> int:
+    """The plate of a scan: made if it is new, enlarged if its format was only concluded."""
+    table = schema.plates
+    wells = [WellName.parse(well) for well in scan.wells]
+    stated = stated or scan.plate_format
+    row = connection.execute(sa.select(table).where(table.c.name == name)).one_or_none()
+    if row is not None and row.stated:
+        chosen = PlateFormat(row.rows, row.columns)
+    else:
+        corner = () if row is None else (WellName.at(row.rows - 1, row.columns - 1),)
+        chosen = stated or PlateFormat.holding([*wells, *corner])
+    for well in wells:
+        chosen.check(well)
+    values = {"rows": chosen.rows, "columns": chosen.columns, "stated": stated is not None}
+    if row is None:
+        return inserted(connection, table, {"name": name, **values})
+    if not row.stated:
+        connection.execute(sa.update(table).where(table.c.id == row.id).values(values))
+    return int(row.id)
+
+
+def _number_for(
+    connection: sa.Connection, plate: str, plate_id: int, name: str, scan: Scan, update: bool
+) -> int:
+    """The number of an acquisition, which has no planes yet or no longer."""
+    table, planes = schema.acquisitions, schema.planes
+    values = {
+        "plate_id": plate_id,
+        "name": name,
+        "root": str(scan.root),
+        "vendor": scan.vendor,
+        "reader": scan.reader,
+        "facts": {
+            "channels": [asdict(channel) for channel in scan.channels],
+            "pixel_size_um": scan.pixel_size_um,
+            "z_step_um": scan.z_step_um,
+            "oddities": [asdict(oddity) for oddity in scan.oddities],
+            "metadata": scan.metadata,
+        },
+    }
+    known = connection.execute(
+        sa.select(table).where(table.c.plate_id == plate_id, table.c.name == name)
+    ).one_or_none()
+    if known is None:
+        return inserted(connection, table, values)
+    if not update:
+        raise ExistsError(
+            f"Plate '{plate}' has an acquisition '{name}' already. Give this one another "
+            "name (--acquisition), or say --update if its folder has grown."
+        )
+    if known.root != str(scan.root):
+        raise ExistsError(
+            f"Acquisition '{name}' of plate '{plate}' lies in '{known.root}', not in "
+            f"'{scan.root}'. Give this one another name (--acquisition)."
+        )
+    connection.execute(sa.update(table).where(table.c.id == known.id).values(values))
+    connection.execute(sa.delete(planes).where(planes.c.acquisition_id == known.id))
+    return int(known.id)

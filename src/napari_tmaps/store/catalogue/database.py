@@ -1,0 +1,140 @@
+"""The SQLite file under the catalogue: opening, reading, writing, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from napari_tmaps.errors import FormatError, NotFoundError, StorageError
+from napari_tmaps.store.catalogue import schema
+
+WAIT_S = 30.0
+"""How long to wait while another process writes."""
+_ROWS_AT_A_TIME = 1000
+
+
+class Database:
+    """The file, and the settings of the experiment in it.
+
+    Parameters
+    ----------
+    path
+        The file `experiment.db`; it is made if `create` is true.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        if not create and not path.is_file():
+            raise NotFoundError(f"'{path.parent}' is no experiment: it has no {path.name}.")
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": WAIT_S}
+        )
+        sa.event.listen(self._engine, "connect", _configure)
+        if create:
+            with self._begin() as connection:
+                schema.metadata.create_all(connection)
+            self.set("version", schema.VERSION)
+        elif (version := self.get("version")) != schema.VERSION:
+            raise FormatError(
+                f"'{path.parent}' was made by another version of napari-tmaps (catalogue version "
+                f"{version}, this program reads {schema.VERSION}). Open it with that version."
+            )
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._engine.dispose()
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the whole catalogue, as it is at this moment, to a new file."""
+        with self._begin() as connection:
+            connection.execute(sa.text("VACUUM INTO :path"), {"path": str(path)})
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise StorageError(
+                f"The catalogue '{self.path}' cannot be used: {error.orig}. If another program "
+                "writes to it, wait and try again; if the disk is full, free some space."
+            ) from error
+        except sa.exc.DatabaseError as error:
+            raise FormatError(
+                f"The catalogue '{self.path}' is damaged: {error.orig}. Restore it from a copy."
+            ) from error
+
+    def _read(self, query: sa.Select[Any]) -> pd.DataFrame:
+        with self._begin() as connection:
+            return pd.read_sql(query, connection)
+
+    def _change(self, *statements: sa.Update | sa.Delete) -> None:
+        """Carry out statements, all or none."""
+        with self._begin() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def _write(
+        self,
+        insert: sa.Insert,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        after: sa.Delete | None = None,
+    ) -> None:
+        """Add rows, all or none, once what they replace is deleted; it may be none at all."""
+        rows = iter(rows)
+        with self._begin() as connection:
+            if after is not None:
+                connection.execute(after)
+            while part := list(islice(rows, _ROWS_AT_A_TIME)):
+                connection.execute(insert, part)
+
+    # -- settings -------------------------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A setting of the experiment, e.g. "name"."""
+        table = schema.settings
+        with self._begin() as connection:
+            value = connection.scalar(sa.select(table.c.value).where(table.c.key == key))
+        return default if value is None else value
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a setting (a JSON value)."""
+        table = schema.settings
+        old = sa.delete(table).where(table.c.key == key)
+        self._write(sa.insert(table), [{"key": key, "value": value}], after=old)
+        if key == "name":
+            self.__dict__.pop("name", None)  # see the cached property
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return str(self.get("name"))
+
+
+def insert_table(connection: sa.Connection, table: sa.Table, rows: pd.DataFrame) -> None:
+    """Add the rows of a data frame; NaN becomes NULL."""
+    if len(rows):
+        plain = rows.astype(object).where(rows.notna().to_numpy(), None)
+        records: list[Any] = plain.to_dict("records")
+        connection.execute(sa.insert(table), records)
+
+
+def inserted(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
+    """Add one row; returns its number."""
+    key = connection.execute(sa.insert(table), values).inserted_primary_key
+    return int(key[0])  # type: ignore[index]
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()

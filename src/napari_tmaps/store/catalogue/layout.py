@@ -1,0 +1,117 @@
+"""The layout: sites, channels and gaps of all acquisitions together, as metaconfig found them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import sqlalchemy as sa
+
+from napari_tmaps.store.catalogue import schema
+from napari_tmaps.store.catalogue.acquisitions import Acquisitions
+from napari_tmaps.store.catalogue.database import insert_table
+
+
+class Layout(Acquisitions):
+    """Where everything lies."""
+
+    def set_layout(self, sites: pd.DataFrame, channels: pd.DataFrame, gaps: pd.DataFrame) -> None:
+        """Replace sites, channels and known gaps by what metaconfig found.
+
+        Parameters
+        ----------
+        sites
+            plate, well, site, y, x, stage_y_um, stage_x_um, height, width.
+        channels
+            name, wavelength, cycle, facts (dict).
+        gaps
+            plate, well, site, cycle, channel, z, t, reason.
+        """
+        ids = dict(zip(*self.plates()[["name", "id"]].to_numpy().T, strict=True))
+        with self._begin() as connection:
+            for table in (schema.gaps, schema.sites, schema.channels):
+                connection.execute(sa.delete(table))
+            insert_table(
+                connection,
+                schema.sites,
+                sites.assign(plate_id=sites["plate"].map(ids)).drop(columns="plate"),
+            )
+            insert_table(connection, schema.channels, channels)
+        self.add_gaps(gaps, "metaconfig")
+
+    def sites(self) -> pd.DataFrame:
+        """Sites: id, plate, well, site, y, x, stage µm, height, width; in order of the plate."""
+        query = (
+            sa.select(schema.plates.c.name.label("plate"), schema.sites)
+            .join_from(schema.sites, schema.plates)
+            .order_by(schema.sites.c.id)
+        )
+        # A column of nothing but NULL comes without a type.
+        return self._read(query).astype({"stage_y_um": float, "stage_x_um": float})
+
+    def channels(self) -> pd.DataFrame:
+        """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
+        return self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
+
+    def plate_channels(self) -> dict[tuple[str, int], frozenset[str]]:
+        """Channels that each (plate, cycle) of the layout has."""
+        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
+        query = (
+            sa.select(
+                plates.c.name,
+                (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
+                planes.c.channel,
+            )
+            .select_from(planes.join(acquisitions).join(plates))
+            .distinct()
+        )
+        multiplexing = self.get("workflow_type") == "multiplexing"
+        found: dict[tuple[str, int], frozenset[str]] = {}
+        with self._begin() as connection:
+            for plate, cycle, channel in connection.execute(query):
+                name = f"{cycle}_{channel}" if multiplexing else channel
+                found[plate, cycle] = found.get((plate, cycle), frozenset()) | {name}
+        return found
+
+    def channel_names(self) -> list[str]:
+        """Names of the channels."""
+        return list(self.channels()["name"])
+
+    def gaps(self) -> pd.DataFrame:
+        """Planes that are not there: plate, well, site, cycle, channel, z, t, reason."""
+        gaps, sites, plates = schema.gaps, schema.sites, schema.plates
+        query = (
+            sa.select(plates.c.name.label("plate"), sites.c.well, sites.c.site, gaps)
+            .select_from(gaps.join(sites).join(plates))
+            .order_by(sites.c.id)
+        )
+        return self._read(query).drop(columns=["site_id", "step"])
+
+    def add_gaps(self, gaps: pd.DataFrame, step: str) -> None:
+        """Record planes that a step could not find; known ones keep their first reason."""
+        if gaps.empty:
+            return
+        key = ["plate", "well", "site", "cycle", "channel", "z", "t"]
+        known = self.gaps()[key].astype({"site": "int64"})
+        new = gaps.merge(known, on=key, how="left", indicator=True)
+        new = new[new.pop("_merge") == "left_only"]
+        ids = self.sites().set_index(["plate", "well", "site"])["id"]
+        rows = new.assign(site_id=[ids[tuple(row)] for row in new[key[:3]].to_numpy()])
+        with self._begin() as connection:
+            insert_table(connection, schema.gaps, rows.drop(columns=key[:3]).assign(step=step))
+
+    def forget_gaps(self, step: str, images: Iterable[tuple[str, str, int, int]]) -> None:
+        """Forget what a step could not find of images (plate, well, site, cycle) that it redid."""
+        gaps, sites, plates = schema.gaps, schema.sites, schema.plates
+        query = (
+            sa.select(plates.c.name, sites.c.well, sites.c.site, gaps.c.cycle, gaps.c.site_id)
+            .select_from(gaps.join(sites).join(plates))
+            .where(gaps.c.step == step)
+            .distinct()
+        )
+        redone = set(images)
+        with self._begin() as connection:
+            for *image, site_id in connection.execute(query).all():
+                if tuple(image) in redone:
+                    mine = (gaps.c.site_id == site_id, gaps.c.cycle == image[-1])
+                    connection.execute(sa.delete(gaps).where(gaps.c.step == step, *mine))
