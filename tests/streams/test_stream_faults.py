@@ -6,6 +6,7 @@ import gc
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import time
 
 import numpy as np
 import ome_types
+import psutil
 import pytest
 import tifffile
 import zarr
@@ -46,7 +48,7 @@ def read(settings):
 def start(path, form, mode=""):
     return subprocess.Popen(
         [sys.executable, "-m", "tests.streams.acquire", str(path), form, mode],
-        stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
@@ -77,32 +79,52 @@ def check_killed(path, form, lines, killed, bound_s):
     return count
 
 
+def kill(folder, form, waits_s):
+    """Acquisitions, each killed after a while: path, lines that it printed, time of its death."""
+    paths = [folder / f"{number}{ENDING[form]}" for number in range(len(waits_s))]
+    with start(folder, form, "many") as process:
+        acquiring = []
+        for path in paths:
+            process.stdin.write(f"{path}\n")
+            process.stdin.flush()
+            acquiring.append(int(process.stdout.readline()))
+        frames = [folder / f"{path.name}.frames" for path in paths]
+        while not all(file.exists() and file.stat().st_size for file in frames):
+            time.sleep(0.01)
+        begin, killed = time.time(), []
+        for number, wait_s in zip(acquiring, waits_s, strict=True):
+            time.sleep(max(0, begin + wait_s - time.time()))
+            os.kill(number, signal.SIGKILL)
+            killed.append(time.time())
+        while any(psutil.pid_exists(number) for number in acquiring):
+            time.sleep(0.01)
+        process.stdin.close()
+    lines = [file.read_text().splitlines(keepends=True) for file in frames]
+    return zip(paths, lines, killed, strict=True)
+
+
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("part", range(6))
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_killed_at_random_moments(tmp_path, form):
-    rng = random.Random(1)
-    for turn in range(2):
-        path = tmp_path / f"{turn}{ENDING[form]}"
-        with start(path, form) as process:
-            first = process.stdout.readline()
-            time.sleep(1.9 + rng.random() * 0.4)
-            process.kill()
-            killed = time.time()
-            lines = [first, *process.stdout.read().splitlines(keepends=True)]
-        assert check_killed(path, form, lines, killed, 1.6) > 20
+def test_killed_at_random_moments(tmp_path, form, part):
+    rng = random.Random(part)
+    moments = sorted(1.4 + rng.random() * 0.5 for _ in range(5))
+    for path, lines, killed in kill(tmp_path, form, moments):
+        safe = check_killed(path, form, lines, killed, 1.0)
+        assert safe > 0
 
         # It goes on where it was interrupted.
         settings = acquire.settings(path, durability_s=0.3, checksums=True, format=form)
         with create_stream(settings, resume=True) as stream:
             begin = stream.frames_written
-            assert begin > 20
+            assert begin >= safe
             for number in range(begin, begin + 9):
                 stream.append(acquire.pixels(number), metadata={"n": number, "delta_t": 0.5})
         data = read(settings).reshape(-1, 64, 80)
         for number in range(begin + 9):
             assert (data[number] == number).all()
-        leftovers = [p for p in tmp_path.rglob("*") if ".part" in p.name or "writing" in p.name]
-        assert leftovers == []
+    leftovers = [p for p in tmp_path.rglob("*") if ".part" in p.name or "writing" in p.name]
+    assert leftovers == []
 
 
 @pytest.mark.parametrize("form", FORMATS)
