@@ -16,6 +16,7 @@ def _own_list(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The list of experiments of the person who runs the tests stays as it is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMAPS_CONFIG", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("TMAPS_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -20,7 +20,7 @@ from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.guide_widget import STEPS, GuideWidget
 from napari_tmaps.gui.launch import launch
 from napari_tmaps.gui.state import Choice, View
-from napari_tmaps.store.known import config_folder
+from napari_tmaps.store.user_folders import config_folder
 
 
 def test_all_widgets_are_docked_as_tabs_and_the_arrangement_is_remembered(

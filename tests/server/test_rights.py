@@ -12,6 +12,7 @@ from tests.server.running import USERS
 
 from napari_tmaps.server import (
     routes_experiments,
+    routes_files,
     routes_images,
     routes_layers,
     routes_objects,
@@ -26,6 +27,7 @@ ROUTES = [
     (method, route.path)
     for part in (
         routes_experiments,
+        routes_files,
         routes_images,
         routes_layers,
         routes_objects,

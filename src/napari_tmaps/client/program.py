@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from napari_tmaps.client.api import TmClient
+from napari_tmaps.client.login import kept_password
 from napari_tmaps.errors import InputError, TmapsError
 
 Do = Callable[[TmClient, argparse.Namespace], Any]
@@ -318,14 +317,9 @@ def password_of(user: str, given: str | None) -> str:
     """
     if given is not None:
         return given
-    path = Path("~/.tm_pass").expanduser()
-    if path.is_file():
-        try:
-            known = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise InputError(f"'{path}' is no YAML of lines 'user: password'.") from error
-        if isinstance(known, dict) and user in known:
-            return str(known[user])
+    kept = kept_password(user)
+    if kept is not None:
+        return kept
     return getpass.getpass(f"Password of {user}: ")
 
 

@@ -32,6 +32,10 @@ class RefusedError(TmapsError, PermissionError):
     """The server does not let the user do that, or does not know the user."""
 
 
+class LoggedOutError(RefusedError):
+    """The server does not know the user: the password is wrong, or the login is over."""
+
+
 class Session:
     """One user at one server; may be used by several threads, each with its own connection.
 
@@ -68,12 +72,24 @@ class Session:
         answer = self.json("POST", "/auth", body={"username": username, "password": password})
         self._token = answer["access_token"]
 
+    @property
+    def token(self) -> str:
+        """What the server knows the user by; "" before `log_in`."""
+        return self._token
+
+    @token.setter
+    def token(self, token: str) -> None:
+        self._token = token
+
     def log_out(self) -> None:
         """End the token."""
         if self._token:
             self.json("DELETE", "/auth")
             self._token = ""
-        # Also those of threads that have ended.
+        self.close_all()
+
+    def close_all(self) -> None:
+        """Close all connections, also those of threads that have ended; the login stays."""
         for connection in self._opened:
             connection.close()
         self._opened.clear()
@@ -116,8 +132,14 @@ class Session:
         content: bytes | None = None,
         query: Mapping[str, Any] | None = None,
         kind: str = "application/octet-stream",
+        tag: str = "",
     ) -> Iterator[http.client.HTTPResponse]:
         """The answer, to be read piece by piece.
+
+        Parameters
+        ----------
+        tag
+            Of an answer that is known: status 304 says that it is still the same.
 
         Raises
         ------
@@ -129,6 +151,8 @@ class Session:
         shown = {name: value for name, value in (query or {}).items() if value is not None}
         target = quote(path, safe="/=%~") + (f"?{urlencode(shown, doseq=True)}" if shown else "")
         headers = {"Content-Type": kind}
+        if tag:
+            headers["If-None-Match"] = tag
         if self._token:
             headers["Authorization"] = f"JWT {self._token}"
         try:
@@ -194,6 +218,8 @@ def _error(response: http.client.HTTPResponse) -> TmapsError:
         message = json.loads(text)["error"]["message"]
     except (ValueError, KeyError, TypeError):
         message = f"The server answered {response.status} {response.reason}."
-    if response.status in (401, 403):
+    if response.status == 401:
+        return LoggedOutError(message)
+    if response.status == 403:
         return RefusedError(message)
     return _ERRORS.get(response.status, StorageError)(message)

@@ -12,7 +12,7 @@ from qtpy.QtCore import QByteArray, QEvent, QObject, Qt
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
 from napari_tmaps.errors import StorageError
-from napari_tmaps.store.known import config_folder
+from napari_tmaps.store.user_folders import config_folder
 from napari_tmaps.streams.atomic import write_json
 
 PLUGIN = "napari-tmaps"

@@ -36,7 +36,8 @@ def get_reader(path: str | Path | Sequence[str | Path]) -> Reader | None:
 
 
 def _recognise(path: Path) -> Callable[[Path], list[LayerTuple]] | None:
-    from napari_tmaps.store.experiment import DATABASE, is_experiment
+    from napari_tmaps.store.experiment import is_experiment
+    from napari_tmaps.store.parts import DATABASE
 
     if not path.exists():
         return None

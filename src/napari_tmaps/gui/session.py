@@ -16,7 +16,7 @@ from napari_tmaps.errors import StorageError
 from napari_tmaps.gui.desk import Desk
 from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.state import Choice, Pixels, View
-from napari_tmaps.store.known import config_folder
+from napari_tmaps.store.user_folders import config_folder
 from napari_tmaps.streams.atomic import write_json
 
 _KEPT_MS = 1500

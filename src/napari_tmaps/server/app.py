@@ -26,6 +26,7 @@ from napari_tmaps.model.version import __version__
 from napari_tmaps.server import (
     routes_auth,
     routes_experiments,
+    routes_files,
     routes_images,
     routes_layers,
     routes_objects,
@@ -73,6 +74,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
     for part in (
         routes_auth,
         routes_experiments,
+        routes_files,
         routes_uploads,
         routes_images,
         routes_layers,

@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.errors import FormatError, InputError, NotFoundError
+from napari_tmaps.errors import FormatError, InputError, NotFoundError, StorageError
 from napari_tmaps.store.exclusions import user_name
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
+from napari_tmaps.streams.mounts import bring
 
 Labels = npt.NDArray[np.int32]
 
@@ -365,7 +366,9 @@ def _slices(box: Iterable[int]) -> tuple[slice, slice, slice]:
 
 def _load(path: Path) -> dict[str, Labels]:
     try:
-        with np.load(path) as stored:
+        with np.load(bring(path)) as stored:
             return dict(stored)
+    except StorageError:
+        raise
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise FormatError(f"'{path}' is damaged or gone: {error}.") from error

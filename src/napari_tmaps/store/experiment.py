@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tmaps.client.address import is_address
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import WorkflowType
@@ -23,12 +24,15 @@ from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.fingerprint import fingerprints
 from napari_tmaps.store.illumination import IlluminationStore
 from napari_tmaps.store.images import OriginalImage, SiteImage, open_readers
+from napari_tmaps.store.parts import DATABASE
 from napari_tmaps.store.plan import image_plans, source_folders
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.store.shifts import ShiftStore
 from napari_tmaps.streams.atomic import disk_errors, remove
 
-DATABASE = "experiment.db"
+if TYPE_CHECKING:
+    from napari_tmaps.store.mirror import Mirror
+
 UPLOADS = "uploads"
 """Folder within an experiment for microscope files that were sent to it: ours to delete."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]*[A-Za-z0-9_+-])?")
@@ -60,10 +64,13 @@ class Experiment:
         Its illumination fields.
     shifts
         By how much the images of its cycles are shifted.
+    mirror
+        What follows it, if it is an experiment of a server; see `store.mirror`.
     """
 
-    def __init__(self, path: Path, catalogue: Catalogue) -> None:
+    def __init__(self, path: Path, catalogue: Catalogue, mirror: Mirror | None = None) -> None:
         self.path = path
+        self.mirror = mirror
         self.catalogue = catalogue
         self.features = FeatureStore(path / "features")
         self.illumination = IlluminationStore(path / "illumination")
@@ -118,14 +125,29 @@ class Experiment:
         return cls(folder, catalogue)
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Open an experiment by its folder, or by any file directly in it.
+    def open(cls, path: str | Path, *, password: str | None = None) -> Self:
+        """Open an experiment by its folder, any file directly in it, or its address on a server.
+
+        Parameters
+        ----------
+        path
+            An address is like "http://demo@host:8002/screen": user, server, name.
+        password
+            Of the user at the server; None: one is logged in, or it stands in `~/.tm_pass`.
 
         Raises
         ------
         NotFoundError
             There is no experiment.
+        RefusedError
+            The server does not know the user, or the user may not see the experiment.
+        StorageError
+            The server cannot be reached.
         """
+        if is_address(path):
+            from napari_tmaps.store.mirror import open_mirror
+
+            return cls._of_mirror(open_mirror(str(path), password))
         folder = Path(path).expanduser().absolute()
         if folder.is_file():
             folder = folder.parent
@@ -136,11 +158,43 @@ class Experiment:
                 f"'{folder}' is no experiment: it has no {DATABASE}. Make one with "
                 f"'tmaps create {folder.name}'."
             )
+        if (folder / ".mirror").is_dir():
+            from napari_tmaps.store.mirror import mirror_in
+
+            mirror = mirror_in(folder)
+            if mirror is not None:
+                return cls._of_mirror(mirror)
         return cls(folder, Catalogue(folder / DATABASE))
+
+    @classmethod
+    def _of_mirror(cls, mirror: Mirror) -> Self:
+        mirror.enter()
+        try:
+            catalogue = Catalogue(mirror.root / DATABASE, refusal=lambda: mirror.refusal)
+        except BaseException:
+            mirror.leave()
+            raise
+        return cls(mirror.root, catalogue, mirror)
 
     def close(self) -> None:
         """Give the files back."""
         self.catalogue.close()
+        if self.mirror is not None:
+            self.mirror.leave()
+            self.mirror = None
+
+    @property
+    def place(self) -> str:
+        """Where it is: its folder, or its address on a server."""
+        return str(self.path if self.mirror is None else self.mirror.address)
+
+    def refresh(self, *, thoroughly: bool = True) -> bool:
+        """Take up what has changed on the server that it is on; True if anything has."""
+        if self.mirror is None:
+            return False
+        changed = self.mirror.refresh(thoroughly=thoroughly)
+        self.catalogue.forget()
+        return changed
 
     def __enter__(self) -> Self:
         return self

@@ -22,6 +22,7 @@ import pandas as pd
 from napari_tmaps.errors import InputError, unknown
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.features import INDEX, FeatureStore, readable
+from napari_tmaps.streams.mounts import bring, bring_all
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
@@ -81,10 +82,11 @@ class FeatureTable:
         self._files = store.files(object_type)
         if not self._files:
             raise unknown("table of objects", object_type, store.object_types())
+        bring_all(self._files)
         rows, schemas, self._footers = [], [], []
         for path in self._files:
             with readable(path):
-                footer = pq.read_metadata(path)
+                footer = pq.read_metadata(bring(path))
                 rows.append(footer.num_rows)
                 self._footers.append(footer)
                 schemas.append(footer.schema.to_arrow_schema().remove_metadata())
@@ -297,7 +299,7 @@ class FeatureTable:
         import pyarrow.dataset as ds
 
         return ds.dataset(
-            [str(path) for path in self._files], schema=self._schema, format="parquet"
+            [str(bring(path)) for path in self._files], schema=self._schema, format="parquet"
         )
 
     def _of_files(self, name: str) -> Categories:
@@ -332,7 +334,7 @@ class FeatureTable:
         if name not in footer.schema.names:
             return np.full(footer.num_rows, np.nan, np.float32)
         path = self._files[number]
-        with readable(path), pq.ParquetFile(path, metadata=footer) as file:
+        with readable(path), pq.ParquetFile(bring(path), metadata=footer) as file:
             return _numpy(file.read(columns=[name], use_threads=False)[name].combine_chunks())
 
     def _keep(self, name: str, value: Column) -> None:

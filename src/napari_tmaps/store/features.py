@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from napari_tmaps.errors import FormatError, unknown
+from napari_tmaps.errors import FormatError, StorageError, unknown
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
+from napari_tmaps.streams.mounts import bring, bring_all
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,8 @@ def readable(path: Path) -> Iterator[None]:
 
     try:
         yield
+    except StorageError:
+        raise
     except (pa.ArrowInvalid, OSError) as error:
         raise FormatError(
             f"'{path}' is damaged: {error}. Run the analysis of well {path.stem} again."
@@ -78,17 +81,18 @@ class FeatureStore:
         files = self.files(object_type)
         if not files:
             raise unknown("table of objects", object_type, self.object_types())
+        bring_all(files)
         schemas = []
         for path in files:
             with readable(path):
-                schemas.append(pq.read_schema(path))
+                schemas.append(pq.read_schema(bring(path)))
         return pa.unify_schemas(schemas)
 
     def count(self, object_type: str) -> int:
         """Number of rows, read from the footers alone."""
         import pyarrow.parquet as pq
 
-        return sum(pq.read_metadata(path).num_rows for path in self.files(object_type))
+        return sum(pq.read_metadata(bring(path)).num_rows for path in self.files(object_type))
 
     def tables(self, object_type: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The table well by well, in the order of the plates; all with the same columns.
@@ -112,7 +116,7 @@ class FeatureStore:
             schema = pa.schema([schema.field(name) for name in wanted])
         for path in self.files(object_type):
             with readable(path):
-                there = set(pq.read_schema(path).names)
+                there = set(pq.read_schema(bring(path)).names)
                 names = [name for name in schema.names if name in there]
                 table = pq.read_table(path, columns=names, partitioning=None)
             arrays = [
@@ -148,7 +152,7 @@ class FeatureStore:
         schema = self._schema(object_type)
         path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
         if path.exists():
-            table = pq.read_table(path, partitioning=None, filters=[("site", "=", site)])
+            table = pq.read_table(bring(path), partitioning=None, filters=[("site", "=", site)])
         else:
             table = schema.empty_table()
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)

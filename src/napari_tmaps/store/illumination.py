@@ -23,7 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.errors import FormatError, MissingError
+from napari_tmaps.errors import FormatError, MissingError, StorageError
 from napari_tmaps.measure.illumination import Field, FlatField, log_field, smooth
 from napari_tmaps.streams.atomic import (
     disk_errors,
@@ -32,6 +32,7 @@ from napari_tmaps.streams.atomic import (
     remove,
     write_json,
 )
+from napari_tmaps.streams.mounts import bring
 
 Method = Literal["log", "flat"]
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -145,7 +146,7 @@ class IlluminationStore:
 
     def statistics(self, entry: FieldEntry) -> dict[str, Any]:
         """Facts of a field: images, percentiles, unevenness before and after …"""
-        text = (self.path / entry.folder / "statistics.json").read_text("utf-8")
+        text = bring(self.path / entry.folder / "statistics.json").read_text("utf-8")
         value: dict[str, Any] = json.loads(text)
         return value
 
@@ -242,7 +243,9 @@ def _load(folder: Path, method: Method) -> Field:
 
     def read(name: str) -> npt.NDArray[np.float32]:
         try:
-            return np.asarray(tifffile.imread(folder / f"{name}.tif"), np.float32)
+            return np.asarray(tifffile.imread(bring(folder / f"{name}.tif")), np.float32)
+        except StorageError:
+            raise
         except (OSError, ValueError, tifffile.TiffFileError) as error:
             raise FormatError(
                 f"'{folder / name}.tif' cannot be read: {error}. Run corilla again."

@@ -7,16 +7,14 @@ TMAPS_CONFIG says. A number belongs to one folder for ever; the latest opened co
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import time
 
-import platformdirs
-
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.store.experiment import Experiment, is_experiment
+from napari_tmaps.store.user_folders import config_folder
 from napari_tmaps.streams.atomic import write_json
 
 
@@ -28,12 +26,6 @@ class Known:
     name: str
     path: str
     opened: float
-
-
-def config_folder() -> Path:
-    """The user's configuration folder, or the one that TMAPS_CONFIG names."""
-    folder = os.environ.get("TMAPS_CONFIG")
-    return Path(folder) if folder else platformdirs.user_config_path("napari-tmaps", appauthor="")
 
 
 def _file() -> Path:

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.errors import FormatError
+from napari_tmaps.errors import FormatError, StorageError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.store.mapplan import MapPlan
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.atomic import disk_errors, write_text
 from napari_tmaps.streams.chunkfiles import ChunkFiles
+from napari_tmaps.streams.mounts import open_array
 from napari_tmaps.streams.ngff_metadata import AXES, multiscales, omero
 from napari_tmaps.streams.pyramid import pyramid
 
@@ -69,11 +70,11 @@ class MapFiles:
         FormatError
             It is damaged or gone.
         """
-        import zarr
-
         path = self._folder(labels) / str(level)
         try:
-            return zarr.open_array(path, mode="r+" if write else "r")
+            return open_array(path, mode="r+" if write else "r")
+        except StorageError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FormatError(
                 f"Level {level} of the map '{self.image}' cannot be read ({error}). Build it "

@@ -24,6 +24,7 @@ from napari_tmaps.errors import ExistsError, FormatError, InputError, unknown
 from napari_tmaps.store.feature_table import Categories, Column, FeatureTable, Values
 from napari_tmaps.store.features import INDEX, readable
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing, write_text
+from napari_tmaps.streams.mounts import bring
 
 _KEYS = INDEX[2:]
 _FILE = "result.json"
@@ -171,7 +172,7 @@ class ResultStore:
         """The table of wells of a result; None if it has none."""
         self.about(object_type, name)
         path = self.root / object_type / name / _WELLS
-        return pd.read_parquet(path) if path.is_file() else None
+        return pd.read_parquet(bring(path)) if path.is_file() else None
 
     def column(self, table: FeatureTable, name: str, column: str) -> Column:
         """A column of a result for the rows of a table; NaN or -1 for objects that it lacks.
@@ -195,7 +196,7 @@ class ResultStore:
             if not path.is_file() or rows.start == rows.stop:
                 continue
             with readable(path):
-                part = pq.read_table(path, columns=[*_KEYS, column], partitioning=None)
+                part = pq.read_table(bring(path), columns=[*_KEYS, column], partitioning=None)
             values = part[column].to_numpy()
             ours = [table.numbers(key)[rows] for key in _KEYS]
             theirs = [part[key].to_numpy() for key in _KEYS]

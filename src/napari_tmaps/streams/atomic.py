@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from napari_tmaps.errors import StorageError
+from napari_tmaps.streams.mounts import check_writable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -25,6 +26,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     Wrap only the writing itself in it, so that trouble in reading a source is not blamed on the
     target.
     """
+    check_writable(path)
     try:
         yield
     except StorageError:
@@ -89,6 +91,7 @@ def put_in_place(temporary: Path, path: Path, keep: str | None = None) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file or folder as far as the disk allows; it need not exist."""
+    check_writable(path)
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, NotFoundError, StorageError
 from napari_tmaps.streams.atomic import disk_errors, write_json, write_text
+from napari_tmaps.streams.mounts import bring, open_array
 from napari_tmaps.streams.ngff_metadata import ImageInfo, parse_info, unwrap, wrap
 from napari_tmaps.streams.plainjson import plain
 from napari_tmaps.streams.planefiles import PlaneParts, open_parts
@@ -47,11 +48,12 @@ def read_parts(path: Path) -> tuple[PlaneParts, ...]:
 
 
 def _open(path: Path, name: str) -> zarr.Array[Any]:
-    import zarr
     from zarr.errors import ArrayNotFoundError
 
     try:
-        return zarr.open_array(path / name, mode="r")
+        return open_array(path / name)
+    except StorageError:
+        raise
     except (
         OSError,
         ValueError,
@@ -231,9 +233,11 @@ def _level_names(path: Path) -> list[str]:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(bring(path).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(f"'{path}' cannot be read: {error.strerror}.") from error
     except ValueError as error:

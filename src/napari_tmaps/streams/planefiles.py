@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, StorageError
+from napari_tmaps.streams.mounts import bring
 
 Pixels = npt.NDArray[Any]
 _EMPTY = 2**64 - 1  # offset of a chunk that a shard does not hold
@@ -57,7 +58,9 @@ def open_parts(path: Path, otherwise: Callable[[], Any]) -> PlaneParts:
         Opens the array by zarr, where it is not as we write them.
     """
     try:
-        described = json.loads((path / "zarr.json").read_text("utf-8"))
+        described = json.loads(bring(path / "zarr.json").read_text("utf-8"))
+    except StorageError:
+        raise
     except (OSError, ValueError):
         described = {}
     try:
@@ -143,9 +146,11 @@ class _Files:
     ) -> None:
         """Copy what a file holds of a part; a file that is not there holds zeros."""
         try:
-            data = file.read_bytes()
+            data = bring(file).read_bytes()
         except FileNotFoundError:
             return
+        except StorageError:
+            raise
         except OSError as error:
             raise StorageError(f"'{file}' cannot be read: {error.strerror}.") from error
         height, width = self.inner

@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from napari_tmaps.errors import FormatError, NotFoundError
 from napari_tmaps.streams.atomic import disk_errors, remove, write_text
+from napari_tmaps.streams.mounts import bring
 from napari_tmaps.workflow.step import Batch, Site, stop_path
 
 Phase = Literal["init", "run", "collect"]
@@ -111,7 +112,7 @@ class StepFolder:
         NotFoundError
             There is no such job.
         """
-        path = self._batch_path(job)
+        path = bring(self._batch_path(job))
         if not path.is_file():
             jobs = self.jobs()
             raise NotFoundError(
@@ -217,7 +218,7 @@ class StepFolder:
         NotFoundError
             The job has not begun.
         """
-        path = self.log_path(phase, job)
+        path = bring(self.log_path(phase, job))
         if not path.is_file():
             what = f"Job {job}" if phase == "run" else f"The {phase} phase"
             raise NotFoundError(f"{what} of {self.step} has no log: it has not begun yet.")

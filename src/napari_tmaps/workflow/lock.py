@@ -19,6 +19,7 @@ from typing import Any
 
 from napari_tmaps.errors import ExistsError
 from napari_tmaps.streams.atomic import disk_errors, remove
+from napari_tmaps.streams.mounts import source_of
 
 BEAT_S = 5.0
 """How often the coordinator says that it lives."""
@@ -42,7 +43,8 @@ def coordinator(folder: Path) -> dict[str, Any] | None:
         content, beat = {"what": "starting", "pid": None, "host": "", "since": ""}, 0.0
         with suppress(OSError):
             beat = path.stat().st_mtime
-    return content if _lives(content, beat) else None
+    # A folder that lies on a server has the file only while its maker lives there.
+    return content if source_of(path) is not None or _lives(content, beat) else None
 
 
 def _lives(content: dict[str, Any], beat: float) -> bool:

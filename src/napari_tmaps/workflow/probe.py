@@ -18,7 +18,8 @@ from typing import Any
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.store.catalogue import Catalogue
-from napari_tmaps.store.experiment import DATABASE, Experiment
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.parts import DATABASE
 from napari_tmaps.streams.atomic import disk_errors
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engine_processes import Processes

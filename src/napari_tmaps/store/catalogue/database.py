@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
@@ -27,16 +27,22 @@ class Database:
     ----------
     path
         The file `experiment.db`; it is made if `create` is true.
+    refusal
+        Says why nothing can be written to it; None: it can.
     """
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, *, create: bool = False, refusal: Callable[[], str] | None = None
+    ) -> None:
+        self.path, self._refusal = path, refusal
         if not create and not path.is_file():
             raise NotFoundError(f"'{path.parent}' is no experiment: it has no {path.name}.")
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": WAIT_S}
         )
         sa.event.listen(self._engine, "connect", _configure)
+        if refusal is not None:
+            sa.event.listen(self._engine, "connect", _only_read)
         if create:
             with self._begin() as connection:
                 schema.metadata.create_all(connection)
@@ -51,6 +57,10 @@ class Database:
         """Give the file back."""
         self._engine.dispose()
 
+    def forget(self) -> None:
+        """Forget what is kept in memory: the file has changed."""
+        self.__dict__.pop("name", None)  # see the cached property
+
     def copy_to(self, path: Path) -> None:
         """Write a copy of the whole catalogue, as it is at this moment, to a new file."""
         with self._begin() as connection:
@@ -62,6 +72,8 @@ class Database:
             with self._engine.begin() as connection:
                 yield connection
         except sa.exc.OperationalError as error:
+            if self._refusal is not None and "readonly" in str(error.orig):
+                raise StorageError(self._refusal()) from error
             raise StorageError(
                 f"The catalogue '{self.path}' cannot be used: {error.orig}. If another program "
                 "writes to it, wait and try again; if the disk is full, free some space."
@@ -111,7 +123,7 @@ class Database:
         old = sa.delete(table).where(table.c.key == key)
         self._write(sa.insert(table), [{"key": key, "value": value}], after=old)
         if key == "name":
-            self.__dict__.pop("name", None)  # see the cached property
+            self.forget()
 
     @cached_property
     def name(self) -> str:
@@ -138,3 +150,7 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _only_read(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")

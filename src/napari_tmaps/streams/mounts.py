@@ -1,0 +1,102 @@
+"""Folders whose files lie elsewhere: each comes to its place when somebody is about to read it.
+
+Whoever opens a file that may be of such a folder says `bring(path)` before; nothing happens for all
+other folders. Nobody writes into such a folder but its source: `atomic` refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from napari_tmaps.errors import StorageError
+
+if TYPE_CHECKING:
+    import zarr
+
+
+class ComingError(StorageError):
+    """A file is on its way: ask again when it has arrived."""
+
+
+class Source(Protocol):
+    """Where the files of a folder come from."""
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be written into the folder."""
+
+    def bring(self, path: Path) -> None:
+        """Have a file at its place as the source has it; one that the source lacks is not there.
+
+        Raises
+        ------
+        StorageError
+            The source cannot be reached, or the file is still on its way (`ComingError`).
+        """
+
+    def bring_all(self, paths: Sequence[Path]) -> None:
+        """Begin to bring files that will be asked for."""
+
+
+_sources: dict[Path, Source] = {}
+
+
+def mount(folder: Path, source: Source) -> None:
+    """From now on the files of a folder come from a source."""
+    _sources[folder] = source
+
+
+def unmount(folder: Path) -> None:
+    """The folder is one like any other."""
+    _sources.pop(folder, None)
+
+
+def source_of(path: Path) -> Source | None:
+    """Where the files of a folder come from; None if they lie there."""
+    for folder, source in tuple(_sources.items()):
+        if path.is_relative_to(folder):
+            return source
+    return None
+
+
+def bring(path: Path) -> Path:
+    """The path, with the file at its place if it lies elsewhere and is to be had."""
+    source = source_of(path) if _sources else None
+    if source is not None:
+        source.bring(path)
+    return path
+
+
+def bring_all(paths: Sequence[Path]) -> None:
+    """Begin to bring files that will be read one after the other."""
+    source = source_of(paths[0]) if _sources and paths else None
+    if source is not None:
+        source.bring_all(paths)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse to write into a folder whose files lie elsewhere.
+
+    Raises
+    ------
+    StorageError
+        It is one.
+    """
+    source = source_of(path) if _sources else None
+    if source is not None:
+        raise StorageError(source.refusal)
+
+
+def open_array(path: Path, mode: str = "r") -> zarr.Array[Any]:
+    """A zarr array in a folder, whose chunks may lie elsewhere."""
+    import zarr
+
+    if not _sources or source_of(path) is None:
+        return zarr.open_array(path, mode=mode)
+    from napari_tmaps.streams.mounted_zarr import MountedStore
+
+    check = check_writable if mode != "r" else bring
+    check(path)
+    return zarr.open_array(MountedStore(path, read_only=True), mode="r")
