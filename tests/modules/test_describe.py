@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -380,6 +383,28 @@ def test_the_version_follows_the_kernels_behind_a_module(monkeypatch, tmp_path):
     assert version.code_version.__wrapped__(threshold_otsu) != changed[threshold_otsu]
     version._read.cache_clear()
     version._imported.cache_clear()
+
+
+def test_threads_that_ask_for_versions_parse_one_after_the_other(monkeypatch):
+    """What Python 3.11 cannot do at once ("AST constructor recursion depth mismatch")."""
+    from napari_tmaps.modules import version
+
+    really, others = ast.parse, Event()
+    under_way = most = 0
+
+    def parse(source):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        others.wait(0.2)  # whoever else would come now
+        under_way -= 1
+        return really(source)
+
+    with monkeypatch.context() as patched, ThreadPoolExecutor(2) as pool:
+        patched.setattr(ast, "parse", parse)
+        found = list(pool.map(version._imported.__wrapped__, [b"import re", b"import os"]))
+    assert found == [(), ()]
+    assert most == 1
 
 
 def test_what_a_module_needs_beside_its_inputs():

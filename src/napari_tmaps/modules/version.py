@@ -14,9 +14,12 @@ import linecache
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 _ROOT = Path(__file__).parents[1]
+_ONE_AT_A_TIME = Lock()
+"""Python 3.11 counts wrongly where two threads parse at once, and ends with a SystemError."""
 
 
 @cache
@@ -48,7 +51,9 @@ def _read(path: Path) -> bytes:
 
 @cache
 def _imported(source: bytes) -> tuple[Path, ...]:
-    return tuple(path for name in _names(ast.parse(source)) if (path := _file(name)) is not None)
+    with _ONE_AT_A_TIME:
+        tree = ast.parse(source)
+    return tuple(path for name in _names(tree) if (path := _file(name)) is not None)
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
