@@ -1,7 +1,7 @@
 """Fuzzing of all that reads the files of microscopes: damaged indexes and headers, many at a time.
 
 A seed is a small, whole acquisition. Each trial changes some bytes, numbers or lines of some of its
-files, scans the folder and reads a few planes. A finding is any error that is not ours, a path that
+files, or the name of one, scans the folder and reads a few planes. A finding is any error that is not ours, a path that
 leaves the folder, more than `SLOW` seconds, or more memory than `MEMORY`. Trials repeat exactly:
 they depend on the target, the seed and their number alone.
 
@@ -113,6 +113,15 @@ def seeds() -> dict[str, Seed]:
 
     few = harmony.places(zs=(1,), times=(0,))
 
+    def harmony_names(folder: Path) -> None:
+        harmony.write(folder / "Images", harmony.V5, few)
+        index = folder / "Images" / "Index.idx.xml"
+        index.write_bytes(index.read_bytes()[:300])
+
+    def arrayscan(folder: Path) -> None:
+        for name in ("A01f00d0", "A01f00d1", "A01f01d0", "A01f01d1", "H12f00d0"):
+            named.write(folder / f"MFGTMP_1234_{name}.TIF", 1)
+
     def ome(folder: Path) -> None:
         plane = {"PositionX": [1.0] * 3, "PositionY": [2.0] * 3, "DeltaT": [0.0, 1.0, 2.0]}
         facts = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "Plane": plane}
@@ -161,6 +170,8 @@ def seeds() -> dict[str, Seed]:
         "cq1": Seed(cq1, ("*.tif",)),
         "harmony-v5": Seed(lambda f: harmony.write(f / "Images", harmony.V5, few), ("*.xml",)),
         "harmony-v7": Seed(lambda f: harmony.write(f / "Images", harmony.V7, few), ("*.xml",)),
+        "harmony-names": Seed(harmony_names, ("*.xml", "*.tiff")),
+        "arrayscan": Seed(arrayscan, ("*.TIF",)),
         "htd": Seed(lambda f: imagexpress.export(f / "p"), ("*.HTD",)),
         "metaseries": Seed(lambda f: imagexpress.export(f / "p"), ("*.TIF",)),
         "metamorph-nd": Seed(lambda f: metamorph.write(f / "e"), ("*.nd",)),
@@ -197,6 +208,15 @@ def damaged(dice: random.Random, data: bytes) -> bytes:
     for _ in range(dice.choice((1, 1, 1, 2, 3, 4))):
         data = dice.choice(_CHANGES)(dice, data)
     return data
+
+
+def renamed(dice: random.Random, path: Path) -> dict[Path, Path]:
+    """A file under a damaged name: {old: new}; empty where the new name is none, or another's."""
+    name = damaged(dice, path.name.encode()).translate(None, b"/\0")[:200]
+    new = path.with_name(os.fsdecode(name)) if name not in (b"", b".", b"..") else path
+    if os.path.lexists(new):
+        return {}
+    return {path: path.rename(new)}
 
 
 def _place(dice: random.Random, data: bytes) -> int:
@@ -302,6 +322,7 @@ class Target:
         seed.write(folder)
         files = sorted(path for glob in seed.damage for path in folder.rglob(glob))
         self.whole = {path: path.read_bytes() for path in files if path.is_file()}
+        self.names = sorted(path for path in folder.rglob("*") if path.is_file())
         self.profile = folder / "profile.yaml"
 
     def trial(self, seed: int, number: int) -> str | None:
@@ -310,6 +331,7 @@ class Target:
         chosen = dice.sample(list(self.whole), min(len(self.whole), dice.choice((1, 1, 2, 5))))
         for path in chosen if number else []:
             path.write_bytes(damaged(dice, self.whole[path]))
+        called = renamed(dice, dice.choice(self.names)) if number and dice.random() < 0.2 else {}
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         start = time.process_time()
         try:
@@ -317,6 +339,8 @@ class Target:
                 warnings.simplefilter("ignore")
                 found = self._use(whole=number == 0)
         finally:
+            for old, new in called.items():
+                new.rename(old)
             for path in chosen:
                 path.write_bytes(self.whole[path])
         spent = time.process_time() - start
