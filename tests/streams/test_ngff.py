@@ -156,6 +156,12 @@ def files_of(path):
     return sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
 
 
+def test_a_name_without_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(Path("a.zarr"), pixels())
+    assert read_info(tmp_path / "a.zarr").shape == SHAPE
+
+
 def test_few_files(tmp_path):
     data = np.zeros((1, 1, 1, 2049, 300), np.uint8)
     write(tmp_path / "five", data)

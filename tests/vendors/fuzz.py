@@ -1,9 +1,9 @@
 """Fuzzing of all that reads the files of microscopes: damaged indexes and headers, many at a time.
 
 A seed is a small, whole acquisition. Each trial changes some bytes, numbers or lines of some of its
-files, or the name of one, scans the folder and reads a few planes. A finding is any error that is not ours, a path that
-leaves the folder, more than `SLOW` seconds, or more memory than `MEMORY`. Trials repeat exactly:
-they depend on the target, the seed and their number alone.
+files, or the name of one, scans the folder and reads a few planes. A finding is any error that is
+not ours, a path that leaves the folder, more than `SLOW` seconds, or more memory than `MEMORY`.
+Trials repeat exactly: they depend on the target, the seed and their number alone.
 
     python -m tests.vendors.fuzz [TARGET ...] [--seconds 60] [--seed 1] [--only NUMBER]
 """

@@ -12,6 +12,7 @@ import typer
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.zplanes import depth_text
 
 Value = TypeVar("Value")
 
@@ -144,7 +145,7 @@ def facts(rows: Mapping[str, Any]) -> None:
 
 def summary_rows(summary: Mapping[str, Any]) -> dict[str, str]:
     """The layout in a person's words, from the JSON of a scan or of an experiment."""
-    size, pixel, step = summary["image_size"], summary["pixel_size_um"], summary["z_step_um"]
+    size, pixel = summary["image_size"], summary["pixel_size_um"]
     sites = summary["sites_per_well"]
     counts = sorted(set(sites.values()))
     return {
@@ -155,7 +156,7 @@ def summary_rows(summary: Mapping[str, Any]) -> dict[str, str]:
             f"{sum(sites.values())} ({' or '.join(map(str, counts))} per well)" if sites else "0"
         ),
         "Channels": f"{len(summary['channels'])}: {_listed(summary['channels'])}",
-        "z planes": f"{summary['size_z']}" + (f", {step:g} µm apart" if step else ""),
+        "z planes": depth_text(summary),
         "Time points": str(summary["size_t"]),
         "Cycles": str(summary["cycles"]),
         "Image": f"{size[0]} × {size[1]} px (y × x)" if size else "unknown",

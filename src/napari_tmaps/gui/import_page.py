@@ -30,6 +30,7 @@ from napari_tmaps.gui.state import WellState
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
 from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.model.zplanes import depth_text
 
 _MOST_ODDITIES = 6
 _WIDTH = 290
@@ -47,7 +48,8 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
         ("Wells", f"{len(wells)}: {wells[0]} … {wells[-1]}" if len(wells) > 1 else wells[0]),
         ("Sites", f"{' or '.join(map(str, sites))} a well"),
         ("Channels", ", ".join(facts["channels"])),
-        ("Planes", f"{facts['size_z']} z × {facts['size_t']} t, {facts['planes']} in all"),
+        ("z planes", depth_text(facts)),
+        ("Planes", f"{facts['planes']}, {facts['size_t']} time point{'s' * (facts['size_t'] > 1)}"),
         ("Image", f"{size[0]} × {size[1]} px, {facts['dtype']}" if size else "size unknown"),
         ("Pixel", f"{pixel[0]:g} × {pixel[1]:g} µm" if pixel else "size unknown"),
     ]

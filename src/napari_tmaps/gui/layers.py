@@ -110,6 +110,8 @@ def mosaic_layers(
     colors = display_colors(source.channels)
     for number, channel in enumerate(source.channels):
         pixels, multiscale = data(f"channel:{channel.name}", partial(source.image, number))
+        own = source.z_of(number)
+        fewer = {"z": own} if len(own) < source.size_z else {}
         layers.append(
             (
                 pixels,
@@ -120,7 +122,7 @@ def mosaic_layers(
                     "blending": "additive",
                     "contrast_limits": contrast.get(channel.name) or source.contrast(number),
                     "multiscale": multiscale,
-                    "metadata": {"tmaps": {**where, "channel": channel.name}},
+                    "metadata": {"tmaps": {**where, "channel": channel.name, **fewer}},
                 },
                 "image",
             )

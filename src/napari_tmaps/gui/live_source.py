@@ -200,6 +200,9 @@ class LiveSource:
             used[key] = known
             return known[1]
         plane = np.asarray(data[tuple(where)])
+        fewer = layer.metadata.get("tmaps", {}).get("z")
+        if stacks and fewer and plane.ndim == 3:
+            plane = plane[fewer]  # its only plane is shown at every z
         if plane.ndim == 3 and plane.shape[0] == 1:
             plane = plane[0]
         plane = np.array(plane, dtype=np.int32 if _kind(layer) == "labels" else None, order="C")

@@ -59,6 +59,9 @@ class Source(Protocol):
     def labels(self, object_type: str) -> Stack:
         """Labels of an object type."""
 
+    def z_of(self, channel: int) -> list[int]:
+        """z of the planes that a channel has; its only plane is shown at every z."""
+
     def contrast(self, channel: int) -> tuple[float, float]:
         """Intensities to show as black and as full colour, from the pixels."""
 

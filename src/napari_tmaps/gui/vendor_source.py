@@ -17,6 +17,7 @@ from napari_tmaps.gui.mosaic import Stack
 from napari_tmaps.gui.sources import contrast_of, spread
 from napari_tmaps.model.layout import GridSettings, site_table
 from napari_tmaps.model.planes import Scan
+from napari_tmaps.model.zplanes import shown_plane
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors.pixels import PlaneReader
 
@@ -91,6 +92,10 @@ class VendorSource:
             )
             for row in planes.itertuples()
         }
+        self._z_of = {
+            str(name): sorted(int(z) for z in set(own))
+            for name, own in planes.groupby("channel")["z"]
+        }
         self._planes: Mapping[tuple[int, Any, int, int], tuple[str, int, int]] = known
         self._reader = PlaneReader(scan.root, scan.reader)
         # Files stay open while layers show them, and are given back with the last of those.
@@ -142,13 +147,20 @@ class VendorSource:
         name = self.channels[channel].name
         sites = self.places["site"].astype(int).to_list()
 
+        own = self.z_of(channel)
+
         def read(
             place: int, level: int, t: int, z: int, y: slice, x: slice
         ) -> npt.NDArray[Any] | None:
-            plane = self._plane(sites[place], name, t, z)
+            number = shown_plane(own, z)
+            plane = None if number is None else self._plane(sites[place], name, t, own[number])
             return None if plane is None else plane[y, x]
 
         return Stack(self._dtype, ((1, 1),), read)
+
+    def z_of(self, channel: int) -> list[int]:
+        """See sources.Source."""
+        return self._z_of[self.channels[channel].name]
 
     def labels(self, object_type: str) -> Stack:
         """Microscopes write no labels.
@@ -163,8 +175,9 @@ class VendorSource:
     def contrast(self, channel: int) -> tuple[float, float]:
         """Intensities to show as black and as full colour, from some of the planes."""
         name = self.channels[channel].name
+        own = self.z_of(channel)
         keys = sorted(key for key in self._planes if key[1] == name)
-        middle = [key for key in keys if key[3] == self.size_z // 2] or keys
+        middle = [key for key in keys if key[3] == own[len(own) // 2]] or keys
         pixels = []
         for n in spread(len(middle), _SAMPLED):
             try:

@@ -17,7 +17,9 @@ from napari_tmaps.gui.mosaic import Stack
 from napari_tmaps.gui.sources import contrast_of, spread
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.wells import WellName
+from napari_tmaps.model.zplanes import shown_plane
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.images import Z_OF_CHANNELS
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.ngff import ImageInfo
 
@@ -136,12 +138,25 @@ class ZarrSource:
         info = self._first[cycle]
         assert info is not None, "a channel belongs to a cycle that has images"
 
+        own = self.z_of(channel)
+
         def read(
             place: int, level: int, t: int, z: int, y: slice, x: slice
         ) -> npt.NDArray[Any] | None:
+            number = shown_plane(own, z)
+            if number is None:
+                return None
+            z = own[number]
             return self._read(self._images[cycle][place], info.axes, level, t, c, z, y, x)
 
         return Stack(info.dtype, _factors(info), read)
+
+    def z_of(self, channel: int) -> list[int]:
+        """See Source."""
+        _, cycle, c = self._channels[channel]
+        info = self._first[cycle]
+        uneven = info.attributes.get(Z_OF_CHANNELS) if info else None
+        return list(uneven[c]) if uneven else list(range(self.size_z))
 
     def labels(self, object_type: str) -> Stack:
         """Labels of an object type."""
@@ -197,7 +212,8 @@ class ZarrSource:
     def _measured(self, image: int, channel: int, info: ImageInfo) -> tuple[float, float]:
         stack = self.image(channel)
         coarsest, every = len(stack.factors) - 1, slice(None)
-        middle = _length(info, "z") // 2
+        own = self.z_of(channel)
+        middle = own[len(own) // 2] if own else 0
         try:
             plane = stack.read(image, coarsest, 0, middle, every, every)
         except (FormatError, MissingError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_tmaps.model.planes import KEY, UNNAMED_PLATE, Scan
+from napari_tmaps.model.zplanes import depth_text
 
 
 def import_report(scan: Scan) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def report_text(report: dict[str, Any]) -> str:
         f"Wells        {len(report['wells'])}: {', '.join(report['wells'])}",
         f"Sites        {sum(sites.values())} in all, {_range(sites.values())} a well",
         f"Channels     {', '.join(report['channels'])}",
-        f"z, t, cycles {report['size_z']}, {report['size_t']}, {report['cycles']}",
+        f"z planes     {depth_text(report)}",
+        f"t, cycles    {report['size_t']}, {report['cycles']}",
         (
             f"Image        {f'{size[0]} × {size[1]} px' if size else 'unknown'}, "
             f"{report['dtype'] or 'unknown type'}"

@@ -78,10 +78,10 @@ def run_site(
     Parameters
     ----------
     images
-        Image of each channel, uint8 or uint16 of shape ([Z,] Y, X), all of one shape. They are
-        never changed.
+        Image of each channel, uint8 or uint16 of shape ([Z,] Y, X), all of one size in y and x;
+        some may be stacks and others single planes. They are never changed.
     objects
-        Labels of each input object type, of the same shape.
+        Labels of each input object type, of the same size.
     cache
         Where results of steps are looked up and kept. Give the images as read-only arrays to have
         them hashed only once.
@@ -181,10 +181,10 @@ def check_items(
                 raise MissingError(f"The site has no {what} '{name}'; it has: {shown}.")
             found[name] = check_input(name, kind, given[name])
     shapes = {name: value.shape for name, value in found.items()}
-    if len(set(shapes.values())) > 1:
+    if len({shape[-2:] for shape in shapes.values()}) > 1:
         listed = ", ".join(f"'{name}' {shape}" for name, shape in shapes.items())
         raise PipelineError(
-            f"The images of a site must have one shape, but here they are: {listed}."
+            f"The images of a site must have one size in y and x, but here they are: {listed}."
         )
     return found
 

@@ -196,10 +196,12 @@ def get_image(
             correct=experiment.path / "illumination" if place.correct else None,
             window=window,
         )
-    if place.zplane >= len(pixels):
-        raise NotFoundError(f"There is no plane z {place.zplane}; there are {len(pixels)}.")
+        own = image.z_of(channel)
+    if place.zplane not in own:
+        listed = ", ".join(map(str, own))
+        raise NotFoundError(f"Channel '{channel}' has no plane z {place.zplane}; it has {listed}.")
     stem = f"{experiment.name}_{place.file_part()}_{channel}"
-    return image_answer(pixels[place.zplane], place.format, stem)
+    return image_answer(pixels[own.index(place.zplane)], place.format, stem)
 
 
 def image_answer(pixels: np.ndarray[Any, Any], form: Format, stem: str) -> Response:

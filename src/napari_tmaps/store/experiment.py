@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -478,6 +478,7 @@ class Experiment:
             "channels": self.catalogue.channel_names(),
             "size_z": int(planes["z"].max()) + 1 if len(planes) else 0,
             "size_t": _size_t(planes, acquisitions),
+            "z_planes": _z_planes(self.catalogue.channel_planes().values()),
             "cycles": cycles,
             "image_size": _first(
                 list(pair) for pair in sites[["height", "width"]].to_numpy().tolist()
@@ -512,6 +513,15 @@ def _size_t(planes: pd.DataFrame, acquisitions: pd.DataFrame) -> int:
         return 0
     offsets = acquisitions.set_index("id")["t_offset"]
     return int((planes["t"] + planes["acquisition_id"].map(offsets)).max()) + 1
+
+
+def _z_planes(images: Iterable[Mapping[str, frozenset[int]]]) -> dict[str, int]:
+    """Number of z planes of each channel; of several plates the largest counts."""
+    most: dict[str, int] = {}
+    for channels in images:
+        for name, planes in channels.items():
+            most[name] = max(len(planes), most.get(name, 0))
+    return dict(sorted(most.items()))
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from napari_tmaps.streams.planefiles import PlaneParts
 from napari_tmaps.vendors.pixels import PlaneReader
 
 Geometry = tuple[float | None, float | None, float | None]
+
+Z_OF_CHANNELS: Literal["z_of_channels"] = "z_of_channels"
+"""Attribute of an image, and key of its plan: z planes of each channel, where some have fewer."""
 
 
 class SiteImage(Protocol):
@@ -52,8 +55,17 @@ class SiteImage(Protocol):
     @property
     def source(self) -> str: ...
 
+    def z_of(self, channel: str) -> list[int]:
+        """z of the planes of a channel: all of the image, or fewer, e.g. one beside a stack.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such channel.
+        """
+
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
-        """(z, y, x) in the original pixel type.
+        """(z, y, x) in the original pixel type, the planes those of `z_of`.
 
         Raises
         ------
@@ -105,14 +117,23 @@ class StoredImage:
         """See SiteImage."""
         return str(self.info.attributes.get("source", ""))
 
+    def z_of(self, channel: str) -> list[int]:
+        """See SiteImage."""
+        c = _index(self.channels, channel)
+        every = list(range(self.info.shape[2]))
+        return list(self.info.attributes[Z_OF_CHANNELS][c]) if self._is_uneven else every
+
+    @property
+    def _is_uneven(self) -> bool:
+        return Z_OF_CHANNELS in self.info.attributes
+
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
         """See SiteImage."""
-        names = [item.name for item in self.channels]
-        if channel not in names:
-            raise unknown("channel", channel, names)
-        c = names.index(channel)
-        _refuse_gaps(self.name, channel, t, {z for (*tc, z) in self.info.missing if tc == [t, c]})
+        c, own = _index(self.channels, channel), self.z_of(channel)
+        _refuse_gaps(self.name, channel, t, own, {z for z in own if (t, c, z) in self.info.missing})
         try:
+            if self._is_uneven:
+                return np.stack([np.asarray(self.finest[t, c, z]) for z in own])
             return np.asarray(self.finest[t, c])
         except (RuntimeError, ValueError) as error:  # what codecs say of damaged files
             raise FormatError(
@@ -173,16 +194,19 @@ class OriginalImage:
         """See SiteImage."""
         return self.plan["source"]
 
+    def z_of(self, channel: str) -> list[int]:
+        """See SiteImage."""
+        c = _index(self.channels, channel)
+        uneven = self.plan.get(Z_OF_CHANNELS)
+        return uneven[c] if uneven is not None else list(range(self.plan["shape"][2]))
+
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
         """See SiteImage."""
-        names = [item.name for item in self.channels]
-        if channel not in names:
-            raise unknown("channel", channel, names)
-        c = names.index(channel)
+        c, own = _index(self.channels, channel), self.z_of(channel)
         found = {p["z"]: p for p in self.plan["planes"] if (p["t"], p["c"]) == (t, c)}
         name = f"Well {self.plan['well']} site {self.plan['site']}"
-        _refuse_gaps(name, channel, t, set(range(self.plan["shape"][2])) - set(found))
-        planes = [read_planned(found[z], self.readers) for z in sorted(found)]
+        _refuse_gaps(name, channel, t, own, set(own) - set(found))
+        planes = [read_planned(found[z], self.readers) for z in own]
         if len({(plane.shape, plane.dtype) for plane in planes}) > 1:
             raise FormatError(f"{name}: the planes of channel '{channel}' differ in size or type.")
         return np.stack(planes)
@@ -234,7 +258,16 @@ def describe(pixels: npt.NDArray[Any]) -> str:
     return f"{pixels.shape[0]} × {pixels.shape[1]} px {pixels.dtype}"
 
 
-def _refuse_gaps(name: str, channel: str, t: int, lost: set[int]) -> None:
+def _index(channels: Sequence[Channel], name: str) -> int:
+    names = [channel.name for channel in channels]
+    if name not in names:
+        raise unknown("channel", name, names)
+    return names.index(name)
+
+
+def _refuse_gaps(name: str, channel: str, t: int, own: list[int], lost: set[int]) -> None:
+    if not own:
+        raise MissingError(f"{name} has no image of channel '{channel}'.")
     if lost:
         raise MissingError(
             f"{name}: channel '{channel}' has no image at t = {t}, "

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
+from napari_tmaps.model.zplanes import shown_plane
 from napari_tmaps.store.images import OriginalImage, SiteImage, StoredImage, open_readers
 from napari_tmaps.store.mapplan import MapPlan, PlacedSite
 from napari_tmaps.store.plan import image_plans, source_folders
@@ -88,11 +89,14 @@ class SiteReader:
         names = [item.name for item in image.channels]
         if channel not in names:
             return None
-        c = names.index(channel)
+        c, own = names.index(channel), image.z_of(channel)
+        number = shown_plane(own, z)
+        if number is None:
+            return None
         if isinstance(image, StoredImage):
-            if (t, c, z) in image.info.missing or z >= image.info.shape[2]:
+            if (t, c, own[number]) in image.info.missing:
                 return None
-            return image.parts.part(t, c, z, y, x)
+            return image.parts.part(t, c, own[number], y, x)
         key = (site.well, site.site, cycle, channel, t)
         with self._lock:
             stack = self._planes.get(key)
@@ -103,7 +107,8 @@ class SiteReader:
                 self._planes[key] = stack
                 while len(self._planes) > _KEPT_PLANES:
                     self._planes.popitem(last=False)
-        return stack[z][y, x] if z < len(stack) else None
+        plane: Pixels = stack[number]
+        return plane[y, x]
 
     def _image(self, well: str, site: int, cycle: int) -> SiteImage | None:
         key = (well, site, cycle)

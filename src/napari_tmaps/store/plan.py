@@ -13,13 +13,14 @@ from itertools import groupby, pairwise
 from math import isfinite
 from operator import itemgetter
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.model.layout import final_planes
+from napari_tmaps.model.zplanes import planes_in
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
@@ -40,8 +41,8 @@ class PlannedPlane(TypedDict):
 class ImagePlan(TypedDict):
     """One image: a site in one cycle.
 
-    `shape` is (t, c, z); `source` a digest of all the rest, by which an image is known to be up
-    to date.
+    `shape` is (t, c, z); `z_of_channels` has the z planes of each channel, where some have fewer
+    than the image; `source` a digest of all the rest, by which an image is known to be up to date.
     """
 
     plate: str
@@ -54,6 +55,7 @@ class ImagePlan(TypedDict):
     time_step_s: float | None
     translation_um: list[float]
     planes: list[PlannedPlane]
+    z_of_channels: NotRequired[list[list[int]]]
     source: str
 
 
@@ -143,7 +145,7 @@ def image_plans(
         )
     mip = bool(catalogue.get("mip", False))
     facts = {channel.name: asdict(channel) for channel in experiment.channels()}
-    used = catalogue.plate_channels()
+    used = catalogue.channel_planes()
     channels = {key: [name for name in facts if name in names] for key, names in used.items()}
     prints = catalogue.fingerprints()
     keys = list(places) if sites is None else [key for key in dict.fromkeys(sites) if key in places]
@@ -156,6 +158,8 @@ def image_plans(
             continue
         names = channels[plate, cycle]
         pixel = (there[0].pixel_y_um, there[0].pixel_x_um)
+        depth = max(row.z for row in planned) + 1
+        z_of = [planes_in(tuple(used[plate, cycle][name]), depth) for name in names]
         plan: ImagePlan = {
             "plate": plate,
             "well": well,
@@ -164,7 +168,7 @@ def image_plans(
             "shape": [
                 max(row.t for row in planned) + 1,
                 len(names),
-                max(row.z for row in planned) + 1,
+                depth,
             ],
             "channels": [facts[name] for name in names],
             "pixel_size_um": [
@@ -176,6 +180,8 @@ def image_plans(
             "planes": _planned(there, names),
             "source": "",
         }
+        if any(len(own) < depth for own in z_of):
+            plan["z_of_channels"] = z_of
         files = sorted({(str(row.acquisition_id), row.path) for row in there})
         plan["source"] = digest([plan, [prints.get(file) for file in files]])
         yield plan

@@ -210,7 +210,7 @@ def _make(folder: str) -> None:
     """Make a folder and those above it, from the first one that is not known to be there."""
     missing = [folder]
     while missing[-1] not in _made and (above := os.path.dirname(missing[-1])) != missing[-1]:
-        if os.path.isdir(above):
+        if os.path.isdir(above or os.curdir):
             break
         missing.append(above)
     for each in reversed(missing):

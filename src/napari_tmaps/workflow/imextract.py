@@ -14,7 +14,13 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import UPLOADS
-from napari_tmaps.store.images import close_readers, describe, open_readers, read_planned
+from napari_tmaps.store.images import (
+    Z_OF_CHANNELS,
+    close_readers,
+    describe,
+    open_readers,
+    read_planned,
+)
 from napari_tmaps.store.plan import (
     ImagePlan,
     PlannedPlane,
@@ -175,7 +181,7 @@ class ImageExtractor(Step):
             pixel_size_um=(pixel_size[0], pixel_size[1], pixel_size[2]),
             translation_um=(corner[0], corner[1], corner[2]),
             time_step_s=image["time_step_s"],
-            attributes={"source": image["source"]},
+            attributes={key: image[key] for key in ("source", Z_OF_CHANNELS) if key in image},
         ) as writer:
             writer.write_plane(first["t"], first["c"], first["z"], pixels)
             for plane in planes:

@@ -26,6 +26,7 @@ from napari_tmaps.pipeline import (
     ready_pipelines,
     run_site,
 )
+from napari_tmaps.pipeline.depths import check_depths
 from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
@@ -180,6 +181,14 @@ class PipelineRunner(Step):
             )
         return corrected
 
+    def _check_depths(self, checked: CheckedPipeline) -> None:
+        """Refuse what brings stacks and single planes of a plate together."""
+        depths: dict[str, dict[str, int]] = {}
+        for (plate, _), channels in self.experiment.catalogue.channel_planes().items():
+            depths.setdefault(plate, {}).update({name: len(z) for name, z in channels.items()})
+        for known in depths.values():
+            check_depths(checked, {name: known[name] for name in checked.channels if name in known})
+
     @property
     def _parts(self) -> Path:
         return self.path / "workflow" / self.name / "parts"
@@ -218,6 +227,7 @@ class PipelineRunner(Step):
             channels=experiment.catalogue.channel_names(),
             objects=tuple(experiment.catalogue.object_types()["name"]),
         )
+        self._check_depths(checked)
         corrected = self._corrected(pipeline)
         cycle_of = experiment.catalogue.channels().set_index("name")["cycle"]
         cycles = {item.name: int(cycle_of[item.name]) for item in pipeline.input.channels}

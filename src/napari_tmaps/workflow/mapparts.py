@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
+from napari_tmaps.model.zplanes import shown_plane
 from napari_tmaps.store.images import SiteImage
 from napari_tmaps.store.mapfiles import MapFiles
 from napari_tmaps.store.mapplan import MapPlan, PlacedSite
@@ -19,6 +20,9 @@ from napari_tmaps.store.shifts import Window
 from napari_tmaps.store.sites import Site, open_located
 from napari_tmaps.vendors.pixels import PlaneReader
 from napari_tmaps.workflow.step import failure
+
+_Planes = list[npt.NDArray[Any] | None]
+"""One a z; None where there is none, and shorter where the site has no more."""
 
 
 def type_of(layer: str) -> str | None:
@@ -46,7 +50,7 @@ def paint_layer(
     channels = [facts["name"] for facts in plan.channels]
     c = 0 if labels is not None else channels.index(name.partition(":")[2])
     for t in range(plan.times):
-        stacks: dict[int, npt.NDArray[Any] | None] = {}
+        stacks: dict[int, _Planes] = {}
         for row in range(plan.grid.parts[0]):
             for column in range(plan.grid.parts[1]):
                 corner = plan.grid.corner(work["well"])
@@ -68,7 +72,7 @@ def paint_layer(
                             )
                         )
                     except (MissingError, NotFoundError, FormatError) as error:
-                        stacks[index] = None
+                        stacks[index] = []
                         yield {
                             **failure(plan.plate, site.well, site.site, error),
                             "layer": name,
@@ -77,9 +81,9 @@ def paint_layer(
                 for z in range(plan.depth):
                     canvas = np.zeros(plan.grid.part, dtype)
                     for index, site in here:
-                        stack = stacks[index]
-                        if stack is not None and z < len(stack):
-                            _paste(canvas, stack[z], site.top - top, site.left - left)
+                        plane = stacks[index][z] if z < len(stacks[index]) else None
+                        if plane is not None:
+                            _paste(canvas, plane, site.top - top, site.left - left)
                     files.write_part((t, c, z), (top, left), canvas, labels)
             bottom = plan.grid.corner(work["well"])[0] + (row + 1) * plan.grid.part[0]
             stacks = {
@@ -98,8 +102,8 @@ def _read(
     t: int,
     settings: dict[str, Any],
     readers: dict[str, PlaneReader],
-) -> npt.NDArray[Any] | None:
-    """Pixels (z, y, x) of a site in its frame; None where it has no such time point."""
+) -> _Planes:
+    """Planes (y, x) of a site in its frame; none where it has no such time point."""
     name, cycle = channel["name"], channel["cycle"]
     if str(cycle) not in item["images"]:
         raise MissingError(f"There is no image of channel '{name}'.")
@@ -108,32 +112,34 @@ def _read(
         root, place, cycle, item["images"][str(cycle)], plan.version, readers
     )
     if t >= image.times:
-        return None
+        return []
     shifts = {int(cycle): (y, x) for cycle, (y, x) in item["shifts"].items()}
     window = Window(shifts) if settings["align"] else None
     correct = root / "illumination" if name in settings["corrected"] else None
     pixels = read_prepared(image, name, t, site=place, cycle=cycle, correct=correct, window=window)
     if not np.can_cast(pixels.dtype, plan.dtype, "safe"):
         raise FormatError(f"Its pixels are {pixels.dtype}, those of the plate {plan.dtype}.")
-    return pixels if window is None else window.paste(pixels)
+    own, planes = image.z_of(name), pixels if window is None else window.paste(pixels)
+    shown = [shown_plane(own, z) for z in range(plan.depth)]
+    return [None if number is None else planes[number] for number in shown]
 
 
 def _read_labels(
     root: Path, plan: MapPlan, index: int, site: PlacedSite, object_type: str, t: int
-) -> npt.NDArray[Any] | None:
-    """Labels (z, y, x) of a site, numbered for the whole plate; None where it has none."""
+) -> _Planes:
+    """Labels (y, x) of a site, numbered for the whole plate; none where it has none."""
     folder = PlateFolder(root / "plates" / f"{plan.plate}.ome.zarr", plan.version)
     if object_type not in folder.label_names(site.well, site.site):
-        return None
+        return []
     labels = folder.read_labels(site.well, site.site, object_type)
     if t >= len(labels):
-        return None
+        return []
     if labels[t].max(initial=0) >= plan.stride:
         raise FormatError(
             f"It has {labels[t].max()} objects of type '{object_type}'; the map of this plate "
             f"has room for {plan.stride - 1} a site."
         )
-    return np.where(labels[t] > 0, labels[t] + index * plan.stride, 0).astype(np.int32)
+    return list(np.where(labels[t] > 0, labels[t] + index * plan.stride, 0).astype(np.int32))
 
 
 def _meets(site: PlacedSite, top: int, left: int, plan: MapPlan) -> bool:

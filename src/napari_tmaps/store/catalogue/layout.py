@@ -53,24 +53,30 @@ class Layout(Acquisitions):
         """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
         return self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
 
-    def plate_channels(self) -> dict[tuple[str, int], frozenset[str]]:
-        """Channels that each (plate, cycle) of the layout has."""
+    def channel_planes(self) -> dict[tuple[str, int], dict[str, frozenset[int]]]:
+        """Channels that each (plate, cycle) of the layout has, and z of the planes of each.
+
+        Planes that were declared but are missing count, what no site has does not.
+        """
         planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
         query = (
             sa.select(
                 plates.c.name,
                 (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
                 planes.c.channel,
+                planes.c.z,
             )
             .select_from(planes.join(acquisitions).join(plates))
             .distinct()
         )
         multiplexing = self.get("workflow_type") == "multiplexing"
-        found: dict[tuple[str, int], frozenset[str]] = {}
+        mip = bool(self.get("mip", False))
+        found: dict[tuple[str, int], dict[str, frozenset[int]]] = {}
         with self._begin() as connection:
-            for plate, cycle, channel in connection.execute(query):
+            for plate, cycle, channel, z in connection.execute(query):
                 name = f"{cycle}_{channel}" if multiplexing else channel
-                found[plate, cycle] = found.get((plate, cycle), frozenset()) | {name}
+                channels = found.setdefault((plate, cycle), {})
+                channels[name] = channels.get(name, frozenset()) | {0 if mip else z}
         return found
 
     def channel_names(self) -> list[str]:
