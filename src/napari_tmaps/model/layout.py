@@ -124,7 +124,8 @@ def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFra
     if unplaced:
         shown = ", ".join(unplaced[:5]) + (" …" if len(unplaced) > 5 else "")
         notes.append(
-            f"{len(unplaced)} wells ({shown}) have no stage positions: their sites are drawn row "
+            f"{len(unplaced)} well{'s' * (len(unplaced) > 1)} ({shown}) without stage positions: "
+            "their sites are drawn row "
             "by row in a near-square block. State how they lie with the layout of metaconfig "
             "(stitch_layout, n_vertical, n_horizontal)."
         )

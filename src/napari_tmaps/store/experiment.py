@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -478,7 +478,7 @@ class Experiment:
             "channels": self.catalogue.channel_names(),
             "size_z": int(planes["z"].max()) + 1 if len(planes) else 0,
             "size_t": _size_t(planes, acquisitions),
-            "z_planes": _z_planes(self.catalogue.channel_planes().values()),
+            "z_planes": self._z_planes(),
             "cycles": cycles,
             "image_size": _first(
                 list(pair) for pair in sites[["height", "width"]].to_numpy().tolist()
@@ -499,6 +499,14 @@ class Experiment:
             "stale": [row.name_ for row in _named(types) if row.stale],
         }
 
+    def _z_planes(self) -> dict[str, int]:
+        """Number of z planes of each channel; of several plates the largest counts."""
+        images = list(self.catalogue.channel_planes().values())
+        return {
+            name: max(len(planes.get(name, ())) for planes in images)
+            for name in self.catalogue.channel_names()
+        }
+
 
 def _named(table: pd.DataFrame) -> list[Any]:
     return list(table.rename(columns={"name": "name_"}).itertuples())
@@ -513,15 +521,6 @@ def _size_t(planes: pd.DataFrame, acquisitions: pd.DataFrame) -> int:
         return 0
     offsets = acquisitions.set_index("id")["t_offset"]
     return int((planes["t"] + planes["acquisition_id"].map(offsets)).max()) + 1
-
-
-def _z_planes(images: Iterable[Mapping[str, frozenset[int]]]) -> dict[str, int]:
-    """Number of z planes of each channel; of several plates the largest counts."""
-    most: dict[str, int] = {}
-    for channels in images:
-        for name, planes in channels.items():
-            most[name] = max(len(planes), most.get(name, 0))
-    return dict(sorted(most.items()))
 
 
 def _check_name(kind: str, name: str) -> None:

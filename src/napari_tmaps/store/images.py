@@ -269,7 +269,9 @@ def _refuse_gaps(name: str, channel: str, t: int, own: list[int], lost: set[int]
     if not own:
         raise MissingError(f"{name} has no image of channel '{channel}'.")
     if lost:
+        shown = [str(z) for z in sorted(lost)[:5]] + ["…"] * (len(lost) > 5)
         raise MissingError(
-            f"{name}: channel '{channel}' has no image at t = {t}, "
-            f"z = {', '.join(map(str, sorted(lost)))}."
+            f"{name}: channel '{channel}' has no image at t = {t}, z = {', '.join(shown)}. To do "
+            f"without such planes, leave them out by an import profile (exclude: ['channel="
+            f"{channel}, z={shown[0]}']), or project: tmaps convert --mip."
         )

@@ -215,7 +215,7 @@ def _channels(
     absent = [name for wave, name in plan.waves.items() if wave not in firsts]
     oddities = []
     if absent:
-        text = f"{examples(absent, 'wavelength')} of the .HTD file have no image."
+        text = f"{examples(absent, 'wavelength')} of the .HTD file: no image."
         oddities.append(Oddity("incomplete", text))
     return dict(zip(firsts, unique_channels(named), strict=True)), oddities
 
@@ -305,6 +305,6 @@ def _against_plan(planes: pd.DataFrame, channels: dict[int, Channel], plan: Plan
             oddities.append(Oddity("incomplete", text))
     absent = sorted_wells(set(plan.wells) - set(planes["well"]))
     if absent:
-        text = f"{examples(absent, 'well')} selected in the .HTD file have no image."
+        text = f"{examples(absent, 'well')} selected in the .HTD file: no image."
         oddities.append(Oddity("incomplete", text))
     return oddities
