@@ -140,7 +140,7 @@ WRONG_IMAGES = [
     pytest.param(np.zeros((0, 4), np.uint8), r"'DAPI' has the shape \(0, 4\)", id="empty"),
     pytest.param(np.zeros((2, 2, 4, 1), np.uint8), "axes", id="4-d"),
     pytest.param(
-        np.zeros((3, 4), np.uint8), r"one shape.*'DAPI' \(3, 4\), 'Alexa.*\(2, 4\)", id="shapes"
+        np.zeros((3, 4), np.uint8), r"one size.*'DAPI' \(3, 4\), 'Alexa.*\(2, 4\)", id="shapes"
     ),
 ]
 
