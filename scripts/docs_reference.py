@@ -14,7 +14,7 @@ import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from napari_tmaps.modules.describe import ModuleSpec, SettingSpec
+from napari_tmaps.modules.spec import ModuleSpec, SettingSpec
 
 PYTHON = {
     "Experiments": ["workflow.door.Experiment", "workflow.door.Workflow", "workflow.convert"],

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from napari.components import ViewerModel
 from tests.gui.plate import PIXEL_UM, SIZE, WELLS, make_experiment
 
+from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.state import Choice
 from napari_tmaps.store.experiment import Experiment
 
 CORNERS = ((8, 8), (40, 30))
@@ -54,3 +60,17 @@ def write_features(experiment: Experiment, object_type: str, frame: pd.DataFrame
     done = [("P1", well, site) for well in WELLS for site in range(1, 5)]
     experiment.features.collect(object_type, [part], done)
     part.unlink()
+
+
+@contextmanager
+def beside_experiment(kind: Callable[[Any], Any], path: Path, qtbot: Any) -> Iterator[Any]:
+    """A widget beside the Experiment widget (`shown`), in which an experiment is open."""
+    viewer = ViewerModel()
+    shown = ExperimentWidget(viewer)  # type: ignore[arg-type]
+    qtbot.addWidget(shown)
+    shown.setValue(Choice(str(path)))
+    widget = kind(viewer)
+    widget.viewer, widget.shown = viewer, shown
+    qtbot.addWidget(widget)
+    yield widget
+    shown.close_experiment()

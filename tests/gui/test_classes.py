@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from tests.gui.objects import make_objects, write_features, write_objects
+from tests.gui.objects import beside_experiment, make_objects, write_features, write_objects
 
 from napari_tmaps.gui.classes_widget import ClassesWidget
-from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.map_picture import Place
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.object_marks import LAYER
-from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.training import TrainingChoice, class_rows
 from napari_tmaps.store.gates import RangeGate
 from napari_tmaps.tools.population import Population
@@ -33,17 +30,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def widget(made: Path, tmp_path: Path, qtbot: Any) -> Iterator[Any]:
-    viewer = ViewerModel()
-    shown = ExperimentWidget(viewer)  # type: ignore[arg-type]
-    qtbot.addWidget(shown)
-    shown.setValue(Choice(str(shutil.copytree(made, tmp_path / "screen.tmaps"))))
-    widget = ClassesWidget(viewer)  # type: ignore[arg-type]
-    widget.viewer, widget.shown = viewer, shown  # type: ignore[attr-defined]
-    qtbot.addWidget(widget)
-    widget.show()
-    yield widget
-    wait(widget, qtbot)
-    shown.close_experiment()
+    path = shutil.copytree(made, tmp_path / "screen.tmaps")
+    with beside_experiment(ClassesWidget, path, qtbot) as widget:
+        widget.show()
+        yield widget
+        wait(widget, qtbot)
 
 
 def wait(widget: Any, qtbot: Any) -> None:

@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QDropEvent
-from tests.gui.objects import make_objects, write_features
+from tests.gui.objects import beside_experiment, make_objects, write_features
 from tests.gui.plate import plane_of
 
-from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.gallery_state import GalleryChoice, Look, choose, fitting_size, render
 from napari_tmaps.gui.gallery_widget import GalleryWidget
-from napari_tmaps.gui.state import Choice
 from napari_tmaps.store.crops import OUTSIDE, Crop
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.gates import RangeGate
@@ -34,19 +31,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def widget(made: Path, tmp_path: Path, qtbot: Any) -> Iterator[Any]:
-    viewer = ViewerModel()
-    shown = ExperimentWidget(viewer)  # type: ignore[arg-type]
-    qtbot.addWidget(shown)
-    shown.setValue(Choice(str(shutil.copytree(made, tmp_path / "screen.tmaps"))))
-    widget = GalleryWidget(viewer)  # type: ignore[arg-type]
-    widget.viewer, widget.shown = viewer, shown  # type: ignore[attr-defined]
-    qtbot.addWidget(widget)
-    widget.resize(420, 700)
-    widget.show()
-    wait(widget, qtbot)
-    yield widget
-    wait(widget, qtbot)
-    shown.close_experiment()
+    path = shutil.copytree(made, tmp_path / "screen.tmaps")
+    with beside_experiment(GalleryWidget, path, qtbot) as widget:
+        widget.resize(420, 700)
+        widget.show()
+        wait(widget, qtbot)
+        yield widget
+        wait(widget, qtbot)
 
 
 def wait(widget: Any, qtbot: Any) -> None:

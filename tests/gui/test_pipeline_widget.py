@@ -212,11 +212,12 @@ def test_closed_in_the_middle_and_found_again(make_widget, own_folder):
     first = make_widget()
     first.bar.opened.emit("nuclei", True)
     first.form.settingChanged.emit("filter_size", 2)
-    name, value = first._name, first.value()
+    name, value = first._document.name, first.value()
     # it does not come to saving: the program is killed
-    first._saver._timer.stop()
-    first._saver._wanted = None
-    first._saver.close()
+    saver = first._document._saver
+    saver._timer.stop()
+    saver._wanted = None
+    saver.close()
     first._live.close()
     second = make_widget()
     assert name in [second.bar.box.itemText(n) for n in range(second.bar.box.count())]
@@ -236,7 +237,7 @@ def test_the_window_is_closed_while_something_is_computed(make_widget, viewer, o
     live._on_preview = lambda made: (began.set(), time.sleep(0.2), told(made))
     widget.form.settingChanged.emit("threshold", 300)
     assert began.wait(60)
-    name, value = widget._name, widget.value()
+    name, value = widget._document.name, widget.value()
     viewer.close()  # with 0.2 s to go; what comes would be told to a widget that is gone
     assert not live._thread.is_alive()
     assert load_pipeline(own_folder / f"{name}.yaml") == value

@@ -276,7 +276,7 @@ def test_sites_from_the_widget(make_viewer, own_experiment: Path, qtbot, monkeyp
     widget.steps.setCurrentRow(widget.steps.count() - 1)
     widget.try_button.sitesRequested.emit("random")
     settle()
-    panel = widget._trials.panel
+    panel = widget._trials.trials.panel
     assert len(panel.results()) > 1
     last = panel.results()[-1].trial.title
     panel.chosen.emit(len(panel.results()) - 1)

@@ -23,7 +23,8 @@ from napari_tmaps.model.kinds import (
     Needs,
     SegmentedObjects,
 )
-from napari_tmaps.modules.describe import InputSpec, OutputSpec, SettingSpec, describe
+from napari_tmaps.modules.describe import describe
+from napari_tmaps.modules.spec import InputSpec, OutputSpec, SettingSpec
 
 
 def blur(

@@ -8,7 +8,7 @@ from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import check, find_problems, ready_pipelines
 from napari_tmaps.pipeline import edit as editing
-from napari_tmaps.pipeline.wiring import fitting_items, items_before
+from napari_tmaps.pipeline.wiring import items_before
 
 
 @pytest.fixture
@@ -66,19 +66,6 @@ def test_insert_in_the_middle(ready):
 def test_no_such_module(ready):
     with pytest.raises(NotFoundError, match="smoth"):
         editing.add_step(ready, "smoth")
-
-
-def test_fitting_items(ready):
-    assert fitting_items(ready, "fill_nuclei", "mask") == ("threshold_nuclei.mask",)
-    found = fitting_items(ready, "segment_cells", "primary_label_image")
-    assert found[0] == "Nuclei"
-    assert "DAPI" not in found
-    off = editing.set_active(ready, "threshold_nuclei", False)
-    assert fitting_items(off, "fill_nuclei", "mask") == ()
-    with pytest.raises(NotFoundError):
-        fitting_items(ready, "fill_nuclei", "image")
-    with pytest.raises(NotFoundError):
-        fitting_items(ready, "nothing", "image")
 
 
 def test_items_before_the_first_step(ready):
@@ -176,8 +163,6 @@ def test_another_channel_instead(ready):
         editing.rename_channel(ready, "GFP", "Actin")
 
 
-def test_input_and_kept_objects(ready):
+def test_kept_objects(ready):
     pipeline = editing.keep_objects(ready, ["Cells"])
     assert check(pipeline).output_objects == ("Cells",)
-    pipeline = editing.set_input_objects(pipeline, ["Spots"])
-    assert check(pipeline, objects=["Spots"]).input_objects == ("Spots",)

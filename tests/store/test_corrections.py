@@ -89,7 +89,7 @@ def test_undo_goes_back_through_sites_and_sessions(experiment):
         assert np.array_equal(read(again), cut(start))
         assert np.array_equal(corrections.truth(PLACE), cut(start))
         corrections.redo()
-        with pytest.raises(NotFoundError, match="to do again"):
+        with pytest.raises(NotFoundError, match="no correction to redo"):
             corrections.redo()
         corrections.undo()
         # Whoever changes something after an undo cannot redo.

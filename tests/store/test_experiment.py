@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -231,7 +232,8 @@ def test_info_of_an_empty_experiment_is_complete(experiment):
 
 
 def test_info_tells_oddities(experiment, tmp_path):
-    experiment.add(a_scan(tmp_path).with_oddities(Oddity("doubtful", "Pixels of 25,400 µm.")))
+    odd = (Oddity("doubtful", "Pixels of 25,400 µm."),)
+    experiment.add(replace(a_scan(tmp_path), oddities=odd))
     assert experiment.info()["oddities"] == ["Pixels of 25,400 µm."]
     assert experiment.info()["planes"] == 1
 

@@ -8,6 +8,7 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import ExperimentPath
+from napari_tmaps.cli.options import Verbose
 
 if TYPE_CHECKING:
     from napari_tmaps.store.corrections import Edit
@@ -28,9 +29,7 @@ def corrections(
             metavar="PIPELINE", help="Say how well a pipeline finds the corrected objects."
         ),
     ] = "",
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """List the sites where objects were corrected by hand; undo, restore, or test a pipeline."""
     with show.plain_errors(verbose):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_tmaps.cli import show
+from napari_tmaps.cli.options import AsJson
 from napari_tmaps.errors import NotFoundError
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ ExperimentPath = Annotated[
 @app.callback(invoke_without_command=True)
 def _list(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     from napari_tmaps.store.experiment import is_experiment
     from napari_tmaps.store.known import known_experiments
@@ -53,7 +53,7 @@ def _list(
         for row in sorted(known_experiments(), key=lambda row: row.number)
     ]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        show.as_json(rows)
         return
     for row in rows:
         gone = "" if row["there"] else "  (no longer there)"

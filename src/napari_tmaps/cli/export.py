@@ -10,6 +10,7 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import ExperimentPath
+from napari_tmaps.cli.options import Verbose
 
 
 class Aggregate(StrEnum):
@@ -57,9 +58,7 @@ def export(
         bool,
         typer.Option("--into-plate", help="Tables within the OME-Zarr plate, as ngio reads them."),
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write objects with features, results and plate map for other programs."""
     with show.plain_errors(verbose):

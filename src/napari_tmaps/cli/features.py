@@ -10,6 +10,7 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import resolve
+from napari_tmaps.cli.options import Verbose
 from napari_tmaps.errors import InputError
 
 
@@ -47,9 +48,7 @@ def features(
             help="Say what a feature is: formula, unit, range, source. Without a name all.",
         ),
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write the features of all objects of a type into one table, or say what features are."""
     with show.plain_errors(verbose):

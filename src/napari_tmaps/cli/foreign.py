@@ -9,6 +9,7 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import ExperimentPath
+from napari_tmaps.cli.options import Verbose
 
 
 def import_objects(
@@ -24,9 +25,7 @@ def import_objects(
         Path | None,
         typer.Option(help="CSV with well, site, label, and a column for each feature."),
     ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Take objects that another program found: label images, and what it measured.
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tmaps.cli import show
+from napari_tmaps.cli.options import Verbose
 from napari_tmaps.errors import FormatError, InputError, NotFoundError, unknown
 
 if TYPE_CHECKING:
-    from napari_tmaps.modules.describe import ModuleSpec
-
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+    from napari_tmaps.modules.spec import ModuleSpec
 
 
 def modules(

@@ -1,4 +1,4 @@
-"""Options that several commands of the workflow share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ CONTEXT = {
     # TissueMAPS writes --batch_size as well as --batch-size.
     "token_normalize_func": lambda text: text.replace("_", "-"),
 }
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+
+Threads = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Threads to use; by default one for each processor."),
+]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tmaps.cli import show
+from napari_tmaps.cli.options import AsJson, Verbose
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ PipelineText = Annotated[
     str,
     typer.Argument(metavar="PIPELINE", help="Pipeline file (.yaml), or the name of a ready one."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
 ExperimentText = Annotated[
     str | None, typer.Option("--experiment", help="Folder, name or number of an experiment.")
 ]
@@ -70,7 +69,7 @@ def list_pipelines(
         for name, where, each in found
     ]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        show.as_json(rows)
         return
     for row in rows:
         made = ", ".join(row["objects"]) or "nothing"
@@ -100,7 +99,7 @@ def check(
         hints = () if problems else checked(description, **known).hints
     if as_json:
         found = {"pipeline": description.name, "hints": list(hints)}
-        typer.echo(json.dumps({**found, "problems": [asdict(p) for p in problems]}, indent=2))
+        show.as_json({**found, "problems": [asdict(p) for p in problems]})
     else:
         for problem in problems:
             typer.secho(str(problem), fg=typer.colors.RED)
@@ -147,7 +146,7 @@ def run(
             "seconds": {name: round(spent, 4) for name, spent in result.seconds.items()},
             "files": [str(path) for path in files],
         }
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show.as_json(found)
         return
     for name, table in result.tables.items():
         typer.echo(f"{name}: {len(table)} objects, {len(table.columns)} columns")
@@ -212,7 +211,7 @@ def debug(
     if as_json:
         logs = [json.loads((each / "log.json").read_text(encoding="utf-8")) for each in folders]
         sites = [{"folder": str(e), **log} for e, log in zip(folders, logs, strict=True)]
-        typer.echo(json.dumps(sites, indent=2, ensure_ascii=False))
+        show.as_json(sites)
     else:
         for each in folders:
             typer.echo(f"Wrote '{each}'.")
@@ -271,7 +270,7 @@ def import_pipeline(
         problems = [str(problem) for problem in find_problems(imported.pipeline)]
     if as_json:
         found = {"file": str(file), "notes": [asdict(note) for note in imported.notes]}
-        typer.echo(json.dumps({**found, "problems": problems}, indent=2, ensure_ascii=False))
+        show.as_json({**found, "problems": problems})
         return
     _show_notes(imported.notes)
     typer.echo(f"Wrote '{file}': {len(imported.pipeline.pipeline)} steps.")

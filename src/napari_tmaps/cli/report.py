@@ -9,6 +9,7 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import ExperimentPath
+from napari_tmaps.cli.options import Verbose
 
 
 def report(
@@ -28,9 +29,7 @@ def report(
         str, typer.Option("--license", help="With --ro-crate: address of the licence of the data.")
     ] = "",
     author: Annotated[str, typer.Option(help="With --ro-crate: who made the data.")] = "",
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write a report of the experiment: pictures, plates, quality, settings, methods, versions."""
     with show.plain_errors(verbose):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_tmaps.cli import show
+from napari_tmaps.cli.options import Verbose
 from napari_tmaps.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def serve(
         list[Path] | None,
         typer.Option(help="Folder whose files users may add without sending them. Repeat."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Serve experiments to napari, Python, curl, R and others; see docs/server.md."""
     with show.plain_errors(verbose):

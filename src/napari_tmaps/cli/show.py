@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -51,6 +53,22 @@ def follow(events: Iterator[Progress], *, quiet: bool = False) -> tuple[int, dic
             failures += event.failed
             bars.show(event)
     return failures, seconds
+
+
+def finish(failures: int, experiment: Path) -> None:
+    """Exit with 1 if there were failures."""
+    if failures:
+        typer.secho(
+            f"{failures} problems; see above or 'tmaps info {experiment}'. All the rest is done.",
+            fg=typer.colors.RED,
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def as_json(content: Any) -> None:
+    """Print JSON for other programs."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def ended(events: Generator[Progress, None, Value]) -> Value:

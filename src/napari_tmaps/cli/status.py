@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import typer
 
+from napari_tmaps.cli import show
 from napari_tmaps.model.wells import WellName, row_letters, sorted_wells
 
 _SIGNS = {"waiting": "·", "running": "▸", "done": "✓", "failed": "✗"}
@@ -24,7 +24,7 @@ def report(folder: Path, *, as_json: bool, wells: bool, watch_s: float | None = 
         while True:
             state = status(experiment)
             if as_json:
-                typer.echo(json.dumps(state, indent=2, ensure_ascii=False))
+                show.as_json(state)
             else:
                 show_status(state, wells=wells)
             if watch_s is None or state["coordinator"] is None:
@@ -89,7 +89,7 @@ def well_map(states: Mapping[str, str]) -> Iterator[str]:
 def show_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
     """Print what a submission would do and need: what `workflow.probe.dry_run` says."""
     if as_json:
-        typer.echo(json.dumps(plan, indent=2, ensure_ascii=False))
+        show.as_json(plan)
         return
     for row in plan["steps"]:
         if row["jobs"] is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -234,7 +233,7 @@ def _info(step: type[Step]) -> _Verb:
         with show.plain_errors(called.verbose):
             files = StepFolder(called.folder, step.name)
             batch = files.collect_batch() if phase is Phase.COLLECT else files.batch(_asked(job))
-        typer.echo(json.dumps(batch, indent=2, ensure_ascii=False))
+        show.as_json(batch)
 
     return info, "Print the batch of a job."
 

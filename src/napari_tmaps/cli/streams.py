@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from napari_tmaps.cli import show
+from napari_tmaps.cli.options import AsJson, Verbose
 
 app = typer.Typer()
 
@@ -19,8 +19,8 @@ app = typer.Typer()
 @app.command()
 def verify(
     path: Annotated[Path, typer.Argument(help="OME-Zarr, OME-TIFF, or a folder of OME-TIFFs.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Read every frame of a stream, and compare the checksums that it carries."""
     from napari_tmaps.streams.verify import verify_path
@@ -28,7 +28,7 @@ def verify(
     with show.plain_errors(verbose):
         found = verify_path(path)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        show.as_json(asdict(found))
     else:
         rows = {
             "Images": str(found.images),
@@ -49,7 +49,7 @@ def stream_demo(
     frames: Annotated[int, typer.Option(min=1, help="Time points of two channels.")] = 100,
     interval: Annotated[float, typer.Option(min=0, help="Seconds between time points.")] = 0.1,
     window: Annotated[bool, typer.Option(help="Show it growing in napari.")] = True,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write a simulated acquisition frame by frame; napari shows it while it grows."""
     from napari_tmaps.cli.demo import has_display

@@ -10,10 +10,8 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import ExperimentPath, resolve
+from napari_tmaps.cli.options import AsJson, Verbose
 from napari_tmaps.errors import InputError
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
 
 
 def tool(
@@ -69,7 +67,7 @@ def tool(
         if wells is not None:
             typer.echo(wells.to_string(index=False, max_rows=20))
         if about.report:
-            typer.echo(json.dumps(about.report, indent=2, ensure_ascii=False))
+            show.as_json(about.report)
         if about.notes:
             show.oddities(about.notes)
 
@@ -98,7 +96,7 @@ def results(
             found = [store.about(object_type, name) for name in store.names(object_type)]
         if as_json:
             listed = [about.model_dump(mode="json") for about in found]
-            typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+            show.as_json(listed)
             return
         for about in found:
             typer.echo(f"{about.name}: {about.tool}, {', '.join(about.columns) or 'wells'}")

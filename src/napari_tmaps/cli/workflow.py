@@ -12,6 +12,7 @@ import typer
 from napari_tmaps.cli import show
 from napari_tmaps.cli.options import (
     CONTEXT,
+    AsJson,
     Called,
     Cluster,
     Depth,
@@ -153,7 +154,7 @@ def resume(
 @app.command()
 def status(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Until the workflow ends.")] = False,
     interval: Interval = 10,
     wells: WellMap = False,

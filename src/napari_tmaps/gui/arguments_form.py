@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
-from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.parts import Fault
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
 from napari_tmaps.modules.describe import settings_of
 from napari_tmaps.workflow.step import argument_faults
@@ -45,7 +45,7 @@ class ArgumentsForm(QWidget):
         for spec in settings_of(model):
             if choices and spec.name in choices:
                 spec = replace(spec, choices=tuple(choices[spec.name]))
-            editor, label, fault = make_editor(spec), QLabel(_words(spec.name)), fault_label()
+            editor, label, fault = make_editor(spec), QLabel(_words(spec.name)), Fault()
             for each in (label, editor):
                 each.setToolTip(f"<qt>{_sentence(spec.help)}</qt>")
             form.addRow(label, editor)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
+from qtpy.QtWidgets import QSplitter, QWidget
 
 from napari_tmaps.gui.classifier_panel import ClassifierPanel
 from napari_tmaps.gui.empty_page import GALLERY, open_widget
 from napari_tmaps.gui.object_page import ObjectPage
+from napari_tmaps.gui.parts import scrolled
 from napari_tmaps.gui.selection_list import SelectionList
 
 if TYPE_CHECKING:
@@ -29,11 +30,7 @@ class ClassesWidget(ObjectPage):
         super().__init__(viewer, parent)
         self.selections = SelectionList(self.book)
         self.classifier = ClassifierPanel(self.book)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.classifier)
+        scroll = scrolled(self.classifier)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.selections)
         split.addWidget(scroll)

@@ -27,11 +27,11 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.colour_list import color_icon
 from napari_tmaps.gui.column_menu import ColumnMenu
-from napari_tmaps.gui.fault_label import fault_label
-from napari_tmaps.gui.gate_list import color_icon
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.object_book import ObjectBook
+from napari_tmaps.gui.parts import Fault, Message, wrapped
 from napari_tmaps.gui.plot_state import plottable
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
 from napari_tmaps.gui.training import (
@@ -96,9 +96,8 @@ class ClassifierPanel(QWidget):
         self.live = QCheckBox("Train while I click")
         self.live.setChecked(True)
         self.live.setToolTip("Train again, and colour the map anew, whenever an example is added")
-        self.fault = fault_label()
-        self._text = QLabel()
-        self._text.setWordWrap(True)
+        self.fault = Fault()
+        self._text = wrapped()
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.matrix = QTableWidget()
         self.matrix.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
@@ -106,7 +105,7 @@ class ClassifierPanel(QWidget):
         self.matrix.setToolTip(
             "Examples that were left out: rows are what they are, columns what they were called"
         )
-        self._importance = QLabel()
+        self._importance = Message()
         self._importance.setToolTip(
             "By how much the probability of the right class falls when the feature is shuffled"
         )
@@ -322,8 +321,7 @@ class ClassifierPanel(QWidget):
         self.matrix.setVisible(bool(rows))
         told = importances(trained.result.report)
         lines = [f"{name}  {value:.3f}" for name, value in told]
-        self._importance.setText("\n".join(["Features that tell most:", *lines]) if told else "")
-        self._importance.setVisible(bool(told))
+        self._importance.say("\n".join(["Features that tell most:", *lines]) if told else "")
 
     # -- what is chosen -------------------------------------------------------------------------
 
@@ -414,8 +412,7 @@ class ClassifierPanel(QWidget):
             self.apply(Path(chosen))
 
     def _say(self, text: str) -> None:
-        self.fault.setText(f"⚠ {text}" if text else "")
-        self.fault.setVisible(bool(text))
+        self.fault.warn(text)
 
 
 def _number(text: str) -> QTableWidgetItem:

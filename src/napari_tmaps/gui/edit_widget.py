@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QPushButton,
     QSizePolicy,
@@ -27,6 +26,7 @@ from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.empty_page import EmptyPage
 from napari_tmaps.gui.layers import AXES
+from napari_tmaps.gui.parts import Message, push_button, wrapped
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workers import Outcome, Work
@@ -86,38 +86,32 @@ class EditWidget(QWidget):
         self.empty = EmptyPage(viewer)
         self.type_box = QComboBox()
         self.type_box.setToolTip("Type of the objects that are corrected")
-        self.edit_button = QPushButton("Edit this site")
-        self.edit_button.setCheckable(True)
-        self.edit_button.setToolTip(
-            "Put the objects of the site into a layer that can be painted on; press again to end"
+        self.edit_button = push_button(
+            "Edit this site",
+            "Put the objects of the site into a layer that can be painted on; press again to end",
+            checkable=True,
         )
         self.hands = QButtonGroup(self)
         self._hand_box = QWidget()
         grid = QGridLayout(self._hand_box)
         grid.setContentsMargins(0, 0, 0, 0)
         for n, hand in enumerate(Hand):
-            button = QPushButton(hand.value)
-            button.setCheckable(True)
-            button.setToolTip(_TIPS[hand])
+            button = push_button(hand.value, _TIPS[hand], checkable=True)
             self.hands.addButton(button, n)
             grid.addWidget(button, n // 3, n % 3)
-        self._state = QLabel()
-        self._state.setWordWrap(True)
-        self.save_button = QPushButton("Save")
-        self.save_button.setToolTip("Write what changed, and measure the changed objects again")
-        self.discard_button = QPushButton("Discard")
-        self.discard_button.setToolTip("Forget what was not saved yet")
+        self._state = wrapped()
+        self.save_button = push_button(
+            "Save", "Write what changed, and measure the changed objects again"
+        )
+        self.discard_button = push_button("Discard", "Forget what was not saved yet")
         self.undo_button, self.redo_button = QPushButton("Undo saved"), QPushButton("Redo")
-        self._history = QLabel()
-        self._history.setWordWrap(True)
+        self._history = wrapped()
         self.sites = QListWidget()
         self.sites.setToolTip("Sites with corrections; click to go there")
         self.sites.setMaximumHeight(8 * self.sites.fontMetrics().lineSpacing())
-        self._older = QLabel()
-        self._older.setWordWrap(True)
+        self._older = Message()
         self.progress_row = ProgressRow()
-        self._message = QLabel()
-        self._message.setWordWrap(True)
+        self._message = Message()
 
         full = QWidget()
         page = QVBoxLayout(full)
@@ -187,8 +181,7 @@ class EditWidget(QWidget):
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
-        self._message.setText(text)
-        self._message.setVisible(bool(text))
+        self._message.say(text)
 
     # -- what is there --------------------------------------------------------------------------
 
@@ -453,8 +446,7 @@ class EditWidget(QWidget):
         self.sites.clear()
         self.sites.addItems([str(place) for place in self._places])
         self.sites.setVisible(bool(self._places))
-        self._older.setText("\n".join(f"⚠ {text}" for text in older))
-        self._older.setVisible(bool(older))
+        self._older.warn(*older)
         self._show_state()
 
     def _show_state(self, _event: object = None) -> None:

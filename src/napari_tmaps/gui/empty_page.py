@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_tmaps.gui.arrangement import show_widget
+from napari_tmaps.gui.parts import wrapped
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -21,8 +22,7 @@ class EmptyPage(QWidget):
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._name = viewer, EXPERIMENT
-        self._text = QLabel()
-        self._text.setWordWrap(True)
+        self._text = wrapped()
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.button = QPushButton()
         layout = QVBoxLayout(self)

@@ -13,9 +13,6 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -37,6 +34,7 @@ from napari_tmaps.gui.map_values import (
     object_values,
     well_colours,
 )
+from napari_tmaps.gui.parts import Message, push_button, scrolled
 from napari_tmaps.gui.plate_map_editor import PlateMapEditor
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.plates_tree import PlatesTree
@@ -91,19 +89,17 @@ class ExperimentWidget(QWidget):
         self._well_menu = WellMenu(self)
 
         self._title = QElidingLabel()
-        self.plates_button = QPushButton("Plates")
-        self.plates_button.setToolTip("Plates and acquisitions: add, describe, rename, remove")
-        open_button = QPushButton("Open")
-        open_button.setToolTip("Open another experiment, or make one")
+        self.plates_button = push_button(
+            "Plates", "Plates and acquisitions: add, describe, rename, remove"
+        )
+        open_button = push_button("Open", "Open another experiment, or make one")
         self.session_row = SessionRow(viewer, self._desk)
         self.start_page, self.import_page, self.site_page = StartPage(), ImportPage(), SitePage()
         self.plates_tree = PlatesTree()
         self.making = Making(self.import_page, self)
         open_button.setMenu(self.making.menu)
         self.progress_row = ProgressRow()
-        self._message = QLabel()
-        self._message.setWordWrap(True)
-        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._message = Message()
 
         inside = QWidget()
         layout = QVBoxLayout(inside)
@@ -121,11 +117,7 @@ class ExperimentWidget(QWidget):
         layout.addWidget(self.progress_row)
         layout.addWidget(self._message)
         layout.addStretch()
-        self._scroll = scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
+        self._scroll = scroll = scrolled(inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
@@ -230,8 +222,7 @@ class ExperimentWidget(QWidget):
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
-        self._message.setText(text)
-        self._message.setVisible(bool(text))
+        self._message.say(text)
 
     # -- experiment -----------------------------------------------------------------------------
 

@@ -15,14 +15,13 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.colour_list import color_icon
 from napari_tmaps.gui.gallery_state import (
     RANDOM,
     SIZES,
@@ -36,11 +35,11 @@ from napari_tmaps.gui.gallery_state import (
     render,
 )
 from napari_tmaps.gui.gallery_view import ClassButton, Tile, WallView
-from napari_tmaps.gui.gate_list import color_icon
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.name_box import NameBox
 from napari_tmaps.gui.object_marks import keys_of
 from napari_tmaps.gui.object_page import ObjectPage
+from napari_tmaps.gui.parts import Fault, push_button, wrapped
 from napari_tmaps.gui.plot_state import plottable
 from napari_tmaps.gui.selection_list import new_selection
 from napari_tmaps.gui.workers import Outcome
@@ -87,9 +86,7 @@ class GalleryWidget(ObjectPage):
         self.filter_line = QLineEdit()
         self.filter_line.setPlaceholderText("Filter, e.g. Area > 200 and well == 'B03'")
         self.sort = NameBox("Order of the objects: at random, or by a column")
-        self.turn = QPushButton("↑")
-        self.turn.setToolTip("Smallest or largest first")
-        self.turn.setCheckable(True)
+        self.turn = push_button("↑", "Smallest or largest first", checkable=True)
         self.turn.setFixedWidth(32)
         self.number = QSpinBox()
         self.number.setRange(1, _MOST_CROPS)
@@ -97,12 +94,11 @@ class GalleryWidget(ObjectPage):
         self.number.setToolTip("How many objects")
         self.size_box = QComboBox()
         self.size_box.setToolTip("Side of the pictures, in pixels of the image")
-        self.fault = fault_label()
+        self.fault = Fault()
         self.wall = WallView()
-        self._hint = QLabel(
+        self._hint = wrapped(
             "Keys: arrows move, 1–9 sort into a class, 0 takes out, Enter shows on the map."
         )
-        self._hint.setWordWrap(True)
         self._bar = QHBoxLayout()
         self.class_buttons: list[ClassButton] = []
 
@@ -314,8 +310,7 @@ class GalleryWidget(ObjectPage):
             button.dropped.connect(lambda numbers, name=name: self.assign(numbers, name))
             self.class_buttons.append(button)
             self._bar.addWidget(button)
-        more = QPushButton("New class")
-        more.setToolTip("Another selection, for the objects that are chosen here")
+        more = push_button("New class", "Another selection, for the objects that are chosen here")
         more.clicked.connect(self._on_new_class)
         self._bar.addWidget(more)
 
@@ -403,5 +398,4 @@ class GalleryWidget(ObjectPage):
         )
 
     def _say(self, text: str) -> None:
-        self.fault.setText(f"⚠ {text}" if text else "")
-        self.fault.setVisible(bool(text))
+        self.fault.warn(text)

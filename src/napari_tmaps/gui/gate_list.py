@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.colour_list import ColourList, name_of
 from napari_tmaps.gui.object_book import ObjectBook
+from napari_tmaps.gui.parts import push_button, wrapped
 from napari_tmaps.store.gates import (
     CombinedGate,
     FilterGate,
@@ -99,27 +97,13 @@ class GateList(QWidget):
     def __init__(self, book: ObjectBook, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._book = book
-        self.list = QTreeWidget()
-        self.list.setColumnCount(2)
-        self.list.setHeaderLabels(["Gate", "Objects"])
-        self.list.setRootIsDecorated(False)
+        self.list = ColourList("Gate")
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.list.setEditTriggers(
-            QAbstractItemView.EditTrigger.DoubleClicked
-            | QAbstractItemView.EditTrigger.EditKeyPressed
-        )
-        self.list.setAccessibleName("Gates")
-        header = self.list.header()
-        assert header is not None, "a list of columns has one"
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self._hint = QLabel(
+        self._hint = wrapped(
             "No gates yet: drag over the plot, or keep a filter of the table as a gate."
         )
-        self._hint.setWordWrap(True)
         self.buttons = {
-            name: _button(name, tip)
+            name: push_button(name, tip)
             for name, tip in (
                 ("and", "A gate of the objects that are in all chosen gates"),
                 ("or", "A gate of the objects that are in any chosen gate"),
@@ -134,6 +118,7 @@ class GateList(QWidget):
         layout.addWidget(self.list)
         row = QHBoxLayout()
         for button in self.buttons.values():
+            button.setMinimumWidth(10)
             row.addWidget(button)
         layout.addLayout(row)
         self.list.itemChanged.connect(self._on_item_changed)
@@ -147,7 +132,7 @@ class GateList(QWidget):
 
     def chosen(self) -> list[str]:
         """Names of the gates that are selected."""
-        return [item.data(0, Qt.ItemDataRole.UserRole) for item in self.list.selectedItems()]
+        return self.list.chosen()
 
     def refresh(self) -> None:
         """Show the gates as they are now."""
@@ -173,16 +158,11 @@ class GateList(QWidget):
 
     def _add(self, row: GateRow, is_chosen: bool) -> None:
         count = "" if row.count < 0 else f"{row.count:,}"
-        item = QTreeWidgetItem([row.name, "⚠" if row.fault else count])
-        item.setData(0, Qt.ItemDataRole.UserRole, row.name)
-        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable)
-        on = Qt.CheckState.Checked if row.is_active else Qt.CheckState.Unchecked
-        item.setCheckState(0, on)
-        item.setIcon(0, color_icon(row.color))
-        item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        item = self.list.add(row.name, row.color, "⚠" if row.fault else count)
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+        item.setCheckState(0, Qt.CheckState.Checked if row.is_active else Qt.CheckState.Unchecked)
         for column in (0, 1):
             item.setToolTip(column, f"<qt>{row.fault or row.text}</qt>")
-        self.list.addTopLevelItem(item)
         item.setSelected(is_chosen)
 
     def _enable(self) -> None:
@@ -192,7 +172,7 @@ class GateList(QWidget):
             button.setEnabled(number >= least and (name != "Colour" or number == 1))
 
     def _on_item_changed(self, item: QTreeWidgetItem, column: int) -> None:
-        name = item.data(0, Qt.ItemDataRole.UserRole)
+        name = name_of(item)
         is_active = item.checkState(0) == Qt.CheckState.Checked
         if item.text(0) != name:
             self._book.rename_gate(name, item.text(0).strip())
@@ -211,17 +191,3 @@ class GateList(QWidget):
         # Gates that join others first.
         for name in reversed(self.chosen()):
             self._book.remove_gate(name)
-
-
-def color_icon(color: str) -> QIcon:
-    """A patch of a colour."""
-    picture = QPixmap(12, 12)
-    picture.fill(QColor(color))
-    return QIcon(picture)
-
-
-def _button(name: str, tip: str) -> QPushButton:
-    button = QPushButton(name)
-    button.setToolTip(tip)
-    button.setMinimumWidth(10)
-    return button

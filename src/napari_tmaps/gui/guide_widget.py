@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
 from napari_tmaps.gui.arrangement import open_tissuemaps, show_widget
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.parts import wrapped
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -35,11 +36,10 @@ class GuideWidget(QWidget):
         self.buttons: dict[str, QPushButton] = {}
         self._ticks: dict[str, QLabel] = {}
         layout = QVBoxLayout(self)
-        welcome = QLabel(
+        welcome = wrapped(
             "From the microscope's folder to objects and answers, in six steps. Do them in any "
             "order, or close this widget: all others stay."
         )
-        welcome.setWordWrap(True)
         layout.addWidget(welcome)
         grid = QGridLayout()
         grid.setColumnStretch(1, 1)
@@ -54,10 +54,9 @@ class GuideWidget(QWidget):
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
         layout.addWidget(line)
-        hint = QLabel(
+        hint = wrapped(
             "Every action is in the command palette: press Ctrl+Shift+P and type what you want."
         )
-        hint.setWordWrap(True)
         layout.addWidget(hint)
         layout.addStretch()
         self._desk.experimentChanged.connect(self._on_experiment_changed)

@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.fault_label import fault_label
 from napari_tmaps.gui.names_panel import NamesPanel
+from napari_tmaps.gui.parts import Fault, Message, push_button, wrapped
 from napari_tmaps.gui.planes_table import PlanesTable
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
@@ -74,10 +74,8 @@ class ImportPage(QWidget):
         super().__init__(parent)
         self._scan: Scan | None = None
         self._into = False
-        self._facts = QLabel()
-        self._facts.setWordWrap(True)
-        self._oddities = QLabel()
-        self._oddities.setWordWrap(True)
+        self._facts = wrapped()
+        self._oddities = Message()
         for label in (self._facts, self._oddities):  # a long name is no reason to be wide
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.plate_map = PlateMap()
@@ -102,8 +100,7 @@ class ImportPage(QWidget):
         self.tabs.addTab(self.names, "Names")
         self._target = QLineEdit()
         self._target.setToolTip("Folder of the new experiment; by custom it ends in .tmaps")
-        self._browse = QPushButton("…")
-        self._browse.setToolTip("Choose where the experiment goes")
+        self._browse = push_button("…", "Choose where the experiment goes")
         self._browse.setMaximumWidth(32)
         self._title = QLabel("New experiment")
         self._plate = QLineEdit()
@@ -116,13 +113,13 @@ class ImportPage(QWidget):
             "The microscope's files stay the pixels; sites and wells show at once. You can convert "
             "later, for the map of the whole plate"
         )
-        self.create_button = QPushButton("Make an experiment here")
-        self.create_button.setToolTip(
+        self.create_button = push_button(
+            "Make an experiment here",
             "Make the folder and convert the images into it. The microscope's files stay as they "
-            "are. It can be interrupted and goes on"
+            "are. It can be interrupted and goes on",
         )
         self.back_button = QPushButton("Back")
-        self._message = fault_label()
+        self._message = Fault()
         self.setMinimumWidth(_WIDTH)
 
         layout = QVBoxLayout(self)
@@ -184,8 +181,7 @@ class ImportPage(QWidget):
         shown = [f"⚠ {sentence}" for sentence in sentences[:_MOST_ODDITIES]]
         if len(sentences) > _MOST_ODDITIES:
             shown.append(f"… and {len(sentences) - _MOST_ODDITIES} more; see 'tmaps scan'.")
-        self._oddities.setText("\n\n".join(shown))
-        self._oddities.setVisible(bool(shown))
+        self._oddities.say("\n\n".join(shown))
         lost = set(scan.planes.loc[scan.planes["missing"], "well"])
         names = [WellName.parse(well) for well in scan.wells]
         plate_format = scan.plate_format or PlateFormat.holding(names)

@@ -8,10 +8,8 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
     QSplitter,
     QTableView,
     QVBoxLayout,
@@ -21,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.job_table import JobFilter, JobModel
 from napari_tmaps.gui.log_view import LogView
+from napari_tmaps.gui.parts import push_button, wrapped
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.status import STATES
@@ -77,12 +76,12 @@ class JobsPage(QWidget):
             header.setResizeContentsPrecision(50)
             header.setStretchLastSection(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self._empty = QLabel(
+        self._empty = wrapped(
             "No job yet. Submit the workflow: its jobs and their logs appear here."
         )
-        self._empty.setWordWrap(True)
-        self.site_button = QPushButton("Show site")
-        self.site_button.setToolTip("Show a site that the chosen job worked on; failed ones first")
+        self.site_button = push_button(
+            "Show site", "Show a site that the chosen job worked on; failed ones first"
+        )
         self._menu = QMenu(self)
         self.log = LogView()
         self._typed = QTimer(self)

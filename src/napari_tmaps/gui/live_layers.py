@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from napari_tmaps.gui.kept_layers import KeptLayers
 from napari_tmaps.gui.layers import LayerTuple, attach
@@ -186,11 +185,6 @@ class LiveLayers:
         """Remove all of them."""
         for layers in (self._step, self._before, self._objects):
             layers.clear()
-
-
-def table_of(preview: Preview) -> pd.DataFrame | None:
-    """The features that a measuring step made; None if it made none."""
-    return next((v for v in preview.values.values() if isinstance(v, pd.DataFrame)), None)
 
 
 def _kinds(preview: Preview) -> dict[str, Kind]:

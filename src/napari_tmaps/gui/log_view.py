@@ -8,10 +8,11 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_tmaps.gui.parts import tool_button, wrapped
 
 _MOST_LINES = 20_000
 
@@ -21,8 +22,7 @@ class LogView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title = QLabel()
-        self._title.setWordWrap(True)
+        self._title = wrapped()
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -32,8 +32,8 @@ class LogView(QWidget):
         self.search.setPlaceholderText("Search the log")
         self.search.setToolTip("Search the log (Ctrl+F); Enter goes to the next place")
         self.search.setClearButtonEnabled(True)
-        self.previous_button = _button("▲", "Previous place")
-        self.next_button = _button("▼", "Next place (Enter)")
+        self.previous_button = tool_button("▲", "Previous place")
+        self.next_button = tool_button("▼", "Next place (Enter)")
         self._found = QLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -88,10 +88,3 @@ class LogView(QWidget):
             end = QTextCursor.MoveOperation
             self.text.moveCursor(end.End if direction < 0 else end.Start)
             self.text.find(wanted, flags)
-
-
-def _button(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    return button

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QSlider,
-    QToolButton,
     QWidget,
 )
 
 from napari_tmaps.gui.map_values import COUNT, Measure
+from napari_tmaps.gui.parts import Message, tool_button
 from napari_tmaps.gui.state import Pixels
 
 
@@ -43,10 +43,8 @@ class MapPanel(QWidget):
         if completer is not None:
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.setCompletionMode(completer.CompletionMode.PopupCompletion)
-        self.edit_button = QToolButton()
-        self.edit_button.setText("✎")
-        self.edit_button.setToolTip(
-            "Edit the plate map: treatment, dose, replicate and control of each well"
+        self.edit_button = tool_button(
+            "✎", "Edit the plate map: treatment, dose, replicate and control of each well"
         )
         self.objects_box = QCheckBox("Colour objects, too")
         self.objects_box.setToolTip("Each by its own value, and all others in grey")
@@ -63,9 +61,7 @@ class MapPanel(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(6)
-        self._object = QLabel()
-        self._object.setWordWrap(True)
-        self._object.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._object = Message()
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         colour = QHBoxLayout()
@@ -131,8 +127,7 @@ class MapPanel(QWidget):
 
     def show_object(self, text: str) -> None:
         """Say which object is selected; "" if none is."""
-        self._object.setText(text)
-        self._object.setVisible(bool(text))
+        self._object.say(text)
 
     def _find(self, measure: Measure) -> int:
         offered = (self._measure.itemData(n) for n in range(self._measure.count()))

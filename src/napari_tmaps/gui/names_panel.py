@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_tmaps.gui.parts import push_button, wrapped
 from napari_tmaps.vendors.preview import PatternPreview, preview
 
 _TYPED_MS = 150
@@ -27,21 +28,20 @@ class NamesPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._names: list[str] = []
-        hint = QLabel(
+        hint = wrapped(
             "If wells, sites or channels are not understood, write a regular expression with the "
             "groups well, site, channel, z, t (or w, s, c):"
         )
-        hint.setWordWrap(True)
         self.line = QLineEdit()
         self.line.setPlaceholderText(r"(?P<well>[A-P]\d\d)_s(?P<site>\d+)_(?P<channel>\w+)\.tif")
         self.line.setToolTip("What follows the groups is matched as it stands; \\d+ is a number")
-        self._found = QLabel()
-        self._found.setWordWrap(True)
+        self._found = wrapped()
         self._found.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         for label in (hint, self._found):  # a long name is no reason to be wide
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.apply_button = QPushButton("Read the folder anew with it")
-        self.apply_button.setToolTip("Understand the folder by this pattern alone")
+        self.apply_button = push_button(
+            "Read the folder anew with it", "Understand the folder by this pattern alone"
+        )
         self._typed = QTimer(self)
         self._typed.setSingleShot(True)
         self._typed.setInterval(_TYPED_MS)

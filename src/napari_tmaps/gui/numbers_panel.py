@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph
 from qtpy.QtCore import QEvent, QSignalBlocker, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_tmaps.gui.parts import Message
 from napari_tmaps.gui.tuning import Shown
 
 
@@ -27,8 +28,7 @@ class NumbersPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         self._is_made = False
         super().__init__(parent)
-        self._text = QLabel()
-        self._text.setWordWrap(True)
+        self._text = Message()
         self.plot = pyqtgraph.PlotWidget(background=None)
         self.plot.setFixedHeight(110)
         self.plot.setMenuEnabled(False)
@@ -87,8 +87,7 @@ class NumbersPanel(QWidget):
             self._colour()
 
     def _say(self, text: str) -> None:
-        self._text.setText(text)
-        self._text.setVisible(bool(text))
+        self._text.say(text)
 
     def _show_intensities(
         self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], threshold: float, movable: bool

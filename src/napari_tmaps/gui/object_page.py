@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.gui.empty_page import EmptyPage
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.object_marks import marks_of
+from napari_tmaps.gui.parts import Message
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -46,9 +47,7 @@ class ObjectPage(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.note = QLabel()
-        self._message = QLabel()
-        self._message.setWordWrap(True)
-        self._message.setVisible(False)
+        self._message = Message()
         self.empty = EmptyPage(viewer)
         full = QWidget()
         full.setMinimumWidth(_NARROWEST)
@@ -78,8 +77,7 @@ class ObjectPage(QWidget):
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
-        self._message.setText(text)
-        self._message.setVisible(bool(text))
+        self._message.say(text)
 
     def _on_opened(self) -> None:
         types = self.book.object_types

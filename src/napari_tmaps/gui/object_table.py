@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import (  # type: ignore[attr-defined]
     QAbstractTableModel,
     QItemSelectionModel,
@@ -149,12 +148,6 @@ class ObjectTableView(QTableView):
         letter = self.fontMetrics().averageCharWidth()
         for section in range(len(self.objects.columns)):
             self.setColumnWidth(section, self.objects.width_of(section, letter))
-
-    def chosen_rows(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Rows of the table of objects that are selected."""
-        model = self.selectionModel()
-        lines = sorted(index.row() for index in model.selectedRows()) if model else []
-        return self.objects.rows.of(np.array(lines, np.int64))
 
     def show_row(self, row: int) -> None:
         """Select an object, where it is shown; says nothing of it."""

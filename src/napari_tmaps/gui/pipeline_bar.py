@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.parts import tool_button
 from napari_tmaps.gui.pipeline_files import OPENED, SAVED
 from napari_tmaps.pipeline import ready_pipelines
 
@@ -49,9 +50,9 @@ class PipelineBar(QWidget):
         self.box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.undo_button = _button("↶", "Undo")
-        self.redo_button = _button("↷", "Redo")
-        menu_button = _button("☰", "More")
+        self.undo_button = tool_button("↶", "Undo")
+        self.redo_button = tool_button("↷", "Redo")
+        menu_button = tool_button("☰", "More")
         self.menu = QMenu(self)
         self.menu.addAction("New empty pipeline", lambda: self.opened.emit("", True))
         self.menu.addAction("Copy under another name…", self._copy)
@@ -111,10 +112,3 @@ class PipelineBar(QWidget):
         path, _ = QFileDialog.getSaveFileName(self, "Save pipeline", "", kind)
         if path:
             self.fileSaved.emit(path if path.endswith(suffix) else path + suffix)
-
-
-def _button(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    return button

@@ -11,11 +11,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_tmaps.gui.parts import push_button
 
 _COLUMNS = ("well", "site", "channel", "z", "t", "cycle", "plate", "path")
 _TYPED_MS = 200
@@ -85,9 +86,9 @@ class PlanesTable(QWidget):
         if (header := self.table.horizontalHeader()) is not None:
             header.setDefaultSectionSize(58)
             header.setStretchLastSection(True)
-        self.leave_button = QPushButton("Leave these out")
-        self.leave_button.setToolTip(
-            "Import neither the chosen planes nor, where none is chosen, those that are shown"
+        self.leave_button = push_button(
+            "Leave these out",
+            "Import neither the chosen planes nor, where none is chosen, those that are shown",
         )
         self._typed = QTimer(self)
         self._typed.setSingleShot(True)

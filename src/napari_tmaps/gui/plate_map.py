@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import (
     QColor,
     QContextMenuEvent,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -18,17 +17,15 @@ from qtpy.QtGui import (
     QPalette,
     QPen,
     QPixmap,
-    QResizeEvent,
 )
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_tmaps.gui.map_values import WellColours, colours, limits
+from napari_tmaps.gui.pick_map import ANALYSED, PROBLEM, PickMap
 from napari_tmaps.gui.plate_legend import legend_height, paint_legend
 from napari_tmaps.gui.state import WellState, neighbour
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 
-PROBLEM = QColor("#E69F00")  # orange that stays apart from blue for every kind of eye
-ANALYSED = QColor("#3B8EEA")
 _CHOSEN = QColor("#E6E600")
 _STEPS = 63  # of the colour scale
 _LARGEST_CELL = 28
@@ -42,7 +39,7 @@ _Look = tuple[WellState | None, int | None, str, bool, bool]
 """State, colour, work, whether it is excluded, and whether it is selected."""
 
 
-class PlateMap(QWidget):
+class PlateMap(PickMap[str]):
     """Edits the name of a well of a plate.
 
     Filled blue: has objects; grey: has images; ring: recorded, not converted; orange with a
@@ -61,7 +58,7 @@ class PlateMap(QWidget):
     """A well and the point of the screen where its menu should be."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Plate map", parent)
         self._format = PlateFormat(8, 12)
         self._wells: Mapping[str, WellState] = {}
         self._work: Mapping[str, str] = {}
@@ -74,10 +71,6 @@ class PlateMap(QWidget):
         self._wanted = WellColours()
         self._drawn: dict[_Look, QPixmap] = {}
         self._drawn_as: tuple[float, float, int] | None = None
-        self._excluded: frozenset[str] = frozenset()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Plate map")
         self.setMouseTracking(True)
 
     def value(self) -> str:
@@ -139,11 +132,6 @@ class PlateMap(QWidget):
         self._fit()
         self.update()
 
-    def setExcluded(self, wells: Iterable[str]) -> None:
-        """Cross out wells of which all sites are excluded."""
-        self._excluded = frozenset(wells)
-        self.update()
-
     def well_center(self, well: str) -> QPointF:
         """Where a well is drawn, in pixels of the widget."""
         name = WellName.parse(well)
@@ -168,13 +156,6 @@ class PlateMap(QWidget):
         if self._wanted.values:
             height += legend_height(self._wanted, self.fontMetrics())
         self.setFixedHeight(int(height))
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        self._fit()
-        super().resizeEvent(event)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(160, 40)
 
     def _at(self, position: QPointF) -> str:
         size = self._cell_size()
@@ -372,30 +353,14 @@ class PlateMap(QWidget):
         if event is not None and (well := self._at(QPointF(event.pos()))) in self._wells:
             self.menuRequested.emit(well, event.globalPos())
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        steps = {
-            int(Qt.Key.Key_Up): (-1, 0),
-            int(Qt.Key.Key_Down): (1, 0),
-            int(Qt.Key.Key_Left): (0, -1),
-            int(Qt.Key.Key_Right): (0, 1),
-        }
-        if event is None:
-            return
-        step = steps.get(event.key())
-        if step is None or not self._value:
-            super().keyPressEvent(event)
-            return
+    def _walk(self, event: QKeyEvent, rows: int, columns: int) -> bool:
+        if not self._value:
+            return False
         before = self._value
-        self.setValue(neighbour(self._wells, self._value, *step))
+        self.setValue(neighbour(self._wells, self._value, rows, columns))
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.setSelection(self._selected | {before, self._value})
-
-    def event(self, event: QEvent | None) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            well = self._at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), self._describe(well) if well else "", self)
-            return True
-        return super().event(event)
+        return True
 
 
 def _span(low: float, high: float, size: float, count: int) -> range:

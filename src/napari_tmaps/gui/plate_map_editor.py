@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QInputDialog,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTableWidget,
@@ -26,6 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.errors import InputError, TmapsError
+from napari_tmaps.gui.parts import wrapped
 from napari_tmaps.model.wells import WellName, sorted_wells
 from napari_tmaps.store.plate_map import (
     PlateMap,
@@ -82,8 +82,7 @@ class PlateMapEditor(QDialog):
         self.fill_text = QLineEdit()
         self.fill_text.setPlaceholderText("one value for all selected cells")
         self.fill_button = QPushButton("Set")
-        self._message = QLabel(_HELP)
-        self._message.setWordWrap(True)
+        self._message = wrapped(_HELP)
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
         )

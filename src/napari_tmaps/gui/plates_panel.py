@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.map_values import WellColours, limits
 from napari_tmaps.gui.name_box import NameBox
+from napari_tmaps.gui.parts import scrolled
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
 from napari_tmaps.gui.workers import Outcome
@@ -55,11 +55,7 @@ class PlatesPanel(QWidget):
         self._grid = QGridLayout(self._inside)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setAlignment(Qt.AlignmentFlag.AlignTop)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self._inside)
+        scroll = scrolled(self._inside)
         row = QHBoxLayout()
         row.addWidget(self.feature_box, 1)
         row.addWidget(self.aggregate_box)

@@ -11,9 +11,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHeaderView,
     QInputDialog,
-    QLabel,
     QMessageBox,
-    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.parts import Fault, Message, push_button
 from napari_tmaps.gui.plates_state import AcquisitionRow, Image, PlateRow, plate_rows
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.lock import coordinating
@@ -90,18 +88,16 @@ class PlatesTree(QWidget):
             header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
             for column in (1, 2):
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self._about = QLabel()
-        self._about.setWordWrap(True)
-        self._about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._fault = fault_label()
-        self.add_button = _button("Add…", "Add a folder that the microscope wrote")
-        self.rename_button = _button("Rename…", "Give the experiment another name (F2)")
-        self.describe_button = _button("Describe…", "Say what the plate or the experiment is")
-        self.remove_button = _button(
+        self._about = Message()
+        self._fault = Fault()
+        self.add_button = push_button("Add…", "Add a folder that the microscope wrote")
+        self.rename_button = push_button("Rename…", "Give the experiment another name (F2)")
+        self.describe_button = push_button("Describe…", "Say what the plate or the experiment is")
+        self.remove_button = push_button(
             "Remove…",
             "Take out what nothing was made of yet (Del); the microscope's files always stay",
         )
-        self.back_button = _button("Back", "To the sites")
+        self.back_button = push_button("Back", "To the sites")
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -193,8 +189,7 @@ class PlatesTree(QWidget):
             lines = (self._experiment.catalogue.get("description", ""),)
         else:
             lines = ()
-        self._about.setText("\n\n".join(line for line in lines if line))
-        self._about.setVisible(bool(self._about.text()))
+        self._about.say("\n\n".join(line for line in lines if line))
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -273,9 +268,3 @@ def _item(parent: QTreeWidgetItem, row: PlateRow | AcquisitionRow) -> QTreeWidge
 
 def _number(count: int) -> str:
     return f"{count:,}".replace(",", " ")
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

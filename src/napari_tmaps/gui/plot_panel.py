@@ -21,11 +21,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.fault_label import fault_label
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.name_box import NameBox
 from napari_tmaps.gui.object_book import ObjectBook
 from napari_tmaps.gui.object_rows import Rows
+from napari_tmaps.gui.parts import Fault, push_button, wrapped
 from napari_tmaps.gui.plot_state import (
     Group,
     PlotChoice,
@@ -74,10 +74,9 @@ class PlotPanel(QWidget):
         self.log_x, self.log_y = QCheckBox("log"), QCheckBox("log")
         self._labels = [QLabel("x"), QLabel("y"), QLabel("by")]
         self.hands = QButtonGroup(self)
-        self.fault = fault_label()
+        self.fault = Fault()
         self.view = PlotView()
-        self._text = QLabel()
-        self._text.setWordWrap(True)
+        self._text = wrapped()
 
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
@@ -92,9 +91,7 @@ class PlotPanel(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.kind, 1)
         for hand, tip in _HANDS.items():
-            button = QPushButton(hand.value)
-            button.setCheckable(True)
-            button.setToolTip(tip)
+            button = push_button(hand.value, tip, checkable=True)
             self.hands.addButton(button)
             top.addWidget(button)
         layout = QVBoxLayout(self)
@@ -273,8 +270,7 @@ class PlotPanel(QWidget):
         self._book.save_gate(self._book.free_gate_name(), gate)
 
     def _say(self, text: str) -> None:
-        self.fault.setText(f"⚠ {text}" if text else "")
-        self.fault.setVisible(bool(text))
+        self.fault.warn(text)
 
 
 def _worked_out(

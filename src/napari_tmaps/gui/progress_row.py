@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from napari_tmaps.gui.parts import push_button
 from napari_tmaps.model.progress import Progress
 
 
@@ -20,8 +21,9 @@ class ProgressRow(QWidget):
         self._text = QElidingLabel()
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop at the next step; what is finished is kept")
+        self.cancel_button = push_button(
+            "Cancel", "Stop at the next step; what is finished is kept"
+        )
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

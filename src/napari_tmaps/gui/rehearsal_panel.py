@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.parts import push_button
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.pipeline.rehearsal import Rehearsed, save_rehearsed
 
@@ -64,8 +65,7 @@ class RehearsalPanel(QWidget):
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.save_button = QPushButton("Save…")
-        self.save_button.setToolTip("Write figures, tables and logs into a folder")
+        self.save_button = push_button("Save…", "Write figures, tables and logs into a folder")
         self.run_button = QPushButton("Run on the whole experiment…")
         left = QWidget()
         column = QVBoxLayout(left)

@@ -10,12 +10,12 @@ from qtpy.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QSlider,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_tmaps.gui.parts import Message, push_button, wrapped
 from napari_tmaps.store.results import AboutResult
 
 _MOST = 12  # entries of a legend
@@ -48,8 +48,7 @@ class ResultList(QWidget):
         super().__init__(parent)
         self._about: dict[str, AboutResult] = {}
         self._opacities: dict[str, float] = {}
-        self._empty = QLabel("No results yet: choose a tool, and press Run.")
-        self._empty.setWordWrap(True)
+        self._empty = wrapped("No results yet: choose a tool, and press Run.")
         self.list = QListWidget()
         self.list.setToolTip(
             "The current result is first. Ticked results lie over the map; double-click to rename"
@@ -58,10 +57,8 @@ class ResultList(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 100)
         self.slider.setToolTip("How much of the result is seen over the image")
-        self.delete_button = QPushButton("Delete")
-        self.delete_button.setToolTip("Delete this result; its objects stay")
-        self._legend = QLabel()
-        self._legend.setWordWrap(True)
+        self.delete_button = push_button("Delete", "Delete this result; its objects stay")
+        self._legend = Message()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         row = QHBoxLayout()
         row.addWidget(QLabel("Opacity"))
@@ -142,8 +139,7 @@ class ResultList(QWidget):
         with QSignalBlocker(self.slider):
             self.slider.setValue(round(100 * self._opacities.get(self.value(), 0.5)))
         self.slider.setEnabled(about is not None and bool(about.columns))
-        self._legend.setText("" if about is None else legend(about))
-        self._legend.setVisible(bool(self._legend.text()))
+        self._legend.say("" if about is None else legend(about))
 
     def _on_chosen(self) -> None:
         self._show_chosen()

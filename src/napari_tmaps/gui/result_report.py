@@ -12,13 +12,13 @@ from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_tmaps.gui.parts import Message
 from napari_tmaps.gui.result_data import ResultView, report_rows
 from napari_tmaps.tools.values import PALETTE
 
@@ -42,9 +42,7 @@ class ResultReport(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view: ResultView | None = None
-        self._notes = QLabel()
-        self._notes.setWordWrap(True)
-        self._notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._notes = Message()
         self.plot = pg.PlotWidget(background=None)
         self.plot.setMinimumHeight(200)
         self.plot.hideButtons()
@@ -70,8 +68,7 @@ class ResultReport(QWidget):
         self.plot.setVisible(False)
         self.table.setVisible(False)
         notes = () if view is None else view.about.notes
-        self._notes.setText("\n".join(f"⚠ {note}" for note in notes))
-        self._notes.setVisible(bool(notes))
+        self._notes.warn(*notes)
         if view is None:
             return
         if view.points is not None:

@@ -11,10 +11,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
-    QPushButton,
-    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QTabWidget,
@@ -27,6 +24,7 @@ from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.empty_page import EmptyPage
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.object_book import book_of
+from napari_tmaps.gui.parts import Message, push_button, scrolled
 from napari_tmaps.gui.plates_panel import PlatesPanel
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.result_data import ResultView, colours_of, layer_name, view_result
@@ -70,10 +68,10 @@ class ResultsWidget(QWidget):
 
         self.type_box = QComboBox()
         self.type_box.setToolTip("Type of the objects")
-        self.export_button = QPushButton("Export")
-        self.export_button.setToolTip(
+        self.export_button = push_button(
+            "Export",
             "Write all objects with features, results and plate map: CSV, Parquet, AnnData, or "
-            "outlines for QuPath"
+            "outlines for QuPath",
         )
         self.tool_box = QComboBox()
         self.tool_box.setToolTip("What to do with the objects")
@@ -82,14 +80,14 @@ class ResultsWidget(QWidget):
         self.form = ToolForm()
         self.name_line = QLineEdit()
         self.name_line.setPlaceholderText("name of the result (may be left empty)")
-        self.run_button = QPushButton("Run")
-        self.run_button.setToolTip("Run the tool on all objects of the type, in the background")
+        self.run_button = push_button(
+            "Run", "Run the tool on all objects of the type, in the background"
+        )
         self.progress_row = ProgressRow()
         self.results = ResultList()
         self.report = ResultReport()
         self.plates = PlatesPanel()
-        self._message = QLabel()
-        self._message.setWordWrap(True)
+        self._message = Message()
         self.empty = EmptyPage(viewer)
 
         tool_page = QWidget()
@@ -107,8 +105,8 @@ class ResultsWidget(QWidget):
         layout.addWidget(self.report, 1)
         layout.addStretch()
         self.tabs = QTabWidget()
-        self.tabs.addTab(_scrolled(tool_page), "Tool")
-        self.tabs.addTab(_scrolled(result_page), "Results")
+        self.tabs.addTab(scrolled(tool_page, sideways=True), "Tool")
+        self.tabs.addTab(scrolled(result_page, sideways=True), "Results")
         self.tabs.addTab(self.plates, "Plates")
         full = QWidget()
         page = QVBoxLayout(full)
@@ -167,8 +165,7 @@ class ResultsWidget(QWidget):
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
-        self._message.setText(text)
-        self._message.setVisible(bool(text))
+        self._message.say(text)
 
     def setTool(self, name: str, settings: dict[str, Any] | None = None) -> None:
         """Offer a tool, with other settings than its own."""
@@ -372,11 +369,3 @@ class ResultsWidget(QWidget):
     def _go(self, plate: str, well: str) -> None:
         desk = self.book.desk
         desk.go(replace(desk.choice, plate=plate, well=well, site=0))
-
-
-def _scrolled(page: QWidget) -> QScrollArea:
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-    scroll.setWidget(page)
-    return scroll

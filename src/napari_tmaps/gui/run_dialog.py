@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
+from napari_tmaps.gui.parts import wrapped
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
@@ -99,8 +100,7 @@ class RunDialog(QDialog):
         self._path, self._pipeline = Path(experiment), pipeline
         self._work = Work(self)
         self.setWindowTitle("Run on the whole experiment")
-        self.text = QLabel("Trying the pipeline on one site …")
-        self.text.setWordWrap(True)
+        self.text = wrapped("Trying the pipeline on one site …")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
-    QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -26,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.arguments_form import ArgumentsForm
 from napari_tmaps.gui.desk import desk_of
-from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.parts import Fault, Message, push_button, scrolled, tool_button, wrapped
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.readers import read_ngff, read_vendor
 from napari_tmaps.gui.save_state import (
@@ -126,27 +122,20 @@ class SaveWidget(QWidget):
         self.what_box.setToolTip("What to save")
         self.selection_box = QComboBox()
         self.selection_box.setToolTip("Which objects; others are left out of labels and tables")
-        self._sentence = QLabel()
-        self._sentence.setWordWrap(True)
+        self._sentence = wrapped()
         self.path_line = QLineEdit()
         self.path_line.setToolTip("Where to save; what is there already is not replaced")
-        browse = QToolButton()
-        browse.setText("…")
-        browse.setToolTip("Choose where to save")
+        browse = tool_button("…", "Choose where to save")
         self.form = ArgumentsForm(SaveOptions)
-        self._fault = fault_label()
-        self._size = QLabel()
-        self._size.setWordWrap(True)
-        self.save_button = QPushButton("Save")
-        self.save_button.setToolTip("Save; each file is written whole or not at all")
-        self.open_button = QPushButton("Open the result")
-        self.open_button.setToolTip(
-            "Read the saved files again, compare each pixel with what was meant, and show them"
+        self._fault = Fault()
+        self._size = wrapped()
+        self.save_button = push_button("Save", "Save; each file is written whole or not at all")
+        self.open_button = push_button(
+            "Open the result",
+            "Read the saved files again, compare each pixel with what was meant, and show them",
         )
         self.progress_row = ProgressRow()
-        self._message = QLabel()
-        self._message.setWordWrap(True)
-        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._message = Message()
 
         inside = QWidget()
         layout = QVBoxLayout(inside)
@@ -168,11 +157,7 @@ class SaveWidget(QWidget):
         layout.addWidget(self.progress_row)
         layout.addWidget(self._message)
         layout.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
+        scroll = scrolled(inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
@@ -237,8 +222,7 @@ class SaveWidget(QWidget):
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
-        self._message.setText(text)
-        self._message.setVisible(bool(text))
+        self._message.say(text)
 
     # -- work -----------------------------------------------------------------------------------
 
@@ -371,8 +355,7 @@ class SaveWidget(QWidget):
                 self.value().check()
             except TmapsError as error:
                 fault = f"⚠ {error}"
-        self._fault.setText(fault)
-        self._fault.setVisible(bool(fault))
+        self._fault.say(fault)
         return not faults and not fault
 
     def _on_experiment_changed(self, _experiment: object = None) -> None:

@@ -6,24 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QColorDialog,
     QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_tmaps.gui.gate_list import color_icon
+from napari_tmaps.gui.colour_list import ColourList, name_of
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.object_book import ObjectBook, objects_of
+from napari_tmaps.gui.parts import Message, push_button
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.selections import Selection
 from napari_tmaps.tools.values import PALETTE
@@ -78,27 +74,14 @@ class SelectionList(QWidget):
     def __init__(self, book: ObjectBook, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._book = book
-        self.list = QTreeWidget()
-        self.list.setColumnCount(2)
-        self.list.setHeaderLabels(["Selection", "Objects"])
-        self.list.setRootIsDecorated(False)
-        self.list.setEditTriggers(
-            QAbstractItemView.EditTrigger.DoubleClicked
-            | QAbstractItemView.EditTrigger.EditKeyPressed
-        )
-        self.list.setAccessibleName("Selections")
-        header = self.list.header()
-        assert header is not None, "a list of columns has one"
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.click_button = QPushButton("Click on the map to add or remove")
-        self.click_button.setCheckable(True)
-        self.click_button.setToolTip(
-            "A click on an object adds it to the chosen selection, another click takes it out"
+        self.list = ColourList("Selection")
+        self.click_button = push_button(
+            "Click on the map to add or remove",
+            "A click on an object adds it to the chosen selection, another click takes it out",
+            checkable=True,
         )
         self.buttons = {
-            name: _button(name, tip)
+            name: push_button(name, tip)
             for name, tip in (
                 ("New", "Another selection"),
                 ("Colour", "Another colour for the chosen selection"),
@@ -106,13 +89,13 @@ class SelectionList(QWidget):
                 ("Delete", "Forget the chosen selection; its objects stay"),
             )
         }
-        self._hint = QLabel()
-        self._hint.setWordWrap(True)
+        self._hint = Message()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list, 1)
         row = QHBoxLayout()
         for button in self.buttons.values():
+            button.setMinimumWidth(10)
             row.addWidget(button)
         layout.addLayout(row)
         layout.addWidget(self.click_button)
@@ -134,15 +117,11 @@ class SelectionList(QWidget):
 
     def value(self) -> str:
         """Name of the chosen selection; "" if there is none."""
-        items = self.list.selectedItems()
-        return str(items[0].data(0, Qt.ItemDataRole.UserRole)) if items else ""
+        return next(iter(self.list.chosen()), "")
 
     def setValue(self, name: str) -> None:
         """Choose a selection."""
-        for n in range(self.list.topLevelItemCount()):
-            item = self.list.topLevelItem(n)
-            if item is not None and item.data(0, Qt.ItemDataRole.UserRole) == name:
-                self.list.setCurrentItem(item)
+        self.list.choose(name)
 
     def refresh(self) -> None:
         """Show the selections as they are now."""
@@ -160,14 +139,9 @@ class SelectionList(QWidget):
 
     def _add(self, row: SelectionRow) -> None:
         gone = f" (+{row.gone} gone)" if row.gone else ""
-        item = QTreeWidgetItem([row.name, f"{row.count:,}{gone}"])
-        item.setData(0, Qt.ItemDataRole.UserRole, row.name)
-        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-        item.setIcon(0, color_icon(row.color))
-        item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        item = self.list.add(row.name, row.color, f"{row.count:,}{gone}")
         if row.gone:
             item.setToolTip(1, f"{row.gone} objects are gone since an analysis")
-        self.list.addTopLevelItem(item)
 
     def _show_hint(self) -> None:
         name = self.value()
@@ -218,13 +192,6 @@ class SelectionList(QWidget):
         self._book.save_selection(self.value(), None)
 
     def _on_item_changed(self, item: QTreeWidgetItem, _column: int) -> None:
-        name, new = item.data(0, Qt.ItemDataRole.UserRole), item.text(0).strip()
+        name, new = name_of(item), item.text(0).strip()
         if new != name and not (new and self._book.rename_selection(name, new)):
             self.refresh()
-
-
-def _button(name: str, tip: str) -> QPushButton:
-    button = QPushButton(name)
-    button.setToolTip(tip)
-    button.setMinimumWidth(10)
-    return button

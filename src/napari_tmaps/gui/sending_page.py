@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.arguments_form import ArgumentsForm
+from napari_tmaps.gui.parts import wrapped
 from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.submission import Subset
 
@@ -26,8 +27,7 @@ class SendingPage(QScrollArea):
         super().__init__(parent)
         self._sites = pd.DataFrame()
         self.subset, self.engine = ArgumentsForm(Subset), ArgumentsForm(EngineChoice)
-        self._count = QLabel()
-        self._count.setWordWrap(True)
+        self._count = wrapped()
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(4, 6, 4, 0)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_tmaps.errors import StorageError
 from napari_tmaps.gui.desk import Desk
+from napari_tmaps.gui.parts import push_button, tool_button, wrapped
 from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.state import Choice, Pixels, View
 from napari_tmaps.store.user_folders import config_folder
@@ -128,13 +129,11 @@ class SessionRow(QWidget):
         self._offered: Session | None = None
         self._path: Path | None = None
         self._first = Choice()
-        self._text = QLabel()
-        self._text.setWordWrap(True)
-        self.go_button = QPushButton("Go on there")
-        self.go_button.setToolTip("Show the same place with the same camera and contrast")
-        self.drop_button = QToolButton()
-        self.drop_button.setText("✕")
-        self.drop_button.setToolTip("Begin anew")
+        self._text = wrapped()
+        self.go_button = push_button(
+            "Go on there", "Show the same place with the same camera and contrast"
+        )
+        self.drop_button = tool_button("✕", "Begin anew")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._text, 1)

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tmaps.modules.describe import SettingSpec
+from napari_tmaps.modules.spec import SettingSpec
 
 _TICKS = 400  # places of a slider
 

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_tmaps.gui.facts import pipeline_title
 from napari_tmaps.gui.map_panel import MapPanel
+from napari_tmaps.gui.parts import Message, push_button, tool_button
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.slide_map import SlideMap
 from napari_tmaps.gui.state import Choice, Pixels, State, View, walk
@@ -61,34 +62,32 @@ class SitePage(QWidget):
             (View.PLATE, "Plate", "Show the whole plate as one picture"),
             (View.PLATES, "All", "Show all plates side by side"),
         ):
-            button = QPushButton(text)
-            button.setCheckable(True)
-            button.setToolTip(tip)
+            button = push_button(text, tip, checkable=True)
             button.setProperty("view", view.value)
             self._views.addButton(button)
             views.addWidget(button)
-        self._notes = QLabel()
-        self._notes.setWordWrap(True)
+        self._notes = Message()
         self._pipeline = QComboBox()
         self._pipeline.setToolTip("Pipeline: of the experiment, of the program, or from a file")
         self._pipeline.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.run_button = QPushButton("Run on this site")
-        self.run_button.setToolTip(
-            "Run the pipeline on the site and look at the result; nothing is stored"
+        self.run_button = push_button(
+            "Run on this site",
+            "Run the pipeline on the site and look at the result; nothing is stored",
         )
-        self.analyse_button = QPushButton("Analyse the whole experiment")
-        self.analyse_button.setToolTip(
+        self.analyse_button = push_button(
+            "Analyse the whole experiment",
             "Run the pipeline on all sites and store labels and features; sites that were "
-            "analysed in the same way before are left alone"
+            "analysed in the same way before are left alone",
         )
-        self.convert_button = QPushButton("Convert")
-        self.convert_button.setToolTip("Make OME-Zarr plates from the microscope's files")
-        self.map_button = QPushButton("Build the map")
-        self.map_button.setToolTip(
+        self.convert_button = push_button(
+            "Convert", "Make OME-Zarr plates from the microscope's files"
+        )
+        self.map_button = push_button(
+            "Build the map",
             "Make the coarse levels of all plates, of images as they are shown here, so that whole "
-            "plates are drawn at once; only what has changed is made"
+            "plates are drawn at once; only what has changed is made",
         )
         self.map_button.hide()
 
@@ -159,8 +158,7 @@ class SitePage(QWidget):
             if button.property("view") == View.PLATES.value:
                 button.setVisible(len(state.plates) > 1)
         self.map_panel.setPixels(choice.pixels)
-        self._notes.setText("\n".join(f"⚠ {note}" for note in state.notes))
-        self._notes.setVisible(bool(state.notes))
+        self._notes.warn(*state.notes)
         self._pipeline.clear()
         for key in pipelines:
             self._pipeline.addItem(pipeline_title(key), key)
@@ -236,9 +234,7 @@ class SitePage(QWidget):
 
 
 def _tool(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
+    button = tool_button(text, tip)
     button.setAutoRepeat(True)
     button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     return button

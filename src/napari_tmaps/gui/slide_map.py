@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import (
     QColor,
     QContextMenuEvent,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
     QPen,
-    QResizeEvent,
 )
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_tmaps.gui.plate_map import ANALYSED, PROBLEM
+from napari_tmaps.gui.pick_map import ANALYSED, PROBLEM, PickMap
 from napari_tmaps.gui.state import WellState
 
 Box = tuple[int, int, int, int]
@@ -27,15 +25,9 @@ Box = tuple[int, int, int, int]
 
 _MARGIN = 8.0
 _TALLEST = 170.0
-_STEPS = {
-    int(Qt.Key.Key_Up): (-1, 0),
-    int(Qt.Key.Key_Down): (1, 0),
-    int(Qt.Key.Key_Left): (0, -1),
-    int(Qt.Key.Key_Right): (0, 1),
-}
 
 
-class SlideMap(QWidget):
+class SlideMap(PickMap[int]):
     """Edits the number of a site.
 
     Filled blue: has objects; grey: has images; empty: recorded, not converted; orange: something
@@ -47,14 +39,10 @@ class SlideMap(QWidget):
     """A site and the point of the screen where its menu should be."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Slide", parent)
         self._boxes: Mapping[int, Box] = {}
         self._states: Mapping[int, WellState] = {}
-        self._excluded: frozenset[int] = frozenset()
         self._value = 0
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Slide")
 
     def value(self) -> int:
         """The chosen site, 0 if there is none."""
@@ -75,11 +63,6 @@ class SlideMap(QWidget):
         if self._value not in self._boxes:
             self._value = 0
         self._fit()
-        self.update()
-
-    def setExcluded(self, sites: Iterable[int]) -> None:
-        """Cross out sites."""
-        self._excluded = frozenset(sites)
         self.update()
 
     def site_rect(self, site: int) -> QRectF:
@@ -107,13 +90,6 @@ class SlideMap(QWidget):
     def _fit(self) -> None:
         _, _, height, _ = self._extent()
         self.setFixedHeight(int(height * self._scale()[2] + 2 * _MARGIN) + 1)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        self._fit()
-        super().resizeEvent(event)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(160, 40)
 
     def _at(self, position: QPointF) -> int:
         """The site at a point; where sites overlap, the later one is seen."""
@@ -175,12 +151,10 @@ class SlideMap(QWidget):
             self.setValue(site)
             self.menuRequested.emit(site, event.globalPos())
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        step = _STEPS.get(event.key()) if event is not None else None
-        if event is None or step is None or self._value not in self._boxes:
-            super().keyPressEvent(event)
-            return
-        self.setValue(self._next(*step))
+    def _walk(self, event: QKeyEvent, rows: int, columns: int) -> bool:
+        if self._value in self._boxes:
+            self.setValue(self._next(rows, columns))
+        return self._value in self._boxes
 
     def _next(self, rows: int, columns: int) -> int:
         """The nearest site in a direction; else the same one."""
@@ -193,11 +167,3 @@ class SlideMap(QWidget):
             if along > across and along > 0:
                 found[site] = along + 2 * across
         return min(found, key=found.__getitem__) if found else self._value
-
-    def event(self, event: QEvent | None) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            QToolTip.showText(
-                event.globalPos(), self._describe(self._at(QPointF(event.pos()))), self
-            )
-            return True
-        return super().event(event)

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
     QGridLayout,
-    QLabel,
     QScrollArea,
     QStackedWidget,
     QTabBar,
@@ -21,6 +20,7 @@ from superqt import QCollapsible
 
 from napari_tmaps.gui.arguments_form import ArgumentsForm
 from napari_tmaps.gui.flow_state import StepView
+from napari_tmaps.gui.parts import wrapped
 from napari_tmaps.gui.state_bar import StateBar
 from napari_tmaps.model.workflow import StageDescription, StepDescription, SubmissionArguments
 from napari_tmaps.workflow.steps import find_step
@@ -111,10 +111,6 @@ class StagePage(QWidget):
         """The form of a step's own arguments."""
         return self._pages[step].arguments
 
-    def show_step(self, step: str) -> None:
-        """Bring the form of a step to the front."""
-        self._tabs.setCurrentIndex(list(self._rows).index(step))
-
 
 class _Row:
     def __init__(self, name: str) -> None:
@@ -142,8 +138,7 @@ class _StepPage(QScrollArea):
         self.arguments = ArgumentsForm(kind.Arguments, choices)
         self.limits = ArgumentsForm(SubmissionArguments)
         needs = f" Comes after {', '.join(kind.requires)}." if kind.requires else ""
-        summary = QLabel(f"{(kind.__doc__ or '').splitlines()[0]}{needs}")
-        summary.setWordWrap(True)
+        summary = wrapped(f"{(kind.__doc__ or '').splitlines()[0]}{needs}")
         limits = QCollapsible("Limits of each job")
         limits.addWidget(self.limits)
         limits.setDuration(0)

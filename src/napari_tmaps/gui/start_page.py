@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
+
+from napari_tmaps.gui.parts import push_button, wrapped
 
 _MOST_RECENT = 4
 
@@ -21,17 +23,18 @@ class StartPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        welcome = QLabel(
+        welcome = wrapped(
             "No experiment is open. Open one, make one from the folder that a microscope wrote, "
             "or try the sample plate. You can also drop a folder here."
         )
-        welcome.setWordWrap(True)
-        open_button = QPushButton("Open experiment…")
-        open_button.setToolTip("Open a folder that ends in .tmaps")
-        new_button = QPushButton("New from microscope folder…")
-        new_button.setToolTip("Look at what a microscope wrote, and make an experiment of it")
-        sample_button = QPushButton("Try the sample plate")
-        sample_button.setToolTip("Make a small plate of cells and open it; takes a few seconds")
+        open_button = push_button("Open experiment…", "Open a folder that ends in .tmaps")
+        new_button = push_button(
+            "New from microscope folder…",
+            "Look at what a microscope wrote, and make an experiment of it",
+        )
+        sample_button = push_button(
+            "Try the sample plate", "Make a small plate of cells and open it; takes a few seconds"
+        )
         self._title = QElidingLabel("Opened lately")
         self._recent = QVBoxLayout()
 

@@ -15,11 +15,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tmaps.gui.fault_label import fault_label
+from napari_tmaps.gui.parts import Fault, wrapped
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import ModuleCall
-from napari_tmaps.modules.describe import ModuleSpec
+from napari_tmaps.modules.spec import ModuleSpec
 from napari_tmaps.pipeline import Problem
 
 _NONE = "—"
@@ -48,10 +48,9 @@ class StepForm(QWidget):
         self._wires: dict[str, QComboBox] = {}
         self._settings: dict[str, SettingEditor] = {}
         self._outputs: dict[str, QLineEdit] = {}
-        self._faults: dict[str, QLabel] = {}
-        self._summary = QLabel()
-        self._summary.setWordWrap(True)
-        self._fault = fault_label()
+        self._faults: dict[str, Fault] = {}
+        self._summary = wrapped()
+        self._fault = Fault()
         self._inside = QWidget()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -152,7 +151,7 @@ class StepForm(QWidget):
         for each in (label, field):
             each.setToolTip(f"<qt>{tip}</qt>".replace("\n\n", "<br><br>"))
         form.addRow(label, field)
-        fault = fault_label()
+        fault = Fault()
         self._faults[name] = fault
         form.addRow(fault)
 
@@ -160,11 +159,9 @@ class StepForm(QWidget):
         at_field = {problem.field: problem for problem in problems if problem.field in self._faults}
         for name, label in self._faults.items():
             text = _without_step(at_field[name].message) if name in at_field else ""
-            label.setText(text)
-            label.setVisible(bool(text))
+            label.say(text)
         others = [p.message for p in problems if p.field not in self._faults]
-        self._fault.setText("\n".join(map(_without_step, others)))
-        self._fault.setVisible(bool(others))
+        self._fault.say("\n".join(map(_without_step, others)))
 
     def _fill_wire(self, box: QComboBox, item: str, fitting: Sequence[str]) -> None:
         with QSignalBlocker(box):

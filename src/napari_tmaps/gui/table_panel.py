@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.column_menu import ColumnMenu
-from napari_tmaps.gui.fault_label import fault_label
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.object_book import ObjectBook
 from napari_tmaps.gui.object_rows import (
@@ -21,6 +20,7 @@ from napari_tmaps.gui.object_rows import (
     in_view,
 )
 from napari_tmaps.gui.object_table import ObjectTableView
+from napari_tmaps.gui.parts import Fault, push_button
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.store.feature_table import FeatureTable, Mask
@@ -50,14 +50,15 @@ class TablePanel(QWidget):
         self.filter_line = QLineEdit()
         self.filter_line.setPlaceholderText("Filter, e.g. Area > 200 and well == 'B03'")
         self.filter_line.setClearButtonEnabled(True)
-        self.gate_button = QPushButton("Keep as gate")
-        self.gate_button.setToolTip("A gate of the objects that the filter lets through")
+        self.gate_button = push_button(
+            "Keep as gate", "A gate of the objects that the filter lets through"
+        )
         self.find_line = QLineEdit()
         self.find_line.setPlaceholderText("Find, e.g. B03 2 17 (well, site, label)")
         self.find_line.setClearButtonEnabled(True)
         self.columns = ColumnMenu("Columns")
         self.columns.setToolTip("Choose the columns that the table shows")
-        self.fault = fault_label()
+        self.fault = Fault()
         self.view = ObjectTableView()
 
         layout = QVBoxLayout(self)
@@ -199,8 +200,7 @@ class TablePanel(QWidget):
         self._book.go(row)
 
     def _say(self, text: str) -> None:
-        self.fault.setText(f"⚠ {text}" if text else "")
-        self.fault.setVisible(bool(text))
+        self.fault.warn(text)
 
 
 def here_of(book: ObjectBook) -> Mask | None:

@@ -10,10 +10,10 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWi
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.gui.column_menu import ColumnMenu
-from napari_tmaps.gui.fault_label import fault_label
 from napari_tmaps.gui.name_box import NameBox
+from napari_tmaps.gui.parts import Fault, wrapped
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
-from napari_tmaps.modules.describe import ModuleSpec, SettingSpec
+from napari_tmaps.modules.spec import ModuleSpec, SettingSpec
 
 
 class ToolForm(QWidget):
@@ -26,9 +26,8 @@ class ToolForm(QWidget):
         self._spec: ModuleSpec | None = None
         self._names: tuple[str, ...] = ()
         self._editors: dict[str, SettingEditor] = {}
-        self._summary = QLabel()
-        self._summary.setWordWrap(True)
-        self._fault = fault_label()
+        self._summary = wrapped()
+        self._fault = Fault()
         self._inside = QWidget()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -92,8 +91,7 @@ class ToolForm(QWidget):
             self._spec.validate(self.value())
         except InputError as error:
             text = str(error)
-        self._fault.setText(text)
-        self._fault.setVisible(bool(text))
+        self._fault.say(text)
         self.valueChanged.emit(self.value())
 
 

@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_tmaps.gui.parts import scrolled, wrapped
 from napari_tmaps.pipeline.trials import Tried
 
 CARD_PX = 190
@@ -81,15 +81,11 @@ class TrialsPanel(QWidget):
         super().__init__(parent)
         self._found: list[Tried] = []
         self._cards: list[_CardView] = []
-        self._title = QLabel()
-        self._title.setWordWrap(True)
+        self._title = wrapped()
         self._grid_widget = QWidget()
         self._grid = QGridLayout(self._grid_widget)
         self._grid.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(self._grid_widget)
+        scroll = scrolled(self._grid_widget, sideways=True)
         self.feature = QComboBox()
         self.feature.setToolTip("The feature whose distribution is drawn")
         self.feature.setSizeAdjustPolicy(

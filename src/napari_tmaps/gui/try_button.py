@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.probes import WAYS
 from napari_tmaps.gui.tuning import Tuning
-from napari_tmaps.modules.describe import SettingSpec
+from napari_tmaps.modules.spec import SettingSpec
 from napari_tmaps.store.experiment import Experiment
 
 

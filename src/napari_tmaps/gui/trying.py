@@ -13,7 +13,7 @@ from napari_tmaps.gui.probes import Probes
 from napari_tmaps.gui.tuning import upto
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.modules.describe import SettingSpec
+from napari_tmaps.modules.spec import SettingSpec
 from napari_tmaps.pipeline import check
 from napari_tmaps.pipeline.cache import Cache
 from napari_tmaps.pipeline.region import View

@@ -13,7 +13,7 @@ from napari_tmaps.errors import PipelineError
 from napari_tmaps.gui.live_layers import Numbers, numbers_of
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.measure.stable import carry_over
-from napari_tmaps.model.kinds import ACCEPTS, Kind
+from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import (
     ChannelInput,
     ModuleCall,
@@ -21,11 +21,11 @@ from napari_tmaps.model.pipeline import (
     PipelineDescription,
     PipelineInput,
 )
-from napari_tmaps.modules.describe import ModuleSpec
+from napari_tmaps.modules.spec import ModuleSpec
 from napari_tmaps.pipeline import CheckedPipeline, Problem, check, find_problems
 from napari_tmaps.pipeline.edit import keep_objects
 from napari_tmaps.pipeline.live import Preview
-from napari_tmaps.pipeline.wiring import index_of, items_before, spec_of
+from napari_tmaps.pipeline.wiring import index_of, items_before, latest_first, spec_of
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,28 @@ def tune(pipeline: PipelineDescription, scene: Scene, chosen: str) -> Tuning:
         **items,
     }
     fitting = {
-        wanted.name: tuple(n for n in reversed(items) if items[n] in ACCEPTS[wanted.kind])
+        wanted.name: tuple(latest_first(items, wanted.kind))
         for wanted in (spec.inputs if spec else ())
     }
     return Tuning(pipeline, call, spec, fitting, problems, marks)
+
+
+def message(tuning: Tuning, scene: Scene, why: str) -> str:
+    """What is said of a pipeline below its form; "" if it is all right.
+
+    Parameters
+    ----------
+    why
+        What a step said when it failed; "" if none did.
+    """
+    if why:
+        return f"⚠ {why}"
+    if not tuning.pipeline.pipeline:
+        return "The pipeline is empty. Choose a ready one above, or press Add module."
+    elsewhere = [str(problem) for problem in tuning.problems if problem.step is None]
+    if elsewhere and scene.images:
+        elsewhere.append("Choose what to read instead under 'In and out'.")
+    return "\n".join(elsewhere)
 
 
 def reads(pipeline: PipelineDescription, item: str, scene: Scene) -> PipelineDescription:

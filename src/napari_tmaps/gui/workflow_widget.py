@@ -12,9 +12,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
-    QPushButton,
     QTabWidget,
     QToolButton,
     QVBoxLayout,
@@ -24,7 +22,6 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.facts import READY, default_pipeline, pipeline_keys, pipeline_name
-from napari_tmaps.gui.fault_label import fault_label
 from napari_tmaps.gui.flow_state import (
     SIGNS,
     STAGE_TITLES,
@@ -35,6 +32,7 @@ from napari_tmaps.gui.flow_state import (
 )
 from napari_tmaps.gui.flow_watch import FlowWatch
 from napari_tmaps.gui.jobs_page import JobsPage
+from napari_tmaps.gui.parts import Fault, Message, push_button, tool_button, wrapped
 from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.sending_page import SendingPage
@@ -84,16 +82,12 @@ class WorkflowWidget(QWidget):
         self._work = Work(self)
         self._watch = FlowWatch(self)
 
-        self._empty = QLabel(
+        self._empty = wrapped(
             "No experiment is open. Open or make one in the Experiment widget; its workflow "
             "appears here."
         )
-        self._empty.setWordWrap(True)
-        self._headline = QLabel()
-        self._headline.setWordWrap(True)
-        self._more = QToolButton()
-        self._more.setText("☰")
-        self._more.setToolTip("Save, reload, open and reset the workflow")
+        self._headline = wrapped()
+        self._more = tool_button("☰", "Save, reload, open and reset the workflow")
         self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         self.save_action = _action(menu, "Save the workflow", self.save)
@@ -106,34 +100,33 @@ class WorkflowWidget(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setUsesScrollButtons(True)
         self.sending, self.jobs = SendingPage(), JobsPage()
-        self._message = QLabel()
-        self._message.setWordWrap(True)
-        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._fault = fault_label()
+        self._message = Message()
+        self._fault = Fault()
         self.progress_row = ProgressRow()
-        self.submit_button = QPushButton("Submit")
-        self.submit_button.setToolTip(
+        self.submit_button = push_button(
+            "Submit",
             "Save the workflow and run its active steps, in a process of its own: it goes on "
-            "when this window is closed"
+            "when this window is closed",
         )
-        self.until_button = QPushButton("Submit up to")
-        self.until_button.setToolTip("Save the workflow and run it up to a stage")
+        self.until_button = push_button(
+            "Submit up to", "Save the workflow and run it up to a stage"
+        )
         self.until_menu = QMenu(self)
         self.until_button.setMenu(self.until_menu)
-        self.resume_button = QPushButton("Resume")
-        self.resume_button.setToolTip("Go on where it stopped; what failed is tried again")
-        self.again_button = QPushButton("Resubmit from")
-        self.again_button.setToolTip(
-            "Run again as last time, from a stage or step on; what is up to date is skipped"
+        self.resume_button = push_button(
+            "Resume", "Go on where it stopped; what failed is tried again"
+        )
+        self.again_button = push_button(
+            "Resubmit from",
+            "Run again as last time, from a stage or step on; what is up to date is skipped",
         )
         self.again_menu = QMenu(self)
         self.again_button.setMenu(self.again_menu)
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("Stop at the next site; what is finished is kept")
-        self.estimate_button = QPushButton("Estimate")
-        self.estimate_button.setToolTip(
+        self.stop_button = push_button("Stop", "Stop at the next site; what is finished is kept")
+        self.estimate_button = push_button(
+            "Estimate",
             "Try one site in a temporary folder, and say how long all will take, and how much "
-            "memory and disk it needs. Nothing is written into the experiment"
+            "memory and disk it needs. Nothing is written into the experiment",
         )
 
         self._inside = QWidget()
@@ -233,8 +226,7 @@ class WorkflowWidget(QWidget):
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
-        self._message.setText(text)
-        self._message.setVisible(bool(text))
+        self._message.say(text)
 
     # -- files ----------------------------------------------------------------------------------
 
@@ -432,8 +424,7 @@ class WorkflowWidget(QWidget):
         )
         self.stop_button.setEnabled(state.can_stop)
         self.save_action.setEnabled(self._value != self._saved)
-        self._fault.setText("\n".join(f"⚠ {fault}" for fault in faults[:_TOLD]))
-        self._fault.setVisible(bool(faults))
+        self._fault.warn(*faults[:_TOLD])
 
     def _on_watched(self) -> None:
         self.jobs.look()

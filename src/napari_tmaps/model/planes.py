@@ -6,7 +6,7 @@ metaconfig lays it out, imextract reads by it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +143,6 @@ class Scan:
         """Pixel type that most planes have; "" if unknown."""
         known = self.planes.loc[self.planes["dtype"] != "", "dtype"]
         return "" if known.empty else str(known.value_counts().idxmax())
-
-    def with_oddities(self, *oddities: Oddity) -> Scan:
-        """The same scan with further oddities."""
-        return replace(self, oddities=(*self.oddities, *oddities))
 
     def summary(self) -> dict[str, Any]:
         """The layout as JSON values; the documented output of `tmaps scan --json`."""

@@ -1,4 +1,4 @@
-"""What a module says of itself: its inputs, settings and outputs, read from its signature.
+"""What a module says of itself, read from its signature and its docstring.
 
 A module is a plain function. Its signature and its docstring are the only source of the form in
 the window, of the check of a pipeline, of the JSON schema and of the help.
@@ -7,12 +7,8 @@ the window, of the check of a pipeline, of the JSON schema and of the help.
 from __future__ import annotations
 
 import inspect
-import re
-import reprlib
 import types
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -23,141 +19,17 @@ from pydantic.fields import FieldInfo
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.kinds import Kind, Needs
 from napari_tmaps.model.pixelsize import PixelSize
-from napari_tmaps.modules.version import code_version
-
-Module = Callable[..., Any]
-
-# Where a measuring module says whose objects get its values.
-ASSIGN = "assign_objects"
-EXTRACT = "extract_objects"
-# Inputs whose items stand at the end of the names of the features that come from them.
-SOURCES = ("intensity_image", "other_image", "parent_objects")
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """An image that a module takes."""
-
-    name: str
-    kind: Kind
-    optional: bool
-    help: str
-
-
-@dataclass(frozen=True, slots=True)
-class SettingSpec:
-    """A value that the user may set.
-
-    Attributes
-    ----------
-    type
-        int, float, bool or str; tuple for a list of values.
-    minimum, maximum
-        Smallest and largest number that a form offers; None where there is no limit.
-    step
-        By how much a form changes the number; None for anything that is no number.
-    choices
-        The values to choose from; empty where the value is free.
-    """
-
-    name: str
-    type: type
-    default: Any
-    minimum: float | None
-    maximum: float | None
-    step: float | None
-    choices: tuple[Any, ...]
-    help: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutputSpec:
-    """An image or table that a module returns."""
-
-    name: str
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleSpec:
-    """All that a pipeline, a form and the help need to know of a module.
-
-    Attributes
-    ----------
-    summary
-        First line of the docstring.
-    help
-        The prose of the docstring: what stands above its sections, and its notes.
-    model
-        The settings as a pydantic model, with their defaults.
-    needs
-        What must be there beside the inputs; None for a module that needs nothing.
-    pixel_size
-        Name of the argument that takes the site's `PixelSize`; empty if none does. It is no
-        setting: nobody types it.
-    """
-
-    name: str
-    summary: str
-    help: str
-    category: str
-    inputs: tuple[InputSpec, ...]
-    settings: tuple[SettingSpec, ...]
-    outputs: tuple[OutputSpec, ...]
-    function: Module
-    model: type[BaseModel]
-    needs: Needs | None = None
-    pixel_size: str = ""
-
-    @property
-    def version(self) -> str:
-        """Hash of the code: the function's file and all that it uses; see `code_version`."""
-        return code_version(self.function)
-
-    def recipe(self, settings: Mapping[str, Any]) -> str:
-        """The version, and the contents of the files that the settings name, as one text.
-
-        Results of the same recipe, settings and inputs are the same.
-        """
-        contents = self.needs.contents(settings) if self.needs else ""
-        return f"{self.version} {contents}".strip()
-
-    def missing(self, settings: Mapping[str, Any]) -> dict[str, str]:
-        """What the module needs and does not find: sentences, by setting; see `Needs`."""
-        return dict(self.needs.problems(settings)) if self.needs else {}
-
-    @property
-    def measures(self) -> bool:
-        """Whether the module returns a table of features."""
-        return any(output.kind is Kind.MEASUREMENT for output in self.outputs)
-
-    def validate(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings of the module: the given ones, checked, and the defaults of the others.
-
-        Raises
-        ------
-        InputError
-            A setting that does not exist, or a value that does not fit; the first of them.
-        """
-        problems = self.problems(settings)
-        if problems:
-            raise InputError(f"Module '{self.name}': {next(iter(problems.values()))}")
-        return self.model.model_validate(_tuples(settings)).model_dump()
-
-    def problems(self, settings: Mapping[str, Any]) -> dict[str, str]:
-        """What is wrong with which setting, as sentences; empty if all fit."""
-        try:
-            self.model.model_validate(_tuples(settings))
-        except ValidationError as error:
-            names = [setting.name for setting in self.settings]
-            return {
-                str(detail["loc"][0]): _sentence(dict(detail), names) for detail in error.errors()
-            }
-        return {}
-
-    def json_schema(self) -> dict[str, Any]:
-        """The settings as a JSON schema (draft 2020-12), for forms outside Python."""
-        return self.model.model_json_schema()
+from napari_tmaps.modules.docstring import parameter_texts, prose, sections_of
+from napari_tmaps.modules.faults import sentence
+from napari_tmaps.modules.spec import (
+    ASSIGN,
+    EXTRACT,
+    InputSpec,
+    Module,
+    ModuleSpec,
+    OutputSpec,
+    SettingSpec,
+)
 
 
 @cache
@@ -180,10 +52,10 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
     """
     name = function.__name__
     hints = get_type_hints(function, include_extras=True)
-    sections = _sections(inspect.getdoc(function) or "")
+    sections = sections_of(inspect.getdoc(function) or "")
     if not sections[""]:
         raise _broken(name, "it needs a docstring whose first line says what it is for")
-    texts = _parameter_texts(sections.get("Parameters", []))
+    texts = parameter_texts(sections.get("Parameters", []))
     inputs: list[InputSpec] = []
     fields: dict[str, Any] = {}
     pixel_size = ""
@@ -212,7 +84,7 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
     return ModuleSpec(
         name=name,
         summary=sections[""][0],
-        help=_prose(sections[""][1:] + sections.get("Notes", [])),
+        help=prose(sections[""][1:] + sections.get("Notes", [])),
         category=category,
         inputs=tuple(inputs),
         settings=settings_of(model),
@@ -294,7 +166,7 @@ def _model(module: str, summary: str, fields: dict[str, Any]) -> type[BaseModel]
         model()
     except ValidationError as error:
         detail = dict(error.errors()[0])
-        raise _broken(module, f"the default of {_sentence(detail, []).rstrip('.')}") from error
+        raise _broken(module, f"the default of {sentence(detail, []).rstrip('.')}") from error
     return model
 
 
@@ -368,39 +240,6 @@ def _outputs(module: str, hint: Any) -> tuple[OutputSpec, ...]:
     return found
 
 
-# --- texts ---------------------------------------------------------------------------------
-
-
-def _sections(text: str) -> dict[str, list[str]]:
-    """Lines of a numpydoc text by section; those above the first section under ""."""
-    lines = text.splitlines()
-    found: dict[str, list[str]] = {"": []}
-    current = found[""]
-    for number, line in enumerate(lines):
-        below = lines[number + 1] if number + 1 < len(lines) else ""
-        if line and re.fullmatch(r"-{3,}", below):
-            current = found.setdefault(line.strip(), [])
-        elif not re.fullmatch(r"-{3,}", line):
-            current.append(line)
-    return found
-
-
-def _parameter_texts(lines: list[str]) -> dict[str, str]:
-    """Text of each parameter; several may share one, as in "min_area, max_area"."""
-    blocks: list[tuple[str, list[str]]] = []
-    for line in lines:
-        if line and not line[0].isspace():
-            blocks.append((line.split(":")[0], []))
-        elif blocks:
-            blocks[-1][1].append(line)
-    return {name.strip(): _prose(block) for names, block in blocks for name in names.split(",")}
-
-
-def _prose(lines: list[str]) -> str:
-    paragraphs = re.split(r"\n\s*\n", "\n".join(lines).strip())
-    return "\n\n".join(re.sub(r"\s+", " ", paragraph).strip() for paragraph in paragraphs)
-
-
 def _help(module: str, name: str, texts: dict[str, str], hint: Any) -> str:
     described = [part.description for part in _field_infos(hint) if part.description]
     text = texts.get(name) or next(iter(described), "")
@@ -411,55 +250,3 @@ def _help(module: str, name: str, texts: dict[str, str], hint: Any) -> str:
 
 def _field_infos(hint: Any) -> Iterator[FieldInfo]:
     return (part for part in getattr(hint, "__metadata__", ()) if isinstance(part, FieldInfo))
-
-
-# --- values --------------------------------------------------------------------------------
-
-
-def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """YAML and JSON know lists only."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
-    }
-
-
-_WANTED = {
-    "greater_than_equal": "at least {ge}",
-    "greater_than": "more than {gt}",
-    "less_than_equal": "at most {le}",
-    "less_than": "less than {lt}",
-    "multiple_of": "a multiple of {multiple_of}",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "literal_error": "one of {expected}",
-    "tuple_type": "a list",
-}
-
-
-def _sentence(detail: dict[str, Any], known: list[str]) -> str:
-    """A finding of pydantic in the user's words."""
-    name, *place = detail["loc"]
-    if detail["type"] == "extra_forbidden":
-        near = get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        shown = ", ".join(f"'{item}'" for item in known) or "none"
-        return f"there is no setting '{name}'.{hint} Settings: {shown}."
-    where = f"value {place[0] + 1} of {name}" if place else str(name)
-    value = reprlib.repr(detail["input"])
-    wanted = _WANTED.get(detail["type"])
-    if wanted is None:
-        return f"{where} is {value}, which does not fit: {detail['msg']}."
-    context = {
-        key: f"{limit:g}" if isinstance(limit, float) else limit
-        for key, limit in detail.get("ctx", {}).items()
-    }
-    sentence = f"{where} is {value}, but must be {wanted.format(**context)}."
-    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
-        near = get_close_matches(
-            detail["input"], re.findall(r"'([^']*)'", wanted.format(**context))
-        )
-        sentence += f" Did you mean '{near[0]}'?" if near else ""
-    return sentence

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import ModuleType
 
 from napari_tmaps.errors import InputError, TmapsError
-from napari_tmaps.modules.describe import Module, describe
+from napari_tmaps.modules.describe import describe
+from napari_tmaps.modules.spec import Module
 from napari_tmaps.modules.userconfig import read_config
 
 FOLDERS = "NAPARI_TMAPS_MODULES"

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tmaps.modules.describe import ModuleSpec
+from napari_tmaps.modules.spec import ModuleSpec
 
 Value = npt.NDArray[Any] | pd.DataFrame
 

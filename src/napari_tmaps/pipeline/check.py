@@ -9,15 +9,8 @@ from difflib import get_close_matches
 from napari_tmaps.errors import PipelineError
 from napari_tmaps.model.kinds import ACCEPTS, Kind
 from napari_tmaps.model.pipeline import ModuleCall, PipelineDescription
-from napari_tmaps.modules.describe import (
-    ASSIGN,
-    EXTRACT,
-    SOURCES,
-    Module,
-    ModuleSpec,
-    OutputSpec,
-    describe,
-)
+from napari_tmaps.modules.describe import describe
+from napari_tmaps.modules.spec import ASSIGN, EXTRACT, SOURCES, Module, ModuleSpec, OutputSpec
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step, Target
 
 

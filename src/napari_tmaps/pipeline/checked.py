@@ -9,7 +9,7 @@ from typing import Any
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.pixelsize import PixelSize
-from napari_tmaps.modules.describe import ModuleSpec
+from napari_tmaps.modules.spec import ModuleSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import (
     ChannelInput,
     ModuleCall,
-    ObjectInput,
     ObjectOutput,
     PipelineDescription,
     PipelineInput,
@@ -223,12 +222,6 @@ def rename_channel(pipeline: PipelineDescription, name: str, new: str) -> Pipeli
         raise unknown("channel", name, names)
     channels = ((new if c.name == name else c.name, c.correct) for c in pipeline.input.channels)
     return _rewired(set_channels(pipeline, channels), {name: new}, -1)
-
-
-def set_input_objects(pipeline: PipelineDescription, objects: Iterable[str]) -> PipelineDescription:
-    """Choose the object types of earlier analyses that the pipeline starts from."""
-    chosen = tuple(ObjectInput(name=name) for name in objects)
-    return _with(pipeline, input=PipelineInput(channels=pipeline.input.channels, objects=chosen))
 
 
 def keep_objects(pipeline: PipelineDescription, objects: Iterable[str]) -> PipelineDescription:

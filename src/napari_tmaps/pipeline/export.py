@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.pixelsize import UNKNOWN
-from napari_tmaps.modules.describe import Module
+from napari_tmaps.modules.spec import Module
 from napari_tmaps.pipeline.check import check
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step
 

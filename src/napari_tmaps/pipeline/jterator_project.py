@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_tmaps.errors import NotFoundError, PipelineError, StorageError
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import ModuleCall, PipelineDescription
-from napari_tmaps.modules.describe import ASSIGN, EXTRACT, Module, ModuleSpec
+from napari_tmaps.modules.spec import ASSIGN, EXTRACT, Module, ModuleSpec
 from napari_tmaps.pipeline.imported import Imported, Note, State
 from napari_tmaps.pipeline.jterator_project_names import FIGURE_TYPES, FIGURES_ONLY, MODULES
 from napari_tmaps.pipeline.wiring import spec_of

@@ -11,7 +11,7 @@ import yaml
 from napari_tmaps.errors import ExistsError
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import ModuleCall, PipelineDescription
-from napari_tmaps.modules.describe import ASSIGN, EXTRACT, Module, ModuleSpec
+from napari_tmaps.modules.spec import ASSIGN, EXTRACT, Module, ModuleSpec
 from napari_tmaps.pipeline.check import check
 from napari_tmaps.pipeline.imported import Note, State
 from napari_tmaps.pipeline.jterator_project import DEFAULT, TITLE

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.pixelsize import UNKNOWN
-from napari_tmaps.modules.describe import Module
+from napari_tmaps.modules.spec import Module
 from napari_tmaps.pipeline.export import PIXEL_SIZE, to_code
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_tmaps.model.pipeline import PipelineDescription
-from napari_tmaps.modules.describe import Module, ModuleSpec, describe
+from napari_tmaps.modules.describe import describe
+from napari_tmaps.modules.spec import Module, ModuleSpec
 from napari_tmaps.pipeline.wiring import all_modules
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.pipeline import PipelineDescription
-from napari_tmaps.modules.describe import SettingSpec
+from napari_tmaps.modules.spec import SettingSpec
 from napari_tmaps.pipeline.cache import Cache, Value
 from napari_tmaps.pipeline.checked import CheckedPipeline
 from napari_tmaps.pipeline.edit import set_setting

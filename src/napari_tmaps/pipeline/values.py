@@ -10,8 +10,8 @@ import pandas as pd
 
 from napari_tmaps.errors import PipelineError
 from napari_tmaps.model.kinds import Kind
-from napari_tmaps.modules.describe import OutputSpec
 from napari_tmaps.modules.images import lowest_label
+from napari_tmaps.modules.spec import OutputSpec
 from napari_tmaps.pipeline.checked import Step
 
 _DTYPES: dict[Kind, tuple[str, ...]] = {

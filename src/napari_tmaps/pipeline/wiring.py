@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from napari_tmaps.errors import unknown
 from napari_tmaps.model.kinds import ACCEPTS, Kind
 from napari_tmaps.model.pipeline import ModuleCall, PipelineDescription
-from napari_tmaps.modules.describe import Module, ModuleSpec, describe
+from napari_tmaps.modules.describe import describe
+from napari_tmaps.modules.spec import Module, ModuleSpec
 
 Modules = Mapping[str, Module]
 
@@ -26,24 +27,6 @@ def items_before(
         if call.active and spec is not None:
             found |= {item_of(call, output.name): output.kind for output in spec.outputs}
     return found
-
-
-def fitting_items(
-    pipeline: PipelineDescription, name: str, wire: str, modules: Modules | None = None
-) -> tuple[str, ...]:
-    """Items that can be wired to an input of a step; those made last come first.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such step or input.
-    """
-    at = index_of(pipeline, name)
-    spec = spec_of(pipeline.pipeline[at].module, modules)
-    inputs = {} if spec is None else {each.name: each for each in spec.inputs}
-    if wire not in inputs:
-        raise unknown("input", wire, list(inputs))
-    return tuple(_latest_first(items_before(pipeline, at, modules), inputs[wire].kind))
 
 
 def index_of(pipeline: PipelineDescription, name: str) -> int:
@@ -80,7 +63,8 @@ def spec_of(module: str, modules: Modules | None) -> ModuleSpec | None:
     return describe(known[module]) if module in known else None
 
 
-def _latest_first(items: Mapping[str, Kind], kind: Kind) -> list[str]:
+def latest_first(items: Mapping[str, Kind], kind: Kind) -> list[str]:
+    """Items that fit an input of a kind; those made last come first."""
     return [name for name in reversed(list(items)) if items[name] in ACCEPTS[kind]]
 
 
@@ -95,10 +79,10 @@ def first_wires(
     items = items_before(pipeline, at, modules)
     wires: dict[str, str] = {}
     for wanted in spec.inputs:
-        latest_first = _latest_first(items, wanted.kind)
-        unused = [name for name in latest_first if name not in wires.values()]
+        fitting = latest_first(items, wanted.kind)
+        unused = [name for name in fitting if name not in wires.values()]
         if spec.measures and wanted.kind is Kind.SEGMENTED_OBJECTS:
-            unused = latest_first  # objects are measured for themselves, mostly
+            unused = fitting  # objects are measured for themselves, mostly
         if spec.measures and wanted.kind is Kind.INTENSITY_IMAGE:
             # what is measured is the image of the microscope, not one that was smoothed
             read = pipeline.input.channels

@@ -67,9 +67,6 @@ class Place(BaseModel):
         )
 
 
-AtPlace = Annotated[Place, Query()]
-
-
 class ImagePlace(Place):
     """The same for the image of a channel."""
 

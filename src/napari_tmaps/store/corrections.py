@@ -203,10 +203,7 @@ class Corrections:
         InputError
             The objects are others since.
         """
-        edit = self.last()
-        if edit is None:
-            raise NotFoundError("There is no correction to undo.")
-        return self._again(edit, "undo", "after", "before")
+        return self._again(self.last(), "undo", "after", "before")
 
     def redo(self) -> Edit:
         """Do again what was undone last.
@@ -218,10 +215,7 @@ class Corrections:
         InputError
             The objects are others since.
         """
-        edit = self.next()
-        if edit is None:
-            raise NotFoundError("There is no correction to do again.")
-        return self._again(edit, "redo", "before", "after")
+        return self._again(self.next(), "redo", "before", "after")
 
     def restore(self, place: SiteObjects) -> Edit | None:
         """Put the corrected objects back where a later analysis has replaced them.
@@ -236,7 +230,9 @@ class Corrections:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _again(self, edit: Edit, event: str, have: str, want: str) -> Edit:
+    def _again(self, edit: Edit | None, event: str, have: str, want: str) -> Edit:
+        if edit is None:
+            raise NotFoundError(f"There is no correction to {event}.")
         stored = _load(self._file(edit.number))
         now = self._part(edit)
         if not np.array_equal(now, stored[have]):

@@ -20,7 +20,7 @@ from napari_tmaps.streams.blocks import BlockWriter, Pixels, Sink
 from napari_tmaps.streams.checksums import frame_checksum
 from napari_tmaps.streams.describe import Notes, image_channels
 from napari_tmaps.streams.formats import OmeZarrFormat
-from napari_tmaps.streams.ngff_groups import group_file, read_attributes
+from napari_tmaps.streams.ngff_groups import group_file
 from napari_tmaps.streams.ngff_metadata import (
     OURS,
     channel_facts,
@@ -31,7 +31,6 @@ from napari_tmaps.streams.ngff_metadata import (
 from napari_tmaps.streams.order import FrameOrder, Place
 from napari_tmaps.streams.othersinks import LIBRARIES, LibrarySink
 from napari_tmaps.streams.pixeltypes import IN_ZARR, stored_type
-from napari_tmaps.streams.plainjson import plain
 from napari_tmaps.streams.pyramid import level_shapes
 from napari_tmaps.streams.shards import MOST_CHUNKS, ArrayFiles
 from napari_tmaps.streams.units import LENGTHS
@@ -252,10 +251,6 @@ class ZarrImage:
             self.note(tuple(facts.pop("storage_index")), facts)
         for *place, crc in recorded.get("checksums", {}).get("frames", ()):
             self.notes.checksums[tuple(place)] = crc
-
-    def stored_attributes(self) -> dict[str, Any]:
-        """As they lie on the disk."""
-        return plain(read_attributes(self.folder), "attributes")  # type: ignore[no-any-return]
 
     def _full_places(self, missing: npt.NDArray[Any]) -> list[list[int]]:
         """Places as (t, c, z), which is how images without those dimensions are read too."""

@@ -6,7 +6,8 @@ as those of modules are. A new tool is one function and one line here.
 
 from __future__ import annotations
 
-from napari_tmaps.modules.describe import ModuleSpec, describe
+from napari_tmaps.modules.describe import describe
+from napari_tmaps.modules.spec import ModuleSpec
 from napari_tmaps.tools.classify import classify
 from napari_tmaps.tools.cluster import cluster
 from napari_tmaps.tools.embed import embed

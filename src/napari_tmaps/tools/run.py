@@ -20,7 +20,7 @@ from napari_tmaps.store.results import AboutResult, ResultStore
 from napari_tmaps.store.selections import SelectionStore
 from napari_tmaps.tools import TOOLS
 from napari_tmaps.tools.classify import apply_model
-from napari_tmaps.tools.object_model import ObjectModel, load_model, save_model
+from napari_tmaps.tools.object_model import load_model, save_model
 from napari_tmaps.tools.values import ToolData, ToolResult
 
 MODEL = "model.npz"
@@ -161,17 +161,6 @@ def keep_result(
 def model_of(experiment: Experiment, object_type: str, name: str) -> Path:
     """Where the classifier of a result lies."""
     return results_of(experiment).root / object_type / name / MODEL
-
-
-def load_result_model(experiment: Experiment, object_type: str, name: str) -> ObjectModel:
-    """The classifier that a result was made with.
-
-    Raises
-    ------
-    NotFoundError
-        The result has none.
-    """
-    return load_model(model_of(experiment, object_type, name))
 
 
 def _plain(value: Any) -> Any:

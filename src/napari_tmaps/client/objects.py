@@ -1,0 +1,121 @@
+"""Calls about objects: their types, features and places, and objects that are sent."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tmaps.client.calls import Calls
+
+
+class ObjectCalls(Calls):
+    """Downloads and sends objects."""
+
+    def get_mapobject_types(self) -> list[dict[str, Any]]:
+        """Object types with the numbers of their objects and features."""
+        return self._list("mapobject_types")
+
+    def create_mapobject_type(self, name: str) -> None:
+        """Make an object type, to send objects to."""
+        self.session.json("POST", f"{self._address()}/mapobject_types", body={"name": name})
+
+    def delete_mapobject_type(self, name: str) -> None:
+        """Delete objects that were sent, with all that was measured of them."""
+        self.session.json("DELETE", self._type(name))
+
+    def get_features(self, mapobject_type: str) -> list[dict[str, Any]]:
+        """Features of an object type."""
+        rows: list[dict[str, Any]] = self._get(f"{self._type(mapobject_type)}/features")
+        return rows
+
+    def download_object_feature_values(
+        self, mapobject_type: str, plate_name: str = "", well_name: str = ""
+    ) -> pd.DataFrame:
+        """Features of all objects of a type, index mapobject_id."""
+        return self._table(mapobject_type, "feature-values", plate_name, well_name)
+
+    download_feature_values = download_object_feature_values
+
+    def download_object_metadata(
+        self, mapobject_type: str, plate_name: str = "", well_name: str = ""
+    ) -> pd.DataFrame:
+        """Where all objects of a type lie, and their labels; index mapobject_id."""
+        return self._table(mapobject_type, "metadata", plate_name, well_name)
+
+    def _table(self, name: str, what: str, plate_name: str, well_name: str) -> pd.DataFrame:
+        query = {"plate_name": plate_name, "well_name": well_name}
+        with self.session.open("GET", f"{self._type(name)}/{what}", query=query) as answer:
+            return pd.read_csv(answer, index_col="mapobject_id")
+
+    def download_feature_values_and_metadata_files(
+        self, mapobject_type: str, directory: str | Path | None = None
+    ) -> list[Path]:
+        """Features and places as two CSV files in a folder."""
+        address = self._type(mapobject_type)
+        return [
+            self._save(f"{address}/{what}", {}, directory)
+            for what in ("feature-values", "metadata")
+        ]
+
+    def upload_segmentation_image(
+        self,
+        mapobject_type: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_x: int,
+        well_pos_y: int,
+        image: npt.NDArray[Any],
+        tpoint: int = 0,
+    ) -> int:
+        """Send the objects of a site: labels (y, x) or (z, y, x); returns how many they are.
+
+        Those that were there are replaced.
+        """
+        file = io.BytesIO()
+        np.savez_compressed(file, labels=np.asarray(image))
+        answer = self.session.json(
+            "POST",
+            f"{self._type(mapobject_type)}/segmentations",
+            body={
+                "plate_name": plate_name,
+                "well_name": well_name,
+                "well_pos_x": well_pos_x,
+                "well_pos_y": well_pos_y,
+                "tpoint": tpoint,
+                "image": base64.b64encode(file.getvalue()).decode(),
+            },
+        )
+        return int(answer["objects"])
+
+    def upload_feature_values(
+        self,
+        mapobject_type: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_x: int,
+        well_pos_y: int,
+        values: pd.DataFrame,
+        tpoint: int = 0,
+    ) -> None:
+        """Send what was measured of objects of a site: a row each, index label."""
+        rows = values.astype(object).where(values.notna(), None)
+        self.session.json(
+            "POST",
+            f"{self._type(mapobject_type)}/feature-values",
+            body={
+                "plate_name": plate_name,
+                "well_name": well_name,
+                "well_pos_x": well_pos_x,
+                "well_pos_y": well_pos_y,
+                "tpoint": tpoint,
+                "names": [str(name) for name in values.columns],
+                "labels": [int(label) for label in values.index],
+                "values": rows.to_numpy().tolist(),
+            },
+        )

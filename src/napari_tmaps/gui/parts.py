@@ -1,0 +1,77 @@
+"""Small parts that most widgets are made of: sentences in place, buttons, pages that scroll."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QToolButton, QWidget
+
+
+class Message(QLabel):
+    """Says something in place, and is hidden while there is nothing to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setVisible(False)
+
+    def say(self, text: str) -> None:
+        """Say something; "" to say nothing."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+    def warn(self, *texts: str) -> None:
+        """Say what is not as it should be, a line each; "" to say nothing."""
+        self.say(warning(texts))
+
+
+class Fault(Message):
+    """Says in red what is wrong with what was entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("fault")
+        palette = self.palette()
+        palette.setColor(self.foregroundRole(), Qt.GlobalColor.red)
+        self.setPalette(palette)
+
+
+def warning(texts: Iterable[str]) -> str:
+    """Sentences with the sign of a warning before each."""
+    return "\n".join(f"⚠ {text}" for text in texts if text)
+
+
+def wrapped(text: str = "") -> QLabel:
+    """A label that takes as many lines as it needs."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    return label
+
+
+def push_button(text: str, tip: str, *, checkable: bool = False) -> QPushButton:
+    """A button, and what it does."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setCheckable(checkable)
+    return button
+
+
+def tool_button(text: str, tip: str) -> QToolButton:
+    """A small button, and what it does."""
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    return button
+
+
+def scrolled(page: QWidget, *, sideways: bool = False) -> QScrollArea:
+    """A page that scrolls where it is higher than its room, and wider if `sideways`."""
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    if not sideways:
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(page)
+    return scroll
