@@ -94,6 +94,18 @@ def test_scan_prints_the_documented_json(folder):
     }  # fmt: skip
 
 
+def test_patterns_are_tried_on_names(folder):
+    found = tmaps("scan", folder, "--try", "--pattern", PATTERN).output
+    assert "8 of 8 names match." in found
+    assert "well: 2 (B02, C03)" in found
+    typed = r"_s(?P<site>\d" + "\n" + r"C03_s(?P<site>\d)" + "\n\n"
+    told = runner.invoke(app, ["scan", str(folder), "--try"], input=typed).output
+    assert "is no regular expression: missing )" in told
+    assert "4 of 8 names match." in told
+    assert "would be the same plane" in told
+    assert "Not matched, e.g. B02_s1" in told
+
+
 def test_info_has_the_keys_of_scan_and_its_own(experiment):
     info = json.loads(tmaps("info", experiment, "--json").stdout)
     assert {"vendor", "plates", "wells", "sites_per_well", "channels", "size_z", "size_t",

@@ -15,7 +15,6 @@ from tests.gui.plate import make_scan, plane_of
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.import_page import ImportPage
-from napari_tmaps.gui.names_panel import preview_text
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
@@ -114,7 +113,7 @@ def test_a_pattern_is_tried_while_it_is_typed(page: ImportPage, qtbot: Any) -> N
     with qtbot.waitSignal(page.patternRequested) as asked:
         page.names.apply_button.click()
     assert asked.args == [PATTERN]
-    assert "Not matched, e.g. x.txt" in preview_text(preview(["B02_1_A.tif", "x.txt"], PATTERN))
+    assert "Not matched, e.g. x.txt" in str(preview(["B02_1_A.tif", "x.txt"], PATTERN))
 
 
 def test_a_folder_is_read_anew_corrected_and_read_in_place(

@@ -64,6 +64,14 @@ def scan(
     table: Annotated[
         Path | None, typer.Option(help="Write the table of all images that were found, .csv.")
     ] = None,
+    trial: Annotated[
+        bool,
+        typer.Option(
+            "--try",
+            help="Only say what the pattern makes of the names, at once; without --pattern, of "
+            "each that you type.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if anything odd was found.")
@@ -75,6 +83,8 @@ def scan(
     Nothing is written and no pixel is read. Exits with 1 if images are damaged or claimed twice.
     """
     with show.plain_errors(verbose):
+        if trial:
+            return _try_patterns(folder, pattern)
         found = _scan(folder, pattern, vendor, profile)
         summary = found.summary()
         if report is not None:
@@ -92,6 +102,20 @@ def scan(
     serious = {oddity.kind for oddity in found.oddities} & {"unreadable", "duplicate"}
     if serious or (strict and found.oddities):
         raise typer.Exit(1)
+
+
+def _try_patterns(folder: Path, pattern: str | None) -> None:
+    """What a pattern, or each that is typed, makes of the names of a folder."""
+    from napari_tmaps.vendors.listing import list_files
+    from napari_tmaps.vendors.preview import preview
+
+    names = list_files(folder).images()
+    typer.echo(f"{len(names)} images" + (f", e.g. {names[0]}" if names else ""))
+    if pattern is not None:
+        typer.echo(preview(names, pattern))
+        return
+    while typed := typer.prompt("Pattern (empty: end)", default="", show_default=False):
+        typer.echo(preview(names, typed))
 
 
 def create(

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_tmaps.gui.parts import push_button, wrapped
-from napari_tmaps.vendors.preview import PatternPreview, preview
+from napari_tmaps.vendors.preview import preview
 
 _TYPED_MS = 150
 _SHOWN = 3
@@ -68,20 +68,5 @@ class NamesPanel(QWidget):
             self.apply_button.setEnabled(False)
             return
         found = preview(self._names, pattern)
-        self._found.setText(preview_text(found))
+        self._found.setText(str(found))
         self.apply_button.setEnabled(found.matched > 0)
-
-
-def preview_text(found: PatternPreview) -> str:
-    """Lines on what a pattern makes of names."""
-    lines = [f"{found.matched} of {found.looked_at} names match."]
-    if found.looked_at < found.names:
-        lines[0] += f" ({found.names} names in all.)"
-    for group, values in found.values.items():
-        if values:
-            more = " …" if len(values) > _SHOWN else ""
-            lines.append(f"{group}: {len(values)} ({', '.join(values[:_SHOWN])}{more})")
-    lines += [f"⚠ {problem}" for problem in found.problems]
-    if found.unmatched_examples:
-        lines.append(f"Not matched, e.g. {found.unmatched_examples[0]}")
-    return "\n".join(lines)

@@ -18,6 +18,7 @@ _NUMBERS = ("site", "z", "t", "cycle", "column")
 _ASSUMED = {"well": "A01", "site": "1", "channel": "C01"}
 _FIRST_LOOK = 256
 _MOST_VALUES = 1000
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,26 @@ class PatternPreview:
     def unmatched(self) -> int:
         """Names looked at that do not match."""
         return self.looked_at - self.matched
+
+    def __str__(self) -> str:
+        """Lines for people."""
+        if not self.looked_at:
+            return "\n".join(self.problems) or "There are no names."
+        lines = [f"{self.matched} of {self.looked_at} names match."]
+        if self.looked_at < self.names:
+            lines[0] += f" ({self.names} names in all.)"
+        for group, values in self.values.items():
+            if values:
+                more = " …" if len(values) > _TOLD else ""
+                lines.append(f"{group}: {len(values)} ({', '.join(values[:_TOLD])}{more})")
+        lines += [f"⚠ {problem}" for problem in self.problems]
+        if self.examples:
+            name, groups = self.examples[0]
+            told = ", ".join(f"{group} {text}" for group, text in groups.items())
+            lines.append(f"E.g. {name}: {told}")
+        if self.unmatched_examples:
+            lines.append(f"Not matched, e.g. {self.unmatched_examples[0]}")
+        return "\n".join(lines)
 
 
 def preview(
