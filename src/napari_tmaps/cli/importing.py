@@ -84,7 +84,8 @@ def scan(
     """
     with show.plain_errors(verbose):
         if trial:
-            return _try_patterns(folder, pattern)
+            _try_patterns(folder, pattern)
+            return
         found = _scan(folder, pattern, vendor, profile)
         summary = found.summary()
         if report is not None:
