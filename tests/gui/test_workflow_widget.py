@@ -11,6 +11,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.stage_page import StagePage
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
 from napari_tmaps.store.experiment import Experiment
@@ -72,6 +73,18 @@ def test_value(widget: WorkflowWidget, qtbot: Any) -> None:
         widget.setValue(wanted)
     assert widget.value() == changed.args[0] == wanted
     assert [widget.tabs.tabText(n)[2:] for n in range(3)] == ["Convert", "Correct", "Map"]
+
+
+def test_forms_of_another_experiment_take_the_place_of_the_old_ones(
+    widget: WorkflowWidget, experiment: Experiment, qtbot: Any
+) -> None:
+    shown = widget.tabs.count()
+    old = len(widget.findChildren(StagePage))
+    for _ in range(3):
+        widget.setExperiment(None)
+        widget.setExperiment(experiment)
+    assert widget.tabs.count() == shown
+    qtbot.waitUntil(lambda: len(widget.findChildren(StagePage)) == old)
 
 
 def test_forms_edit_the_workflow_and_save_it(

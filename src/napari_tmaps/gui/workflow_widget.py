@@ -214,8 +214,7 @@ class WorkflowWidget(QWidget):
         self._experiment = experiment
         self._inside.setVisible(experiment is not None)
         self._empty.setVisible(experiment is None)
-        self._pages = {}
-        self.tabs.clear()
+        self._clear_pages()
         self.show_message("")
         self.jobs.setExperiment(experiment)
         self.sending.setExperiment(experiment)
@@ -365,8 +364,7 @@ class WorkflowWidget(QWidget):
         names = map(pipeline_name, pipeline_keys(self._experiment))
         channels = self._experiment.catalogue.channel_names()
         choices = {"pipeline": ["", *names], "stitch_channel": ["", *channels]}
-        self.tabs.clear()
-        self._pages = {}
+        self._clear_pages()
         self.until_menu.clear()
         for stage in description.stages:
             if not stage.steps:
@@ -381,6 +379,12 @@ class WorkflowWidget(QWidget):
             )
         self.tabs.addTab(self.sending, "Sites")
         self.tabs.addTab(self.jobs, "Jobs")
+
+    def _clear_pages(self) -> None:
+        self.tabs.clear()  # deletes none of them
+        for page in self._pages.values():
+            page.deleteLater()
+        self._pages = {}
 
     def _on_step_changed(self, step: str, changes: dict[str, Any]) -> None:
         self.setValue(with_step(self._value, step, **changes))
