@@ -18,7 +18,8 @@ import yaml
 
 from napari_tmaps.errors import FormatError, InputError, NotFoundError
 from napari_tmaps.workflow.engines import TICK_S, ClosesItself, Outcomes
-from napari_tmaps.workflow.job import KILLED, JobCall, Outcome, run_job, stopped_by_limit
+from napari_tmaps.workflow.job import JobCall, Outcome, run_job, stopped_by_limit
+from napari_tmaps.workflow.limits import KILLED
 from napari_tmaps.workflow.threadpools import limit_environment, limit_this_process
 
 KINDS = {

@@ -18,13 +18,13 @@ from time import monotonic
 
 from napari_tmaps.workflow.engines import ATTEMPTS, TICK_S, ClosesItself, Outcomes
 from napari_tmaps.workflow.job import (
-    KILLED,
     JobCall,
     Outcome,
     run_job,
     stopped_by_limit,
     took_too_long,
 )
+from napari_tmaps.workflow.limits import KILLED
 from napari_tmaps.workflow.threadpools import limit_this_process
 
 _GRACE_S = 10.0

@@ -6,33 +6,27 @@ other job writes. Every engine calls `run_job`, in a thread, a process or on ano
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from time import monotonic, perf_counter, process_time, thread_time
+from time import perf_counter, process_time, thread_time
 from typing import Any, TextIO
 
 from napari_tmaps.errors import StorageError, TmapsError
 from napari_tmaps.workflow.batches import StepFolder
+from napari_tmaps.workflow.limits import KILLED, MEMORY_MARK, TIMEOUT_MARK, limited
 from napari_tmaps.workflow.step import Batch, JobResult, Step, StoppedError
 
 TIMED_OUT = 124
 """Exit code of a job that took longer than it may."""
 STOPPED = 143
 """Exit code of a job that ended early because its run was stopped."""
-KILLED = 137
-"""Exit code of a job whose process was ended, as a shell tells it."""
-_TIMEOUT_MARK = "Timeout ("  # how faulthandler begins
-_MEMORY_MARK = "Too much memory: "
-_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +97,10 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
         the process, and processor time is that of all its threads.
     """
     files = call.files
-    limited = stopped_by_limit(call) if own_process else None
-    if limited is not None:
+    ended = stopped_by_limit(call) if own_process else None
+    if ended is not None:
         # A cluster that lost the worker sends the job again; it would fare no better.
-        return limited
+        return ended
     again = files.log_path("run", call.job).exists()
     clock = process_time if own_process else thread_time
     start, cpu = perf_counter(), clock()
@@ -118,8 +112,10 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
             f"{socket.gethostname()}, process {os.getpid()}",
             file=log,
         )
+        is_limited = own_process and not isinstance(log, _Nowhere)
+        limits = limited(log, call.duration_s, call.memory_mb) if is_limited else nullcontext()
         try:
-            with _limits(call, log) if own_process else nullcontext():
+            with limits:
                 step = call.step.for_jobs(Path(call.experiment))
                 batch = files.batch(call.job)
                 result = step.run_job(batch, assume_clean_state=True)
@@ -171,9 +167,9 @@ def stopped_by_limit(call: JobCall) -> Outcome | None:
     if not (call.duration_s or call.memory_mb) or not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
-    if _TIMEOUT_MARK in text:
+    if TIMEOUT_MARK in text:
         return took_too_long(call)
-    if _MEMORY_MARK in text:
+    if MEMORY_MARK in text:
         return Outcome(
             call.job,
             KILLED,
@@ -212,62 +208,6 @@ def _log(path: Path) -> Iterator[TextIO]:
     finally:
         with suppress(OSError):  # a log that cannot be written must not hide what happened
             file.close()
-
-
-@contextmanager
-def _limits(call: JobCall, log: TextIO) -> Iterator[None]:
-    """End the process when time or memory is used up; the log then says so, and where it was.
-
-    The watch over time is a thread of the C library, so that code that never lets go of the
-    interpreter is ended as well.
-    """
-    if isinstance(log, _Nowhere):
-        yield
-        return
-    log.flush()
-    ended = threading.Event()
-    if call.duration_s:
-        _set_deadline(log, monotonic() + call.duration_s)
-    if call.memory_mb:
-        watch = (call.memory_mb, ended, log)
-        threading.Thread(target=_watch_memory, args=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        ended.set()
-        _set_deadline(log, None)
-
-
-_deadlines: dict[TextIO, float] = {}
-_setting = threading.Lock()
-
-
-def _set_deadline(log: TextIO, deadline: float | None) -> None:
-    """Set or take back when a job must have ended; the process has one timer for all its jobs.
-
-    A worker of another's cluster may run several jobs in threads.
-    """
-    with _setting:
-        _deadlines.pop(log, None)
-        if deadline is not None:
-            _deadlines[log] = deadline
-        if _deadlines:
-            first = min(_deadlines, key=_deadlines.__getitem__)
-            left = max(0.01, _deadlines[first] - monotonic())
-            faulthandler.dump_traceback_later(left, exit=True, file=first)
-        else:
-            faulthandler.cancel_dump_traceback_later()
-
-
-def _watch_memory(limit_mb: int, ended: threading.Event, log: TextIO) -> None:
-    import psutil  # type: ignore[import-untyped]
-
-    process = psutil.Process()
-    while not ended.wait(_LOOK_S):
-        used = process.memory_info().rss / 2**20
-        if used > limit_mb:
-            print(f"{_MEMORY_MARK}{used:.0f} MB", file=log, flush=True)
-            os._exit(KILLED)
 
 
 def _peak_memory_mb() -> float:
