@@ -84,8 +84,11 @@ def test_the_phases_of_a_step(experiment):
     assert len(batch["planes"]["path"]) == 4
     collect = json.loads(tmaps("metaextract", experiment, "info", "-p", "collect").output)
     assert collect["args"] == {"batch_size": 10}
-    tmaps("metaextract", experiment, "run", "-j", 1, "--assume-clean-state")
+    done = tmaps("metaextract", experiment, "run", "-j", 1, "--assume-clean-state")
+    assert "Job 1 of metaextract is done" in done.output
     tmaps("metaextract", experiment, "collect")
+    log = tmaps("metaextract", experiment, "log", "-p", "collect").output
+    assert "metaextract is collected." in log
     assert "JOB COMPLETED" in tmaps("metaextract", experiment, "log", "-j", 1).output
     assert "1 jobs" in tmaps("metaextract", experiment, "log", "-p", "init").output
     tmaps("metaconfig", experiment, "init", "--stitch-layout", "vertical", "--mip")

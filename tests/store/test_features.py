@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -52,6 +55,29 @@ def test_the_cut_into_jobs_does_not_matter(store, tmp_path):
     other.collect("Nuclei", [part], done)
     for path in store.root.rglob("*.parquet"):
         assert (other.root / path.relative_to(store.root)).read_bytes() == path.read_bytes()
+
+
+def test_collect_takes_one_part_at_a_time(tmp_path):
+    """Also of wells that two jobs have made together."""
+    features = FeatureStore(tmp_path / "features")
+    wells = [f"{row}{column:02d}" for row in "ABCDE" for column in range(1, 9)]
+    parts, done = [], []
+    for number, (well, following) in enumerate(pairwise(wells)):
+        parts.append(tmp_path / f"{number}.parquet")
+        some = [rows(well, 2, range(5000)), rows(following, 1, range(5000))]
+        features.write_part(parts[-1], some)
+        done += [("p", well, 2), ("p", following, 1)]
+    features.collect("Nuclei", parts[:1], done[:2])  # what pyarrow loads
+    tracemalloc.start()
+    try:
+        features.collect("Nuclei", parts, done)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    whole = features.read("Nuclei")
+    assert len(whole) == 10_000 * len(parts)
+    assert peak < whole.reset_index().memory_usage(deep=True).sum() / 4
+    assert features.read_site("Nuclei", "p", "B01", 1)["Area"].sum() == 10 * sum(range(5000))
 
 
 def test_analysing_one_site_again_replaces_its_rows_alone(store, tmp_path):

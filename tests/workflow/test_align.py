@@ -244,6 +244,6 @@ def test_damaged_table(tmp_path):
 
 def test_batches_are_plain_json(rounds):
     step = ImageRegistrator(rounds)
-    batches = step.create_run_batches(AlignArguments(ref_wavelength="DAPI", batch_size=3))
+    batches = list(step.create_run_batches(AlignArguments(ref_wavelength="DAPI", batch_size=3)))
     assert json.loads(json.dumps(batches, allow_nan=False)) == batches
     assert step.sites_of(batches[0])[0] == ("p", "B02", 1)

@@ -121,7 +121,7 @@ def test_batches_and_engines_do_not_matter(screen):
 def test_a_field_from_a_part_of_its_images_is_not_written(screen):
     step = IlluminationCalculator(screen)
     args = CorillaArguments(batch_size=4)
-    batches = json.loads(json.dumps(step.create_run_batches(args)))
+    batches = json.loads(json.dumps(list(step.create_run_batches(args))))
     collect = step.create_collect_batch(args)
     jobs = IlluminationCalculator.for_jobs(screen.path)
     results = [jobs.run_job(batch) for batch in batches[:-1]]

@@ -8,18 +8,20 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from tests.workflow.toys import Toy, ToyArguments, begun
 
 from napari_tmaps.errors import FormatError, InputError, NotFoundError
+from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.job import TIMED_OUT, JobCall, Outcome, stopped_by_limit
-from napari_tmaps.workflow.phases import init_step, run_jobs, run_phases
+from napari_tmaps.workflow.phases import collect_step, init_step, run_jobs, run_phases
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -192,8 +194,6 @@ def test_thousands_of_jobs_and_their_states(empty):
 
 def test_a_straggler_of_an_earlier_round_disturbs_nobody(empty):
     """A job that was sent off before a new init, and ends after it, is not taken for a new one."""
-    from napari_tmaps.workflow.phases import collect_step
-
     files = StepFolder(empty.path, "toy")
     init_step(Toy(empty), ToyArguments(jobs=("ok",)))
     old = files.batch(1)
@@ -286,6 +286,35 @@ def coordinator_memory_mb(experiment, jobs: int) -> float:
         return tracemalloc.get_traced_memory()[1] / 1e6
     finally:
         tracemalloc.stop()
+
+
+class Talkative(Toy):
+    """Its jobs have much to say, which collect goes through twice."""
+
+    def collect_job_output(self, batch, results):
+        letters = sum(len(result.facts["text"]) for result in results)
+        return [Progress("toy", 0, 0, f"{letters} of {sum(1 for _ in results)} jobs")]
+
+
+def collecting_memory_mb(experiment, jobs: int) -> float:
+    """Most memory that collect takes at a time."""
+    init_step(Talkative(experiment), ToyArguments(jobs=("nothing",) * jobs))
+    files = StepFolder(experiment.path, "toy")
+    for job in range(1, jobs + 1):
+        result = {"outcome": asdict(Outcome(job)), "facts": {"text": "x" * 100_000}}
+        files.write_result(files.batch(job), result)
+    tracemalloc.start()
+    try:
+        (note,) = collect_step(experiment, Talkative)
+        assert note.message == f"{jobs * 100_000} of {jobs} jobs"
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_collect_takes_one_result_at_a_time(empty):
+    few = collecting_memory_mb(empty, 1)
+    assert collecting_memory_mb(empty, 100) < few + 2  # not the 10 MB that they are
 
 
 def test_the_coordinator_needs_hardly_more_for_a_hundred_thousand_sites(empty):

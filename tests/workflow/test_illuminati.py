@@ -209,7 +209,7 @@ def test_only_what_has_changed_is_made_anew(screen, tmp_path):
 def test_an_interrupted_build_goes_on(screen):
     step = PyramidBuilder(screen)
     args = IlluminatiArguments(batch_size=1)
-    batches = step.create_run_batches(args)
+    batches = list(step.create_run_batches(args))
     results = [PyramidBuilder.for_jobs(screen.path).run_job(batches[0])]
     step.collect_job_output(step.create_collect_batch(args), results)
     done = batches[0]["work"][0]["well"]

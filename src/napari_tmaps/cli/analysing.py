@@ -24,9 +24,9 @@ def analyse(
     verbose: Verbose = False,
 ) -> None:
     """Run a pipeline over the plates: segment objects and measure them. Finished sites are kept."""
+    from napari_tmaps.pipeline.find import find_pipeline
     from napari_tmaps.store.experiment import Experiment
     from napari_tmaps.workflow import analyse as analyse_experiment
-    from napari_tmaps.workflow.jterator import find_pipeline
 
     with show.plain_errors(verbose), Experiment.open(experiment) as opened:
         description = find_pipeline(opened.path, pipeline)

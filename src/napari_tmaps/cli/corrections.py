@@ -78,8 +78,8 @@ def _measure(experiment: Experiment, edit: Edit) -> None:
 
 
 def _score(experiment: Experiment, name: str) -> None:
+    from napari_tmaps.pipeline.find import find_pipeline
     from napari_tmaps.pipeline.golden import pooled, score_corrections
-    from napari_tmaps.workflow.jterator import find_pipeline
 
     scores = show.ended(score_corrections(experiment, find_pipeline(experiment.path, name)))
     for each in scores:

@@ -336,7 +336,7 @@ def _folder(text: str) -> Path:
 
 
 def _find(text: str, folder: Path | None) -> PipelineDescription:
-    from napari_tmaps.workflow.jterator import find_pipeline
+    from napari_tmaps.pipeline.find import find_pipeline
 
     return find_pipeline(folder or Path(), text)
 

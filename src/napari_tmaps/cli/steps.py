@@ -91,9 +91,7 @@ def _init(step: type[Step]) -> _Verb:
             with coordinating(experiment.path, f"{step.name} init"):
                 show.follow(salvage(experiment, step))
                 jobs = init_step(step(experiment), args)
-                text = f"{step.name}: {jobs} jobs for the run phase."
-                StepFolder(experiment.path, step.name).log_path("init").write_text(f"{text}\n")
-            typer.echo(text)
+            typer.echo(f"{step.name}: {jobs} jobs for the run phase.")
 
     text = "Make the batches for parallel processing; what is up to date gets none."
     return _with_options(init, step.Arguments), text
@@ -121,7 +119,10 @@ def _run(step: type[Step]) -> _Verb:
             outcome = run_job(JobCall(str(folder), step, job))
         if outcome.exitcode:
             typer.secho(f"Error: {outcome.message}", fg=typer.colors.RED, err=True)
-        raise typer.Exit(outcome.exitcode)
+            raise typer.Exit(outcome.exitcode)
+        for item in outcome.failures:
+            typer.echo(f"{item['plate']} {item['well']} site {item['site']}: {item['message']}")
+        typer.echo(f"Job {job} of {step.name} is done, in {outcome.seconds:.1f} s.")
 
     return run, "Run one job on this machine."
 

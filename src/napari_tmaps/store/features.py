@@ -8,7 +8,7 @@ however it was cut into jobs. Jobs write parts of their own; `collect` puts them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INDEX = ["plate", "well", "site", "t", "label"]
+
+_Well = tuple[str, str]  # plate, well
 
 
 @contextmanager
@@ -169,6 +171,8 @@ class FeatureStore:
     ) -> None:
         """Put parts into place: they replace the rows of the sites that were analysed.
 
+        One part at a time is in memory, and the wells that are not complete yet.
+
         Parameters
         ----------
         parts
@@ -178,22 +182,38 @@ class FeatureStore:
         """
         if not parts:
             return
-        new = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
-        wells: dict[tuple[str, str], set[int]] = {}
+        wells: dict[_Well, set[int]] = {}
         for plate, well, site in done:
             wells.setdefault((plate, well), set()).add(site)
-        rows = dict(iter(new.groupby(["plate", "well"])))
-        for (plate, well), sites in wells.items():
-            path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
-            table = rows.get((plate, well), new.iloc[:0])
-            if path.exists():
-                old = pd.read_parquet(path, partitioning=None)
-                old = old[~old["site"].isin(sites)]
-                # A column that the new analysis does not make any more goes with the old rows.
-                table = pd.concat([old, table]) if len(old) else table
-            table = table.sort_values(["site", "t", "label"], ignore_index=True)
-            with replacing(path) as temporary, disk_errors(path):
-                table.to_parquet(temporary, index=False)
+        last = {
+            well: number
+            for number, part in enumerate(parts)
+            for well in _by_well(pd.read_parquet(part, columns=["plate", "well"]))
+        }
+        waiting: dict[_Well, list[pd.DataFrame]] = {}
+        for number, part in enumerate(parts):
+            table = pd.read_parquet(part)
+            for where, rows in _by_well(table).items():
+                waiting.setdefault(where, []).append(rows)
+            for where in [where for where in waiting if last[where] == number]:
+                rows = pd.concat(waiting.pop(where), ignore_index=True)
+                self._replace_sites(object_type, where, wells.pop(where), rows)
+        for where, sites in wells.items():
+            self._replace_sites(object_type, where, sites, table.iloc[:0])
+
+    def _replace_sites(
+        self, object_type: str, well: _Well, sites: Set[int], rows: pd.DataFrame
+    ) -> None:
+        """Put new rows in the place of all of some sites of a well."""
+        path = self.root / object_type / f"plate={well[0]}" / f"{well[1]}.parquet"
+        if path.exists():
+            old = pd.read_parquet(path, partitioning=None)
+            old = old[~old["site"].isin(sites)]
+            # A column that the new analysis does not make any more goes with the old rows.
+            rows = pd.concat([old, rows]) if len(old) else rows
+        rows = rows.sort_values(["site", "t", "label"], ignore_index=True)
+        with replacing(path) as temporary, disk_errors(path):
+            rows.to_parquet(temporary, index=False)
 
     def replace_rows(
         self,
@@ -256,3 +276,8 @@ class FeatureStore:
     def remove(self, object_type: str) -> None:
         """Remove the table of a type."""
         remove(self.root / object_type)
+
+
+def _by_well(table: pd.DataFrame) -> dict[_Well, pd.DataFrame]:
+    groups = table.groupby(["plate", "well"])
+    return {(str(plate), str(well)): rows for (plate, well), rows in groups}

@@ -5,7 +5,7 @@ An image is known by the digest of what it is made of; if it is not converted, i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Site = tuple[str, str, int]
 """Plate, well, number of the site."""
+
+_AT_A_TIME = 2000  # enough for speed, few enough for the memory
 
 
 class Located(TypedDict):
@@ -53,6 +55,15 @@ def locate(
                 images = found[plan["plate"], plan["well"], plan["site"]]
                 images.setdefault(str(plan["cycle"]), {"source": plan["source"], "plan": plan})
     return found
+
+
+def locate_all(
+    experiment: Experiment, sites: Sequence[Site], cycles: Iterable[int]
+) -> Iterator[tuple[Site, dict[str, Located]]]:
+    """The same of any number of sites, one after the other."""
+    wanted = list(cycles)
+    for start in range(0, len(sites), _AT_A_TIME):
+        yield from locate(experiment, sites[start : start + _AT_A_TIME], wanted).items()
 
 
 def open_located(

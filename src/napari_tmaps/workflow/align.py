@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,9 +20,17 @@ from napari_tmaps.model.version import __version__
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import digest, source_folders
 from napari_tmaps.store.prepared import read_prepared
-from napari_tmaps.store.sites import Site, locate, open_located
+from napari_tmaps.store.sites import Site, locate_all, open_located
 from napari_tmaps.workflow.engines import default_workers
-from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, failure, split
+from napari_tmaps.workflow.step import (
+    Batch,
+    BatchArguments,
+    JobResult,
+    Step,
+    failure,
+    failures_of,
+    split,
+)
 
 
 class AlignArguments(BatchArguments):
@@ -94,7 +102,7 @@ class ImageRegistrator(Step):
         rows = table[table["wavelength"] == chosen]
         return dict(zip(rows["cycle"].astype(int), rows["name"], strict=True))
 
-    def create_run_batches(self, args: AlignArguments) -> list[Batch]:
+    def create_run_batches(self, args: AlignArguments) -> Iterator[Batch]:
         """Batches of sites that were not aligned like this yet.
 
         Raises
@@ -120,22 +128,22 @@ class ImageRegistrator(Step):
         sites = [site for site in sites if self.is_chosen(*site)]
         settings = args.model_dump(exclude={"batch_size", "max_shift", "min_quality"})
         known = _known(experiment.shifts.table())
-        work = []
-        for site, images in locate(experiment, sites, channels).items():
-            sources = {cycle: image["source"] for cycle, image in images.items()}
-            key = digest([settings, fields, sources])
-            if known.get(site) != key:
-                work.append({"site": list(site), "images": images, "key": key})
+
+        def work() -> Iterator[dict[str, Any]]:
+            for site, images in locate_all(experiment, sites, channels):
+                sources = {cycle: image["source"] for cycle, image in images.items()}
+                key = digest([settings, fields, sources])
+                if known.get(site) != key:
+                    yield {"site": list(site), "images": images, "key": key}
+
         common = {
             "args": args.model_dump(mode="json"),
             "channels": {str(cycle): name for cycle, name in channels.items()},
             "sources": source_folders(experiment),
             "version": experiment.catalogue.get("ngff_version"),
         }
-        return [
-            {"job": number, "units": len(part), "work": list(part), **common}
-            for number, part in enumerate(split(work, args.batch_size, default_workers()), 1)
-        ]
+        for number, part in enumerate(split(work(), args.batch_size, default_workers()), 1):
+            yield {"job": number, "units": len(part), "work": part, **common}
 
     @staticmethod
     def sites_of(batch: Batch) -> list[Site]:
@@ -197,12 +205,11 @@ class ImageRegistrator(Step):
             close_readers(readers)
         return JobResult(failures, {"rows": rows})
 
-    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Iterable[JobResult]) -> list[Progress]:
         """Judge all shifts plate by plate, and store them."""
         args = AlignArguments.model_validate(batch["args"])
         experiment = self.experiment
-        failures = [item for result in results for item in result.failures]
-        experiment.catalogue.set_failures(self.name, failures)
+        experiment.catalogue.set_failures(self.name, failures_of(results))
         new = pd.DataFrame([row for result in results for row in result.facts["rows"]])
         old = experiment.shifts.table()
         settings = args.model_dump()

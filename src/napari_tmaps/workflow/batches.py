@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
@@ -209,6 +210,11 @@ class StepFolder:
     def log_path(self, phase: Phase, job: int | None = None) -> Path:
         """Log of a phase, or of one of its run jobs."""
         return self.logs / (f"run-{job:06d}.log" if phase == "run" else f"{phase}.log")
+
+    def write_log(self, phase: Phase, lines: Iterable[str]) -> None:
+        """Write what the init or collect phase has to say, with the time."""
+        text = "".join(f"{line}\n" for line in lines)
+        write_text(self.log_path(phase), f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}")
 
     def log(self, phase: Phase, job: int | None = None) -> str:
         """Text of a log.

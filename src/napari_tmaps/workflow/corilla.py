@@ -7,10 +7,11 @@ in any order to the same bits. A field is written only from all its images.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +25,11 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.illumination import FieldEntry
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import digest, final_source_planes, source_folders
-from napari_tmaps.store.sites import Located, Site, locate, open_located
+from napari_tmaps.store.sites import Located, Site, locate, locate_all, open_located
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
 from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.fields import make_field
-from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, failure
+from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, failure, failures_of
 
 _MOST_SHRUNK = 200  # images that a flat field is estimated from
 
@@ -65,6 +66,16 @@ class CorillaArguments(BatchArguments):
     ] = ""
 
 
+class _Image(NamedTuple):
+    """One image that is added up; where its pixels are the originals, they are looked up later."""
+
+    site: Site
+    cycle: int
+    times: tuple[int, ...]
+    source: str
+    is_converted: bool
+
+
 @dataclass(frozen=True)
 class _Planned:
     """A field to make: `places` are the arguments of its entry, `images` what it is made of."""
@@ -72,9 +83,15 @@ class _Planned:
     channel: str
     key: str
     places: dict[str, Any]
-    images: tuple[tuple[Site, int, tuple[int, ...], Located], ...]
+    images: tuple[_Image, ...]
     size: tuple[int, int]
     acquisition: int
+    images_a_job: int
+    """0: there are no jobs, for nothing is to be added up."""
+
+    @property
+    def jobs(self) -> int:
+        return -(-len(self.images) // self.images_a_job) if self.images_a_job else 0
 
 
 class IlluminationCalculator(Step):
@@ -88,7 +105,6 @@ class IlluminationCalculator(Step):
     Arguments = CorillaArguments
 
     _fields: tuple[_Planned, ...] | None = None
-    _jobs: Counter[str] | None = None
 
     def check(self, args: CorillaArguments) -> None:
         """Refuse images that are not there.
@@ -112,7 +128,7 @@ class IlluminationCalculator(Step):
                 if not path.is_file():
                     raise InputError(f"There is no file '{path}' (channel '{channel}').")
 
-    def create_run_batches(self, args: CorillaArguments) -> list[Batch]:
+    def create_run_batches(self, args: CorillaArguments) -> Iterator[Batch]:
         """Batches of images of one field each; fields that are up to date get none.
 
         Raises
@@ -121,37 +137,48 @@ class IlluminationCalculator(Step):
             There is no layout yet.
         """
         self._fields = self._plan(args)
-        known = {entry.key for entry in self.experiment.illumination.entries()}
-        if args.method in ("images", "microscope"):
-            return []
+        return self._batches(args, self._fields)
+
+    def _batches(self, args: CorillaArguments, fields: Sequence[_Planned]) -> Iterator[Batch]:
         common = {
             "sources": source_folders(self.experiment),
             "version": self.experiment.catalogue.get("ngff_version"),
             "flat": args.method == "flat",
         }
-        batches: list[Batch] = []
-        # Sums are larger than images: no more parts of a field than all workers need.
-        parts = -(-4 * default_workers() // max(len(self._fields), 1))
-        for field in self._fields:
-            if field.key in known:
-                continue
-            size = max(1, min(args.batch_size, -(-len(field.images) // parts)))
-            step = -(-len(field.images) // _MOST_SHRUNK)
-            works = [
-                {"site": list(site), "cycle": cycle, "times": list(times), "image": image}
-                | {"number": number, "shrink": number % step == 0}
-                for number, (site, cycle, times, image) in enumerate(field.images)
-            ]
-            for start in range(0, len(works), size):
-                part = works[start : start + size]
-                batch = {"channel": field.channel, "size": list(field.size), "work": part}
-                name = digest([field.key, [work["number"] for work in part]])
-                batches.append(
-                    {"job": len(batches) + 1, "units": len(part), "field": field.key}
-                    | {"part": name, **batch, **common}
-                )
-        self._jobs = Counter(batch["field"] for batch in batches)
-        return batches
+        job = count(1)
+        for field in fields:
+            every = -(-len(field.images) // _MOST_SHRUNK)
+            for part in range(field.jobs):
+                start = part * field.images_a_job
+                images = field.images[start : start + field.images_a_job]
+                work = [
+                    {**item, "number": number, "shrink": number % every == 0}
+                    for number, item in enumerate(self._located(images), start)
+                ]
+                yield {
+                    "job": next(job),
+                    "units": len(work),
+                    "field": field.key,
+                    "part": digest([field.key, [item["number"] for item in work]]),
+                    "channel": field.channel,
+                    "size": list(field.size),
+                    "work": work,
+                    **common,
+                }
+
+    def _located(self, images: Sequence[_Image]) -> Iterator[dict[str, Any]]:
+        originals = {image.site: None for image in images if not image.is_converted}
+        plans = locate(self.experiment, list(originals), {image.cycle for image in images})
+        for image in images:
+            located: Located = {"source": image.source}
+            if not image.is_converted:
+                located = plans[image.site][str(image.cycle)]
+            yield {
+                "site": list(image.site),
+                "cycle": image.cycle,
+                "times": list(image.times),
+                "image": located,
+            }
 
     def create_collect_batch(self, args: BatchArguments) -> Batch:
         """All fields, those that are up to date too."""
@@ -165,7 +192,7 @@ class IlluminationCalculator(Step):
                     "key": field.key,
                     "places": field.places,
                     "images": len(field.images),
-                    "jobs": 0 if self._jobs is None else self._jobs[field.key],
+                    "jobs": field.jobs,
                     "size": list(field.size),
                     "acquisition": field.acquisition,
                 }
@@ -187,16 +214,24 @@ class IlluminationCalculator(Step):
         groups = planes.groupby(["channel", *own.get(args.by, [])], sort=False)
         cycles = sorted({int(cycle) for cycle in planes["cycle"].unique()})
         rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
-        located = locate(experiment, rows, cycles)
+        found = {
+            (*site, int(cycle)): (image["source"], "plan" not in image)
+            for site, images in locate_all(experiment, rows, cycles)
+            for cycle, image in images.items()
+        }
+        settings = args.model_dump(exclude={"batch_size"})
+        known = {entry.key for entry in experiment.illumination.entries()}
+        # Sums are larger than images: no more parts of a field than all workers need.
+        parts = -(-4 * default_workers() // max(groups.ngroups, 1))
         fields = []
         for key, group in groups:
             images = []
             for place, times in group.groupby([*SITE, "cycle"], sort=False)["t"]:
                 plate, well, site, cycle = cast(tuple[str, str, int, int], place)
-                image = located.get((plate, well, int(site)), {}).get(str(cycle))
-                if image is not None:
+                if place in found:
                     used = tuple(sorted({int(t) for t in times}))
-                    images.append(((plate, well, int(site)), int(cycle), used, image))
+                    where = (plate, well, int(site))
+                    images.append(_Image(where, int(cycle), used, *found[place]))
             sizes = Counter(zip(group["height"].tolist(), group["width"].tolist(), strict=True))
             places: dict[str, Any] = {}
             if args.by in ("plate", "acquisition"):
@@ -205,20 +240,21 @@ class IlluminationCalculator(Step):
                 places["cycle"] = int(group["cycle"].iloc[0])
             if args.by == "acquisition":
                 places["times"] = [int(group["t"].min()), int(group["t"].max())]
-                pairs = {(site[1], site[2]) for site, *_ in images}
+                pairs = {image.site[1:] for image in images}
                 places["sites"] = sorted(map(list, pairs))
-            sources = [
-                [site, cycle, times, image["source"]] for site, cycle, times, image in images
-            ]
-            settings = args.model_dump(exclude={"batch_size"})
+            sources = [image[:4] for image in images]
+            name = digest([settings, str(key[0]), places, sources])
+            is_summed = args.method in ("log", "flat") and name not in known
+            size = max(1, min(args.batch_size, -(-len(images) // parts)))
             fields.append(
                 _Planned(
                     channel=str(key[0]),
-                    key=digest([settings, str(key[0]), places, sources]),
+                    key=name,
                     places=places,
                     images=tuple(images),
                     size=sizes.most_common(1)[0][0],
                     acquisition=int(group["acquisition_id"].iloc[0]),
+                    images_a_job=size if is_summed else 0,
                 )
             )
         return tuple(fields)
@@ -287,13 +323,11 @@ class IlluminationCalculator(Step):
             np.savez(file, **arrays)
         return JobResult(failures, {"field": batch["field"], "part": path.name})
 
-    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Iterable[JobResult]) -> list[Progress]:
         """Make the fields whose images are all added up."""
         args = CorillaArguments.model_validate(batch["args"])
         store = self.experiment.illumination
-        self.experiment.catalogue.set_failures(
-            self.name, [item for result in results for item in result.failures]
-        )
+        self.experiment.catalogue.set_failures(self.name, failures_of(results))
         parts: dict[str, list[Path]] = {}
         for result in results:
             part = self._parts / result.facts["part"]

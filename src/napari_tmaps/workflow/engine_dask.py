@@ -7,6 +7,7 @@ folder of the experiment, which they must see under the same path.
 from __future__ import annotations
 
 import importlib
+import logging
 import queue
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -130,6 +131,7 @@ def start_local(workers: int, *, threads: bool = False) -> Dask:
             threads_per_worker=workers if threads else 1,
             processes=True,
             dashboard_address=":0",
+            silence_logs=logging.ERROR,  # that a worker is slow to end is nobody's concern
         )
     return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
 

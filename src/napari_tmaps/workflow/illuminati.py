@@ -6,8 +6,9 @@ coarser ones from them. A well whose images, fields and shifts are as they were 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import count
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from napari_tmaps.store.sites import Site
 from napari_tmaps.streams.atomic import remove, write_json
 from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.mapparts import paint_layer, type_of
-from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, split
+from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step, failures_of, split
 
 _PLAN = TypeAdapter(MapPlan)
 _LOW = 0.1  # percentile that is shown as black
@@ -80,7 +81,7 @@ class PyramidBuilder(Step):
         if args.align and self.experiment.shifts.table().empty:
             raise InputError("align: there are no shifts yet. Run align first, or leave it off.")
 
-    def create_run_batches(self, args: IlluminatiArguments) -> list[Batch]:
+    def create_run_batches(self, args: IlluminatiArguments) -> Iterator[Batch]:
         """Batches of wells of which a channel or an object type is not as in the map.
 
         Raises
@@ -91,7 +92,7 @@ class PyramidBuilder(Step):
             There is no illumination field for a channel, or there are no shifts.
         """
         self._refuse(args)
-        batches: list[Batch] = []
+        number = count(1)
         for plate in self.experiment.plate_names():
             plan = plan_map(self.experiment, plate)
             settings = _settings(self, plan, args)
@@ -115,9 +116,7 @@ class PyramidBuilder(Step):
             }
             for part in split(works, max(1, args.batch_size // most), default_workers()):
                 units = sum(len(work["sites"]) for work in part)
-                batch = {"job": len(batches) + 1, "units": units, "work": list(part), **common}
-                batches.append(batch)
-        return batches
+                yield {"job": next(number), "units": units, "work": part, **common}
 
     def _wanted(self, plate: str, work: dict[str, Any]) -> bool:
         """A well is made as a whole, if any of its sites is chosen."""
@@ -164,24 +163,22 @@ class PyramidBuilder(Step):
             list(told.values()), {"plate": plan.plate, "image": plan.folder, "done": done}
         )
 
-    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Iterable[JobResult]) -> list[Progress]:
         """Make the coarser levels, and say what the maps are made of."""
         args = IlluminatiArguments.model_validate(batch["args"])
         experiment = self.experiment
-        failures = [item for result in results for item in result.failures]
-        experiment.catalogue.set_failures(self.name, failures)
+        experiment.catalogue.set_failures(self.name, failures_of(results))
+        built: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for result in results:
+            image = result.facts["plate"], result.facts["image"]
+            built.setdefault(image, []).extend(result.facts["done"])
         for plate in experiment.plate_names():
             plan = plan_map(experiment, plate)
             folder = self.path / "maps" / plate
             state = read_state(folder)
             if state.get("image") != plan.folder:
                 state = {"image": plan.folder, "wells": {}, "contrast": {}}
-            mine = [
-                item
-                for result in results
-                if (result.facts["plate"], result.facts["image"]) == (plate, plan.folder)
-                for item in result.facts["done"]
-            ]
+            mine = built.get((plate, plan.folder), [])
             settings = _settings(self, plan, args)
             if not mine and state.get("settings") in (None, settings):
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,6 @@ from pydantic import Field
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
 from napari_tmaps.model.channels import Channel
-from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import UPLOADS
 from napari_tmaps.store.images import (
@@ -25,7 +24,6 @@ from napari_tmaps.store.plan import (
     ImagePlan,
     PlannedPlane,
     image_plans,
-    placed_planes,
     source_folders,
 )
 from napari_tmaps.store.plates import PlateFolder
@@ -39,6 +37,7 @@ from napari_tmaps.workflow.step import (
     Site,
     Step,
     failure,
+    failures_of,
     split,
 )
 
@@ -199,30 +198,28 @@ class ImageExtractor(Step):
                 writer.write_plane(plane["t"], plane["c"], plane["z"], other)
         return lost
 
-    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Iterable[JobResult]) -> list[Progress]:
         """Write the metadata of plates and wells; record gaps."""
         experiment = self.experiment
         version = experiment.catalogue.get("ngff_version")
-        planes = placed_planes(experiment)
-        planes["cycle"] += planes["cycle_offset"]
-        images = planes[[*SITE, "cycle"]].drop_duplicates()
-        for plate, group in images.groupby("plate"):
+        images = experiment.catalogue.acquired()[["plate", "well", "site", "cycle"]]
+        cycles = experiment.catalogue.channel_planes()
+        for plate, group in images.drop_duplicates().groupby("plate"):
             folder = self._folder(str(plate), version)
             written = [
-                (row["well"], row["site"], row["cycle"])
-                for row in group.to_dict("records")
-                if folder.image_path(row["well"], row["site"], row["cycle"]).is_dir()
+                (well, int(site), int(cycle))
+                for _, well, site, cycle in group.itertuples(index=False, name=None)
+                if folder.image_path(well, int(site), int(cycle)).is_dir()
             ]
-            rounds = [f"cycle {number}" for number in range(int(group["cycle"].max()) + 1)]
+            last = max(cycle for name, cycle in cycles if name == plate)
+            rounds = [f"cycle {number}" for number in range(last + 1)]
             plate_format = experiment.catalogue.plate_format(str(plate))
             folder.write_layout(str(plate), plate_format, written, rounds)
         gaps = [gap for result in results for gap in result.facts["gaps"]]
-        redone = [tuple(image) for result in results for image in result.facts["written"]]
+        redone = (tuple(image) for result in results for image in result.facts["written"])
         experiment.catalogue.forget_gaps(self.name, redone)
         experiment.catalogue.add_gaps(pd.DataFrame(gaps), self.name)
-        experiment.catalogue.set_failures(
-            self.name, [item for result in results for item in result.failures]
-        )
+        experiment.catalogue.set_failures(self.name, failures_of(results))
         return self._delete_uploads(version) if batch["args"]["delete"] else []
 
     def _delete_uploads(self, version: str) -> list[Progress]:

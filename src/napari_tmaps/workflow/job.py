@@ -154,11 +154,21 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
     return outcome
 
 
-def read_outcomes(files: StepFolder) -> Iterator[tuple[Outcome, JobResult]]:
-    """What the finished jobs wrote."""
-    for content in files.results():
-        outcome = Outcome(**content["outcome"])
-        yield outcome, JobResult(list(outcome.failures), content["facts"])
+def read_outcomes(files: StepFolder) -> Iterator[Outcome]:
+    """How the finished jobs ended."""
+    return (Outcome(**content["outcome"]) for content in files.results())
+
+
+class Results:
+    """What the jobs say that were done; read from their files each time, for they may be many."""
+
+    def __init__(self, files: StepFolder) -> None:
+        self._files = files
+
+    def __iter__(self) -> Iterator[JobResult]:
+        for content in self._files.results():
+            if not content["outcome"]["exitcode"]:
+                yield JobResult(content["outcome"]["failures"], content["facts"])
 
 
 def stopped_by_limit(call: JobCall) -> Outcome | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -19,27 +18,19 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.version import __version__
 from napari_tmaps.modules import MODULES
 from napari_tmaps.modules.own import check_allowed, folders_of
-from napari_tmaps.pipeline import (
-    CheckedPipeline,
-    check,
-    load_pipeline,
-    ready_pipelines,
-    run_site,
-)
+from napari_tmaps.pipeline import CheckedPipeline, check
 from napari_tmaps.pipeline.depths import check_depths
+from napari_tmaps.pipeline.find import find_pipeline
 from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import source_folders
-from napari_tmaps.store.plates import PlateFolder
-from napari_tmaps.store.prepared import plane_or_stack, read_prepared
-from napari_tmaps.store.shifts import Window
-from napari_tmaps.store.sites import locate, open_located
+from napari_tmaps.store.sites import locate_all
 from napari_tmaps.streams.atomic import remove, write_json
-from napari_tmaps.vendors.pixels import PlaneReader
 from napari_tmaps.workflow.engines import default_workers
+from napari_tmaps.workflow.site_analysis import analyse_site
 from napari_tmaps.workflow.step import (
     Batch,
     BatchArguments,
@@ -47,11 +38,9 @@ from napari_tmaps.workflow.step import (
     Site,
     Step,
     failure,
+    failures_of,
     split,
 )
-
-_SITES_AT_A_TIME = 2000
-"""Whose images are looked up together: enough for speed, few enough for the memory."""
 
 
 class JteratorArguments(BatchArguments):
@@ -72,40 +61,6 @@ class JteratorArguments(BatchArguments):
             "replace analyses them again, and the corrections can be put back"
         ),
     ] = "keep"
-
-
-def find_pipeline(folder: Path, text: str) -> PipelineDescription:
-    """A pipeline by file, by name in an experiment's folder, or by name of a ready one.
-
-    Parameters
-    ----------
-    text
-        Empty takes the only pipeline of the experiment.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such pipeline, or not exactly one.
-    """
-    own = sorted((folder / "pipelines").glob("*.yaml"))
-    if not text:
-        if len(own) == 1:
-            return load_pipeline(own[0])
-        names = ", ".join(path.stem for path in own) or "none"
-        raise NotFoundError(
-            f"Say which pipeline to run (pipeline). The experiment has {names}; ready ones are "
-            f"{', '.join(ready_pipelines())}."
-        )
-    for path in (Path(text), folder / "pipelines" / f"{text}.yaml"):
-        if path.is_file():
-            return load_pipeline(path)
-    ready = ready_pipelines()
-    if text in ready:
-        return ready[text]
-    raise NotFoundError(
-        f"There is no pipeline file '{text}', and no pipeline of that name. The experiment has "
-        f"{', '.join(path.stem for path in own) or 'none'}; ready ones are {', '.join(ready)}."
-    )
 
 
 class PipelineRunner(Step):
@@ -244,22 +199,14 @@ class PipelineRunner(Step):
         recipes = [step.spec.recipe(step.settings) for step in checked.steps]
 
         def work() -> Iterator[dict[str, Any]]:
-            for start in range(0, len(rows), _SITES_AT_A_TIME):
-                some = rows[start : start + _SITES_AT_A_TIME]
-                images = locate(experiment, some, sorted(set(cycles.values())))
-                for row in some:
-                    digests = {cycle: image["source"] for cycle, image in images[row].items()}
-                    window = experiment.shifts.window(*row)
-                    shifts = {} if window is None else dict(window.shifts)
-                    key = _key(digests, pipeline, recipes, fields, shifts)
-                    if known.get((pipeline.name, *row)) != key:
-                        shifts_json = {str(cycle): list(shift) for cycle, shift in shifts.items()}
-                        yield {
-                            "site": list(row),
-                            "key": key,
-                            "images": images[row],
-                            "shifts": shifts_json,
-                        }
+            for row, images in locate_all(experiment, rows, sorted(set(cycles.values()))):
+                digests = {cycle: image["source"] for cycle, image in images.items()}
+                window = experiment.shifts.window(*row)
+                shifts = {} if window is None else dict(window.shifts)
+                key = _key(digests, pipeline, recipes, fields, shifts)
+                if known.get((pipeline.name, *row)) != key:
+                    shifts_json = {str(cycle): list(shift) for cycle, shift in shifts.items()}
+                    yield {"site": list(row), "key": key, "images": images, "shifts": shifts_json}
 
         common = {
             "sources": source_folders(experiment),
@@ -291,9 +238,8 @@ class PipelineRunner(Step):
             for work in batch["work"]:
                 self.go_on()
                 plate, well, site = work["site"]
-                folder = PlateFolder(self.path / "plates" / f"{plate}.ome.zarr", batch["version"])
                 try:
-                    features = self._analyse(checked, folder, work, batch, readers)
+                    features = analyse_site(self.path, checked, work, batch, readers)
                 except (PipelineError, MissingError, NotFoundError, FormatError) as error:
                     failures.append(failure(plate, well, site, error))
                     continue
@@ -311,81 +257,16 @@ class PipelineRunner(Step):
             parts[name] = str(part.relative_to(self.path))
         return JobResult(failures, {"done": done, "parts": parts})
 
-    def _analyse(
-        self,
-        checked: CheckedPipeline,
-        folder: PlateFolder,
-        work: dict[str, Any],
-        batch: Batch,
-        readers: dict[str, PlaneReader],
-    ) -> dict[str, pd.DataFrame]:
-        """Analyse one site over all its time points: store its labels, return its features."""
-        plate, well, site = work["site"]
-        channels: dict[str, int] = batch["channels"]
-        images = {
-            int(cycle): open_located(
-                self.path, (plate, well, site), int(cycle), image, batch["version"], readers
-            )
-            for cycle, image in work["images"].items()
-        }
-        for channel, cycle in channels.items():
-            if cycle not in images:
-                raise MissingError(f"Well {well} site {site} has no image of channel '{channel}'.")
-        shifts = {int(cycle): (y, x) for cycle, (y, x) in work["shifts"].items()}
-        window = Window(shifts)  # everything, where nothing was aligned
-        corrected = {item.name for item in checked.description.input.channels if item.correct}
-        checked = checked.sized(next(iter(images.values())).pixel_size_um)
-        labels: dict[str, list[np.ndarray]] = {}
-        features: dict[str, list[pd.DataFrame]] = {}
-        for t in range(max(image.times for image in images.values())):
-            pixels = {
-                name: plane_or_stack(
-                    read_prepared(
-                        images[cycle],
-                        name,
-                        t,
-                        site=(plate, well, site),
-                        cycle=cycle,
-                        correct=self.path / "illumination" if name in corrected else None,
-                        window=window,
-                    )
-                )
-                for name, cycle in channels.items()
-            }
-            objects = {
-                item.name: plane_or_stack(
-                    window.cut(folder.read_labels(well, site, item.name)[t], -1)
-                )
-                for item in checked.description.input.objects
-            }
-            result = run_site(checked, pixels, objects)
-            for name, array in result.objects.items():
-                stack = array if array.ndim == 3 else array[np.newaxis]
-                labels.setdefault(name, []).append(window.paste(stack))
-            for name, table in result.tables.items():
-                table = window.moved(table).reset_index()
-                for column, value in (("t", t), ("site", site), ("well", well), ("plate", plate)):
-                    table.insert(0, column, value)
-                features.setdefault(name, []).append(table)
-        place = next(iter(images.values()))
-        for name, arrays in labels.items():
-            folder.write_labels(
-                well,
-                site,
-                name,
-                np.stack(arrays),
-                pixel_size_um=place.pixel_size_um,
-                translation_um=place.translation_um,
-            )
-        return {name: pd.concat(tables, ignore_index=True) for name, tables in features.items()}
-
-    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Iterable[JobResult]) -> list[Progress]:
         """Put the tables into place and store what the experiment now has."""
         pipeline = PipelineDescription.model_validate(batch["pipeline"])
         catalogue, features = self.experiment.catalogue, self.experiment.features
-        done = [tuple(row) for result in results for row in result.facts["done"]]
-        failures = [item for result in results for item in result.failures]
-        catalogue.set_failures(self.name, failures)
+
+        def done() -> Iterator[list[Any]]:
+            for result in results:
+                yield from result.facts["done"]
+
+        catalogue.set_failures(self.name, failures_of(results))
         names = [item.name for item in pipeline.output.objects]
         for name in names:
             parts = [
@@ -393,27 +274,27 @@ class PipelineRunner(Step):
                 for result in results
                 if name in result.facts["parts"]
             ]
-            features.collect(name, parts, [row[:3] for row in done])
+            features.collect(name, parts, ((row[0], row[1], row[2]) for row in done()))
         # Only now: a collect that is ended before this is repeated as a whole.
-        catalogue.set_analysed(pipeline.name, done, names)
+        catalogue.set_analysed(pipeline.name, map(tuple, done()), names)
         for name in names:
             if name in features.object_types():
                 catalogue.set_object_type(
                     name, pipeline.name, features.count(name), len(features.columns(name))
                 )
         remove(self._parts)
-        if done:
+        if any(True for _ in done()):
             write_json(
                 self.path / "metadata" / f"pipeline-{pipeline.name}.json",
                 {
                     "program": f"napari-tmaps {__version__}",
                     "pipeline": pipeline.model_dump(mode="json"),
                     "sites": sum(key[0] == pipeline.name for key in catalogue.analysed()),
-                    "failed_sites": len(failures),
+                    "failed_sites": sum(1 for _ in failures_of(results)),
                 },
             )
         by_hand = _corrected_by_hand(self.experiment, pipeline)
-        replaced = by_hand & {row[:3] for row in done}
+        replaced = {site for row in done() if (site := (row[0], row[1], row[2])) in by_hand}
         return [
             Progress(self.name, 0, 0, f"{_listed(sites)}.{what}")
             for sites, what in (

@@ -5,7 +5,7 @@ Pixels are looked at only where sites shall be stitched: then its jobs compare n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -137,7 +137,7 @@ class MetadataConfigurator(Step):
         """Compare the sites of one batch."""
         return measure_pairs(self, batch)
 
-    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Iterable[JobResult]) -> list[Progress]:
         """Store sites, channels, offsets and gaps.
 
         Raises

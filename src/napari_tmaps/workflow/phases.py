@@ -20,7 +20,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engines import Engine
-from napari_tmaps.workflow.job import JobCall, Outcome, read_outcomes
+from napari_tmaps.workflow.job import JobCall, Outcome, Results, read_outcomes
 from napari_tmaps.workflow.step import BatchArguments, Step
 
 _FLUSH_S = 1.0
@@ -90,6 +90,7 @@ def init_step(step: Step, args: BatchArguments) -> int:
     store = catalogue.set_jobs if count else catalogue.update_jobs
     rows = (_row("run", item["job"], "NEW") for item in files.entries())
     store(step.name, chain(rows, [_row("collect", 1, "NEW")]))
+    files.write_log("init", [f"{step.name}: {count} jobs for the run phase."])
     return count
 
 
@@ -113,7 +114,7 @@ def run_jobs(
     total, finished = sum(units.values()), set(files.finished())
     done = sum(units[job] for job in finished)
     left = [job for job in units if job not in finished]
-    known = [item for result in files.results() for item in result["outcome"]["failures"]]
+    known = (item for outcome in read_outcomes(files) for item in outcome.failures)
     experiment.catalogue.set_failures(step.name, known)
     for job in files.begun().intersection(left):  # what an earlier attempt said is not of this one
         files.log_path("run", job).unlink(missing_ok=True)
@@ -166,14 +167,21 @@ def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:
     """
     files = StepFolder(experiment.path, step.name)
     batch = files.collect_batch()
-    found = list(read_outcomes(files))
-    results = [result for outcome, result in found if not outcome.exitcode]
-    if len(found) < len(files.jobs()) or any(outcome.again for outcome, _ in found):
-        remove_unfinished(experiment)
+    doubtful = set(files.jobs())  # they may have left something half-written
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for outcome in read_outcomes(files):
+            if not outcome.again:
+                doubtful.discard(outcome.job)
+            yield _ended(outcome)
+
     # Jobs that ran elsewhere, or when their coordinator was dead, are known by their files only.
-    experiment.catalogue.update_jobs(step.name, [_ended(outcome) for outcome, _ in found])
-    notes = step.for_collect(experiment, batch).collect_job_output(batch, results)
+    experiment.catalogue.update_jobs(step.name, rows())
+    if doubtful:
+        remove_unfinished(experiment)
+    notes = step.for_collect(experiment, batch).collect_job_output(batch, Results(files))
     files.set_collected()
+    files.write_log("collect", [f"{step.name} is collected.", *(note.message for note in notes)])
     experiment.catalogue.update_jobs(step.name, [_row("collect", 1, "TERMINATED", exitcode=0)])
     return notes
 

@@ -25,7 +25,7 @@ from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engine_processes import Processes
 from napari_tmaps.workflow.engines import Engine, default_workers
 from napari_tmaps.workflow.phases import collect_step, run_jobs
-from napari_tmaps.workflow.step import Batch, BatchArguments, Site, Step
+from napari_tmaps.workflow.step import BatchArguments, Site, Step
 from napari_tmaps.workflow.steps import find_step
 from napari_tmaps.workflow.submission import Request, steps_done
 
@@ -70,27 +70,27 @@ def dry_run(experiment: Experiment, request: Request, *, probe: bool = True) -> 
             args = kind.Arguments.model_validate(described.batch_args)
             where = experiment if certain else copy
             sites = request.subset.choose(where.catalogue.sites())
-            batches = _batches(kind, where, sites, args)
+            counted = _count(kind, where, sites, args)
             row: dict[str, Any] = {"step": kind.name, "jobs": None, "units": None}
             row |= {"seconds": None, "memory_mb": None, "disk_mb": None, "note": ""}
             rows.append(row)
-            if isinstance(batches, str):
-                row["note"] = batches
+            if isinstance(counted, str):
+                row["note"] = counted
                 certain = False
                 continue
-            units = sum(batch["units"] for batch in batches)
-            row |= {"jobs": len(batches), "units": units}
-            if probe and not (certain and kind.name in done and not batches):
+            jobs, units = counted
+            row |= {"jobs": jobs, "units": units}
+            if probe and not (certain and kind.name in done and not jobs):
                 try:
                     cost = _measure(experiment, copy, kind, args, sites, engine)
                 except TmapsError as error:
                     row["note"] = str(error)
                 else:
-                    start_s = max(start_s, cost.start_s if batches else 0.0)
+                    start_s = max(start_s, cost.start_s if jobs else 0.0)
                     row["seconds"] = cost.seconds * units
-                    row["memory_mb"] = cost.memory_mb if batches else None
+                    row["memory_mb"] = cost.memory_mb if jobs else None
                     row["disk_mb"] = cost.disk_mb * units
-            certain = certain and not batches and kind.name in done
+            certain = certain and not jobs and kind.name in done
     free = shutil.disk_usage(experiment.path).free / _MB
     known = [row for row in rows if row["seconds"] is not None]
     memory = [row["memory_mb"] for row in rows if row["memory_mb"] is not None]
@@ -104,14 +104,17 @@ def dry_run(experiment: Experiment, request: Request, *, probe: bool = True) -> 
     }
 
 
-def _batches(
+def _count(
     kind: type[Step], experiment: Experiment, sites: list[Site] | None, args: BatchArguments
-) -> list[Batch] | str:
-    """The batches of a step, or why they are not known."""
+) -> tuple[int, int] | str:
+    """Jobs of a step and their units, or why they are not known."""
+    jobs = units = 0
     try:
-        return list(kind(experiment, sites=sites).create_run_batches(args))
+        for batch in kind(experiment, sites=sites).create_run_batches(args):
+            jobs, units = jobs + 1, units + batch["units"]
     except TmapsError as error:
         return str(error)
+    return jobs, units
 
 
 @contextmanager

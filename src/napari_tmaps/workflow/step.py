@@ -8,7 +8,7 @@ in the coordinator, stores it. So any engine can run the jobs, in any order, any
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -93,6 +93,11 @@ class JobResult:
 
     failures: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+def failures_of(results: Iterable[JobResult]) -> Iterator[dict[str, Any]]:
+    """The sites that the jobs could not do."""
+    return (item for result in results for item in result.failures)
 
 
 class Step(ABC):
@@ -203,10 +208,11 @@ class Step(ABC):
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
         """Do one batch; called in any thread or process, with `path` alone."""
 
-    def collect_job_output(self, batch: Batch, results: Sequence[JobResult]) -> list[Progress]:
+    def collect_job_output(self, batch: Batch, results: Iterable[JobResult]) -> list[Progress]:
         """Store what the jobs say and return what the user should be told; in the coordinator.
 
-        It may be repeated with the same results, if it was interrupted.
+        The results can be gone through several times. They lie on disk, and do better than to be
+        all in memory. It may be repeated with the same results, if it was interrupted.
         """
         return []
 

@@ -6,7 +6,7 @@ catalogue, so that a well whose images are the same is not read again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,7 +194,7 @@ def stitched_sites(
     experiment: Experiment,
     sites: pd.DataFrame,
     wells: Sequence[WellPlan],
-    results: Sequence[JobResult],
+    results: Iterable[JobResult],
     max_shift_um: float,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Sites at the positions that their overlaps tell, and what a person should know."""

@@ -127,17 +127,18 @@ class Acquisitions(Database):
         )
 
     def acquired(self) -> pd.DataFrame:
-        """Images that were acquired: acquisition_id, well, site, cycle, planes."""
-        planes, acquisitions = schema.planes, schema.acquisitions
+        """Images that were acquired: acquisition_id, plate, well, site, cycle, planes."""
+        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
         key = (
             planes.c.acquisition_id,
+            plates.c.name.label("plate"),
             planes.c.well,
             planes.c.site,
             (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
         )
         query = (
             sa.select(*key, sa.func.count().label("planes"))
-            .select_from(planes.join(acquisitions))
+            .select_from(planes.join(acquisitions).join(plates))
             .where(~planes.c.missing)
             .group_by(*key)
         )

@@ -17,7 +17,7 @@ from napari_tmaps.store.catalogue import schema
 
 WAIT_S = 30.0
 """How long to wait while another process writes."""
-_ROWS_AT_A_TIME = 1000
+ROWS_AT_A_TIME = 1000
 
 
 class Database:
@@ -105,7 +105,7 @@ class Database:
         with self._begin() as connection:
             if after is not None:
                 connection.execute(after)
-            while part := list(islice(rows, _ROWS_AT_A_TIME)):
+            while part := list(islice(rows, ROWS_AT_A_TIME)):
                 connection.execute(insert, part)
 
     # -- settings -------------------------------------------------------------------------------

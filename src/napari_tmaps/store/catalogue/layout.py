@@ -115,9 +115,9 @@ class Layout(Acquisitions):
             .where(gaps.c.step == step)
             .distinct()
         )
-        redone = set(images)
         with self._begin() as connection:
-            for *image, site_id in connection.execute(query).all():
-                if tuple(image) in redone:
-                    mine = (gaps.c.site_id == site_id, gaps.c.cycle == image[-1])
+            site_of = {tuple(row[:-1]): row[-1] for row in connection.execute(query)}
+            for image in images:
+                if image in site_of:
+                    mine = (gaps.c.site_id == site_of[image], gaps.c.cycle == image[-1])
                     connection.execute(sa.delete(gaps).where(gaps.c.step == step, *mine))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import pandas as pd
 import sqlalchemy as sa
 
 from napari_tmaps.store.catalogue import schema
-from napari_tmaps.store.catalogue.database import Database
+from napari_tmaps.store.catalogue.database import ROWS_AT_A_TIME, Database
 
 
 class Results(Database):
@@ -60,29 +61,20 @@ class Results(Database):
         Other pipelines whose objects it replaced have to run again there: they are forgotten.
         """
         table, types = schema.analysed, schema.object_types
-        rows = [
-            {
-                "pipeline": pipeline,
-                "plate": plate,
-                "well": well,
-                "site": site,
-                "key": key,
-                "sources": sources,
-            }
-            for plate, well, site, key, sources in sites
-        ]
-        if not rows:
-            return
+        names = ("pipeline", "plate", "well", "site", "key", "sources")
+        rows = (dict(zip(names, (pipeline, *site), strict=True)) for site in sites)
+        others = sa.select(types.c.pipeline).where(
+            types.c.name.in_(object_types), types.c.pipeline != pipeline
+        )
+        # By the whole key, so that each is found at once.
+        forget = sa.delete(table).where(*(table.c[n] == sa.bindparam(f"of_{n}") for n in names[:4]))
         with self._begin() as connection:
-            for row in rows:
-                where = [table.c[name] == row[name] for name in ("plate", "well", "site")]
-                rivals = sa.select(types.c.pipeline).where(types.c.name.in_(object_types))
-                connection.execute(
-                    sa.delete(table).where(
-                        *where, sa.or_(table.c.pipeline == pipeline, table.c.pipeline.in_(rivals))
-                    )
-                )
-            connection.execute(sa.insert(table), rows)
+            rivals = set(connection.scalars(others))
+            while part := list(islice(rows, ROWS_AT_A_TIME)):
+                for rival in rivals:
+                    places = [{f"of_{n}": row[n] for n in names[1:4]} for row in part]
+                    connection.execute(forget, [{"of_pipeline": rival, **at} for at in places])
+                connection.execute(sa.insert(table).prefix_with("OR REPLACE"), part)
 
     def forget_objects(self, names: Iterable[str]) -> None:
         """Forget object types, and that their pipelines have analysed anything."""
