@@ -62,6 +62,11 @@ class Logins:
         found = [row for row in self._read().values() if row.get("server") == server]
         return [row["user"] for row in sorted(found, key=lambda row: -row["until"])]
 
+    def last(self) -> str:
+        """The server of the last login; "" if there was none."""
+        rows = sorted(self._read().values(), key=lambda row: -row["until"])
+        return str(rows[0]["server"]) if rows else ""
+
     def token(self, server: str, user: str) -> str:
         """The token of a user; "" if there is none any more."""
         return str(self._read().get(f"{server} {user}", {}).get("token", ""))

@@ -66,6 +66,8 @@ class Desk(QObject):
     tablesChanged
         Name of an object type whose features, results, gates or selections have changed on disk;
         "" for all.
+    filesArrived
+        Files of an experiment on a server have come that somebody was told to wait for.
     """
 
     experimentChanged = Signal(object)
@@ -76,6 +78,7 @@ class Desk(QObject):
     coloursChanged = Signal(object)
     resultsChanged = Signal(object)
     tablesChanged = Signal(str)
+    filesArrived = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -18,8 +18,11 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_tmaps.client.address import is_address
+from napari_tmaps.client.session import LoggedOutError
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui import recent
+from napari_tmaps.gui.connecting import Following, address_of, needs_server, open_there
 from napari_tmaps.gui.desk import ObjectColours, desk_of
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
@@ -51,6 +54,7 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import sorted_wells
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment, is_experiment
+from napari_tmaps.streams.mounts import ComingError
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -86,6 +90,8 @@ class ExperimentWidget(QWidget):
         self._after: Callable[[Any], None] = lambda value: None
         self._work = Work(self)
         self._watch = WorkWatch(self)
+        self.following = Following(self)
+        self._waiting: Choice | None = None
         self._well_menu = WellMenu(self)
 
         self._title = QElidingLabel()
@@ -124,6 +130,7 @@ class ExperimentWidget(QWidget):
         self.setAcceptDrops(True)
 
         self.start_page.openRequested.connect(self.making.ask_to_open)
+        self.start_page.serverRequested.connect(self.making.ask_on_server)
         self.start_page.newRequested.connect(self.making.ask_for_new)
         self.start_page.sampleRequested.connect(self.making.make_sample)
         self.import_page.backRequested.connect(self._show_page)
@@ -149,6 +156,9 @@ class ExperimentWidget(QWidget):
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self.progress_row.cancelRequested.connect(self._watch.stop_work)
         self._watch.changed.connect(self._on_watched)
+        self.following.changed.connect(self._on_server_changed)
+        self.following.arrived.connect(self._on_files_arrived)
+        self.following.said.connect(self.show_message)
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
         self._desk.choiceRequested.connect(self.setValue)
@@ -169,9 +179,13 @@ class ExperimentWidget(QWidget):
     def setValue(self, choice: Choice) -> None:
         """Show a site; opens the experiment if it is another one than before."""
         self.show_message("")
-        before = self.value()
+        before, self._waiting = self.value(), None
+        is_other = bool(choice.experiment) and choice.experiment != before.experiment
+        if is_other and needs_server(choice.experiment):
+            self._connect(choice)
+            return
         try:
-            if choice.experiment and choice.experiment != before.experiment:
+            if is_other:
                 fitting = self._open(choice.experiment)
                 choice = replace(choice, pipeline=choice.pipeline or fitting)
             if self._facts is None:
@@ -186,6 +200,10 @@ class ExperimentWidget(QWidget):
             if self.value().plate != before.plate:
                 self._show_numbers()
             self.show_message("\n".join(self._view.notes))
+        except ComingError as error:
+            self._waiting = choice
+            self.show_message(str(error))
+            return
         except TmapsError as error:
             self.show_message(str(error))
             return
@@ -198,10 +216,20 @@ class ExperimentWidget(QWidget):
         """True while work goes on in the background."""
         return self._work.is_running
 
+    @property
+    def message(self) -> str:
+        """What is said in place."""
+        return self._message.text()
+
+    @property
+    def title(self) -> str:
+        """Name of the open experiment, and of the server that it is on."""
+        return self._title.text()
+
     def open_folder(self, path: str) -> None:
         """Open an experiment, or look at what a microscope folder holds."""
         place = Path(path)
-        if is_experiment(place if place.is_dir() else place.parent):
+        if is_address(path) or is_experiment(place if place.is_dir() else place.parent):
             self.setValue(Choice(experiment=path))
         else:
             self.making.scan_folder(path)
@@ -209,6 +237,7 @@ class ExperimentWidget(QWidget):
     def close_experiment(self) -> None:
         """Give the files of the experiment back, and show the start page."""
         self._work.cancel()
+        self.following.setExperiment(None)
         self._watch.setExperiment(None)
         self._desk.setExperiment(None)
         with still(self):
@@ -225,6 +254,31 @@ class ExperimentWidget(QWidget):
         self._message.say(text)
 
     # -- experiment -----------------------------------------------------------------------------
+
+    def _connect(self, choice: Choice) -> None:
+        """Open an experiment of a server in the background, then show it."""
+
+        def after(found: Experiment | LoggedOutError | None) -> None:
+            if isinstance(found, LoggedOutError):
+                self.making.ask_on_server(address_of(choice.experiment), str(found))
+            elif found is not None:
+                with found:  # it is opened once more, without asking the server
+                    self.setValue(replace(choice, experiment=str(found.path)))
+
+        if not self.is_busy:
+            self.start_work("Opening", lambda: open_there(choice.experiment), after)
+
+    def _on_server_changed(self) -> None:
+        """Show what has changed on the server, unless work goes on there: its end is told."""
+        self._watch.look()
+        self._show_title()
+        if not self._watch.value().who:
+            self._desk.tablesChanged.emit("")
+
+    def _on_files_arrived(self) -> None:
+        self._desk.filesArrived.emit()
+        if self._waiting is not None:
+            self.setValue(self._waiting)
 
     def _open(self, path: str) -> str:
         """Open an experiment; returns the first pipeline that fits it."""
@@ -243,10 +297,10 @@ class ExperimentWidget(QWidget):
         self._experiment, self._state = experiment, None
         self.plates_tree.setExperiment(experiment)
         self._watch.setExperiment(experiment)
+        self.following.setExperiment(experiment)
         facts = self._reload()
         recent.remember(experiment)
-        self._title.setText(experiment.name)
-        self._title.setToolTip(str(experiment.path))
+        self._show_title()
         self._show_page()
         self._desk.setExperiment(experiment)
         return default_pipeline(experiment, facts.pipelines)
@@ -261,6 +315,13 @@ class ExperimentWidget(QWidget):
         self.site_page.map_panel.setCycles(1 if pd.isna(cycles) else int(cycles) + 1)
         self._show_numbers()
         return self._facts
+
+    def _show_title(self) -> None:
+        experiment = self._experiment
+        assert experiment is not None, "an experiment is open"
+        where = f" on {experiment.mirror.address.host}" if experiment.mirror else ""
+        self._title.setText(experiment.name + where)
+        self._title.setToolTip(experiment.place)
 
     def _show_page(self) -> None:
         page = self.start_page if self._experiment is None else self.site_page
@@ -476,7 +537,7 @@ class ExperimentWidget(QWidget):
         """Plates or names have changed: everything else shows it, too."""
         experiment = self._experiment
         assert experiment is not None, "the tree is shown only then"
-        self._title.setText(experiment.name)
+        self._show_title()
         recent.remember(experiment)
         self._refresh(None)
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tmaps.errors import NotFoundError, TmapsError
+from napari_tmaps.errors import NotFoundError, StorageError, TmapsError
 from napari_tmaps.gui.job_table import JobFilter, JobModel
 from napari_tmaps.gui.log_view import LogView
 from napari_tmaps.gui.parts import push_button, wrapped
@@ -160,7 +160,7 @@ class JobsPage(QWidget):
         name = f"job {job}" if phase == "run" else phase
         try:
             text = StepFolder(self._experiment.path, step).log(phase, job)  # type: ignore[arg-type]
-        except NotFoundError as error:
+        except (NotFoundError, StorageError) as error:
             text = str(error)
         self.log.setLog(f"Log of {step}, {name}", text)
 

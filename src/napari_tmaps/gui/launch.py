@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_tmaps.client.address import is_address
 from napari_tmaps.gui.arrangement import open_tissuemaps, show_widget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice
@@ -25,7 +26,8 @@ def launch(
     Parameters
     ----------
     experiment
-        Folder of an experiment, or an open one; None shows the start page.
+        Folder of an experiment, its address on a server, or an open one; None shows the start
+        page.
     show
         False to show the window later, with `viewer.show()`.
 
@@ -46,7 +48,7 @@ def launch(
     import napari
 
     path = experiment.path if isinstance(experiment, Experiment) else experiment
-    if path is not None:
+    if path is not None and not is_address(path):
         Experiment.open(path).close()
     viewer = napari.Viewer(title="napari-tmaps", show=show)
     open_tissuemaps(viewer)

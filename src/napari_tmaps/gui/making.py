@@ -10,8 +10,10 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_tmaps.gui import recent
+from napari_tmaps.gui.connecting import ask_where
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.samples import make_sample, sample_folder
+from napari_tmaps.gui.server_dialog import ServerDialog
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment, is_experiment
@@ -65,6 +67,7 @@ class Making(QObject):
     def __init__(self, page: ImportPage, host: Host) -> None:
         super().__init__(page)
         self._page, self._host = page, host
+        self.dialog: ServerDialog | None = None
         self._into, self._looked_at = False, ""
         self.menu = QMenu(page)
         self.menu.aboutToShow.connect(self._fill_menu)
@@ -76,6 +79,7 @@ class Making(QObject):
     def _fill_menu(self) -> None:
         self.menu.clear()
         self.menu.addAction("Open experiment…", lambda: self.ask_to_open(""))
+        self.menu.addAction("Open on a server…", self.ask_on_server)
         self.menu.addAction("New from microscope folder…", self.ask_for_new)
         if self._host.experiment is not None:
             self.menu.addAction("Add a microscope folder…", self.ask_to_add)
@@ -84,7 +88,7 @@ class Making(QObject):
         if paths:
             self.menu.addSeparator()
         for path in paths:
-            self.menu.addAction(path, lambda path=path: self.ask_to_open(path))
+            self.menu.addAction(recent.title(path), lambda path=path: self.ask_to_open(path))
         for action in self.menu.actions():
             action.setEnabled(not self._host.is_busy)
 
@@ -93,6 +97,10 @@ class Making(QObject):
         chosen = path or self._ask("Open experiment (….tmaps)")
         if chosen:
             self._host.open_folder(chosen)
+
+    def ask_on_server(self, address: str = "", reason: str = "") -> None:
+        """Ask for a server, a login and an experiment there, and open it."""
+        self.dialog = ask_where(self._page.window(), self._host.open_folder, address, reason)
 
     def ask_for_new(self) -> None:
         """Ask for a microscope folder, and look at what it holds."""

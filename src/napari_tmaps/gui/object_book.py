@@ -80,6 +80,7 @@ class ObjectBook(QObject):
         self._own_colours: ObjectColours | None = None
         desk.experimentChanged.connect(self._on_experiment_changed)
         desk.tablesChanged.connect(self._on_tables_changed)
+        desk.filesArrived.connect(self._on_files_arrived)
         desk.objectPicked.connect(self._on_object_picked)
         self._on_experiment_changed(desk.experiment)
 
@@ -355,6 +356,11 @@ class ObjectBook(QObject):
         if object_type in ("", self.object_type) or not self.object_type:
             kept = self.object_type if self.object_type in types else ""
             self.open(kept or (types[0] if types else ""))
+
+    def _on_files_arrived(self) -> None:
+        types = self.object_types
+        if self._data is None and types:
+            self.open(types[0])
 
     def _on_object_picked(self, found: PickedObject) -> None:
         row = self.row_of(found)

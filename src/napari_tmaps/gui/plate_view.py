@@ -26,6 +26,7 @@ from napari_tmaps.gui.zarr_source import ZarrSource, experiment_source
 from napari_tmaps.model.arrange import arrange
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.mapplan import plan_map, stride_of
+from napari_tmaps.streams.mounts import ComingError
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -97,6 +98,9 @@ class PlateView:
             try:
                 self._layers.show(self._wanted(choice) if state.can_show else [])
                 self._layers.grey(self._colouring is not None)
+            except ComingError:  # the picture before stays until it has come
+                self._shown = ()
+                raise
             except TmapsError:
                 self._layers.show([])
                 raise

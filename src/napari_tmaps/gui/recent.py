@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from napari_tmaps.client.address import Address, is_address
 from napari_tmaps.errors import StorageError
 from napari_tmaps.store import known
 from napari_tmaps.store.experiment import Experiment
@@ -10,8 +13,16 @@ _MOST = 8
 
 
 def recent() -> list[str]:
-    """Folders of experiments, the latest first."""
+    """Folders and addresses of experiments, the latest first."""
     return [row.path for row in known.known_experiments()[:_MOST]]
+
+
+def title(path: str) -> str:
+    """What to call an experiment of the list."""
+    if not is_address(path):
+        return Path(path).name
+    names = [row.name for row in known.known_experiments() if row.path == path]
+    return f"{names[0] if names else '?'} on {Address.parse(path).host}"
 
 
 def remember(experiment: Experiment) -> None:

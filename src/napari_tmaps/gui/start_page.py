@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_tmaps.gui.parts import push_button, wrapped
+from napari_tmaps.gui.recent import title
 
 _MOST_RECENT = 4
 
@@ -18,6 +17,7 @@ class StartPage(QWidget):
 
     openRequested = Signal(str)
     """Folder of an experiment, "" to ask for one."""
+    serverRequested = Signal()
     newRequested = Signal()
     sampleRequested = Signal()
 
@@ -28,6 +28,10 @@ class StartPage(QWidget):
             "or try the sample plate. You can also drop a folder here."
         )
         open_button = push_button("Open experiment…", "Open a folder that ends in .tmaps")
+        server_button = push_button(
+            "Open on a server…",
+            "Open an experiment that 'tmaps serve' offers on another machine",
+        )
         new_button = push_button(
             "New from microscope folder…",
             "Look at what a microscope wrote, and make an experiment of it",
@@ -43,6 +47,7 @@ class StartPage(QWidget):
         layout.addWidget(welcome)
         layout.addSpacing(6)
         layout.addWidget(open_button)
+        layout.addWidget(server_button)
         layout.addWidget(new_button)
         layout.addWidget(sample_button)
         layout.addSpacing(10)
@@ -51,9 +56,15 @@ class StartPage(QWidget):
         layout.addStretch()
 
         open_button.clicked.connect(lambda: self.openRequested.emit(""))
+        server_button.clicked.connect(self.serverRequested.emit)
         new_button.clicked.connect(self.newRequested.emit)
         sample_button.clicked.connect(self.sampleRequested.emit)
-        self.buttons = {"open": open_button, "new": new_button, "sample": sample_button}
+        self.buttons = {
+            "open": open_button,
+            "server": server_button,
+            "new": new_button,
+            "sample": sample_button,
+        }
 
     def setRecent(self, paths: list[str]) -> None:
         """Show the experiments that were opened lately."""
@@ -62,7 +73,7 @@ class StartPage(QWidget):
                 widget.deleteLater()
         self._title.setVisible(bool(paths))
         for path in paths[:_MOST_RECENT]:
-            button = QPushButton(Path(path).name)
+            button = QPushButton(title(path))
             button.setToolTip(path)
             button.setFlat(True)
             button.clicked.connect(lambda _=False, path=path: self.openRequested.emit(path))

@@ -151,12 +151,11 @@ class FeatureStore:
         """
         import pyarrow.parquet as pq
 
-        schema = self._schema(object_type)
         path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
         if path.exists():
             table = pq.read_table(bring(path), partitioning=None, filters=[("site", "=", site)])
         else:
-            table = schema.empty_table()
+            table = self._schema(object_type).empty_table()
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         return frame.set_index(INDEX)
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import time
 
+from napari_tmaps.client.address import is_address
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.store.experiment import Experiment, is_experiment
 from napari_tmaps.store.user_folders import config_folder
@@ -61,7 +62,7 @@ def remember(experiment: Experiment) -> Known:
         The configuration folder cannot be written.
     """
     following, rows = _read()
-    path = str(experiment.path)
+    path = experiment.place
     number = next((row.number for row in rows if row.path == path), following)
     entry = Known(number, experiment.name, path, time())
     _write(max(following, number + 1), [entry, *(row for row in rows if row.path != path)])
@@ -75,9 +76,9 @@ def forget(path: str | Path) -> None:
 
 
 def find_experiment(text: str | Path) -> Path:
-    """The folder of an experiment by its path, or by its number or name in the list.
+    """The folder of an experiment by its path or address, or by its number or name in the list.
 
-    A folder that exists comes before a name.
+    A folder that exists comes before a name. An experiment of a server is followed in a folder.
 
     Raises
     ------
@@ -86,6 +87,9 @@ def find_experiment(text: str | Path) -> Path:
     NotFoundError
         There is no such folder and no such entry, or its folder is gone.
     """
+    if is_address(text):
+        with Experiment.open(text) as experiment:
+            return experiment.path
     path = Path(text).expanduser()
     word = str(text)
     rows = known_experiments()
@@ -101,6 +105,8 @@ def find_experiment(text: str | Path) -> Path:
     if len(found) > 1:
         places = "; ".join(f"{row.number} in '{row.path}'" for row in found)
         raise InputError(f"{len(found)} experiments are called '{word}': {places}. Use the number.")
+    if is_address(found[0].path):
+        return find_experiment(found[0].path)
     folder = Path(found[0].path)
     if not is_experiment(folder):
         raise NotFoundError(

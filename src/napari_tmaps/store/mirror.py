@@ -16,10 +16,11 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -37,6 +38,8 @@ _OWN = ".mirror"
 _LATE = (".parquet", ".npz", ".tif", ".zip")
 """Endings of files that are fetched when they are read."""
 _THREADS = 6
+_FAILED_S = 5.0
+"""For so long a window is not made to ask again for what could not be fetched."""
 _LOCK = "workflow/coordinator.json"
 
 
@@ -70,7 +73,7 @@ class Mirror:
         self._lock, self._refreshing = threading.Lock(), threading.Lock()
         self._listing: dict[str, threading.Lock] = {}
         self._coming: dict[str, Future[None]] = {}
-        self._failed: dict[str, Exception] = {}
+        self._failed: dict[str, tuple[float, StorageError]] = {}
 
     @property
     def refusal(self) -> str:
@@ -144,7 +147,8 @@ class Mirror:
                     self._put(place, b"")
                 else:
                     wanted.append(file)
-        list(self._pool.map(self._fetch, wanted))
+        for future in [self._submit(self._fetch, file) for file in wanted]:
+            future.result()
         self._follow_catalogue(files[DATABASE])
 
     def _follow_catalogue(self, file: PartFile) -> None:
@@ -171,34 +175,51 @@ class Mirror:
         part = part_of(name)
         if part is None or self._is_here(name, part):
             return
-        with self._lock:
-            error = self._failed.pop(name, None)
-            if error is not None:
-                raise error
-            future = self._coming.get(name)
-            if future is None:
-                future = self._coming[name] = self._pool.submit(self._bring_now, name, part)
-        hurry = threading.current_thread() is threading.main_thread()
-        try:
-            future.result(self.patience_s if hurry else None)
-        except TimeoutError:
-            future.add_done_callback(lambda done: self._on_late(name, done))
-            raise ComingError(f"'{path.name}' is on its way from {self.address.server}.") from None
+        self._wait([self._asked(name, part)], path.name)
 
     def bring_all(self, paths: Sequence[Path]) -> None:
         """See Source."""
+        wanted = []
         for path in paths:
             name = path.relative_to(self.root).as_posix()
             part = part_of(name)
             if part is not None and not self._is_here(name, part):
-                with self._lock:
-                    if name not in self._coming:
-                        self._coming[name] = self._pool.submit(self._bring_now, name, part)
+                wanted.append(self._asked(name, part))
+        if wanted:
+            self._wait(wanted, f"{len(wanted)} files of {paths[0].parent.parent.name}")
 
-    def _on_late(self, name: str, done: Future[None]) -> None:
-        error = done.exception()
-        if isinstance(error, Exception):
-            self._failed[name] = error
+    def _asked(self, name: str, part: str) -> Future[None]:
+        with self._lock:
+            when, error = self._failed.get(name, (-_FAILED_S, None))
+            if error is not None and self._in_hurry() and monotonic() - when < _FAILED_S:
+                raise error
+            if name not in self._coming:
+                self._coming[name] = self._submit(self._bring_now, name, part)
+            return self._coming[name]
+
+    def _in_hurry(self) -> bool:
+        """Whether this is the thread of a window, which must not wait for long."""
+        is_main = threading.current_thread() is threading.main_thread()
+        return self.patience_s is not None and is_main
+
+    def _submit(self, act: Callable[..., None], *values: Any) -> Future[None]:
+        try:
+            return self._pool.submit(act, *values)
+        except RuntimeError as error:  # the pool has ended
+            raise StorageError(f"{self.address} was closed.") from error
+
+    def _wait(self, coming: list[Future[None]], what: str) -> None:
+        """Wait for files; the main thread not for long."""
+        late = wait(coming, self.patience_s if self._in_hurry() else None).not_done
+        for future in coming:
+            if future not in late:
+                future.result()
+        if late:
+            threading.Thread(target=self._tell, args=(late,), daemon=True).start()
+            raise ComingError(f"On its way from {self.address.server}: {what}.")
+
+    def _tell(self, late: set[Future[None]]) -> None:
+        wait(late)
         self.on_arrival()
 
     def _is_here(self, name: str, part: str) -> bool:
@@ -214,7 +235,9 @@ class Mirror:
             if file is not None and not _is_fresh(self.root / name, file):
                 self._fetch(file)
         except TmapsError as error:
-            raise self._told(error) from error
+            told = self._told(error)
+            self._failed[name] = monotonic(), told
+            raise told from error
         finally:
             with self._lock:
                 self._coming.pop(name, None)
@@ -317,7 +340,7 @@ class Mirror:
         self.users -= 1
         if not self.users:
             unmount(self.root)
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.shutdown(wait=False, cancel_futures=True)
             self.session.close_all()
 
 
@@ -361,16 +384,22 @@ def open_mirror(text: str, password: str | None = None) -> Mirror:
     return mirror
 
 
+def followed_address(folder: Path) -> str:
+    """The address of the experiment that a folder follows; "" if it follows none."""
+    try:
+        about = json.loads((folder / _OWN / "about.json").read_text(encoding="utf-8"))
+        return str(about["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def mirror_in(folder: Path) -> Mirror | None:
     """The mirror that a folder is; None if it is an experiment of its own."""
     known = source_of(folder)
     if isinstance(known, Mirror):
         return known
-    try:
-        about = json.loads((folder / _OWN / "about.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return open_mirror(about["address"])
+    address = followed_address(folder)
+    return open_mirror(address) if address else None
 
 
 def logins() -> Logins:

@@ -1,0 +1,176 @@
+"""The window on an experiment of a server: opened, looked at, followed, as one that lies here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from tests.analysed import make_analysed
+from tests.server.running import running, settings_with_users
+
+from napari_tmaps.gui import recent
+from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.object_book import book_of
+from napari_tmaps.gui.state import View
+from napari_tmaps.store.experiment import Experiment
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An analysed experiment, to be copied."""
+    return make_analysed(tmp_path_factory.mktemp("far"))
+
+
+@pytest.fixture
+def far(made: Path, tmp_path: Path) -> Path:
+    """An analysed experiment, in the folder of a server."""
+    return Path(shutil.copytree(made, tmp_path / "far" / "screen.tmaps"))
+
+
+@pytest.fixture
+def address(far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("TMAPS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with running(settings_with_users(far.parent)) as port:
+        yield f"http://demo@127.0.0.1:{port}/screen"
+
+
+@pytest.fixture
+def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
+    viewer = ViewerModel()
+    widget = ExperimentWidget(viewer)
+    widget.viewer = viewer
+    qtbot.addWidget(widget)
+    widget.show()
+    yield widget
+    rest(widget, qtbot)
+    widget.close_experiment()
+
+
+def rest(widget: ExperimentWidget, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: not widget.is_busy and not widget.following.is_busy, timeout=60_000)
+
+
+def open_there(widget: ExperimentWidget, address: str, qtbot: Any) -> None:
+    """With the dialog, as a person would."""
+    widget.open_folder(address)
+    qtbot.waitUntil(lambda: widget.making.dialog is not None, timeout=60_000)
+    dialog = widget.making.dialog
+    assert "Log in" in dialog.message
+    assert dialog.user_line.text() == "demo"
+    dialog.password_line.setText("XXX")
+    dialog.login_button.click()
+    qtbot.waitUntil(lambda: dialog.open_button.isEnabled(), timeout=60_000)
+    assert dialog.password_line.text() == ""
+    dialog.open_button.click()
+    rest(widget, qtbot)
+    qtbot.waitUntil(lambda: widget.value().plate == "P1", timeout=60_000)
+
+
+def test_a_site_a_well_and_a_plate_are_shown(
+    widget: ExperimentWidget, address: str, made: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    assert "on 127.0.0.1" in widget.title
+    choice = widget.value()
+    widget.setValue(replace(choice, well="B03", site=2, view=View.SITE))
+    qtbot.waitUntil(lambda: widget.value().site == 2, timeout=60_000)
+    layers = widget.viewer.layers
+    with Experiment.open(made) as ours:
+        image, labels = ours.image("P1", "B03", 2, "Actin"), ours.labels("P1", "B03", 2, "Blocks")
+    np.testing.assert_array_equal(np.asarray(layers["Actin"].data)[0], image)
+    np.testing.assert_array_equal(np.asarray(layers["Blocks"].data)[0], labels)
+    for view in (View.WELL, View.PLATE):
+        widget.setValue(replace(widget.value(), view=view))
+        qtbot.waitUntil(lambda view=view: widget.value().view is view, timeout=60_000)
+        assert np.asarray(layers["Actin"].data)[0].any()
+    assert recent.recent() == [address.replace("screen", "api/experiments/MQ==")]
+    assert recent.title(recent.recent()[0]) == "screen on 127.0.0.1"
+
+
+def test_tables_are_those_of_the_server(
+    widget: ExperimentWidget, address: str, made: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    book = book_of(widget.viewer)
+    with qtbot.waitSignal(book.opened):
+        book.open("Blocks")
+    with Experiment.open(made) as ours:
+        theirs = ours.features.read("Blocks")
+    found = book.data.table.numbers("Intensity_mean_smoothed_smoothed_image") if book.data else None
+    assert found is not None
+    np.testing.assert_array_equal(found, theirs["Intensity_mean_smoothed_smoothed_image"])
+
+
+def test_what_changes_on_the_server_is_shown(
+    widget: ExperimentWidget, address: str, far: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    with Experiment.open(far) as theirs:
+        theirs.rename("another name")
+    qtbot.waitUntil(lambda: widget.title.startswith("another name"), timeout=60_000)
+
+
+def test_nothing_is_changed_here_alone(
+    widget: ExperimentWidget, address: str, far: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    widget.site_page.convertRequested.emit()
+    rest(widget, qtbot)
+    assert "that can be changed on that machine only" in widget.message
+    assert widget.viewer.layers
+
+
+def test_a_lost_connection_is_told_and_the_window_lives(
+    widget: ExperimentWidget, far: Path, tmp_path: Path, monkeypatch: Any, qtbot: Any
+) -> None:
+    monkeypatch.setenv("TMAPS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with running(settings_with_users(far.parent)) as port:
+        open_there(widget, f"http://demo@127.0.0.1:{port}/screen", qtbot)
+        first = widget.value()
+    widget.following.look()
+    qtbot.waitUntil(lambda: "cannot be reached" in widget.message, timeout=60_000)
+    widget.setValue(replace(first, well="B03", site=2, view=View.SITE))
+    np.asarray(widget.viewer.layers["Actin"].data)
+    qtbot.waitUntil(lambda: "cannot be reached" in widget.message, timeout=60_000)
+    widget.setValue(first)
+    assert widget.viewer.layers, "what was seen before is still there"
+
+
+def test_wrong_passwords_and_servers_are_told_in_the_dialog(
+    widget: ExperimentWidget, address: str, qtbot: Any
+) -> None:
+    widget.start_page.buttons["server"].click()
+    dialog = widget.making.dialog
+    cases = [
+        (address.partition("@")[2].removesuffix("/screen"), "bad", "name or the password is wrong"),
+        ("127.0.0.1:1", "XXX", "cannot be reached"),
+        ("http://", "XXX", "is no address"),
+    ]
+    dialog.user_line.setText("demo")
+    for server, password, sentence in cases:
+        dialog.server_line.setText(server)
+        dialog.password_line.setText(password)
+        dialog.log_in()
+        qtbot.waitUntil(lambda sentence=sentence: sentence in dialog.message, timeout=60_000)
+        qtbot.waitUntil(lambda: not dialog.is_busy, timeout=60_000)
+        assert not dialog.open_button.isEnabled()
+    dialog.reject()
+
+
+def test_a_person_without_experiments_is_told(
+    widget: ExperimentWidget, address: str, qtbot: Any
+) -> None:
+    widget.making.ask_on_server(address.replace("demo@", "stranger@"))
+    dialog = widget.making.dialog
+    dialog.password_line.setText("sss")
+    dialog.log_in()
+    qtbot.waitUntil(lambda: "has no experiments there" in dialog.message, timeout=60_000)
+    dialog.reject()
