@@ -234,6 +234,6 @@ def test_the_main_thread_does_not_wait_for_long(served: Served):
                 image = ours.image("plate01", "B02", 1, channel)
                 break
             except ComingError as error:
-                assert "is on its way from http://127.0.0.1" in str(error)  # noqa: PT017
+                assert "On its way from http://127.0.0.1" in str(error)  # noqa: PT017
         assert image.any()
     assert arrived
