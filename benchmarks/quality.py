@@ -38,6 +38,8 @@ class Annotated:
         From the folder of all data to images and their labels; none where they are not there.
     pipeline, objects
         Ready pipeline that is taken as it is, and the objects of it that are compared.
+    pixel_size
+        Along z, y, x, in any unit, where the planes of a stack are farther apart than pixels.
     peers
         What the peer does, in variants; the one that is best on the whole set counts.
     """
@@ -46,6 +48,7 @@ class Annotated:
     pairs: Callable[[Path], Pairs]
     pipeline: str = "nuclei_any_size"
     objects: str = "Nuclei"
+    pixel_size: tuple[float | None, float | None, float | None] = (None, None, None)
     peers: tuple[Callable[[Image], Image], ...] = (
         lambda image: segment_primary(image, "intensity"),
         lambda image: segment_primary(image, "shape"),
@@ -85,7 +88,8 @@ def segment(annotated: Annotated, image: Image) -> Image:
     """What the ready pipeline finds."""
     description = ready_pipelines()[annotated.pipeline]
     (channel,) = description.input.channels
-    result = run_site(check(description), {channel.name: image})
+    checked = check(description).sized(annotated.pixel_size)
+    result = run_site(checked, {channel.name: image})
     return result.objects[annotated.objects]
 
 
@@ -106,6 +110,12 @@ def _stardist(data: Path) -> Pairs:
     folder = data / "stardist_samples/stardist/data/images"
     if folder.is_dir():
         yield tifffile.imread(folder / "img2d.tif"), tifffile.imread(folder / "mask2d.tif")
+
+
+def _stardist_stack(data: Path) -> Pairs:
+    folder = data / "stardist_samples/stardist/data/images"
+    if folder.is_dir():
+        yield tifffile.imread(folder / "img3d.tif"), tifffile.imread(folder / "mask3d.tif")
 
 
 def _cardio(data: Path) -> Pairs:
@@ -148,6 +158,9 @@ def _schwann(data: Path) -> Pairs:
 SETS = {
     "BBBC038": Annotated("experts", _bowl),
     "StarDist img2d": Annotated("experts", _stardist),
+    "StarDist img3d": Annotated(
+        "experts", _stardist_stack, "nuclei_3D", pixel_size=(2.0, 1.0, 1.0)
+    ),
     "ngio cardio": Annotated("their authors", _cardio),
     "cytomapper IMC": Annotated(
         "a classifier",

@@ -32,11 +32,13 @@ def segment_primary(
     by_intensity = declump == "intensity"
     hills = ndimage.gaussian_filter(values, smallest / 3.5) if by_intensity else distance
     hills = np.where(mask, hills, 0)
-    near = morphology.disk(round(smallest / 1.5))
+    radius = round(smallest / 1.5)
+    near = morphology.disk(radius) if image.ndim == 2 else morphology.ball(radius)
+    touching = np.ones((3,) * image.ndim)
     peaks = mask & (hills == ndimage.maximum_filter(hills, footprint=near))
-    seeds, _ = ndimage.label(peaks, np.ones((3, 3)))
+    seeds, _ = ndimage.label(peaks, touching)
     energy = values if by_intensity else distance
-    objects = segmentation.watershed(-energy, seeds, mask=mask, connectivity=np.ones((3, 3)))
+    objects = segmentation.watershed(-energy, seeds, mask=mask, connectivity=touching)
     area = np.bincount(objects.ravel())
     objects[(area < np.pi * (smallest / 2) ** 2)[objects]] = 0
     return objects.astype(np.int32)

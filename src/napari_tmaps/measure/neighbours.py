@@ -126,13 +126,12 @@ def _disc(radius: int) -> Ints:
     return steps[:n]
 
 
-def nearest_centres(y: Floats, x: Floats) -> Nearest:
-    """Distance of each point to the nearest and the second nearest of the others."""
+def nearest_centres(points: Floats) -> Nearest:
+    """Distance of each point (points, axes) to the nearest and the second nearest of the others."""
     from scipy.spatial import KDTree
 
-    points = np.column_stack([y, x])
-    distances: npt.NDArray[Any] = np.full((y.size, 3), np.nan)
-    if y.size:
+    distances: npt.NDArray[Any] = np.full((len(points), 3), np.nan)
+    if len(points):
         found, _ = KDTree(points).query(points, k=[1, 2, 3])
         distances = np.where(np.isfinite(found), found, np.nan)
     return Nearest(distances[:, 1], distances[:, 2])

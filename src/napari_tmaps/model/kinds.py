@@ -57,6 +57,33 @@ Measurement = Annotated[pd.DataFrame, Kind.MEASUREMENT]
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """Which images a module takes, said in the metadata of its return type.
+
+    A module that says nothing is asked nothing: it refuses what it cannot take when it runs.
+
+    Attributes
+    ----------
+    planes, stacks
+        Whether it takes single planes (y, x), and stacks (z, y, x).
+    flat
+        Whether its outputs are single planes, also those of stacks.
+    instead
+        What to use for stacks, where it takes none: names of modules as one would write them.
+    """
+
+    planes: bool = True
+    stacks: bool = True
+    flat: bool = False
+    instead: str = ""
+
+
+BOTH = Depth()
+PLANES = Depth(stacks=False)
+STACKS = Depth(planes=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What a module needs beside its inputs, said in the metadata of its return type.
 

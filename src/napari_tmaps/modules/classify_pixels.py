@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from napari_tmaps.errors import InputError, TmapsError
-from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage, Needs
+from napari_tmaps.model.kinds import PLANES, IntensityImage, LabelImage, MaskImage, Needs
 from napari_tmaps.modules.images import check_same_shape
 
 # Pixels whose features are in memory at the same time.
@@ -53,7 +53,7 @@ def classify_pixels(
     model: str = "",
     foreground: str = "",
     min_probability: Annotated[float, Field(ge=0, le=1, json_schema_extra={"step": 0.05})] = 0.5,
-) -> Annotated[Classified, Needs(_problems, _contents)]:
+) -> Annotated[Classified, Needs(_problems, _contents), PLANES]:
     """Sort pixels into classes with a classifier that was trained by painting.
 
     Train it with `tmaps train-pixels` or `train_pixels`.

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import MaskImage
+from napari_tmaps.model.kinds import BOTH, MaskImage
 from napari_tmaps.modules.images import as_mask, check_same_shape
 
 
-def clip(image: MaskImage, clipping_mask: MaskImage) -> Annotated[MaskImage, "clipped_image"]:
+def clip(image: MaskImage, clipping_mask: MaskImage) -> Annotated[MaskImage, "clipped_image", BOTH]:
     """Remove from objects what a mask covers, e.g. cytoplasm = cells minus nuclei.
 
     Parameters

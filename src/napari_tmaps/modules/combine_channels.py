@@ -8,22 +8,23 @@ import numpy as np
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage
-from napari_tmaps.modules.images import check_intensity, check_same_shape
+from napari_tmaps.model.kinds import BOTH, IntensityImage
+from napari_tmaps.modules.images import check_same_shape
 from napari_tmaps.modules.rescale import stretch
+from napari_tmaps.modules.stacks import check_pixels
 
 Weight = Annotated[int, Field(ge=1, le=100)]
 
 
 def combine_channels(
     image_1: IntensityImage, image_2: IntensityImage, *, weight_1: Weight = 1, weight_2: Weight = 1
-) -> Annotated[IntensityImage, "combined_image"]:
+) -> Annotated[IntensityImage, "combined_image", BOTH]:
     """Add two channels up, e.g. two stains that together show the whole cell.
 
     Parameters
     ----------
     image_1
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16.
     image_2
         Intensities of the same shape and type.
     weight_1
@@ -40,10 +41,10 @@ def combine_channels(
     Raises
     ------
     InputError
-        The images are no planes of uint8 or uint16, or differ in shape or type.
+        The images are not of uint8 or uint16, or differ in shape or type.
     """
-    check_intensity("first image", image_1)
-    check_intensity("second image", image_2)
+    check_pixels("first image", image_1)
+    check_pixels("second image", image_2)
     check_same_shape(image_1=image_1, image_2=image_2)
     if image_1.dtype != image_2.dtype:
         raise InputError(

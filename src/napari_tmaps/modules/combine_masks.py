@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from napari_tmaps.model.kinds import MaskImage
+from napari_tmaps.model.kinds import BOTH, MaskImage
 from napari_tmaps.modules.images import as_mask, check_same_shape
 
 
@@ -13,7 +13,7 @@ def combine_masks(
     mask_2: MaskImage,
     *,
     logical_operation: Literal["AND", "OR", "EXCLUSIVE_OR"] = "AND",
-) -> Annotated[MaskImage, "combined_mask"]:
+) -> Annotated[MaskImage, "combined_mask", BOTH]:
     """Combine two masks pixel by pixel.
 
     Parameters

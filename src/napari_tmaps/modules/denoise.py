@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage
+from napari_tmaps.model.kinds import BOTH, IntensityImage
 from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.modules.stacks import planewise
 
 
 def denoise(
@@ -17,13 +18,13 @@ def denoise(
     *,
     method: Literal["total_variation", "non_local_means"] = "total_variation",
     strength: Annotated[float, Field(gt=0, le=20, json_schema_extra={"step": 0.1})] = 1.0,
-) -> Annotated[IntensityImage, "denoised_image"]:
+) -> Annotated[IntensityImage, "denoised_image", BOTH]:
     """Take out noise without blurring edges; 'smooth' is faster where edges do not matter.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16; of a stack each plane by itself.
     method
         "total_variation" makes regions even and keeps their outlines. "non_local_means" averages
         places that look alike and keeps texture; it takes ten times longer.
@@ -38,13 +39,15 @@ def denoise(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16.
+        The image is not of uint8 or uint16.
 
     Notes
     -----
     Total variation after Chambolle (2004), non-local means after Buades, Coll and Morel (2005),
     noise after Immerkær, "Fast noise variance estimation" (1996).
     """
+    if image.ndim == 3:
+        return planewise(denoise, image, method=method, strength=strength)
     check_intensity("image", image)
     noise = noise_of(image)
     if noise == 0:

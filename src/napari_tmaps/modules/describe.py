@@ -10,14 +10,14 @@ import inspect
 import types
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import Kind, Needs
+from napari_tmaps.model.kinds import Depth, Kind, Needs
 from napari_tmaps.model.pixelsize import PixelSize
 from napari_tmaps.modules.docstring import parameter_texts, prose, sections_of
 from napari_tmaps.modules.faults import sentence
@@ -30,6 +30,8 @@ from napari_tmaps.modules.spec import (
     OutputSpec,
     SettingSpec,
 )
+
+_T = TypeVar("_T")
 
 
 @cache
@@ -91,11 +93,16 @@ def describe(function: Module, category: str = "") -> ModuleSpec:
         outputs=outputs,
         function=function,
         model=model,
-        needs=next(
-            (part for part in getattr(returned, "__metadata__", ()) if isinstance(part, Needs)),
-            None,
-        ),
+        needs=_said(returned, Needs),
+        depth=_said(returned, Depth),
         pixel_size=pixel_size,
+    )
+
+
+def _said(hint: Any, what: type[_T]) -> _T | None:
+    """The value of a type in the metadata of a hint; None where there is none."""
+    return next(
+        (part for part in getattr(hint, "__metadata__", ()) if isinstance(part, what)), None
     )
 
 

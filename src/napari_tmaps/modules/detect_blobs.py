@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage
+from napari_tmaps.model.kinds import PLANES, IntensityImage, LabelImage, MaskImage
 from napari_tmaps.modules.images import as_mask, check_intensity, check_same_shape
 
 # Brighter pixels, such as dirt, count as this percentile of the image.
@@ -30,7 +30,7 @@ def detect_blobs(
     min_area: Annotated[int, Field(ge=1, le=10_000)] = 5,
     mean_area: Annotated[int, Field(ge=2, le=101)] = 5,
     max_area: Annotated[int, Field(ge=1, le=1_000_000)] = 100,
-) -> Blobs:
+) -> Annotated[Blobs, PLANES]:
     """Find spots, e.g. vesicles, foci or single molecules.
 
     A filter brings out spots of a given size; where it responds by more than a threshold is a

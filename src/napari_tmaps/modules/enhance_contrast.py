@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage
+from napari_tmaps.model.kinds import BOTH, IntensityImage
 from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.modules.stacks import planewise
 
 
 def enhance_contrast(
@@ -17,13 +18,13 @@ def enhance_contrast(
     method: Literal["unsharp_mask", "clahe"] = "unsharp_mask",
     size: Annotated[int, Field(ge=1, le=1000)] = 5,
     amount: Annotated[float, Field(gt=0, le=20, json_schema_extra={"step": 0.1})] = 1.0,
-) -> Annotated[IntensityImage, "enhanced_image"]:
+) -> Annotated[IntensityImage, "enhanced_image", BOTH]:
     """Sharpen edges, or even out contrast over an image. For finding objects, not for measuring.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16; of a stack each plane by itself.
     method
         "unsharp_mask" adds what a blur takes away. "clahe" (contrast limited adaptive histogram
         equalisation) gives dim regions the contrast of bright ones.
@@ -43,8 +44,10 @@ def enhance_contrast(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16.
+        The image is not of uint8 or uint16.
     """
+    if image.ndim == 3:
+        return planewise(enhance_contrast, image, method=method, size=size, amount=amount)
     check_intensity("image", image)
     largest = np.iinfo(image.dtype).max
     if method == "unsharp_mask":

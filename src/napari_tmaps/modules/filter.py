@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import MaskImage
+from napari_tmaps.model.kinds import Depth, MaskImage
 from napari_tmaps.modules.images import as_objects
 
 
@@ -19,7 +19,9 @@ def filter(  # noqa: A001 - the name that its users know
     upper_threshold: Annotated[
         float, Field(ge=0, le=1e10, json_schema_extra={"step": 0.05})
     ] = 1e10,
-) -> Annotated[MaskImage, "filtered_mask"]:
+) -> Annotated[
+    MaskImage, "filtered_mask", Depth(stacks=False, instead="remove_objects or filter_by_feature")
+]:
     """Remove objects by their size or shape, e.g. dirt and fragments.
 
     Parameters

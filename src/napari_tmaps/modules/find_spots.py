@@ -9,7 +9,7 @@ from pydantic import Field
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.measure.runs import Floats
-from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage
+from napari_tmaps.model.kinds import Depth, IntensityImage, LabelImage, MaskImage
 from napari_tmaps.modules.images import Mask, as_mask, check_intensity, check_same_shape
 
 Diameter = Annotated[float, Field(ge=1, le=200, json_schema_extra={"step": 0.5})]
@@ -33,7 +33,7 @@ def find_spots(
     min_diameter: Diameter = 3.0,
     max_diameter: Diameter = 6.0,
     threshold: Annotated[float, Field(gt=0, le=1000, json_schema_extra={"step": 0.5})] = 8.0,
-) -> FoundSpots:
+) -> Annotated[FoundSpots, Depth(stacks=False, instead="identify_spots_3D")]:
     """Find spots between two sizes, with a threshold that suits bright and dim images.
 
     Parameters

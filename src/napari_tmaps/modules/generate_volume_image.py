@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, LabelImage
+from napari_tmaps.model.kinds import Depth, IntensityImage, LabelImage
 from napari_tmaps.modules.detect_blobs import detect_blobs
 from napari_tmaps.modules.images import Intensity, as_labels, check_same_shape, check_stack
 
@@ -23,7 +23,7 @@ def generate_volume_image(
     superpixel_size: Annotated[int, Field(ge=1, le=101)] = 4,
     close_surface: bool = False,
     close_disc_size: Annotated[int, Field(ge=1, le=200)] = 8,
-) -> Annotated[IntensityImage, "volume_image"]:
+) -> Annotated[IntensityImage, "volume_image", Depth(planes=False, flat=True)]:
     """Draw the height of cells from fluorescent beads that sit on them and beside them.
 
     The beads on the cells give the surface, those beside them the plane of the slide; the height

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, LabelImage
+from napari_tmaps.model.kinds import Depth, IntensityImage, LabelImage
 from napari_tmaps.modules.images import check_intensity
 
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"step": 0.01})]
@@ -36,7 +36,7 @@ def identify_spots_2D(
     rescale_thresholds: tuple[Limit, Limit, Limit, Limit] = (0, 120, 500, 0),
     detection_threshold: Detection = 0.02,
     deblending_steps: Annotated[int, Field(ge=0, le=1000)] = 30,
-) -> Spots:
+) -> Annotated[Spots, Depth(stacks=False, instead="identify_spots_3D")]:
     """Find spots, e.g. single transcripts, in images of differing brightness.
 
     The image is rescaled first, so that one threshold suits a whole plate.

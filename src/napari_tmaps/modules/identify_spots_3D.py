@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage
+from napari_tmaps.model.kinds import Depth, IntensityImage
 from napari_tmaps.modules.identify_spots_2D import Detection, Limit, Share, rescale
 from napari_tmaps.modules.images import check_stack
 
@@ -21,7 +21,7 @@ def identify_spots_3D(
     rescale_quantiles: tuple[Share, Share] = (0.01, 0.99),
     rescale_thresholds: tuple[Limit, Limit, Limit, Limit] = (0, 120, 500, 0),
     detection_threshold: Detection = 0.08,
-) -> Annotated[IntensityImage, "occupancy_image"]:
+) -> Annotated[IntensityImage, "occupancy_image", Depth(planes=False, flat=True)]:
     """Count the spots of a stack at each place of the plane.
 
     Parameters

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage
-from napari_tmaps.modules.images import check_intensity, check_same_shape
+from napari_tmaps.model.kinds import BOTH, IntensityImage
+from napari_tmaps.modules.images import check_same_shape
+from napari_tmaps.modules.stacks import check_pixels
 
 Factor = Annotated[float, Field(ge=-1000, le=1000, json_schema_extra={"step": 0.1})]
 
@@ -24,7 +25,7 @@ def image_math(
     factor_2: Factor = 1.0,
     factor: Factor = 1.0,
     offset: Annotated[float, Field(ge=-65535, le=65535, json_schema_extra={"step": 1})] = 0.0,
-) -> Annotated[IntensityImage, "result_image"]:
+) -> Annotated[IntensityImage, "result_image", BOTH]:
     """Calculate with two images pixel by pixel, e.g. to take off bleed-through or for a ratio.
 
     The result is factor × (factor_1 × image_1 ⊕ factor_2 × image_2) + offset.
@@ -32,7 +33,7 @@ def image_math(
     Parameters
     ----------
     image_1
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16.
     image_2
         Intensities of the same shape.
     operation
@@ -54,10 +55,10 @@ def image_math(
     Raises
     ------
     InputError
-        The images are no planes of uint8 or uint16, or differ in shape.
+        The images are not of uint8 or uint16, or differ in shape.
     """
-    check_intensity("first image", image_1)
-    check_intensity("second image", image_2)
+    check_pixels("first image", image_1)
+    check_pixels("second image", image_2)
     check_same_shape(image_1=image_1, image_2=image_2)
     a, b = factor_1 * image_1.astype(np.float64), factor_2 * image_2.astype(np.float64)
     if operation == "add":

@@ -77,7 +77,7 @@ def check_same_shape(**images: npt.NDArray[Any]) -> None:
     for name, b in others:
         if a.shape != b.shape:
             raise InputError(
-                f"'{first}' has the shape {a.shape} (y, x), but '{name}' has {b.shape}. Both must "
+                f"'{first}' has the shape {a.shape}, but '{name}' has {b.shape}. Both must "
                 "come from the same site and have the same size."
             )
 

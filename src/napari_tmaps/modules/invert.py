@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from napari_tmaps.model.kinds import IntensityImage
-from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.model.kinds import BOTH, IntensityImage
+from napari_tmaps.modules.stacks import check_pixels
 
 
-def invert(image: IntensityImage) -> Annotated[IntensityImage, "inverted_image"]:
+def invert(image: IntensityImage) -> Annotated[IntensityImage, "inverted_image", BOTH]:
     """Turn dark into bright, e.g. for objects that are darker than what surrounds them.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def invert(image: IntensityImage) -> Annotated[IntensityImage, "inverted_image"]
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16.
+        The image is not of uint8 or uint16.
     """
-    check_intensity("image", image)
+    check_pixels("image", image)
     return ~image

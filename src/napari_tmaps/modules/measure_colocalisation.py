@@ -7,8 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, Measurement, SegmentedObjects
-from napari_tmaps.modules.images import as_labels, check_intensity, check_same_shape
+from napari_tmaps.model.kinds import BOTH, IntensityImage, Measurement, SegmentedObjects
+from napari_tmaps.modules.images import check_same_shape
+from napari_tmaps.modules.stacks import check_pixels, rows_of, rows_of_labels
 
 
 def measure_colocalisation(
@@ -19,18 +20,18 @@ def measure_colocalisation(
     *,
     threshold_percent: Annotated[float, Field(ge=0, le=99, json_schema_extra={"step": 1})] = 15.0,
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", BOTH]:
     """Measure whether two channels are bright at the same places of objects.
 
     Parameters
     ----------
     extract_objects
-        Objects (y, x) to measure.
+        Objects ([z,] y, x) to measure.
     assign_objects
         Objects that receive the values: the same ones, or objects that each hold one of them
         (e.g. the cells of nuclei).
     intensity_image
-        First channel (y, x), uint8 or uint16.
+        First channel of the same shape, uint8 or uint16.
     other_image
         Second channel of the same shape.
     threshold_percent
@@ -71,8 +72,8 @@ def measure_colocalisation(
       live cells" (2004), which are found once for the pixels of all objects of the site; 0 where
       no pixel is bright in both channels.
     """
-    check_intensity("intensity image", intensity_image)
-    check_intensity("other image", other_image)
+    check_pixels("intensity image", intensity_image)
+    check_pixels("other image", other_image)
     check_same_shape(
         extract_objects=extract_objects,
         assign_objects=assign_objects,
@@ -83,13 +84,13 @@ def measure_colocalisation(
     from napari_tmaps.measure.assign import make_table
     from napari_tmaps.measure.runs import find_runs
 
-    runs = find_runs(as_labels("objects to measure", extract_objects))
+    runs = find_runs(rows_of_labels("objects to measure", extract_objects))
     # One type of pixels, so that kernels are compiled once.
-    first = np.ascontiguousarray(intensity_image, np.uint16)
-    second = np.ascontiguousarray(other_image, np.uint16)
+    first = np.ascontiguousarray(rows_of("intensity image", intensity_image), np.uint16)
+    second = np.ascontiguousarray(rows_of("other image", other_image), np.uint16)
     values = pairs.colocalisation(runs, first, second, threshold_percent)
     features = {f"Colocalisation_{name}": values[:, i] for i, name in enumerate(pairs.NAMES)}
     shares = pairs.costes(runs, first, second)
     features |= {f"Colocalisation_costes_{n + 1}": shares[:, n] for n in range(2)}
-    receivers = as_labels("objects that receive the values", assign_objects)
+    receivers = rows_of_labels("objects that receive the values", assign_objects)
     return make_table(features, runs, receivers, aggregate=aggregate)

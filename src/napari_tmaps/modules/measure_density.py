@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import PLANES, Measurement, SegmentedObjects
 from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize, known_size
 from napari_tmaps.modules.images import as_labels, check_same_shape
 
@@ -19,7 +19,7 @@ def measure_density(
     radius: Annotated[int, Field(ge=1, le=5000)] = 200,
     nearest: Annotated[int, Field(ge=1, le=50)] = 5,
     pixel_size_um: PixelSize = UNKNOWN,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure how crowded the surroundings of objects are, e.g. of cells in a colony.
 
     Parameters

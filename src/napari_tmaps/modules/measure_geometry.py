@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import Depth, Measurement, SegmentedObjects
 from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize, known_size
 from napari_tmaps.modules.images import as_labels, check_same_shape
 
@@ -20,7 +20,7 @@ def measure_geometry(
     *,
     aggregate: bool = False,
     pixel_size_um: PixelSize = UNKNOWN,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", Depth(stacks=False, instead="measure_morphology_3D")]:
     """Measure objects in micrometers, their direction, their bounding box and their holes.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import PLANES, IntensityImage, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import as_labels, check_intensity, check_same_shape
 
 Step = Annotated[int, Field(ge=1, le=16)]
@@ -23,7 +23,7 @@ def measure_granularity(
     background_step: Step = 4,
     background_radius: Annotated[int, Field(ge=1, le=200)] = 10,
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure how much of a stain is in fine and in coarse structures, e.g. vesicles.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import Depth, IntensityImage, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import as_labels, check_intensity, check_same_shape
 
 
@@ -22,7 +22,7 @@ def measure_intensity(
     measure_location: bool = False,
     background_distance: Annotated[int, Field(ge=0, le=200)] = 0,
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", Depth(stacks=False, instead="measure_intensity_3D")]:
     """Measure the intensities of objects in a channel.
 
     Parameters

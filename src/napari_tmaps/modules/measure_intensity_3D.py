@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import IntensityImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import BOTH, IntensityImage, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import check_intensity, check_same_shape
 from napari_tmaps.modules.stacks import rows_of, rows_of_labels
 
@@ -17,7 +17,7 @@ def measure_intensity_3D(
     intensity_image: IntensityImage,
     *,
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", BOTH]:
     """Measure the intensities of objects of stacks in a channel.
 
     Parameters

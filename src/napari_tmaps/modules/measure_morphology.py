@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import Depth, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import as_labels, check_same_shape
 
 
@@ -16,7 +16,7 @@ def measure_morphology(
     *,
     measure_zernike: bool = False,
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", Depth(stacks=False, instead="measure_morphology_3D")]:
     """Measure the size, position and shape of objects.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import BOTH, Measurement, SegmentedObjects
 from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize, known_size
 from napari_tmaps.modules.images import check_same_shape
 from napari_tmaps.modules.stacks import rows_of_labels
@@ -18,7 +18,7 @@ def measure_morphology_3D(
     *,
     aggregate: bool = False,
     pixel_size_um: PixelSize = UNKNOWN,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", BOTH]:
     """Measure the size, position and shape of objects in stacks.
 
     Parameters

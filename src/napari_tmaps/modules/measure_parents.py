@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import BOTH, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import check_same_shape
 from napari_tmaps.modules.stacks import rows_of_labels
 
@@ -15,7 +15,7 @@ def measure_parents(
     extract_objects: SegmentedObjects,
     assign_objects: SegmentedObjects,
     parent_objects: SegmentedObjects,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", BOTH]:
     """Say which object of another type, e.g. a cell, each object, e.g. a spot, lies in.
 
     Parameters

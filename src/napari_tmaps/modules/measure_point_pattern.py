@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from napari_tmaps.model.kinds import Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import PLANES, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import as_labels, check_same_shape
 
 
@@ -14,7 +14,7 @@ def measure_point_pattern(
     ref_objects: SegmentedObjects,
     *,
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure where objects, e.g. spots, lie in their parents, e.g. cells, and to each other.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import PLANES, IntensityImage, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import as_labels, check_intensity, check_same_shape
 
 
@@ -19,7 +19,7 @@ def measure_radial_distribution(
     rings: Annotated[int, Field(ge=1, le=100)] = 4,
     measure_zernike: bool = False,
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure whether a stain is in the middle of objects, at their edge, or on one side.
 
     Parameters

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import IntensityImage, LabelImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import (
+    PLANES,
+    IntensityImage,
+    LabelImage,
+    Measurement,
+    SegmentedObjects,
+)
 from napari_tmaps.modules.images import as_labels, check_intensity, check_same_shape
 
 # Debris outshines all but this share of what belongs to objects.
@@ -18,7 +24,7 @@ def measure_site_quality(
     assign_objects: SegmentedObjects,
     intensity_image: IntensityImage,
     objects: LabelImage | None = None,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure focus, saturation, debris and how much of the site objects cover.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import LabelImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import PLANES, LabelImage, Measurement, SegmentedObjects
 from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize, known_size
 from napari_tmaps.modules.images import as_labels, check_same_shape
 
@@ -18,7 +18,7 @@ def measure_skeleton(
     *,
     aggregate: bool = False,
     pixel_size_um: PixelSize = UNKNOWN,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure the lines in the middle of objects: their length, branches and ends.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import PLANES, IntensityImage, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import as_labels, check_intensity, check_same_shape
 
 Length = Annotated[int, Field(ge=1, le=100)]
@@ -29,7 +29,7 @@ def measure_texture(
     measure_haralick: bool = False,
     scales: tuple[Length, ...] = (1, 2),
     aggregate: bool = False,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure the texture of objects in a channel.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, Measurement, SegmentedObjects
+from napari_tmaps.model.kinds import PLANES, IntensityImage, Measurement, SegmentedObjects
 from napari_tmaps.modules.images import as_labels, check_intensity, check_same_shape
 
 Micrometers = Annotated[float, Field(gt=0, le=1000, json_schema_extra={"step": 0.01})]
@@ -20,7 +20,7 @@ def measure_volume_image(
     *,
     pixel_size: Micrometers = 0.1625,
     z_step: Micrometers = 0.25,
-) -> Annotated[Measurement, "measurements"]:
+) -> Annotated[Measurement, "measurements", PLANES]:
     """Measure height, volume and surface of objects in an image of their height.
 
     Parameters

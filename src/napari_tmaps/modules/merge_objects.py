@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from napari_tmaps.model.kinds import LabelImage
+from napari_tmaps.model.kinds import PLANES, LabelImage
 from napari_tmaps.modules.images import Labels, as_labels, check_same_shape
 
 
@@ -17,7 +17,7 @@ def merge_objects(
     parents: LabelImage | None = None,
     *,
     max_distance: Annotated[int, Field(ge=0, le=200)] = 1,
-) -> Annotated[LabelImage, "merged_label_image"]:
+) -> Annotated[LabelImage, "merged_label_image", PLANES]:
     """Make one object of those that lie close together, e.g. the fragments of a nucleus.
 
     Parameters

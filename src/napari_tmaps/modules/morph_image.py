@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage
+from napari_tmaps.model.kinds import BOTH, IntensityImage
 from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.modules.stacks import planewise
 
 
 def morph_image(
@@ -17,13 +18,13 @@ def morph_image(
         "white_top_hat", "black_top_hat", "open", "close", "erode", "dilate", "gradient"
     ] = "white_top_hat",
     radius: Annotated[int, Field(ge=1, le=200)] = 10,
-) -> Annotated[IntensityImage, "morphed_image"]:
+) -> Annotated[IntensityImage, "morphed_image", BOTH]:
     """Keep or remove bright things by their size, e.g. spots on an uneven background.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16; of a stack each plane by itself.
     operation
         "white_top_hat" keeps bright things that are narrower than the disc, and makes their
         background 0; "black_top_hat" does that for dark things. "open" removes bright and "close"
@@ -40,13 +41,15 @@ def morph_image(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16.
+        The image is not of uint8 or uint16.
 
     Notes
     -----
     The disc holds the pixels up to `radius` away from its middle. After Serra, "Image analysis and
     mathematical morphology" (1982).
     """
+    if image.ndim == 3:
+        return planewise(morph_image, image, operation=operation, radius=radius)
     check_intensity("image", image)
     from napari_tmaps.measure.filters import disc_range
 

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import MaskImage
+from napari_tmaps.model.kinds import BOTH, MaskImage
 from napari_tmaps.modules.images import Mask, as_mask, check_plane
+from napari_tmaps.modules.stacks import planewise
 
 
 def morph_mask(
@@ -16,14 +17,14 @@ def morph_mask(
     *,
     operation: Literal["open", "close", "erode", "dilate"] = "open",
     radius: Annotated[float, Field(gt=0, le=200, json_schema_extra={"step": 0.5})] = 2.0,
-) -> Annotated[MaskImage, "morphed_mask"]:
+) -> Annotated[MaskImage, "morphed_mask", BOTH]:
     """Smooth, grow or shrink a mask, e.g. to cut thin bridges or to close gaps.
 
     Parameters
     ----------
     mask
-        Mask (y, x), or labels, of which all objects count as foreground. To grow or shrink
-        objects without joining them, use 'expand_or_shrink'.
+        Mask ([z,] y, x), of a stack each plane by itself; or labels, of which all objects count
+        as foreground. To grow or shrink objects without joining them, use 'expand_or_shrink'.
     operation
         "open" removes what is narrower than the disc, such as bridges and specks; "close" fills
         gaps and bays that are narrower. "erode" takes `radius` pixels off everywhere, "dilate"
@@ -39,8 +40,10 @@ def morph_mask(
     Raises
     ------
     InputError
-        The mask is no single plane.
+        The mask has no pixels.
     """
+    if mask.ndim == 3:
+        return planewise(morph_mask, mask, operation=operation, radius=radius)
     check_plane("mask", mask)
     foreground = as_mask(mask)
     if operation == "dilate":

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage
+from napari_tmaps.model.kinds import Depth, IntensityImage
 from napari_tmaps.modules.images import check_intensity
 
 
 def project(
     image: IntensityImage, *, method: Literal["max", "sum"] = "max"
-) -> Annotated[IntensityImage, "projected_image"]:
+) -> Annotated[IntensityImage, "projected_image", Depth(flat=True)]:
     """Project a stack along z, so that the modules for single planes can work on it.
 
     Parameters

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import MaskImage, SegmentedObjects
-from napari_tmaps.modules.images import as_labels, as_objects
+from napari_tmaps.model.kinds import BOTH, MaskImage, SegmentedObjects
+from napari_tmaps.modules.images import as_objects
+from napari_tmaps.modules.stacks import labels_of
 
 
-def register_objects(mask: MaskImage) -> Annotated[SegmentedObjects, "objects"]:
+def register_objects(mask: MaskImage) -> Annotated[SegmentedObjects, "objects", BOTH]:
     """Register objects under the name of the output, so that they can be measured and kept.
 
     Parameters
@@ -32,8 +33,7 @@ def register_objects(mask: MaskImage) -> Annotated[SegmentedObjects, "objects"]:
     if mask.ndim != 3:
         return as_objects("mask", mask, connectivity=4)
     if mask.dtype != np.bool_:
-        # Stacked planes are checked like one.
-        return as_labels("mask", mask.reshape(-1, mask.shape[-1])).reshape(mask.shape)
+        return labels_of("mask", mask)
     from scipy import ndimage
 
     labels = np.empty(mask.shape, np.int32)

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import IntensityImage, SegmentedObjects
-from napari_tmaps.modules.images import as_labels
+from napari_tmaps.model.kinds import BOTH, IntensityImage, SegmentedObjects
+from napari_tmaps.modules.stacks import labels_of
 
 
-def register_objects_channel(mask: IntensityImage) -> Annotated[SegmentedObjects, "objects"]:
+def register_objects_channel(mask: IntensityImage) -> Annotated[SegmentedObjects, "objects", BOTH]:
     """Register the objects of a channel that holds labels, e.g. from another program.
 
     Parameters
     ----------
     mask
-        Channel (y, x), of which each pixel is the number of its object, 0 for background.
+        Channel ([z,] y, x), of which each pixel is the number of its object, 0 for background.
 
     Returns
     -------
@@ -26,6 +26,6 @@ def register_objects_channel(mask: IntensityImage) -> Annotated[SegmentedObjects
     Raises
     ------
     InputError
-        The channel is no single plane of whole numbers from 0 on.
+        The channel is not of whole numbers from 0 on.
     """
-    return as_labels("channel", np.asarray(mask))
+    return labels_of("channel", np.asarray(mask))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from napari_tmaps.model.kinds import LabelImage
+from napari_tmaps.model.kinds import BOTH, LabelImage
 from napari_tmaps.modules.images import check_same_shape
 from napari_tmaps.modules.stacks import rows_of_labels
 
@@ -12,7 +12,7 @@ from napari_tmaps.modules.stacks import rows_of_labels
 def relate_objects(
     children: LabelImage,
     parents: LabelImage,
-) -> Annotated[LabelImage, "related"]:
+) -> Annotated[LabelImage, "related", BOTH]:
     """Cut objects, e.g. spots, to the objects that they belong to, e.g. cells.
 
     Their features can then be given to the parents: register the result and measure it with

@@ -7,8 +7,9 @@ from typing import Annotated
 import numpy as np
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage
-from napari_tmaps.modules.images import Intensity, check_intensity, check_plane
+from napari_tmaps.model.kinds import BOTH, IntensityImage
+from napari_tmaps.modules.images import Intensity
+from napari_tmaps.modules.stacks import check_pixels, rows_of
 
 
 def rescale(
@@ -16,13 +17,13 @@ def rescale(
     *,
     min_value: Intensity = 0,
     max_value: Intensity = 65535,
-) -> Annotated[IntensityImage, "rescaled_image"]:
+) -> Annotated[IntensityImage, "rescaled_image", BOTH]:
     """Stretch a range of intensities to the full range of the pixel type.
 
     Parameters
     ----------
     intensity_image
-        Intensities (y, x), uint8 or uint16; or float32, which becomes uint16.
+        Intensities ([z,] y, x), uint8 or uint16; or float32, which becomes uint16.
     min_value
         Intensities up to this become 0.
     max_value
@@ -36,11 +37,11 @@ def rescale(
     Raises
     ------
     InputError
-        The image is no plane of uint8, uint16 or finite float32, or the range is empty.
+        The image is not of uint8, uint16 or finite float32, or the range is empty.
     """
     dtype = intensity_image.dtype
     if dtype == np.float32:
-        check_plane("intensity image", intensity_image)
+        rows_of("intensity image", intensity_image)
         if not np.isfinite(intensity_image).all():
             raise InputError(
                 "The intensity image has pixels that are NaN or infinite. Replace them first, e.g. "
@@ -48,7 +49,7 @@ def rescale(
             )
         dtype = np.dtype(np.uint16)
     else:
-        check_intensity("intensity image", intensity_image)
+        check_pixels("intensity image", intensity_image)
     if min_value >= max_value:
         raise InputError(
             f"'min_value' is {min_value}, but must be below 'max_value' ({max_value})."

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, LabelImage
+from napari_tmaps.model.kinds import PLANES, IntensityImage, LabelImage
 from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize
 from napari_tmaps.modules.isolated import Device, check_images, needs, segment
 
@@ -21,7 +21,7 @@ def segment_instanseg(
     device: Device = "auto",
     timeout_s: Annotated[int, Field(ge=1, le=86400)] = 600,
     pixel_size_um: PixelSize = UNKNOWN,
-) -> Annotated[LabelImage, "label_image", needs("instanseg")]:
+) -> Annotated[LabelImage, "label_image", needs("instanseg"), PLANES]:
     """Find nuclei or cells with a learned model of InstanSeg, from up to three channels.
 
     Parameters

@@ -7,15 +7,9 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import IntensityImage, LabelImage
-from napari_tmaps.modules.images import (
-    Intensity,
-    Mask,
-    as_labels,
-    brighter,
-    check_intensity,
-    check_same_shape,
-)
+from napari_tmaps.model.kinds import BOTH, IntensityImage, LabelImage
+from napari_tmaps.modules.images import Intensity, Mask, brighter, check_same_shape
+from napari_tmaps.modules.stacks import check_pixels, labels_of
 from napari_tmaps.modules.threshold_otsu import check_limits
 
 # Radius in pixels of the disc in which the contrast of a neighbourhood is taken.
@@ -29,7 +23,7 @@ def segment_secondary(
     contrast_threshold: Intensity = 65535,
     min_threshold: Intensity = 0,
     max_threshold: Intensity = 65535,
-) -> Annotated[LabelImage, "secondary_label_image"]:
+) -> Annotated[LabelImage, "secondary_label_image", BOTH]:
     """Find the cells around nuclei in a stain of the cell body.
 
     Foreground are the pixels above a threshold, which is found for each image and kept between
@@ -39,9 +33,9 @@ def segment_secondary(
     Parameters
     ----------
     primary_label_image
-        Labels (y, x) of the nuclei.
+        Labels ([z,] y, x) of the nuclei.
     intensity_image
-        Stain (y, x) of the cells, uint8 or uint16; smooth it first.
+        Stain of the cells of the same shape, uint8 or uint16; smooth it first.
     contrast_threshold
         In intensities of the image. Where the brightest and the darkest pixel within 5 pixels
         differ by at least this, a pixel must be brighter than the middle of the two to be
@@ -59,7 +53,8 @@ def segment_secondary(
     LabelImage
         Cells with the labels of their nuclei, each enclosing its nucleus. Cells that would touch
         are separated by a line of background one pixel wide, except inside nuclei. Holes within a
-        cell are closed, gaps between cells stay. A nucleus in the dark is its own cell. Without
+        cell are closed, gaps between cells stay. In a stack cells grow along z too; holes and
+        lines are those of each plane. A nucleus in the dark is its own cell. Without
         nuclei there are no cells; where nuclei leave no background they are returned unchanged.
 
     Raises
@@ -73,8 +68,8 @@ def segment_secondary(
     extended cells. The local rule is Bernsen's, "Dynamic thresholding of gray-level images"
     (1986). It works on the intensities as they are, 8 or 16 bit, without constants of its own.
     """
-    nuclei = as_labels("primary label image", primary_label_image)
-    check_intensity("intensity image", intensity_image)
+    nuclei = labels_of("primary label image", primary_label_image)
+    check_pixels("intensity image", intensity_image)
     check_same_shape(primary_label_image=nuclei, intensity_image=intensity_image)
     check_limits(min_threshold, max_threshold)
     if not nuclei.any() or nuclei.all():
@@ -86,6 +81,13 @@ def segment_secondary(
     # Nuclei are part of their cells whatever the stain says: background never enters them.
     foreground |= nuclei > 0
     levels = (~intensity_image).astype(np.uint16, copy=False)  # bright pixels lie low
+    if nuclei.ndim == 3:
+        from napari_tmaps.measure import stack
+
+        grown = stack.flood(levels, nuclei, foreground)
+        for plane in grown:
+            fill_objects(plane)
+        return np.stack([draw_lines(*planes) for planes in zip(grown, nuclei, strict=True)])
     cells = flood(levels, nuclei, foreground)
     fill_objects(cells)
     return draw_lines(cells, nuclei)
@@ -100,7 +102,9 @@ def _foreground(image: IntensityImage, contrast: float, low: float, high: float)
         threshold = min(max(minimum_cross_entropy(histogram(image)), low), high)
     foreground = brighter(image, threshold)
     if contrast < np.iinfo(image.dtype).max:
-        darkest, brightest = disc_range(image, NEIGHBOURHOOD)
+        planes = image if image.ndim == 3 else image[np.newaxis]
+        ranges = np.stack([np.stack(disc_range(plane, NEIGHBOURHOOD)) for plane in planes])
+        darkest, brightest = (ranges[:, i].reshape(image.shape) for i in (0, 1))
         middle = darkest + (brightest - darkest) / 2
         foreground = np.where(brightest - darkest >= contrast, image > middle, middle > threshold)
     if low > 0:

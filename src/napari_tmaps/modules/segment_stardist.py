@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, LabelImage
+from napari_tmaps.model.kinds import PLANES, IntensityImage, LabelImage
 from napari_tmaps.modules.isolated import Device, check_images, needs, segment
 
 
@@ -23,7 +23,7 @@ def segment_stardist(
     high_percentile: Annotated[float, Field(ge=0, le=100, json_schema_extra={"step": 0.1})] = 99.8,
     device: Device = "auto",
     timeout_s: Annotated[int, Field(ge=1, le=86400)] = 600,
-) -> Annotated[LabelImage, "label_image", needs("stardist")]:
+) -> Annotated[LabelImage, "label_image", needs("stardist"), PLANES]:
     """Find nuclei and other round objects with a learned model of StarDist.
 
     Parameters

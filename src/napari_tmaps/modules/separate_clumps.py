@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import LabelImage, MaskImage
+from napari_tmaps.model.kinds import Depth, LabelImage, MaskImage
 from napari_tmaps.modules.images import as_labels, check_plane
 
 SMALLEST_FRAGMENT = 10
@@ -26,7 +26,9 @@ def separate_clumps(
     min_area: Annotated[int, Field(ge=0, le=100_000_000)] = 5000,
     max_area: Annotated[int, Field(ge=1, le=100_000_000)] = 50000,
     trimming: bool = True,
-) -> Annotated[LabelImage, "separated_label_image"]:
+) -> Annotated[
+    LabelImage, "separated_label_image", Depth(stacks=False, instead="find_seeds and watershed")
+]:
     """Cut clumps of touching objects, e.g. nuclei, at their waists.
 
     An object is a clump when its area lies between `min_area` and `max_area` and it is neither

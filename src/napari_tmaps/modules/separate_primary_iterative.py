@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage
+from napari_tmaps.model.kinds import Depth, IntensityImage, LabelImage, MaskImage
 from napari_tmaps.modules.images import (
     Labels,
     Mask,
@@ -36,7 +36,9 @@ def separate_primary_iterative(
     filter_size: Annotated[int, Field(ge=1, le=200)] = 15,
     max_concave_radius: Annotated[float, Field(gt=0, le=1000)] = 20.0,
     min_concave_circular_segment: Annotated[float, Field(gt=0, le=360)] = 6.0,
-) -> Annotated[LabelImage, "separated_objects"]:
+) -> Annotated[
+    LabelImage, "separated_objects", Depth(stacks=False, instead="find_seeds and watershed")
+]:
     """Cut clumps of touching objects between the bays of their outline, along dark lines.
 
     Looks at the intensities too, unlike `separate_clumps`: nuclei that touch are darker where they

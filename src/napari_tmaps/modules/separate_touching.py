@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage
+from napari_tmaps.model.kinds import Depth, IntensityImage, LabelImage, MaskImage
 from napari_tmaps.modules.images import as_objects, check_intensity, check_same_shape
 from napari_tmaps.modules.threshold_objects import Diameter
 
@@ -21,7 +21,9 @@ def separate_touching(
     min_depth: Annotated[float, Field(ge=0, le=10, json_schema_extra={"step": 0.01})] = 0.06,
     smoothing: Annotated[float, Field(ge=0, le=1, json_schema_extra={"step": 0.01})] = 0.06,
     min_area: Annotated[float, Field(ge=0, le=10, json_schema_extra={"step": 0.05})] = 0.1,
-) -> Annotated[LabelImage, "separated_label_image"]:
+) -> Annotated[
+    LabelImage, "separated_label_image", Depth(stacks=False, instead="find_seeds and watershed")
+]:
     """Part touching objects, e.g. nuclei, without a size to set.
 
     Each object has a hill: high where it is thick and where it is bright. Two hills with a valley

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, LabelImage, MaskImage
+from napari_tmaps.model.kinds import Depth, IntensityImage, LabelImage, MaskImage
 from napari_tmaps.modules.images import as_objects
 from napari_tmaps.modules.separate_clumps import separate_clumps
 
@@ -33,7 +33,7 @@ def show_clumps(
     max_area: Annotated[int, Field(ge=1, le=100_000_000)] = 50000,
     trimming: bool = True,
     remaining: bool = False,
-) -> ShownClumps:
+) -> Annotated[ShownClumps, Depth(stacks=False, instead="find_seeds and watershed")]:
     """Show the size and shape of objects, to find the cut-offs of 'separate_clumps'.
 
     Put it beside that step with the same input, look at the values of good objects and of clumps

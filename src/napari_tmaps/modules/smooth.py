@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage
-from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.model.kinds import BOTH, IntensityImage
+from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize
+from napari_tmaps.modules.stacks import blurred, check_pixels, planewise
 
 LARGEST_BILATERAL = 20
 
@@ -19,21 +20,26 @@ def smooth(
     *,
     filter_name: Literal["average", "gaussian", "median", "bilateral"] = "gaussian",
     filter_size: Annotated[int, Field(ge=1, le=200)] = 3,
-) -> Annotated[IntensityImage, "smoothed_image"]:
+    pixel_size_um: PixelSize = UNKNOWN,
+) -> Annotated[IntensityImage, "smoothed_image", BOTH]:
     """Smooth an image, so that noise and texture do not break objects apart.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16.
     filter_name
-        "gaussian" blurs evenly and suits most stains. "average" and "median" take the mean and
+        "gaussian" blurs evenly, in a stack along z too, and suits most stains. The others blur each
+        plane of a stack by itself. "average" and "median" take the mean and
         the median of a square window; the median keeps edges and removes single bright pixels.
         "bilateral" blurs only over pixels of similar intensity.
     filter_size
         In pixels. "gaussian": the standard deviation (sigma) of the blur. "average" and "median":
         the side of the window; an even window reaches one pixel farther up and left. "bilateral":
         the standard deviation both in pixels and in grey levels, at most 20.
+    pixel_size_um
+        Micrometers along z, y, x: how far the planes of a stack are apart. Where they are not
+        known, voxels are taken as cubes.
 
     Returns
     -------
@@ -44,9 +50,11 @@ def smooth(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16, or a bilateral filter is larger than 20.
+        The image is not of uint8 or uint16, or a bilateral filter is larger than 20.
     """
-    check_intensity("image", image)
+    check_pixels("image", image)
+    if image.ndim == 3 and filter_name != "gaussian":
+        return planewise(smooth, image, filter_name=filter_name, filter_size=filter_size)
     from napari_tmaps.measure import filters
 
     if filter_name == "median":
@@ -62,4 +70,6 @@ def smooth(
                 f"at most {LARGEST_BILATERAL}, or the median filter."
             )
         return np.rint(filters.bilateral(image, filter_size)).astype(image.dtype)
+    if image.ndim == 3:
+        return np.rint(blurred(image, filter_size, pixel_size_um)).astype(image.dtype)
     return filters.rounded_gaussian(image, filter_size)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import Kind, Needs
+from napari_tmaps.model.kinds import Depth, Kind, Needs
 from napari_tmaps.modules.faults import sentence
 from napari_tmaps.modules.version import code_version
 
@@ -80,6 +80,8 @@ class ModuleSpec:
         The settings as a pydantic model, with their defaults.
     needs
         What must be there beside the inputs; None for a module that needs nothing.
+    depth
+        Whether it takes planes or stacks; None for a module that does not say.
     pixel_size
         Name of the argument that takes the site's `PixelSize`; empty if none does. It is no
         setting: nobody types it.
@@ -95,6 +97,7 @@ class ModuleSpec:
     function: Module
     model: type[BaseModel]
     needs: Needs | None = None
+    depth: Depth | None = None
     pixel_size: str = ""
 
     @property

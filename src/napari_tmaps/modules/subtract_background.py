@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage
+from napari_tmaps.model.kinds import BOTH, IntensityImage
 from napari_tmaps.modules.images import check_intensity
+from napari_tmaps.modules.stacks import planewise
 
 
 def subtract_background(
@@ -17,13 +18,13 @@ def subtract_background(
     method: Literal["rolling_ball", "median_grid", "polynomial"] = "rolling_ball",
     size: Annotated[int, Field(ge=2, le=2000)] = 50,
     degree: Annotated[int, Field(ge=0, le=4)] = 2,
-) -> Annotated[IntensityImage, "corrected_image"]:
+) -> Annotated[IntensityImage, "corrected_image", BOTH]:
     """Subtract an uneven background, e.g. of the medium or of an uneven illumination.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16; of a stack each plane by itself.
     method
         "rolling_ball": the surface that a ball reaches from below; for any density of objects.
         "median_grid": medians of tiles, interpolated; for objects on less than half of each tile.
@@ -43,7 +44,7 @@ def subtract_background(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16.
+        The image is not of uint8 or uint16.
 
     Notes
     -----
@@ -51,6 +52,8 @@ def subtract_background(
     processing" (1983). For pixels that are measured, prefer an illumination correction, and
     `background_distance` of 'measure_intensity'.
     """
+    if image.ndim == 3:
+        return planewise(subtract_background, image, method=method, size=size, degree=degree)
     check_intensity("image", image)
     from napari_tmaps.measure import background
 

@@ -7,8 +7,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import LabelImage
-from napari_tmaps.modules.images import as_labels, check_same_shape
+from napari_tmaps.model.kinds import BOTH, LabelImage
+from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize
+from napari_tmaps.modules.images import check_same_shape
+from napari_tmaps.modules.stacks import labels_of, rows_of, unrow
 
 
 def subtract_objects(
@@ -17,7 +19,8 @@ def subtract_objects(
     *,
     shrink: Annotated[int, Field(ge=0, le=100)] = 0,
     keep_empty: bool = True,
-) -> Annotated[LabelImage, "difference_label_image"]:
+    pixel_size_um: PixelSize = UNKNOWN,
+) -> Annotated[LabelImage, "difference_label_image", BOTH]:
     """Make cytoplasm of cells and nuclei, also where their labels differ.
 
     Each inner object is taken out of the outer object that holds most of it, and of no other; so
@@ -27,14 +30,17 @@ def subtract_objects(
     Parameters
     ----------
     outer
-        Labels (y, x), e.g. cells.
+        Labels ([z,] y, x), e.g. cells.
     inner
-        Labels (y, x) of the same shape, e.g. nuclei.
+        Labels of the same shape, e.g. nuclei.
     shrink
         Inner objects are made smaller by so many pixels first, so that the outline of a nucleus
         belongs to the cytoplasm.
     keep_empty
         Keep outer objects that hold no inner one, whole. Off: they are removed.
+    pixel_size_um
+        Micrometers along z, y, x: how far the planes of a stack are apart. Where they are not
+        known, voxels are taken as cubes.
 
     Returns
     -------
@@ -47,17 +53,18 @@ def subtract_objects(
     InputError
         An image holds no labels, or they differ in shape.
     """
-    cells, nuclei = as_labels("outer objects", outer), as_labels("inner objects", inner)
+    cells, nuclei = labels_of("outer objects", outer), labels_of("inner objects", inner)
     check_same_shape(outer=cells, inner=nuclei)
     from napari_tmaps.measure.overlap import main_parents
     from napari_tmaps.measure.runs import draw, find_runs
     from napari_tmaps.modules.expand_or_shrink import expand_or_shrink
 
-    runs = find_runs(nuclei)
-    owner = main_parents(runs, cells).label
-    taken = draw(runs, owner, cells.shape)
+    below = rows_of("outer objects", cells)
+    runs = find_runs(rows_of("inner objects", nuclei))
+    owner = main_parents(runs, below).label
+    taken = unrow(draw(runs, owner, below.shape), cells.shape)
     if shrink:
-        taken[expand_or_shrink(nuclei, n=-shrink) == 0] = 0
+        taken[expand_or_shrink(nuclei, n=-shrink, pixel_size_um=pixel_size_um) == 0] = 0
     result = np.where(taken == cells, np.int32(0), cells)
     if not keep_empty:
         result[~np.isin(result, owner)] = 0

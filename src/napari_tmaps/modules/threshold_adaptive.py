@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Intensity, Mask, check_intensity
+from napari_tmaps.model.kinds import BOTH, IntensityImage, MaskImage
+from napari_tmaps.modules.images import Intensity, Mask
+from napari_tmaps.modules.stacks import check_pixels, planewise
 from napari_tmaps.modules.threshold_otsu import check_limits
 
 
@@ -21,7 +24,7 @@ def threshold_adaptive(
     constant: Annotated[float, Field(ge=-255, le=255, json_schema_extra={"step": 0.1})] = 0.0,
     min_threshold: Intensity = 0,
     max_threshold: Intensity = 65535,
-) -> Annotated[MaskImage, "mask"]:
+) -> Annotated[MaskImage, "mask", BOTH]:
     """Make a mask of pixels that are brighter than their surroundings.
 
     Finds objects on an uneven background. The darkest background and the brightest objects are
@@ -31,7 +34,8 @@ def threshold_adaptive(
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16. Windows lie within each plane of a stack; range
+        and percentile are those of the whole stack.
     method
         "niblack": brighter than local mean + constant × local standard deviation, in a square
         window. "crosscorr": brighter than the local mean, weighted by a Gaussian, minus the
@@ -56,7 +60,7 @@ def threshold_adaptive(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16, the window is even, or the smallest threshold
+        The image is not of uint8 or uint16, the window is even, or the smallest threshold
         exceeds the largest.
 
     Notes
@@ -65,30 +69,37 @@ def threshold_adaptive(
     threshold around it. Beyond its rim the image continues with its outermost pixels. After
     Niblack, "An introduction to digital image processing" (1986).
     """
-    check_intensity("image", image)
+    check_pixels("image", image)
     check_limits(min_threshold, max_threshold)
     if kernel_size % 2 == 0:
         raise InputError(
             f"'kernel_size' is {kernel_size}, but a window has a pixel in its middle. Choose an "
             f"odd number, e.g. {kernel_size + 1}."
         )
-    from napari_tmaps.measure import filters
     from napari_tmaps.measure.histogram import histogram, percentile
 
     high = percentile(histogram(image), 99.99)
     low = int(image.min())
     values = np.minimum(image, image.dtype.type(high))
-    if method == "niblack":
-        total, squares = filters.box_sums(values, kernel_size, "repeat")
-        pixels = kernel_size**2
-        mean = total / pixels
-        # Whole numbers keep the variance of an even region exactly 0.
-        spread = np.sqrt(np.maximum(squares - total * mean, 0) / pixels)
-        mask: Mask = values > mean + constant * spread
-    else:
-        sigma = 0.3 * ((kernel_size - 1) * 0.5 - 1) + 0.8
-        blurred = filters.gaussian(values, sigma, radius=kernel_size // 2, border="repeat")
-        mask = values > blurred - constant * (high - low) / 255
+    shift = constant if method == "niblack" else constant * (high - low) / 255
+    find = partial(_brighter, method=method, size=kernel_size, shift=shift)
+    mask = planewise(find, values) if image.ndim == 3 else find(values)
     mask[image < min_threshold] = False
     mask[image > max_threshold] = True
     return mask
+
+
+def _brighter(values: npt.NDArray[Any], method: str, size: int, shift: float) -> Mask:
+    from napari_tmaps.measure import filters
+
+    if method == "crosscorr":
+        sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
+        blurred = filters.gaussian(values, sigma, radius=size // 2, border="repeat")
+        weighted: Mask = values > blurred - shift
+        return weighted
+    total, squares = filters.box_sums(values, size, "repeat")
+    mean = total / size**2
+    # Whole numbers keep the variance of an even region exactly 0.
+    spread = np.sqrt(np.maximum(squares - total * mean, 0) / size**2)
+    above: Mask = values > mean + shift * spread
+    return above

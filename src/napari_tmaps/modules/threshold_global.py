@@ -7,14 +7,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import (
-    Intensity,
-    as_mask,
-    check_intensity,
-    check_plane,
-    check_same_shape,
-)
+from napari_tmaps.model.kinds import BOTH, IntensityImage, MaskImage
+from napari_tmaps.model.pixelsize import UNKNOWN, PixelSize
+from napari_tmaps.modules.images import Intensity, as_mask, check_same_shape
+from napari_tmaps.modules.stacks import blurred, check_pixels
 from napari_tmaps.modules.threshold_otsu import check_limits
 
 
@@ -41,13 +37,14 @@ def threshold_global(
     ] = 1.0,
     min_threshold: Intensity = 0,
     max_threshold: Intensity = 65535,
-) -> Annotated[MaskImage, "mask"]:
+    pixel_size_um: PixelSize = UNKNOWN,
+) -> Annotated[MaskImage, "mask", BOTH]:
     """Make a mask with a threshold that is found in the histogram of the image.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16.
     mask
         Mask or labels of the same shape: where to look, e.g. in nuclei for the spots in them. Only
         these pixels are in the histogram, and only they can be foreground. Without it the whole
@@ -67,6 +64,9 @@ def threshold_global(
         get an empty mask from images without objects.
     max_threshold
         Largest threshold allowed, in intensities of the image.
+    pixel_size_um
+        Micrometers along z, y, x: how far the planes of a stack are apart. Where they are not
+        known, voxels are taken as cubes.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def threshold_global(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16, the mask does not fit, or the smallest threshold
+        The image is not of uint8 or uint16, the mask does not fit, or the smallest threshold
         exceeds the largest.
 
     Notes
@@ -88,20 +88,20 @@ def threshold_global(
     "robust_background" is the mean and two standard deviations of the pixels without the 5 % at
     either end.
     """
-    check_intensity("image", image)
+    check_pixels("image", image)
     check_limits(min_threshold, max_threshold)
-    from napari_tmaps.measure.filters import gaussian
     from napari_tmaps.measure.histogram import histogram
     from napari_tmaps.measure.thresholds import THRESHOLDS
 
     if mask is not None:
-        check_plane("mask", mask)
         check_same_shape(image=image, mask=mask)
     inside = np.ones(image.shape, bool) if mask is None else as_mask(mask)
     seen = image if mask is None else image[inside]
     if seen.size == 0 or seen.min() == seen.max():
         return np.zeros(image.shape, bool)
-    values = np.rint(gaussian(image, smoothing)).astype(image.dtype) if smoothing else image
+    values = image
+    if smoothing:
+        values = np.rint(blurred(image, smoothing, pixel_size_um)).astype(image.dtype)
     counts = histogram(values if mask is None else values[inside])
     threshold = THRESHOLDS[method](counts) * correction_factor
     return inside & (values > min(max(threshold, min_threshold), max_threshold))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -9,8 +11,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Intensity, Mask, check_intensity
+from napari_tmaps.model.kinds import BOTH, IntensityImage, MaskImage
+from napari_tmaps.modules.images import Intensity, Mask
+from napari_tmaps.modules.stacks import check_pixels, planewise
 from napari_tmaps.modules.threshold_otsu import check_limits
 
 # Local thresholds stay within these multiples of the threshold of the whole image.
@@ -29,13 +32,14 @@ def threshold_local(
     ] = 1.0,
     min_threshold: Intensity = 0,
     max_threshold: Intensity = 65535,
-) -> Annotated[MaskImage, "mask"]:
+) -> Annotated[MaskImage, "mask", BOTH]:
     """Make a mask with a threshold that follows the background.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16; smooth it first.
+        Intensities ([z,] y, x), uint8 or uint16; smooth it first. Windows lie within
+        each plane of a stack; what is said of the whole image is taken of the whole stack.
     method
         "otsu" and "minimum_cross_entropy": that threshold in each tile, interpolated between
         tiles and never far from the threshold of the whole image, so that empty tiles stay
@@ -64,7 +68,7 @@ def threshold_local(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16, the window is even, or the smallest threshold
+        The image is not of uint8 or uint16, the window is even, or the smallest threshold
         exceeds the largest.
 
     Notes
@@ -74,7 +78,7 @@ def threshold_local(
     After Sauvola and Pietikäinen, "Adaptive document image binarization" (2000), and Bernsen,
     "Dynamic thresholding of gray-level images" (1986).
     """
-    check_intensity("image", image)
+    check_pixels("image", image)
     check_limits(min_threshold, max_threshold)
     if window % 2 == 0:
         raise InputError(
@@ -83,46 +87,59 @@ def threshold_local(
         )
     if image.min() == image.max():
         return np.zeros(image.shape, bool)
-    level: npt.NDArray[Any]
+    find: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
     if method == "sauvola":
-        level = _sauvola(image, window, k)
+        half = (float(image.max()) - float(image.min())) / 2
+        find = partial(_sauvola, window=window, k=k, half=half)
     elif method == "bernsen":
-        level = _bernsen(image, window // 2, min_contrast)
+        whole = _whole(image, "otsu")
+        find = partial(_bernsen, radius=window // 2, contrast=min_contrast, whole=whole)
     else:
-        level = _tiles(image, window, method)
+        find = partial(_tiles, size=window, method=method, whole=_whole(image, method))
+    level = planewise(find, image) if image.ndim == 3 else find(image)
     mask: Mask = image > level * correction_factor
     mask &= image > min_threshold
     mask |= image > max_threshold
     return mask
 
 
-def _sauvola(image: npt.NDArray[Any], window: int, k: float) -> npt.NDArray[np.float64]:
+def _whole(image: npt.NDArray[Any], method: str) -> float:
+    from napari_tmaps.measure.histogram import histogram
+    from napari_tmaps.measure.thresholds import THRESHOLDS
+
+    return float(THRESHOLDS[method](histogram(image)))
+
+
+def _sauvola(
+    image: npt.NDArray[Any], window: int, k: float, half: float
+) -> npt.NDArray[np.float64]:
     from napari_tmaps.measure.filters import box_sums
 
     total, squares = box_sums(image, window)
     mean = total / window**2
     spread = np.sqrt(np.maximum(squares - total * mean, 0)) / window
-    half = (float(image.max()) - float(image.min())) / 2
     return mean * (1 + k * (spread / half - 1))
 
 
-def _bernsen(image: npt.NDArray[Any], radius: int, contrast: float) -> npt.NDArray[np.float64]:
+def _bernsen(
+    image: npt.NDArray[Any], radius: int, contrast: float, whole: float
+) -> npt.NDArray[np.float64]:
     from napari_tmaps.measure.filters import disc_range
-    from napari_tmaps.measure.histogram import histogram, otsu
 
     dark, bright = (part.astype(np.float64) for part in disc_range(image, radius))
     middle = (dark + bright) / 2
-    whole = np.where(middle > otsu(histogram(image)), -1.0, np.inf)
-    return np.where(bright - dark < contrast, whole, middle)
+    even = np.where(middle > whole, -1.0, np.inf)
+    return np.where(bright - dark < contrast, even, middle)
 
 
-def _tiles(image: npt.NDArray[Any], size: int, method: str) -> npt.NDArray[np.float32]:
+def _tiles(
+    image: npt.NDArray[Any], size: int, method: str, whole: float
+) -> npt.NDArray[np.float32]:
     from napari_tmaps.measure.background import enlarge
     from napari_tmaps.measure.histogram import histogram
     from napari_tmaps.measure.thresholds import THRESHOLDS
 
     find = THRESHOLDS[method]
-    whole = find(histogram(image))
     rows, columns = (range(0, length, size) for length in image.shape)
     local = [[find(histogram(image[y : y + size, x : x + size])) for x in columns] for y in rows]
     kept = np.clip(np.array(local, float), LOWEST * whole, HIGHEST * whole)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Intensity, brighter, check_intensity
+from napari_tmaps.model.kinds import BOTH, IntensityImage, MaskImage
+from napari_tmaps.modules.images import Intensity, brighter
+from napari_tmaps.modules.stacks import check_pixels
 
 
 def threshold_manual(
     image: IntensityImage, *, threshold: Intensity = 128
-) -> Annotated[MaskImage, "mask"]:
+) -> Annotated[MaskImage, "mask", BOTH]:
     """Make a mask of all pixels that are brighter than a fixed threshold.
 
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16.
     threshold
         In intensities of the image. Pixels must be brighter than this; equal is background.
 
@@ -28,7 +29,7 @@ def threshold_manual(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16.
+        The image is not of uint8 or uint16.
     """
-    check_intensity("image", image)
+    check_pixels("image", image)
     return brighter(image, threshold)

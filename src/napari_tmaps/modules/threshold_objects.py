@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from napari_tmaps.model.kinds import IntensityImage, MaskImage
+from napari_tmaps.model.kinds import Depth, IntensityImage, MaskImage
 from napari_tmaps.modules.images import Intensity, Mask, check_intensity
 from napari_tmaps.modules.threshold_otsu import check_limits
 
@@ -30,7 +30,7 @@ def threshold_objects(
     ] = 1.0,
     min_threshold: Intensity = 0,
     max_threshold: Intensity = 65535,
-) -> Annotated[MaskImage, "mask"]:
+) -> Annotated[MaskImage, "mask", Depth(stacks=False, instead="threshold_local")]:
     """Make a mask of objects that differ in brightness, e.g. nuclei, without a size to set.
 
     A threshold for the whole image finds the dimmest objects, but gives bright ones a halo and

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from napari_tmaps.errors import InputError
-from napari_tmaps.model.kinds import IntensityImage, MaskImage
-from napari_tmaps.modules.images import Intensity, brighter, check_intensity
+from napari_tmaps.model.kinds import BOTH, IntensityImage, MaskImage
+from napari_tmaps.modules.images import Intensity, brighter
+from napari_tmaps.modules.stacks import check_pixels
 
 
 def threshold_otsu(
@@ -19,7 +20,7 @@ def threshold_otsu(
     ] = 1.0,
     min_threshold: Intensity = 0,
     max_threshold: Intensity = 65535,
-) -> Annotated[MaskImage, "mask"]:
+) -> Annotated[MaskImage, "mask", BOTH]:
     """Make a mask of the bright objects of an image, with Otsu's threshold.
 
     The threshold parts the pixels of the image into a dark and a bright class that differ most.
@@ -29,7 +30,7 @@ def threshold_otsu(
     Parameters
     ----------
     image
-        Intensities (y, x), uint8 or uint16.
+        Intensities ([z,] y, x), uint8 or uint16.
     correction_factor
         The threshold is multiplied by this: below 1 for larger, above 1 for smaller objects.
     min_threshold
@@ -47,9 +48,9 @@ def threshold_otsu(
     Raises
     ------
     InputError
-        The image is no plane of uint8 or uint16, or the smallest threshold exceeds the largest.
+        The image is not of uint8 or uint16, or the smallest threshold exceeds the largest.
     """
-    check_intensity("image", image)
+    check_pixels("image", image)
     check_limits(min_threshold, max_threshold)
     if min_threshold == max_threshold:
         return brighter(image, min_threshold)

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import IntensityImage, LabelImage
-from napari_tmaps.modules.images import as_labels
+from napari_tmaps.model.kinds import BOTH, IntensityImage, LabelImage
+from napari_tmaps.modules.stacks import labels_of
 
 
-def use_label_image(input_image: IntensityImage) -> Annotated[LabelImage, "label_image"]:
+def use_label_image(input_image: IntensityImage) -> Annotated[LabelImage, "label_image", BOTH]:
     """Take a channel that holds labels as a label image, e.g. masks of CellProfiler.
 
     Parameters
     ----------
     input_image
-        Channel (y, x), of which each pixel is the number of its object, 0 for background.
+        Channel ([z,] y, x), of which each pixel is the number of its object, 0 for background.
 
     Returns
     -------
@@ -26,6 +26,6 @@ def use_label_image(input_image: IntensityImage) -> Annotated[LabelImage, "label
     Raises
     ------
     InputError
-        The channel is no single plane of whole numbers from 0 on.
+        The channel is not of whole numbers from 0 on.
     """
-    return as_labels("channel", np.asarray(input_image))
+    return labels_of("channel", np.asarray(input_image))

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tmaps.model.kinds import IntensityImage, SegmentedObjects
+from napari_tmaps.model.kinds import BOTH, IntensityImage, SegmentedObjects
 
 
-def whole_site(image: IntensityImage) -> Annotated[SegmentedObjects, "objects"]:
+def whole_site(image: IntensityImage) -> Annotated[SegmentedObjects, "objects", BOTH]:
     """Make one object of the whole site, to measure what belongs to it: quality, totals, counts.
 
     Name the object e.g. Site. Whatever measures objects measures it too: intensities give those of

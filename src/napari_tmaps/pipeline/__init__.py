@@ -3,6 +3,7 @@
 from napari_tmaps.pipeline.cache import Cache
 from napari_tmaps.pipeline.check import Problem, check, find_problems
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step, Target
+from napari_tmaps.pipeline.depths import check_depths
 from napari_tmaps.pipeline.export import to_script
 from napari_tmaps.pipeline.files import (
     dump_pipeline,
@@ -21,6 +22,7 @@ __all__ = [
     "StepResult",
     "Target",
     "check",
+    "check_depths",
     "dump_pipeline",
     "find_problems",
     "iter_site",

@@ -15,6 +15,7 @@ from napari_tmaps.errors import MissingError, PipelineError, TmapsError, unknown
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.pipeline.cache import Cache, Value, step_key
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step
+from napari_tmaps.pipeline.depths import check_depths
 from napari_tmaps.pipeline.tables import make_table
 from napari_tmaps.pipeline.values import check_input, check_output, read_only
 
@@ -96,7 +97,8 @@ def run_site(
     MissingError
         There is no image of a channel, or there are no labels of an object type.
     PipelineError
-        An image does not fit, or a step failed; the message begins with the step.
+        An image does not fit, a step cannot take stacks (before anything runs), or a step failed;
+        the message begins with the step.
     NotFoundError
         There is no active step called `upto`.
     """
@@ -127,6 +129,8 @@ def iter_site(
         raise unknown("active step", upto, names)
     items = check_items(checked, images, objects or {})
     field_yx = next((value.shape[-2:] for value in items.values()), None)
+    depths = {name: len(value) if value.ndim == 3 else 1 for name, value in items.items()}
+    check_depths(checked, depths, upto=upto)
     keys = {} if cache is None else {name: cache.image_key(value) for name, value in items.items()}
     # Modules see the caller's arrays read-only; for the caller they stay as they are.
     values: dict[str, Value] = {name: read_only(value.view()) for name, value in items.items()}

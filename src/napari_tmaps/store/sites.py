@@ -66,6 +66,21 @@ def locate_all(
         yield from locate(experiment, sites[start : start + _AT_A_TIME], wanted).items()
 
 
+def planes_of(root: Path, site: Site, cycle: int, image: Located, version: str) -> int:
+    """Number of z planes of an image; no pixels are read.
+
+    Raises
+    ------
+    NotFoundError, FormatError
+        The image is gone or damaged.
+    """
+    if "plan" in image:
+        return int(image["plan"]["shape"][2])
+    plate, well, number = site
+    folder = PlateFolder(root / "plates" / f"{plate}.ome.zarr", version)
+    return folder.image(well, number, cycle).info.shape[2]
+
+
 def open_located(
     root: Path,
     site: Site,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +28,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import source_folders
-from napari_tmaps.store.sites import locate_all
+from napari_tmaps.store.sites import locate, locate_all, planes_of
 from napari_tmaps.streams.atomic import remove, write_json
 from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.site_analysis import analyse_site
@@ -136,13 +137,30 @@ class PipelineRunner(Step):
             )
         return corrected
 
-    def _check_depths(self, checked: CheckedPipeline) -> None:
-        """Refuse what brings stacks and single planes of a plate together."""
+    def _check_depths(
+        self, checked: CheckedPipeline, sites: Sequence[Site], cycles: dict[str, int]
+    ) -> None:
+        """Refuse steps that cannot take the stacks of a plate, or stacks and planes together."""
         depths: dict[str, dict[str, int]] = {}
         for (plate, _), channels in self.experiment.catalogue.channel_planes().items():
             depths.setdefault(plate, {}).update({name: len(z) for name, z in channels.items()})
-        for known in depths.values():
-            check_depths(checked, {name: known[name] for name in checked.channels if name in known})
+        for first in {site[0]: site for site in reversed(sites)}.values():
+            # Images that were projected have fewer planes than the microscope recorded.
+            most = self._most_planes(first, set(cycles.values()))
+            known = depths.get(first[0], {})
+            check_depths(
+                checked,
+                {name: min(known[name], most[c]) for name, c in cycles.items() if name in known},
+            )
+
+    def _most_planes(self, site: Site, cycles: set[int]) -> dict[int, int]:
+        version = self.experiment.catalogue.get("ngff_version")
+        images = locate(self.experiment, [site], cycles)[site]
+        most = dict.fromkeys(cycles, 1)  # for images that are missing; their job will say so
+        for cycle in cycles & {int(key) for key in images}:
+            with suppress(NotFoundError, FormatError):
+                most[cycle] = planes_of(self.path, site, cycle, images[str(cycle)], version)
+        return most
 
     @property
     def _parts(self) -> Path:
@@ -182,7 +200,6 @@ class PipelineRunner(Step):
             channels=experiment.catalogue.channel_names(),
             objects=tuple(experiment.catalogue.object_types()["name"]),
         )
-        self._check_depths(checked)
         corrected = self._corrected(pipeline)
         cycle_of = experiment.catalogue.channels().set_index("name")["cycle"]
         cycles = {item.name: int(cycle_of[item.name]) for item in pipeline.input.channels}
@@ -191,6 +208,7 @@ class PipelineRunner(Step):
         if args.corrected_sites == "keep":
             left_out |= _corrected_by_hand(experiment, pipeline)
         rows = [row for row in rows if self.is_chosen(*row) and row not in left_out]
+        self._check_depths(checked, rows, cycles)
         known = experiment.catalogue.analysed()
         fields = {
             name: [f.folder for f in experiment.illumination.entries() if f.channel == name]
