@@ -9,14 +9,26 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYSIDE := .venv-pyside6
 
-.PHONY: demo test check setup bench bench-full quality fuzz monkey clean
+.PHONY: demo test test-pyside6 check setup bench bench-full quality fuzz monkey clean
 
 demo: setup
 	$(BIN)/tmaps demo demo
 
 test: check
 	scripts/screen.sh run $(BIN)/pytest -q -n 2 --dist loadfile
+
+# The window with the other binding of Qt, in an environment of its own.
+test-pyside6: $(PYSIDE)/.ready
+	QT_API=pyside6 scripts/screen.sh run $(PYSIDE)/bin/pytest -q -n 2 --dist loadfile -o qt_api=pyside6 tests/gui
+
+$(PYSIDE)/.ready: $(READY)
+	@scripts/screen.sh install
+	@test -x $(PYSIDE)/bin/pip || $(BIN)/python -m venv $(PYSIDE)
+	$(PYSIDE)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,pyside6]'
+	$(PYSIDE)/bin/python -m pip uninstall --quiet --yes PyQt6
+	@touch $@
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -55,4 +67,4 @@ monkey: setup
 	scripts/screen.sh run $(BIN)/python scripts/monkey.py --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PYSIDE) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -13,7 +13,7 @@ import pytest
 from qtpy.QtCore import QMimeData, QPointF, QStandardPaths, Qt
 from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMenu
 from scipy import ndimage
 
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
@@ -341,7 +341,7 @@ def test_a_pipeline_of_other_channels(widget, viewer):
     widget.setValue(foreign)
     settle(widget)
     assert "no channel 'Hoechst'" in widget._message.text()
-    (menu,) = [a.menu() for a in widget.ports.fill().actions() if a.menu() is not None]
+    (menu,) = widget.ports.fill().findChildren(QMenu)
     assert menu.title() == "Read instead of Hoechst"
     menu.actions()[0].trigger()
     assert widget.value() == ready_pipelines()["nuclei"]

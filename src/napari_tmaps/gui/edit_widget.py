@@ -154,7 +154,7 @@ class EditWidget(QWidget):
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_ended)
         self._desk.experimentChanged.connect(self._on_experiment_changed)
-        self._desk.choiceChanged.connect(lambda _: self._on_choice_changed())
+        self._desk.choiceChanged.connect(self._on_choice_changed)
         self._places: list[SiteObjects] = []
         self.show_message("")
         self._on_experiment_changed(self._desk.experiment)

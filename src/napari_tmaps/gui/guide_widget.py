@@ -60,8 +60,8 @@ class GuideWidget(QWidget):
         layout.addWidget(hint)
         layout.addStretch()
         self._desk.experimentChanged.connect(self._on_experiment_changed)
-        self._desk.choiceChanged.connect(lambda choice: self._look(choice))
-        self._desk.tablesChanged.connect(lambda _: self._on_experiment_changed())
+        self._desk.choiceChanged.connect(self._look)
+        self._desk.tablesChanged.connect(self._on_experiment_changed)
         self._on_experiment_changed()
         QTimer.singleShot(0, self._arrange)
 

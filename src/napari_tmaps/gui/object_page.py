@@ -67,8 +67,8 @@ class ObjectPage(QWidget):
         self.type_box.activated.connect(self._on_type_changed)
         self.book.opened.connect(self._on_opened)
         self.book.failed.connect(self.show_message)
-        self.book.gatesChanged.connect(lambda: self.show_message(""))
-        self.book.selectionsChanged.connect(lambda: self.show_message(""))
+        self.book.gatesChanged.connect(self._on_changed)
+        self.book.selectionsChanged.connect(self._on_changed)
         self._on_opened()
 
     def add(self, content: QWidget) -> None:
@@ -78,6 +78,9 @@ class ObjectPage(QWidget):
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
         self._message.say(text)
+
+    def _on_changed(self) -> None:
+        self.show_message("")
 
     def _on_opened(self) -> None:
         types = self.book.object_types

@@ -175,8 +175,8 @@ class SaveWidget(QWidget):
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
         self._desk.experimentChanged.connect(self._on_experiment_changed)
-        self._desk.choiceChanged.connect(lambda _: self._show())
-        self._desk.tablesChanged.connect(lambda _: self._on_experiment_changed())
+        self._desk.choiceChanged.connect(self._show)
+        self._desk.tablesChanged.connect(self._on_experiment_changed)
         viewer.layers.selection.events.changed.connect(self._on_layers_changed)
         self.destroyed.connect(
             lambda: viewer.layers.selection.events.changed.disconnect(self._on_layers_changed)
