@@ -38,21 +38,21 @@ class Annotated:
         From the folder of all data to images and their labels; none where they are not there.
     pipeline, objects
         Ready pipeline that is taken as it is, and the objects of it that are compared.
-    pixel_size
-        Along z, y, x, in any unit, where the planes of a stack are farther apart than pixels.
     peers
         What the peer does, in variants; the one that is best on the whole set counts.
+    pixel_size
+        Along z, y, x, in any unit, where the planes of a stack are farther apart than pixels.
     """
 
     by: str
     pairs: Callable[[Path], Pairs]
     pipeline: str = "nuclei_any_size"
     objects: str = "Nuclei"
-    pixel_size: tuple[float | None, float | None, float | None] = (None, None, None)
     peers: tuple[Callable[[Image], Image], ...] = (
         lambda image: segment_primary(image, "intensity"),
         lambda image: segment_primary(image, "shape"),
     )
+    pixel_size: tuple[float | None, float | None, float | None] = (None, None, None)
 
 
 @dataclass(frozen=True)
