@@ -16,9 +16,12 @@ from tests.server.running import running, settings_with_users
 
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.flow_state import with_step
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.state import View
+from napari_tmaps.gui.workflow_widget import WorkflowWidget
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.description import with_argument
 
 
 @pytest.fixture(scope="session")
@@ -174,3 +177,23 @@ def test_a_person_without_experiments_is_told(
     dialog.log_in()
     qtbot.waitUntil(lambda: "has no experiments there" in dialog.message, timeout=60_000)
     dialog.reject()
+
+
+def test_a_workflow_runs_on_the_server_and_is_seen_to_end(
+    widget: ExperimentWidget, address: str, far: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    flow = WorkflowWidget(widget.viewer)
+    qtbot.addWidget(flow)
+    description = with_argument(flow.value(), "jterator", "pipeline", "nuclei")
+    flow.setValue(with_step(description, "imextract", active=True))
+    assert flow.submit_button.isEnabled(), flow.state
+    flow.submit(until="image_preprocessing")
+    qtbot.waitUntil(lambda: not flow.is_busy, timeout=60_000)
+    assert flow.message == ""
+    assert (far / "workflow.yaml").is_file()
+    qtbot.waitUntil(lambda: " ended" in flow.state.headline, timeout=120_000)
+    flow.stop()
+    qtbot.waitUntil(lambda: "Nothing is at work" in flow.message, timeout=60_000)
+    flow.estimate_button.click()
+    qtbot.waitUntil(lambda: "on the machine itself" in flow.message, timeout=60_000)

@@ -90,7 +90,7 @@ class Logins:
 
 
 def log_in(
-    address: Address, logins: Logins, password: str | None = None, *, timeout_s: float = 20.0
+    address: Address, logins: Logins, password: str | None = None, *, timeout_s: float = 60.0
 ) -> tuple[Session, Address]:
     """A session at a server, and the address with the user who it is.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.workers import Work
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 
@@ -76,6 +77,7 @@ class WorkWatch(QObject):
         super().__init__(parent)
         self._experiment: Experiment | None = None
         self._last = Watched()
+        self._stopping = Work(self)
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.look)
@@ -108,8 +110,21 @@ class WorkWatch(QObject):
         """Ask whoever works elsewhere to stop."""
         from napari_tmaps.workflow.lock import ask_to_stop
 
-        if self._experiment is not None and self._last.elsewhere:
-            ask_to_stop(self._experiment.path)
+        experiment = self._experiment
+        if experiment is None or not self._last.elsewhere:
+            return
+        if experiment.mirror is None:
+            ask_to_stop(experiment.path)
+            return
+
+        def make() -> Generator[Progress, None, None]:
+            from napari_tmaps.workflow.door import Experiment as Door
+
+            yield Progress("", 0, 0)
+            with Door.open(experiment.path) as opened:
+                opened.workflow.ask_to_stop()
+
+        self._stopping.start("", make)
 
     def _tell(self, seen: Watched) -> None:
         if seen != self._last:

@@ -78,6 +78,7 @@ class WorkflowWidget(QWidget):
         self._experiment: Experiment | None = None
         self._value = WorkflowDescription()
         self._saved = self._value
+        self._sent: WorkflowDescription | None = None
         self._pages: dict[str, StagePage] = {}
         self._work = Work(self)
         self._watch = FlowWatch(self)
@@ -223,6 +224,11 @@ class WorkflowWidget(QWidget):
             self.reload()
             self._send_as_before(experiment)
 
+    @property
+    def message(self) -> str:
+        """What is said in place."""
+        return self._message.text()
+
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
         self._message.say(text)
@@ -230,11 +236,15 @@ class WorkflowWidget(QWidget):
     # -- files ----------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write the workflow into the experiment."""
-        if self._experiment is not None:
-            save_workflow(self._value, self._experiment.path / FILE)
-            self._saved = self._value
-            self._show()
+        """Make the workflow that of the experiment."""
+        if self._experiment is None:
+            return
+        if self._experiment.mirror is not None:
+            self._send("Saving", lambda flow: None, save=True)
+            return
+        save_workflow(self._value, self._experiment.path / FILE)
+        self._saved = self._value
+        self._show()
 
     def reload(self) -> None:
         """Show the workflow that is saved with the experiment, or the default."""
@@ -297,10 +307,15 @@ class WorkflowWidget(QWidget):
         """Ask whoever works on the experiment to stop."""
         from napari_tmaps.workflow.lock import ask_to_stop
 
-        if self._experiment is not None:
-            self.stop_button.setEnabled(False)
-            self._try(lambda: ask_to_stop(self._experiment.path))  # type: ignore[union-attr]
-            self.show_message("Stopping at the next site …")
+        experiment = self._experiment
+        if experiment is None:
+            return
+        self.stop_button.setEnabled(False)
+        if experiment.mirror is not None:
+            self._send("Stopping", lambda flow: flow.ask_to_stop())
+        else:
+            self._try(lambda: ask_to_stop(experiment.path))
+        self.show_message("Stopping at the next site …")
 
     def _on_estimate(self) -> None:
         self._send("Estimating", lambda flow: flow.dry_run(self._request(flow, None)))
@@ -315,10 +330,11 @@ class WorkflowWidget(QWidget):
         """Do something with the workflow in a thread, with an experiment of its own."""
         if self._experiment is None or self._work.is_running:
             return
-        path = self._experiment.path
+        path, is_far = self._experiment.path, self._experiment.mirror is not None
+        value = self._value if save and is_far else None
         self.show_message("")
         try:
-            if save:
+            if save and not is_far:
                 self.save()
         except TmapsError as error:
             self.show_message(str(error))
@@ -329,8 +345,11 @@ class WorkflowWidget(QWidget):
 
             yield Progress(path.name, 0, 0)
             with Door.open(path) as experiment:
+                if value is not None:
+                    experiment.workflow.save(value)
                 return act(experiment.workflow)
 
+        self._sent = value
         self.progress_row.begin(title)
         self._work.start(title, make)
         self._show()
@@ -341,6 +360,9 @@ class WorkflowWidget(QWidget):
             self.show_message(f"⚠ {outcome.error}")
         elif isinstance(outcome.value, dict):
             self.show_message(estimate_text(outcome.value))
+        elif self._sent is not None:
+            self._saved = self._sent
+        self._sent = None
         self._watch.look()
 
     def _fill_again(self) -> None:

@@ -24,7 +24,7 @@ from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.description import FILE, check_description, save_workflow, with_argument
 from napari_tmaps.workflow.lock import coordinator
 from napari_tmaps.workflow.steps import STEPS, find_step
-from napari_tmaps.workflow.submission import Request, prepare
+from napari_tmaps.workflow.submission import Request, Subset, prepare
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}/workflow", tags=["workflow"])
 
@@ -49,6 +49,8 @@ class Submit(BaseModel):
     stage_name: str | None = Field(default=None, max_length=100)
     index: int | None = Field(default=None, ge=0, le=100)
     until: str | None = Field(default=None, max_length=100)
+    subset: Subset = Subset()
+    save: bool = Field(default=True, description="make the description that of the experiment")
 
 
 class Project(BaseModel):
@@ -108,7 +110,7 @@ def _request(experiment: Writing, body: Submit) -> Request:
         if body.index >= len(names):
             raise InputError(f"There is no stage {body.index}; there are {len(names)}.")
         start = names[body.index]
-    return prepare(experiment, description, start=start, until=body.until)
+    return prepare(experiment, description, start=start, until=body.until, subset=body.subset)
 
 
 def _start(experiment: Writing, request: Request | None) -> dict[str, Any]:
@@ -127,7 +129,7 @@ def submit(experiment: Writing, body: Submit | None = None) -> dict[str, Any]:
         take_up(experiment)
     body = body or Submit()
     request = _request(experiment, body)
-    if body.description is not None:
+    if body.description is not None and body.save:
         save_workflow(body.description, experiment.path / FILE)
     return _start(experiment, request)
 

@@ -17,7 +17,7 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.workflow import WorkflowDescription
 from napari_tmaps.store import experiment as store
 from napari_tmaps.workflow import detached, submission
-from napari_tmaps.workflow.description import with_argument, workflow_of
+from napari_tmaps.workflow.description import FILE, save_workflow, with_argument, workflow_of
 from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.lock import ask_to_stop, coordinator
 from napari_tmaps.workflow.probe import dry_run
@@ -35,6 +35,10 @@ class Workflow:
     def description(self) -> WorkflowDescription:
         """Stages, steps and arguments: of the experiment's `workflow.yaml`, or the default."""
         return workflow_of(self.experiment)
+
+    def save(self, description: WorkflowDescription) -> None:
+        """Make a description that of the experiment."""
+        save_workflow(description, self.experiment.path / FILE)
 
     def request(
         self,
@@ -129,6 +133,10 @@ class Workflow:
         """Where it stands; see `workflow.status.status`."""
         return status(self.experiment)
 
+    def ask_to_stop(self) -> None:
+        """Ask whoever is at work to stop."""
+        ask_to_stop(self.experiment.path)
+
     def kill(self, wait_s: float = 60.0) -> bool:
         """Stop it, wherever it runs; True if it has stopped within `wait_s`.
 
@@ -140,7 +148,7 @@ class Workflow:
         path = self.experiment.path
         if coordinator(path) is None:
             raise NotFoundError(f"Nothing is at work on '{self.experiment.name}'.")
-        ask_to_stop(path)
+        self.ask_to_stop()
         end = time.monotonic() + wait_s
         while coordinator(path) is not None:
             if time.monotonic() > end:
@@ -155,4 +163,8 @@ class Experiment(store.Experiment):
     @cached_property
     def workflow(self) -> Workflow:
         """Its workflow: submit, resume, resubmit, status, kill, dry_run."""
+        if self.mirror is not None:
+            from napari_tmaps.workflow.remote import RemoteWorkflow
+
+            return RemoteWorkflow(self)
         return Workflow(self)
