@@ -406,6 +406,20 @@ def test_real_mixture_of_stacks_and_projections(shared_data):
     assert "'Cy5'" in said(result, "incomplete")
 
 
+def test_a_damaged_image_makes_no_stack_of_a_single_plane(shared_data, tmp_path):
+    folder = tmp_path / "plate"
+    source = shared_data / "imagexpress_exported_faim" / "9987_Plate_3434"
+    shutil.copytree(source, folder, copy_function=shutil.copyfile)
+    for path in folder.rglob("9987_B03_s1_w3.TIF"):
+        path.write_bytes(path.read_bytes()[:3000])
+    result = scan(folder)
+    assert result.summary()["z_planes"] == {"DAPI": 3, "FITC": 1, "Texas Red": 1}
+    lost = result.planes[result.planes["missing"] & (result.planes["channel"] == "Texas Red")]
+    assert lost[["well", "site", "z"]].to_numpy().tolist() == [["B03", 1, 0]]
+    told = " ".join(map(str, result.oddities))
+    assert "1 image ('9987_B03_s1_w3.TIF') left out: without a description, in ZStep" in told
+
+
 def test_real_database_export(shared_data):
     folder = shared_data / "imagexpress_faim"
     result = scan(folder / "Projection-Mix")

@@ -43,6 +43,7 @@ _IMAGE = re.compile(
 _LEVEL = re.compile(r"(TimePoint|ZStep)_(\d{1,6})/", re.IGNORECASE)
 _PLACE = ["well", "site", "wave", "t"]
 _COPIES = "copies of the same image in other ZStep folders"
+_UNKNOWN = "without a description, in ZStep folders where their wavelength has no other image"
 _PROJECTIONS = "projections of stacks that are there"
 
 
@@ -181,12 +182,18 @@ def _chosen(
     )
     table["step"] = table["step"].fillna(table["folder_z"].where(in_folder, 1))
     table.loc[table["projected"], "step"] = 1
+    # One damaged image must not make a stack of a wave that was recorded in one plane.
+    steps = table[~silent & ~table["projected"]].groupby("wave")["step"].agg(set).to_dict()
+    pairs = zip(table["wave"], table["step"], strict=True)
+    unknown = [step not in steps.get(wave, {step}) for wave, step in pairs]
+    strange = silent & pd.Series(unknown, index=table.index, dtype=bool)
     stacked = table["wave"].isin(table.loc[~table["projected"], "wave"])
     aside = table["projected"] & stacked
-    kept = table[~aside]
+    kept = table[~aside & ~strange]
     again = kept.duplicated([*_PLACE, "step", "moment"]) & kept["moment"].ne("")
     reasons = {
         _PROJECTIONS: table.loc[aside, "path"].tolist(),
+        _UNKNOWN: table.loc[strange & ~aside, "path"].tolist(),
         _COPIES: kept.loc[again, "path"].tolist(),
     }
     alone = sorted(kept.loc[kept["projected"], "wave"].unique())
