@@ -24,6 +24,8 @@ ROWS = {
     "convert/read_plane": "rows_convert:read_plane",
     "workflow/overhead": "rows_workflow:overhead",
     "workflow/overhead_dask": "rows_workflow:overhead_dask",
+    "workflow/submission": "rows_workflow:submission",
+    "workflow/coordinator": "rows_workflow:coordinator",
     "workflow/two_cores": "rows_workflow:two_cores",
     "site/nuclei": "rows_site:nuclei",
     "site/segmentation": "rows_site:segmentation",

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-from collections.abc import Callable
+import json
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import tifffile
 
 from napari_tmaps import convert, generate_sample, scan
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.planes import Scan, make_planes
 from napari_tmaps.model.progress import run
+from napari_tmaps.model.wells import WellName
 from napari_tmaps.pipeline import ready_pipelines
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.workflow.engines import Engine, EngineChoice
+from napari_tmaps.workflow.batches import StepFolder
+from napari_tmaps.workflow.engines import Engine, EngineChoice, Outcomes
+from napari_tmaps.workflow.imextract import ImageExtractor, ImextractArguments
+from napari_tmaps.workflow.job import JobCall, Outcome
 from napari_tmaps.workflow.jterator import PipelineRunner
+from napari_tmaps.workflow.metaconfig import MetaconfigArguments, MetadataConfigurator
 from napari_tmaps.workflow.phases import collect_step, init_step, run_jobs
 from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
 from timing import Contest
@@ -36,9 +51,9 @@ class Idle(Step):
     stage = "image_analysis"
     Arguments = IdleArguments
 
-    def create_run_batches(self, args: IdleArguments) -> list[Batch]:
+    def create_run_batches(self, args: IdleArguments) -> Iterator[Batch]:
         """Empty batches."""
-        return [{"job": number, "units": 1} for number in range(1, args.jobs + 1)]
+        return ({"job": number, "units": 1} for number in range(1, args.jobs + 1))
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
         """Do nothing."""
@@ -108,6 +123,93 @@ def overhead_dask(folder: Path, full: bool) -> Contest:
         accuracy=lambda ours, peer: ours,
         accuracy_is="share of the 2,000 jobs that have ended well and are known",
         in_this_process=False,
+    )
+
+
+def submission(folder: Path, full: bool) -> Contest:
+    """Batches of a screen of 10,000 (full: 100,000) images: 4 a site, 100 sites a job."""
+    source = folder / "source"
+    source.mkdir()
+    channels = ("DAPI", "GFP", "RFP", "Cy5")
+    for channel in channels:
+        tifffile.imwrite(source / f"{channel}.tif", np.zeros((8, 8), np.uint16))
+    wells = [WellName.at(row, column) for row in range(32) for column in range(48)]
+    sites = [(well, site) for site in range(1, 18) for well in wells]
+    sites = sites[: 25_000 if full else 2_500]
+    keys = [(str(well), site, channel) for well, site in sites for channel in channels]
+    planes = make_planes(
+        plate=["p"] * len(keys),
+        well=[well for well, _, _ in keys],
+        site=[site for _, site, _ in keys],
+        channel=[channel for _, _, channel in keys],
+        path=[f"{channel}.tif" for _, _, channel in keys],
+        height=[8] * len(keys),
+        width=[8] * len(keys),
+        dtype=["uint16"] * len(keys),
+    )
+    experiment = Experiment.create(folder / "screen.tmaps")
+    described = tuple(Channel(name) for name in channels)
+    experiment.add(Scan(vendor="benchmark", root=source, planes=planes, channels=described))
+    init_step(MetadataConfigurator(experiment), MetaconfigArguments())
+    collect_step(experiment, MetadataConfigurator)
+    files = StepFolder(experiment.path, ImageExtractor.name)
+
+    def ours() -> float:
+        init_step(ImageExtractor(experiment), ImextractArguments())
+        batches = map(files.batch, files.jobs())
+        images = (image for batch in batches for image in batch["images"])
+        return sum(len(image["planes"]) for image in images) / len(keys)
+
+    def peer() -> float:
+        copies = folder / "copies"
+        copies.mkdir(exist_ok=True)
+        for path in (files.root / "batches").glob("run-*.json"):
+            (copies / path.name).write_text(json.dumps(json.loads(path.read_text())))
+        return 1.0
+
+    return Contest(
+        "reading the same batches and writing them again, without working them out",
+        ours=ours,
+        peer=peer,
+        accuracy=lambda ours, peer: ours,
+        accuracy_is=f"share of the {len(keys):,} images that are in a batch",
+    )
+
+
+class Pretending:
+    """An engine whose jobs have all ended well at once, so that only the coordinator works."""
+
+    def outcomes(self, calls: Iterable[JobCall]) -> Outcomes:
+        """Each job is done."""
+        for call in calls:
+            outcome = Outcome(call.job, 0, "", 0.1, 0.1, 100.0)
+            result = {"outcome": asdict(outcome), "facts": {}}
+            call.files.write_result(call.files.batch(call.job), result)
+            yield outcome
+
+
+def coordinator(folder: Path, full: bool) -> Contest:
+    """The coordinator alone, with 100,000 sites in jobs of one, against 100 sites."""
+
+    def coordinate(jobs: int) -> float:
+        path = folder / f"{uuid4().hex}.tmaps"
+        tracemalloc.start()
+        with Experiment.create(path) as experiment:
+            init_step(Idle(experiment), IdleArguments(jobs=jobs))
+            run(run_jobs(experiment, Idle, Pretending()))  # type: ignore[arg-type]
+            collect_step(experiment, Idle)
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        rmtree(path)
+        return peak
+
+    most = 100_000 if full else 10_000
+    return Contest(
+        f"the same with 100 sites instead of {most:,}",
+        ours=lambda: coordinate(most),
+        peer=lambda: coordinate(100),
+        accuracy=lambda ours, peer: ours - peer,
+        accuracy_is="MB of memory that the many need more",
     )
 
 

@@ -53,21 +53,23 @@ def show_status(state: Mapping[str, Any], *, wells: bool = False) -> None:
             typer.echo(f"  job {job['job']}: {job['message']}")
         for plate, table in step["wells"].items():
             states = {well: row["state"] for well, row in table.items()}
-            typer.echo(f"  {plate}: {_counted(states)}")
+            under_way = "running" if step["state"] == "RUNNING" else "begun"
+            typer.echo(f"  {plate}: {_counted(states, under_way)}")
             if wells:
                 for line in well_map(states):
                     typer.echo(f"    {line}")
 
 
-def _counted(states: Mapping[str, str], most: int = 6) -> str:
-    """E.g. "12 wells done, 1 failed (B03), 2 running (C01, C02)"."""
+def _counted(states: Mapping[str, str], under_way: str, most: int = 6) -> str:
+    """E.g. "12 wells: 9 done, 1 failed (B03), 2 running (C01, C02)"; stopped, 2 are begun."""
     parts = []
     for state in ("done", "failed", "running", "waiting"):
         names = sorted_wells(well for well, value in states.items() if value == state)
         if names:
             shown = ", ".join(names[:most]) + (" …" if len(names) > most else "")
             named = f" ({shown})" if state in ("failed", "running") else ""
-            parts.append(f"{len(names)} {state}{named}")
+            word = under_way if state == "running" else state
+            parts.append(f"{len(names)} {word}{named}")
     return f"{len(states)} wells: " + ", ".join(parts)
 
 

@@ -14,6 +14,7 @@ its own, and disturbs nobody.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -188,9 +189,9 @@ class StepFolder:
 
     # -- results --------------------------------------------------------------------------------
 
-    def _result_paths(self) -> list[Path]:
-        folder = self.root / "results" / str(self.collect_batch()["round"])
-        return sorted(folder.glob("run-*.json"))
+    @property
+    def _results(self) -> Path:
+        return self.root / "results" / str(self.collect_batch()["round"])
 
     def write_result(self, batch: Batch, result: dict[str, Any]) -> None:
         """Store what the job of a batch says, whole or not at all."""
@@ -199,11 +200,12 @@ class StepFolder:
 
     def results(self) -> Iterator[dict[str, Any]]:
         """What each job said that has finished, well or not."""
-        return (_read_json(path) for path in self._result_paths())
+        folder = self._results
+        return (_read_json(folder / _name(job, "json")) for job in _numbers(folder, "json"))
 
     def finished(self) -> list[int]:
         """Numbers of the jobs that have finished, well or not."""
-        return [int(path.stem[4:]) for path in self._result_paths()]
+        return _numbers(self._results, "json")
 
     # -- logs -----------------------------------------------------------------------------------
 
@@ -232,7 +234,18 @@ class StepFolder:
 
     def begun(self) -> set[int]:
         """Numbers of the run jobs that have begun: they have a log."""
-        return {int(path.stem[4:]) for path in self.logs.glob("run-*.log")}
+        return set(_numbers(self.logs, "log"))
+
+
+def _name(job: int, kind: str) -> str:
+    return f"run-{job:06d}.{kind}"
+
+
+def _numbers(folder: Path, kind: str) -> list[int]:
+    """The jobs that have such a file, in their order; by names alone, for they may be many."""
+    names = os.listdir(folder) if folder.is_dir() else []
+    fitting = (name for name in names if name.startswith("run-") and name.endswith(f".{kind}"))
+    return sorted(int(name[4 : -len(kind) - 1]) for name in fitting)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
