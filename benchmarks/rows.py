@@ -41,6 +41,8 @@ ROWS = {
     "features/zernike": "rows_features:zernike_shape",
     "features/zernike_intensity": "rows_features:zernike_intensity",
     "features/haralick": "rows_features:haralick",
+    "features/cp_measure": "rows_features:cp_measure",
+    "features/cp_measure_numba": "rows_features:cp_measure_numba",
     "features/gabor": "rows_features:gabor",
     "features/lbp": "rows_features:lbp",
     "features/tas": "rows_features:tas",

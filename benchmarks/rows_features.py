@@ -7,6 +7,7 @@ label image too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,51 @@ def haralick(folder: Path, full: bool) -> Contest:
         per_channel=True,
         compare=compare,
         whole=True,
+    )
+
+
+def cp_measure(folder: Path, full: bool) -> Contest:
+    """Intensity, shape, Zernike and Haralick together, against cp_measure."""
+    return _together("cp_measure", "")
+
+
+def cp_measure_numba(folder: Path, full: bool) -> Contest:
+    """The same against cp_measure with its kernels in numba."""
+    return _together("cp_measure with numba", "numba.")
+
+
+def _together(name: str, kernels: str) -> Contest:
+    """Shape is measured anew for each channel by both."""
+    from cp_measure.core.measureobjectsizeshape import get_sizeshape, get_zernike
+
+    intensity, texture = (
+        import_module(f"cp_measure.core.{kernels}{module}")
+        for module in ("measureobjectintensity", "measuretexture")
+    )
+
+    def ours(labels: Array, image: Array) -> Array:
+        MODULES["measure_morphology"](labels, labels, measure_zernike=True)
+        _haralick(labels, image)
+        table = MODULES["measure_intensity"](
+            labels, labels, image, measure_quantiles=True, measure_edge=True, measure_location=True
+        )
+        return table["Intensity_mean"].to_numpy(float) / float(image.max())
+
+    def peer(labels: Array, image: Array) -> Array:
+        values = image / np.float64(image.max())
+        get_sizeshape(labels, None)
+        get_zernike(labels, None)
+        texture.get_texture(labels, values, scale=1)
+        mean: Array = np.asarray(intensity.get_intensity(labels, values)["Intensity_MeanIntensity"])
+        return mean
+
+    return _contest(
+        name,
+        ours,
+        peer,
+        per_channel=True,
+        compare=_difference,
+        accuracy_is="largest difference of a mean intensity, relative to the largest",
     )
 
 
