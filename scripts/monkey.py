@@ -218,10 +218,10 @@ class Monkey:
         form = self.workflow.sending
         form.subset.editor("random").valueChanged.emit(self.random.choice((0, 1, 2)))
         form.engine.editor("kind").valueChanged.emit(self.random.choice(("threads", "processes")))
-        return self._press(self.workflow.submit_button)
+        return self._press(self.workflow.buttons.submit)
 
     def stop(self) -> str:
-        return self._press(self.workflow.stop_button)
+        return self._press(self.workflow.buttons.stop)
 
     def save(self) -> str:
         if self.saving.is_busy:

@@ -127,7 +127,7 @@ def test_a_classifier_learns_while_one_clicks(widget: Any, qtbot: Any) -> None:
     assert "Blocks: classes" in widget.viewer.layers
     report = widget.classifier.result.result.report
     assert report["folds"] == 2
-    matrix = widget.classifier.matrix
+    matrix = widget.classifier.report.matrix
     called = [[int(matrix.item(n, m).text()) for m in range(2)] for n in range(2)]
     assert called == report["confusion"]
     assert np.trace(called) / 5 == report["accuracy"]

@@ -52,6 +52,12 @@ def areas(shown: Any) -> list[float]:
     return found
 
 
+def sites(widget: Any) -> list[str]:
+    """The sites with corrections, as they are listed."""
+    found = widget.history.sites
+    return [found.item(n).text() for n in range(found.count())]
+
+
 def test_split_merge_and_delete_are_saved_and_measured(
     shown: Any, widget: EditWidget, qtbot: Any
 ) -> None:
@@ -66,7 +72,7 @@ def test_split_merge_and_delete_are_saved_and_measured(
     widget.stroke(Hand.DELETE, (0, 0, 12, 12), (0, 0, 12, 12))
     assert widget.changed() == 3
     assert "3 objects changed" in widget._state.text()
-    assert not widget.undo_button.isEnabled()
+    assert not widget.history.undo_button.isEnabled()
     widget.save_button.click()
     wait(qtbot, widget)
     assert widget._message.text() == "3 changed Blocks saved."
@@ -77,8 +83,8 @@ def test_split_merge_and_delete_are_saved_and_measured(
     assert sorted(np.unique(now).tolist()) == [0, 2, 3, 4]
     assert sum(areas(shown)) == 14 * 14 + 36 * 36
     assert len(areas(shown)) == 3
-    assert [str(place) for place in widget._places] == ["Blocks of P1 B03 site 2"]
-    assert "Rings: found or measured with Blocks" in widget._older.text()
+    assert sites(widget) == ["Blocks of P1 B03 site 2"]
+    assert "Rings: found or measured with Blocks" in widget.history.older.text()
     # What is below has been read anew, and the work goes on.
     assert np.array_equal(np.asarray(shown.viewer.layers["Blocks"].data)[0, 0], now)
     assert widget.layer is not None
@@ -86,16 +92,16 @@ def test_split_merge_and_delete_are_saved_and_measured(
     widget.save()
     wait(qtbot, widget)
     assert len(areas(shown)) == 2
-    widget.undo_button.click()
+    widget.history.undo_button.click()
     wait(qtbot, widget)
     assert np.array_equal(stored(shown), now)
-    widget.undo_button.click()
+    widget.history.undo_button.click()
     wait(qtbot, widget)
     assert np.array_equal(stored(shown), squares())
     assert areas(shown) == [384, 196, 1296]
-    assert widget._places == []
-    assert not widget.undo_button.isEnabled()
-    widget.redo_button.click()
+    assert sites(widget) == []
+    assert not widget.history.undo_button.isEnabled()
+    widget.history.redo_button.click()
     wait(qtbot, widget)
     assert np.array_equal(stored(shown), now)
 
@@ -134,7 +140,7 @@ def test_walking_on_saves_and_undo_goes_back_to_the_site(
     assert 2 not in stored(shown)
     assert widget._place == SiteObjects("Blocks", "P1", "B02", 1)
     assert np.array_equal(np.asarray(widget.layer.data)[0, 0], squares())
-    widget.undo_button.click()
+    widget.history.undo_button.click()
     wait(qtbot, widget)
     assert (shown.value().well, shown.value().site) == ("B03", 2)
     assert np.array_equal(stored(shown), squares())

@@ -50,7 +50,7 @@ def widget(qtbot: Any, experiment: Experiment) -> Iterator[WorkflowWidget]:
 def send_with_threads(widget: WorkflowWidget, qtbot: Any, subset: Subset | None = None) -> None:
     """Submit, and wait until it has ended."""
     widget.sending.setValue(subset or Subset(), EngineChoice(kind="threads", workers=1))
-    widget.submit_button.click()
+    widget.buttons.submit.click()
     wait_until_through(widget, qtbot)
 
 
@@ -63,7 +63,7 @@ def test_without_an_experiment_it_says_what_to_do(qtbot: Any) -> None:
     qtbot.addWidget(widget)
     widget.show()
     assert widget._empty.isVisible()
-    assert not widget.submit_button.isVisible()
+    assert not widget.buttons.submit.isVisible()
 
 
 def test_value(widget: WorkflowWidget, qtbot: Any) -> None:
@@ -110,13 +110,13 @@ def test_forms_edit_the_workflow_and_save_it(
 def test_a_fault_is_told_at_its_field_and_bars_sending(widget: WorkflowWidget) -> None:
     form = widget._pages["image_conversion"].form("metaconfig")
     form.editor("regex").valueChanged.emit("(?P<w>")
-    assert not widget.submit_button.isEnabled()
+    assert not widget.buttons.submit.isEnabled()
     assert widget._fault.text().startswith("⚠ metaconfig: regex")
     form.editor("regex").valueChanged.emit("")
-    assert widget.submit_button.isEnabled()
+    assert widget.buttons.submit.isEnabled()
     widget.sending.subset.editor("wells").valueChanged.emit(("H12",))
     assert "H12" in widget._fault.text()
-    assert not widget.submit_button.isEnabled()
+    assert not widget.buttons.submit.isEnabled()
 
 
 def test_submit_a_subset_watch_and_read_the_log(
@@ -159,7 +159,7 @@ def test_a_failed_job_makes_the_bar_red_and_resume_mends_it(
     assert widget._pages["image_conversion"].bar("imextract").value()[1]
     assert widget.tabs.tabText(0) == "✗ Convert"
     away.rename(original)
-    widget.resume_button.click()
+    widget.buttons.resume.click()
     wait_until_through(widget, qtbot)
     assert widget.state.step("imextract").standing == "done"
     assert widget.tabs.tabText(0) == "✓ Convert"
@@ -167,19 +167,19 @@ def test_a_failed_job_makes_the_bar_red_and_resume_mends_it(
 
 def test_stop(widget: WorkflowWidget, experiment: Experiment, qtbot: Any) -> None:
     widget.sending.setValue(Subset(), EngineChoice(kind="processes", workers=1))
-    widget.submit_button.click()
+    widget.buttons.submit.click()
     qtbot.waitUntil(lambda: widget.state.at_work, timeout=LONG_MS)
-    widget.stop_button.click()
+    widget.buttons.stop.click()
     wait_until_through(widget, qtbot)
     assert coordinator(experiment.path) is None
-    assert widget.submit_button.isEnabled()
+    assert widget.buttons.submit.isEnabled()
 
 
 def test_estimate_writes_nothing(
     widget: WorkflowWidget, experiment: Experiment, qtbot: Any
 ) -> None:
     before = sorted(experiment.path.rglob("*"))
-    widget.estimate_button.click()
+    widget.buttons.estimate.click()
     qtbot.waitUntil(lambda: not widget.is_busy, timeout=LONG_MS)
     assert "jterator: 12 units" in widget._message.text()
     assert sorted(experiment.path.rglob("*")) == before

@@ -9,6 +9,7 @@ import typer
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.options import Verbose
+from napari_tmaps.model.words import counted
 
 if TYPE_CHECKING:
     from napari_tmaps.store.corrections import Edit
@@ -58,7 +59,7 @@ def corrections(
                 if not edit.is_undone:
                     counts[edit.place] = counts.get(edit.place, 0) + 1
             for place, number in counts.items():
-                typer.echo(f"{place}: {number} change{'s' * (number > 1)}")
+                typer.echo(f"{place}: {counted(number, 'change')}")
             if not counts:
                 typer.echo("Nothing is corrected.")
             older = outdated(opened)

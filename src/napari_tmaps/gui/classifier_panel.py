@@ -7,31 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
     QGridLayout,
-    QHeaderView,
     QInputDialog,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.class_report import ClassReport
 from napari_tmaps.gui.colour_list import color_icon
 from napari_tmaps.gui.column_menu import ColumnMenu
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.object_book import ObjectBook
-from napari_tmaps.gui.parts import Fault, Message, wrapped
+from napari_tmaps.gui.parts import Fault, wrapped
 from napari_tmaps.gui.plot_state import plottable
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
 from napari_tmaps.gui.training import (
@@ -41,9 +38,7 @@ from napari_tmaps.gui.training import (
     TrainingChoice,
     apply_file,
     can_be_live,
-    class_rows,
     free_name,
-    importances,
     readiness,
     sentence,
     train,
@@ -58,7 +53,6 @@ from napari_tmaps.tools.run import keep_result, results_of
 NAME = "classes"
 """Name of the colours of classes on the map."""
 _PATIENCE_MS = 400  # after a click, before a classifier is trained
-_MATRIX_ROWS = 6
 
 
 class ClassifierPanel(QWidget):
@@ -99,16 +93,7 @@ class ClassifierPanel(QWidget):
         self.fault = Fault()
         self._text = wrapped()
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.matrix = QTableWidget()
-        self.matrix.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.matrix.setAccessibleName("Confusion matrix")
-        self.matrix.setToolTip(
-            "Examples that were left out: rows are what they are, columns what they were called"
-        )
-        self._importance = Message()
-        self._importance.setToolTip(
-            "By how much the probability of the right class falls when the feature is shuffled"
-        )
+        self.report = ClassReport()
         self.buttons = {
             name: QPushButton(name)
             for name in (
@@ -154,8 +139,7 @@ class ClassifierPanel(QWidget):
         layout.addLayout(grid)
         layout.addWidget(self.fault)
         layout.addWidget(self._text)
-        layout.addWidget(self.matrix)
-        layout.addWidget(self._importance)
+        layout.addWidget(self.report)
         layout.addStretch()
 
         self.classes.itemChanged.connect(self._on_changed)
@@ -277,7 +261,8 @@ class ClassifierPanel(QWidget):
             self._text.clear()
             return
         self._trained, self._at = outcome.value, -1
-        self._show_report(outcome.value)
+        self._text.setText(sentence(outcome.value))
+        self.report.setReport(outcome.value)
         self._enable()
         data = self._book.data
         if data is not None and data.table is outcome.value.data.table:
@@ -292,37 +277,6 @@ class ClassifierPanel(QWidget):
                 f"Kept as the result “{outcome.value.name}”; its columns are in the table."
             )
 
-    def _show_report(self, trained: Trained) -> None:
-        self._text.setText(sentence(trained))
-        rows = class_rows(trained.result.report)
-        names = [row.name for row in rows]
-        self.matrix.clear()
-        self.matrix.setRowCount(len(rows))
-        self.matrix.setColumnCount(len(rows) + 1)
-        self.matrix.setVerticalHeaderLabels(names)
-        self.matrix.setHorizontalHeaderLabels([*names, "F1"])
-        for n, row in enumerate(rows):
-            whole = max(sum(row.called), 1)
-            for m, count in enumerate(row.called):
-                item = _number(str(count))
-                shade = QColor("#0072b2" if n == m else "#d55e00")
-                shade.setAlpha(int(200 * count / whole))
-                item.setBackground(shade)
-                self.matrix.setItem(n, m, item)
-            self.matrix.setItem(n, len(rows), _number("–" if row.f1 is None else f"{row.f1:.2f}"))
-        header = self.matrix.horizontalHeader()
-        assert header is not None, "a table has one"
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        side = self.matrix.verticalHeader()
-        assert side is not None, "a table has one"
-        height = header.sizeHint().height() + 6
-        height += min(len(rows), _MATRIX_ROWS) * side.defaultSectionSize()
-        self.matrix.setFixedHeight(height)
-        self.matrix.setVisible(bool(rows))
-        told = importances(trained.result.report)
-        lines = [f"{name}  {value:.3f}" for name, value in told]
-        self._importance.say("\n".join(["Features that tell most:", *lines]) if told else "")
-
     # -- what is chosen -------------------------------------------------------------------------
 
     def _on_opened(self) -> None:
@@ -333,8 +287,7 @@ class ClassifierPanel(QWidget):
             self._trained = None
             self._text.clear()
         if self._trained is None:
-            self.matrix.hide()
-            self._importance.hide()
+            self.report.setReport(None)
         kept = self.features.value()
         self.features.setNames([] if data is None else plottable(data.table))
         self.features.setValue(kept)
@@ -413,9 +366,3 @@ class ClassifierPanel(QWidget):
 
     def _say(self, text: str) -> None:
         self.fault.warn(text)
-
-
-def _number(text: str) -> QTableWidgetItem:
-    item = QTableWidgetItem(text)
-    item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-    return item

@@ -14,8 +14,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QListWidget,
-    QPushButton,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -24,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.edit_history import EditHistory
 from napari_tmaps.gui.empty_page import EmptyPage
 from napari_tmaps.gui.layers import AXES
 from napari_tmaps.gui.parts import Message, push_button, wrapped
@@ -32,7 +31,8 @@ from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.measure import reshape
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.pipeline.remeasure import outdated, remeasure
+from napari_tmaps.model.words import counted
+from napari_tmaps.pipeline.remeasure import remeasure
 from napari_tmaps.store.corrections import Corrections, Edit, SiteObjects
 from napari_tmaps.store.experiment import Experiment
 
@@ -78,7 +78,6 @@ class EditWidget(QWidget):
         self._work = Work(self)
         self._layer: Any = None
         self._hidden: Any = None
-        self._can = (False, False)
         self._place: SiteObjects | None = None
         self._before: np.ndarray | None = None
         self._after: Callable[[Any], None] = lambda _: None
@@ -104,12 +103,7 @@ class EditWidget(QWidget):
             "Save", "Write what changed, and measure the changed objects again"
         )
         self.discard_button = push_button("Discard", "Forget what was not saved yet")
-        self.undo_button, self.redo_button = QPushButton("Undo saved"), QPushButton("Redo")
-        self._history = wrapped()
-        self.sites = QListWidget()
-        self.sites.setToolTip("Sites with corrections; click to go there")
-        self.sites.setMaximumHeight(8 * self.sites.fontMetrics().lineSpacing())
-        self._older = Message()
+        self.history = EditHistory()
         self.progress_row = ProgressRow()
         self._message = Message()
 
@@ -128,13 +122,7 @@ class EditWidget(QWidget):
         page.addLayout(row)
         page.addWidget(self.progress_row)
         page.addWidget(self._message)
-        row = QHBoxLayout()
-        row.addWidget(self.undo_button)
-        row.addWidget(self.redo_button)
-        page.addLayout(row)
-        page.addWidget(self._history)
-        page.addWidget(self.sites)
-        page.addWidget(self._older)
+        page.addWidget(self.history)
         page.addStretch()
         self._pages = QStackedWidget()
         self._pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -147,15 +135,14 @@ class EditWidget(QWidget):
         self.hands.idClicked.connect(lambda n: self.setHand(list(Hand)[n]))
         self.save_button.clicked.connect(self.save)
         self.discard_button.clicked.connect(self.discard)
-        self.undo_button.clicked.connect(lambda: self._step(Corrections.undo))
-        self.redo_button.clicked.connect(lambda: self._step(Corrections.redo))
-        self.sites.itemClicked.connect(lambda item: self._go(self._places[self.sites.row(item)]))
+        self.history.undo_button.clicked.connect(lambda: self._step(Corrections.undo))
+        self.history.redo_button.clicked.connect(lambda: self._step(Corrections.redo))
+        self.history.siteRequested.connect(self._go)
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_ended)
         self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.choiceChanged.connect(self._on_choice_changed)
-        self._places: list[SiteObjects] = []
         self.show_message("")
         self._on_experiment_changed(self._desk.experiment)
 
@@ -423,30 +410,9 @@ class EditWidget(QWidget):
 
     def _show(self) -> None:
         """History and corrected sites, as they are on disk."""
-        experiment = self._desk.experiment
-        last = following = None
-        self._places = []
-        older: list[str] = []
-        if experiment is not None:
-            try:
-                corrections = Corrections(experiment)
-                last, following = corrections.last(), corrections.next()
-                self._places = corrections.corrected()
-                older = outdated(experiment)
-            except TmapsError as error:
-                self.show_message(str(error))
-        self.undo_button.setToolTip(
-            f"Take back: {last.sentence()}" if last else "Nothing is saved that could be undone"
-        )
-        self.redo_button.setToolTip(
-            f"Do again: {following.sentence()}" if following else "Nothing was undone"
-        )
-        self._can = (last is not None, following is not None)
-        self._history.setText(f"Last: {last.sentence()}" if last else "No corrections yet.")
-        self.sites.clear()
-        self.sites.addItems([str(place) for place in self._places])
-        self.sites.setVisible(bool(self._places))
-        self._older.warn(*older)
+        fault = self.history.look(self._desk.experiment)
+        if fault:
+            self.show_message(fault)
         self._show_state()
 
     def _show_state(self, _event: object = None) -> None:
@@ -455,7 +421,7 @@ class EditWidget(QWidget):
         self._hand_box.setVisible(on)
         self._state.setVisible(on)
         self._state.setText(
-            f"{number} object{'s' * (number != 1)} changed, not saved yet"
+            f"{counted(number, 'object')} changed, not saved yet"
             if number
             else "Nothing changed. Ctrl+Z takes back a stroke."
         )
@@ -463,9 +429,7 @@ class EditWidget(QWidget):
         self.discard_button.setVisible(on)
         self.save_button.setEnabled(bool(number) and free)
         self.discard_button.setEnabled(bool(number) and free)
-        undo, redo = self._can
-        self.undo_button.setEnabled(undo and free and not number)
-        self.redo_button.setEnabled(redo and free and not number)
+        self.history.setFree(free and not number)
         self.edit_button.setEnabled(free)
         self.type_box.setEnabled(free)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -23,22 +23,17 @@ from napari_tmaps.client.session import LoggedOutError
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.connecting import Following, address_of, needs_server, open_there
-from napari_tmaps.gui.desk import ObjectColours, desk_of
+from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.making import Making
-from napari_tmaps.gui.map_menu import WellMenu
+from napari_tmaps.gui.map_colouring import MapColouring
 from napari_tmaps.gui.map_pixels import build_map
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.map_values import (
-    COUNT,
-    WellColours,
     measures,
-    object_values,
-    well_colours,
 )
 from napari_tmaps.gui.parts import Message, push_button, scrolled
-from napari_tmaps.gui.plate_map_editor import PlateMapEditor
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.plates_tree import PlatesTree
 from napari_tmaps.gui.progress_row import ProgressRow
@@ -51,8 +46,6 @@ from napari_tmaps.gui.still import still
 from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.model.wells import sorted_wells
-from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment, is_experiment
 from napari_tmaps.streams.mounts import ComingError
 
@@ -86,13 +79,11 @@ class ExperimentWidget(QWidget):
         self._state: State | None = None
         self._files: list[str] = []
         self._elsewhere = False
-        self._own_colours: ObjectColours | None = None
         self._after: Callable[[Any], None] = lambda value: None
         self._work = Work(self)
         self._watch = WorkWatch(self)
         self.following = Following(self)
         self._waiting: Choice | None = None
-        self._well_menu = WellMenu(self)
 
         self._title = QElidingLabel()
         self.plates_button = push_button(
@@ -101,6 +92,7 @@ class ExperimentWidget(QWidget):
         open_button = push_button("Open", "Open another experiment, or make one")
         self.session_row = SessionRow(viewer, self._desk)
         self.start_page, self.import_page, self.site_page = StartPage(), ImportPage(), SitePage()
+        self._colouring = MapColouring(self.site_page, self._view, self._desk, self)
         self.plates_tree = PlatesTree()
         self.making = Making(self.import_page, self)
         open_button.setMenu(self.making.menu)
@@ -123,10 +115,10 @@ class ExperimentWidget(QWidget):
         layout.addWidget(self.progress_row)
         layout.addWidget(self._message)
         layout.addStretch()
-        self._scroll = scroll = scrolled(inside)
+        self._scroll = scrolled(inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(self._scroll)
         self.setAcceptDrops(True)
 
         self.start_page.openRequested.connect(self.making.ask_to_open)
@@ -139,14 +131,9 @@ class ExperimentWidget(QWidget):
         self.plates_tree.addRequested.connect(self.making.ask_to_add)
         self.plates_tree.changed.connect(self._on_plates_changed)
         self.site_page.valueChanged.connect(self.setValue)
-        self.site_page.map_panel.valueChanged.connect(self._show_numbers)
-        self.site_page.map_panel.objectsToggled.connect(self._show_numbers)
         self.site_page.map_panel.cycleChanged.connect(self._view.show_cycle)
-        self.site_page.map_panel.edit_button.clicked.connect(self._on_edit_plate_map)
-        self.site_page.plate_map.menuRequested.connect(self._on_menu_requested)
-        self.site_page.plate_map.selectionChanged.connect(self._desk.setWells)
-        self._well_menu.changed.connect(lambda: self._refresh(None))
-        self._well_menu.failed.connect(self.show_message)
+        self._colouring.excluded.connect(lambda: self._refresh(None))
+        self._colouring.failed.connect(self.show_message)
         self._view.status.objectSelected.connect(self._on_object_selected)
         self.site_page.runRequested.connect(self._on_run_requested)
         self.site_page.convertRequested.connect(self._on_convert_requested)
@@ -163,8 +150,6 @@ class ExperimentWidget(QWidget):
         self._work.ended.connect(self._on_work_ended)
         self._desk.choiceRequested.connect(self.setValue)
         self.session_row.restored.connect(self.setValue)
-        self._desk.coloursChanged.connect(self._on_colours_changed)
-        self._desk.resultsChanged.connect(self._on_results_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
@@ -191,6 +176,7 @@ class ExperimentWidget(QWidget):
             if self._facts is None:
                 return
             self._state = resolve(self._facts, choice)
+            self._colouring.setState(self._experiment, self._facts, self.value())
             self.site_page.setState(self._state, self._facts.pipelines)
             self._show_wells()
             with still(self):
@@ -198,7 +184,7 @@ class ExperimentWidget(QWidget):
             self.site_page.setLacksMap(self._view.lacks_map)
             self._fit()
             if self.value().plate != before.plate:
-                self._show_numbers()
+                self._colouring.show()
             self.show_message("\n".join(self._view.notes))
         except ComingError as error:
             self._waiting = choice
@@ -247,6 +233,7 @@ class ExperimentWidget(QWidget):
         if self._experiment is not None:
             self._experiment.close()
         self._experiment = self._facts = self._state = None
+        self._colouring.setState(None, None, Choice())
         self._show_page()
 
     def show_message(self, text: str) -> None:
@@ -313,7 +300,8 @@ class ExperimentWidget(QWidget):
         self.site_page.map_panel.setMeasures(measures(self._experiment))
         cycles = self._experiment.catalogue.channels()["cycle"].max()
         self.site_page.map_panel.setCycles(1 if pd.isna(cycles) else int(cycles) + 1)
-        self._show_numbers()
+        self._colouring.setState(self._experiment, self._facts, self.value())
+        self._colouring.show()
         return self._facts
 
     def _show_title(self) -> None:
@@ -384,11 +372,7 @@ class ExperimentWidget(QWidget):
         except TmapsError as error:
             self.show_message(str(error))
         if outcome.failures:
-            number = len(outcome.failures)
-            more = f"\n… and {number - 3} more." if number > 3 else ""
-            self.show_message(
-                f"{number} problem{'s' * (number > 1)}:\n" + "\n".join(outcome.failures[:3]) + more
-            )
+            self.show_message(outcome.problems())
 
     def _on_run_requested(self) -> None:
         experiment, choice = self._experiment, self.value()
@@ -417,36 +401,33 @@ class ExperimentWidget(QWidget):
             self._view.try_out(found)
         self.show_message(f"{found.well} site {found.site}: {found.sentence()}. Not stored.")
 
+    def _work_on(self, title: str, work: Callable[[Experiment], Iterator[Progress]]) -> None:
+        """Change the open experiment in the background, and show what has become of it."""
+        experiment = self._experiment
+        assert experiment is not None, "the buttons are shown only then"
+
+        def make() -> Generator[Progress, None, None]:
+            yield from work(experiment)
+
+        self.start_work(title, make, self._refresh)
+
     def _on_convert_requested(self) -> None:
         from napari_tmaps.workflow import convert
 
-        experiment = self._experiment
-        assert experiment is not None
-
-        def make() -> Generator[Progress, None, None]:
-            yield from convert(experiment)
-
-        self.start_work("Converting", make, self._refresh)
+        self._work_on("Converting", convert)
 
     def _on_map_requested(self) -> None:
-        experiment, choice = self._experiment, self.value()
-        assert experiment is not None
-
-        def make() -> Generator[Progress, None, None]:
-            yield from build_map(experiment, choice.plate, choice.pixels)
-
-        self.start_work("Building the map", make, self._refresh)
+        choice = self.value()
+        self._work_on(
+            "Building the map",
+            lambda experiment: build_map(experiment, choice.plate, choice.pixels),
+        )
 
     def _on_analyse_requested(self) -> None:
         from napari_tmaps.workflow import analyse
 
-        experiment, choice = self._experiment, self.value()
-        assert experiment is not None
-
-        def make() -> Generator[Progress, None, None]:
-            yield from analyse(experiment, load(choice.pipeline))
-
-        self.start_work("Analysing", make, self._refresh)
+        pipeline = self.value().pipeline
+        self._work_on("Analysing", lambda experiment: analyse(experiment, load(pipeline)))
 
     def _show_wells(self) -> None:
         plate, wells = self.value().plate, self._watch.value().wells
@@ -454,80 +435,11 @@ class ExperimentWidget(QWidget):
             {well: state for (on, well), state in wells.items() if on == plate}
         )
 
-    def _show_numbers(self, _changed: object = None) -> None:
-        """Colour wells, and objects, by what is chosen; cross out wells that are excluded."""
-        experiment, panel, plate = self._experiment, self.site_page.map_panel, self.value().plate
-        if experiment is None:
-            return
-        measure = panel.value()
-        wells = WellColours()
-        colours = None
-        try:
-            wells = well_colours(experiment, plate, measure)
-            of_objects = bool(measure.object_type) and measure.feature != COUNT
-            if of_objects and panel.objects_box.isChecked():
-                values = object_values(experiment, measure)
-                colours = ObjectColours(measure.object_type, values)
-            # Colours that others gave stay until somebody asks for ours.
-            if colours is not None or self._own_colours is self._desk.colours:
-                self._own_colours = colours
-                self._desk.setColours(colours)
-        except TmapsError as error:
-            self.show_message(str(error))
-        plate_map = self.site_page.plate_map
-        plate_map.setColours(wells)
-        out = excluded(experiment.catalogue)
-        facts = self._facts.plates.get(plate) if self._facts else None
-        plate_map.setExcluded(
-            well
-            for well, sites in (facts.sites if facts else {}).items()
-            if all((plate, well, site) in out for site in sites)
-        )
-        self.site_page.slide_map.setExcluded(site for on, _, site in out if on == plate)
-
-    def _on_menu_requested(self, well: str, at: Any) -> None:
-        assert self._experiment is not None, "the plate map is shown only then"
-        chosen = self.site_page.plate_map.selection()
-        wells = sorted_wells(chosen) if well in chosen else [well]
-        choice = self.value()
-        site = choice.site if choice.well == well else 0
-        self._well_menu.fill(self._experiment, choice.plate, wells, well, site)
-        self._well_menu.show(at)
-
-    def _on_edit_plate_map(self) -> None:
-        """Open the plate map, with the wells chosen that are selected."""
-        if self._experiment is None or self._facts is None:
-            return
-        wells = {plate: list(facts.sites) for plate, facts in self._facts.plates.items()}
-        try:
-            editor = PlateMapEditor(self._experiment.path, wells, self)
-        except TmapsError as error:
-            self.show_message(str(error))
-            return
-        editor.choose(self.value().plate, sorted_wells(self.site_page.plate_map.selection()))
-        editor.saved.connect(lambda: self._desk.tablesChanged.emit(""))
-        editor.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        editor.open()
-
     def _on_object_selected(self, found: PickedObject) -> None:
         """Say what was clicked, and go to its well on the plate map."""
         self.site_page.map_panel.show_object(found.sentence(self._view.status.chosen))
         self.objectSelected.emit(found)
         self._desk.pick(found)
-
-    def _on_colours_changed(self, colours: ObjectColours | None) -> None:
-        try:
-            with still(self):
-                self._view.colour(colours)
-        except TmapsError as error:
-            self.show_message(str(error))
-
-    def _on_results_changed(self, results: Mapping[str, ObjectColours]) -> None:
-        try:
-            with still(self):
-                self._view.show_results(results)
-        except TmapsError as error:
-            self.show_message(str(error))
 
     def _on_tables_changed(self, _object_type: str) -> None:
         if self._experiment is not None and not self.is_busy:

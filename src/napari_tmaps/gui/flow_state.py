@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from napari_tmaps.gui.run_dialog import duration
+from napari_tmaps.model.words import counted
 from napari_tmaps.model.workflow import Stage, WorkflowDescription
 
 Standing = Literal["inactive", "new", "waiting", "running", "done", "failed", "stopped"]
@@ -148,7 +149,7 @@ def _bad(row: Mapping[str, Any]) -> str:
     """E.g. "3 sites"; "" if nothing failed."""
     sites, jobs = _bad_sites(row), len(row["failed"])
     number, word = (sites, "site") if sites else (jobs, "job")
-    return f"{number} {word}{'s' * (number > 1)}" if number else ""
+    return counted(number, word) if number else ""
 
 
 def _step(name: str, stage: Stage, active: bool, row: Mapping[str, Any] | None) -> StepView:

@@ -30,6 +30,7 @@ from napari_tmaps.gui.state import WellState
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
 from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.model.words import counted
 from napari_tmaps.model.zplanes import depth_text
 
 _MOST_ODDITIES = 6
@@ -49,7 +50,7 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
         ("Sites", f"{' or '.join(map(str, sites))} a well"),
         ("Channels", ", ".join(facts["channels"])),
         ("z planes", depth_text(facts)),
-        ("Planes", f"{facts['planes']}, {facts['size_t']} time point{'s' * (facts['size_t'] > 1)}"),
+        ("Planes", f"{facts['planes']}, {counted(facts['size_t'], 'time point')}"),
         ("Image", f"{size[0]} × {size[1]} px, {facts['dtype']}" if size else "size unknown"),
         ("Pixel", f"{pixel[0]:g} × {pixel[1]:g} µm" if pixel else "size unknown"),
     ]

@@ -15,6 +15,7 @@ from napari_tmaps.gui.layers import LayerTuple, attach
 from napari_tmaps.gui.live_source import Scene, is_preview
 from napari_tmaps.measure.painting import borders
 from napari_tmaps.model.kinds import Kind
+from napari_tmaps.model.words import counted
 from napari_tmaps.pipeline.compare import ONLY_HERE, ONLY_THERE, Comparison
 from napari_tmaps.pipeline.live import Preview
 
@@ -122,7 +123,7 @@ class Numbers:
         """E.g. "132 objects of 410 px (median), 23 % of the picture"."""
         parts = []
         if self.count is not None:
-            parts.append(f"{self.count} object{'s' * (self.count != 1)}")
+            parts.append(counted(self.count, "object"))
             if self.areas:
                 parts[-1] += f" of {np.median(self.areas):.0f} px (median)"
         if self.share is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from colorsys import hls_to_rgb
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +168,23 @@ def object_values(experiment: Experiment, measure: Measure) -> pd.Series[Any]:
     if count:
         return pd.Series(1.0, index=table.index, name=COUNT)
     return table[measure.feature].astype(float)
+
+
+def crossed_out(
+    experiment: Experiment, plate: str, sites: Mapping[str, Collection[int]]
+) -> tuple[frozenset[str], frozenset[int]]:
+    """Wells of a plate of which all sites are excluded, and the excluded sites.
+
+    Parameters
+    ----------
+    sites
+        Of each well.
+    """
+    out = excluded(experiment.catalogue)
+    wells = (
+        well for well, numbers in sites.items() if all((plate, well, n) in out for n in numbers)
+    )
+    return frozenset(wells), frozenset(site for on, _, site in out if on == plate)
 
 
 def limits(values: Mapping[str, float]) -> tuple[float, float]:

@@ -20,9 +20,10 @@ from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.desk import Desk, ObjectColours, desk_of
 from napari_tmaps.gui.map_picture import Place
 from napari_tmaps.gui.map_status import PickedObject
+from napari_tmaps.gui.object_index import index_of, objects_of
 from napari_tmaps.store.crops import CropReader
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.store.feature_table import FeatureTable, Mask
+from napari_tmaps.store.feature_table import Mask
 from napari_tmaps.store.gates import Gate, GateStore
 from napari_tmaps.store.selections import Selection, SelectionStore
 from napari_tmaps.tools.gating import objects_in
@@ -269,7 +270,7 @@ class ObjectBook(QObject):
         """Colour the objects on the map: a value for each row, or the number of its class."""
         assert self._data is not None, "there are objects"
         if self._index is None:
-            self._index = _index_of(self._data.table)
+            self._index = index_of(self._data.table)
         times = self._data.table.column("t")
         assert isinstance(times, np.ndarray), "it is a number"
         shown = values if len(self._index) == len(values) else values[times == 0]
@@ -368,45 +369,6 @@ class ObjectBook(QObject):
             self.rowPicked.emit(row)
         if not self._is_going:
             self.clicked.emit(found)
-
-
-def objects_of(found: Sequence[PickedObject]) -> pd.DataFrame:
-    """Objects as the tables and selections know them."""
-    return pd.DataFrame(
-        {
-            "plate": [one.place.plate for one in found],
-            "well": [one.place.well for one in found],
-            "site": [one.place.site for one in found],
-            "t": [one.t for one in found],
-            "label": [one.label for one in found],
-        }
-    )
-
-
-def _index_of(table: FeatureTable) -> pd.MultiIndex:
-    """Plate, well, site and label of the objects of the first time point, row by row.
-
-    Made of codes, which take a tenth of the memory and time of names.
-    """
-    times = np.asarray(table.numbers("t"))
-    first: Any = times == 0
-    chosen: Any = slice(None) if first.all() else first
-    levels: list[Any] = []
-    codes: list[Any] = []
-    for name in ("plate", "well"):
-        column: Any = table.column(name)
-        levels.append(list(column.names))
-        codes.append(column.codes[chosen])
-    for name in ("site", "label"):
-        numbers = np.asarray(table.numbers(name)[chosen], np.int64)
-        levels.append(np.arange(int(numbers.max(initial=0)) + 1))
-        codes.append(numbers)
-    return pd.MultiIndex(
-        levels=levels,
-        codes=codes,
-        names=["plate", "well", "site", "label"],
-        verify_integrity=False,
-    )
 
 
 _books: dict[int, ObjectBook] = {}

@@ -14,6 +14,7 @@ from napari_tmaps.gui.parts import wrapped
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.words import counted
 
 _ENOUGH = 1.2  # times the disk that is needed
 
@@ -78,8 +79,7 @@ def duration(seconds: float) -> str:
         if seconds >= 1.5 * size:
             amount = seconds / size
             return f"{amount:.1f} {name}" if amount < 10 else f"{amount:.0f} {name}"
-    whole = max(1, round(seconds))
-    return f"{whole} second{'s' * (whole > 1)}"
+    return counted(max(1, round(seconds)), "second")
 
 
 class RunDialog(QDialog):

@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
 
 from napari_tmaps.gui.colour_list import ColourList, name_of
 from napari_tmaps.gui.map_status import PickedObject
-from napari_tmaps.gui.object_book import ObjectBook, objects_of
+from napari_tmaps.gui.object_book import ObjectBook
+from napari_tmaps.gui.object_index import objects_of
 from napari_tmaps.gui.parts import Message, push_button
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.selections import Selection

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.gui.parts import scrolled, wrapped
+from napari_tmaps.model.words import counted
 from napari_tmaps.pipeline.trials import Tried
 
 CARD_PX = 190
@@ -41,7 +42,7 @@ def card_of(tried: Tried, feature: str = "") -> Card:
         return Card(tried.trial.title, tried.error, True)
     parts = []
     if tried.count is not None:
-        parts.append(f"{tried.count} object{'s' * (tried.count != 1)}")
+        parts.append(counted(tried.count, "object"))
     name, values = values_of(tried, feature)
     if np.isfinite(values).any():
         parts.append(f"{name} {np.nanmedian(values):.4g}")

@@ -18,9 +18,11 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.words import counted
 
 Make = Callable[[], Generator[Progress, None, Any]]
 
+_TOLD = 3  # failures
 _log = logging.getLogger(__name__)
 
 
@@ -42,6 +44,14 @@ class Outcome:
     error: str = ""
     cancelled: bool = False
     failures: tuple[str, ...] = ()
+
+    def problems(self) -> str:
+        """The first of the failures; "" if there are none."""
+        if not self.failures:
+            return ""
+        number = len(self.failures)
+        more = f"\n… and {number - _TOLD} more." if number > _TOLD else ""
+        return f"{counted(number, 'problem')}:\n" + "\n".join(self.failures[:_TOLD]) + more
 
 
 class Work(QObject):

@@ -10,7 +10,6 @@ from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QMenu,
     QTabWidget,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.facts import READY, default_pipeline, pipeline_keys, pipeline_name
+from napari_tmaps.gui.flow_buttons import FlowButtons
 from napari_tmaps.gui.flow_state import (
     SIGNS,
     STAGE_TITLES,
@@ -32,7 +32,7 @@ from napari_tmaps.gui.flow_state import (
 )
 from napari_tmaps.gui.flow_watch import FlowWatch
 from napari_tmaps.gui.jobs_page import JobsPage
-from napari_tmaps.gui.parts import Fault, Message, push_button, tool_button, wrapped
+from napari_tmaps.gui.parts import Fault, Message, tool_button, wrapped
 from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.sending_page import SendingPage
@@ -104,31 +104,7 @@ class WorkflowWidget(QWidget):
         self._message = Message()
         self._fault = Fault()
         self.progress_row = ProgressRow()
-        self.submit_button = push_button(
-            "Submit",
-            "Save the workflow and run its active steps, in a process of its own: it goes on "
-            "when this window is closed",
-        )
-        self.until_button = push_button(
-            "Submit up to", "Save the workflow and run it up to a stage"
-        )
-        self.until_menu = QMenu(self)
-        self.until_button.setMenu(self.until_menu)
-        self.resume_button = push_button(
-            "Resume", "Go on where it stopped; what failed is tried again"
-        )
-        self.again_button = push_button(
-            "Resubmit from",
-            "Run again as last time, from a stage or step on; what is up to date is skipped",
-        )
-        self.again_menu = QMenu(self)
-        self.again_button.setMenu(self.again_menu)
-        self.stop_button = push_button("Stop", "Stop at the next site; what is finished is kept")
-        self.estimate_button = push_button(
-            "Estimate",
-            "Try one site in a temporary folder, and say how long all will take, and how much "
-            "memory and disk it needs. Nothing is written into the experiment",
-        )
+        self.buttons = FlowButtons()
 
         self._inside = QWidget()
         layout = QVBoxLayout(self)
@@ -145,25 +121,13 @@ class WorkflowWidget(QWidget):
         inside.addWidget(self._fault)
         inside.addWidget(self._message)
         inside.addWidget(self.progress_row)
-        buttons = QGridLayout()
-        for number, button in enumerate(
-            (
-                self.submit_button,
-                self.until_button,
-                self.estimate_button,
-                self.resume_button,
-                self.again_button,
-                self.stop_button,
-            )
-        ):
-            buttons.addWidget(button, *divmod(number, 3))
-        inside.addLayout(buttons)
+        inside.addWidget(self.buttons)
 
-        self.submit_button.clicked.connect(lambda: self.submit())
-        self.resume_button.clicked.connect(self.resume)
-        self.stop_button.clicked.connect(self.stop)
-        self.estimate_button.clicked.connect(self._on_estimate)
-        self.again_menu.aboutToShow.connect(self._fill_again)
+        self.buttons.submitRequested.connect(lambda until: self.submit(until or None))
+        self.buttons.againRequested.connect(self.resubmit)
+        self.buttons.resume.clicked.connect(self.resume)
+        self.buttons.stop.clicked.connect(self.stop)
+        self.buttons.estimate.clicked.connect(self._on_estimate)
         self.sending.valueChanged.connect(self._show)
         self.jobs.siteRequested.connect(self._on_site_requested)
         self.progress_row.cancelRequested.connect(self._work.cancel)
@@ -185,6 +149,7 @@ class WorkflowWidget(QWidget):
         if [s.name for s in description.stages] != list(self._pages) or not self._pages:
             self._build(description)
         self._value = description
+        self.buttons.setWorkflow(description)
         for stage in description.stages:
             if stage.name in self._pages:
                 self._pages[stage.name].setStage(stage)
@@ -310,7 +275,7 @@ class WorkflowWidget(QWidget):
         experiment = self._experiment
         if experiment is None:
             return
-        self.stop_button.setEnabled(False)
+        self.buttons.stop.setEnabled(False)
         if experiment.mirror is not None:
             self._send("Stopping", lambda flow: flow.ask_to_stop())
         else:
@@ -365,20 +330,6 @@ class WorkflowWidget(QWidget):
         self._sent = None
         self._watch.look()
 
-    def _fill_again(self) -> None:
-        self.again_menu.clear()
-        for stage in self._value.stages:
-            if not stage.steps:
-                continue
-            self.again_menu.addAction(
-                f"From {STAGE_TITLES[stage.name]}", lambda name=stage.name: self.resubmit(name)
-            )
-            if len(stage.steps) > 1:
-                for step in stage.steps[1:]:
-                    self.again_menu.addAction(
-                        f"      from {step.name}", lambda name=step.name: self.resubmit(name)
-                    )
-
     # -- showing --------------------------------------------------------------------------------
 
     def _build(self, description: WorkflowDescription) -> None:
@@ -387,18 +338,13 @@ class WorkflowWidget(QWidget):
         channels = self._experiment.catalogue.channel_names()
         choices = {"pipeline": ["", *names], "stitch_channel": ["", *channels]}
         self._clear_pages()
-        self.until_menu.clear()
         for stage in description.stages:
             if not stage.steps:
                 continue
             page = StagePage(stage, choices)
             page.stepChanged.connect(self._on_step_changed)
             self._pages[stage.name] = page
-            title = STAGE_TITLES[stage.name]
-            self.tabs.addTab(page, title)
-            self.until_menu.addAction(
-                f"Up to {title}", lambda name=stage.name: self.submit(until=name)
-            )
+            self.tabs.addTab(page, STAGE_TITLES[stage.name])
         self.tabs.addTab(self.sending, "Sites")
         self.tabs.addTab(self.jobs, "Jobs")
 
@@ -441,14 +387,10 @@ class WorkflowWidget(QWidget):
         self.tabs.setTabText(
             self.tabs.indexOf(self.jobs), f"✗ Jobs ({failed})" if failed else "Jobs"
         )
-        self.submit_button.setEnabled(state.can_submit)
-        self.until_button.setEnabled(state.can_submit)
-        self.estimate_button.setEnabled(state.can_submit)
-        self.resume_button.setEnabled(state.can_resume)
-        self.again_button.setEnabled(
-            not state.at_work and not self.is_busy and self._watch.value()["submission"] is not None
+        free = not state.at_work and not self.is_busy
+        self.buttons.setState(
+            state, can_repeat=free and self._watch.value()["submission"] is not None
         )
-        self.stop_button.setEnabled(state.can_stop)
         self.save_action.setEnabled(self._value != self._saved)
         self._fault.warn(*faults[:_TOLD])
 

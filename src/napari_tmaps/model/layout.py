@@ -17,6 +17,7 @@ import pandas as pd
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.grid import StitchLayout, grid_from_layout, grid_from_positions
 from napari_tmaps.model.planes import sort_planes
+from napari_tmaps.model.words import counted
 
 WorkflowType = Literal["canonical", "multiplexing"]
 SITE = ["plate", "well", "site"]
@@ -124,7 +125,7 @@ def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFra
     if unplaced:
         shown = ", ".join(unplaced[:5]) + (" …" if len(unplaced) > 5 else "")
         notes.append(
-            f"{len(unplaced)} well{'s' * (len(unplaced) > 1)} ({shown}) without stage positions: "
+            f"{counted(len(unplaced), 'well')} ({shown}) without stage positions: "
             "their sites are drawn row "
             "by row in a near-square block. State how they lie with the layout of metaconfig "
             "(stitch_layout, n_vertical, n_horizontal)."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +18,7 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.model.planes import UNNAMED_PLATE, Scan, find_duplicates
 from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
+from napari_tmaps.store import summary
 from napari_tmaps.store.catalogue import Catalogue
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.fingerprint import fingerprints
@@ -209,31 +209,7 @@ class Experiment:
 
     def _repr_html_(self) -> str:
         """For notebooks: what the experiment holds, and its plates as pictures."""
-        from html import escape
-
-        from napari_tmaps.model.platesvg import plate_svg
-
-        facts = self.info()
-        rows = {
-            "Channels": ", ".join(facts["channels"]),
-            "Planes": str(facts["planes"]),
-            "Objects": ", ".join(f"{n} {name}" for name, n in facts["objects"].items())
-            or "none yet",
-            "Features": ", ".join(f"{n} of {name}" for name, n in facts["features"].items()),
-        }
-        table = "".join(
-            f"<tr><th style='text-align:left'>{name}</th><td>{escape(text)}</td></tr>"
-            for name, text in rows.items()
-            if text
-        )
-        sites = self.catalogue.sites()
-        plates = []
-        for plate in self.plate_names():
-            counts = sites.loc[sites["plate"] == plate, "well"].value_counts()
-            wells = {str(well): f"{n} site{'s' * (n > 1)}" for well, n in counts.items()}
-            picture = plate_svg(self.catalogue.plate_format(plate), wells, plate)
-            plates.append(f"<figure><figcaption>{escape(plate)}</figcaption>{picture}</figure>")
-        return f"<b>{escape(self.name)}</b><table>{table}</table>{''.join(plates)}"
+        return summary.html(self)
 
     @property
     def name(self) -> str:
@@ -451,76 +427,9 @@ class Experiment:
         at_t: npt.NDArray[np.int32] = labels[t]
         return at_t
 
-    # -- facts ----------------------------------------------------------------------------------
-
     def info(self) -> dict[str, Any]:
         """What the experiment holds, as JSON values; the documented output of `tmaps info`."""
-        sites, gaps = self.catalogue.sites(), self.catalogue.gaps()
-        acquisitions, types = self.catalogue.acquisitions(), self.catalogue.object_types()
-        planes = self.catalogue.source_planes() if len(acquisitions) else pd.DataFrame()
-        facts: Sequence[Mapping[str, Any]] = list(acquisitions["facts"])
-        counts = sites.groupby(["plate", "well"])["site"].count().groupby("well").max()
-        oddities = [item["message"] for fact in facts for item in fact["oddities"]]
-        oddities += list(self.catalogue.get("layout_notes", []))
-        cycles = planes["cycle"].nunique() if len(planes) else 0
-        if self.workflow_type == "multiplexing":
-            cycles = int(self.catalogue.channels()["cycle"].nunique())
-        return {
-            "name": self.name,
-            "vendor": ", ".join(dict.fromkeys(acquisitions["vendor"])) or None,
-            "plates": self.plate_names(),
-            "acquisitions": [
-                {"plate": row.plate, "name": row.name_, "folder": row.root, "vendor": row.vendor}
-                for row in acquisitions.rename(columns={"name": "name_"}).itertuples()
-            ],
-            "wells": sorted_wells(sites["well"].unique()),
-            "sites_per_well": {well: int(counts[well]) for well in sorted_wells(counts.index)},
-            "channels": self.catalogue.channel_names(),
-            "size_z": int(planes["z"].max()) + 1 if len(planes) else 0,
-            "size_t": _size_t(planes, acquisitions),
-            "z_planes": self._z_planes(),
-            "cycles": cycles,
-            "image_size": _first(
-                list(pair) for pair in sites[["height", "width"]].to_numpy().tolist()
-            ),
-            "dtype": _first(value for value in planes["dtype"] if value) if len(planes) else None,
-            "pixel_size_um": _first(fact["pixel_size_um"] for fact in facts),
-            "z_step_um": _first(fact["z_step_um"] for fact in facts),
-            "planes": int((~planes["missing"]).sum()) if len(planes) else 0,
-            "oddities": oddities,
-            "missing": gaps.to_dict("records"),
-            "failures": self.catalogue.failures().to_dict("records"),
-            "objects": {row.name_: int(row.objects) for row in _named(types)},
-            "features": {row.name_: int(row.features) for row in _named(types)},
-            "jobs": {
-                str(state): int(number)
-                for state, number in self.catalogue.jobs()["state"].value_counts().items()
-            },
-            "stale": [row.name_ for row in _named(types) if row.stale],
-        }
-
-    def _z_planes(self) -> dict[str, int]:
-        """Number of z planes of each channel; of several plates the largest counts."""
-        images = list(self.catalogue.channel_planes().values())
-        return {
-            name: max(len(planes.get(name, ())) for planes in images)
-            for name in self.catalogue.channel_names()
-        }
-
-
-def _named(table: pd.DataFrame) -> list[Any]:
-    return list(table.rename(columns={"name": "name_"}).itertuples())
-
-
-def _first(values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _size_t(planes: pd.DataFrame, acquisitions: pd.DataFrame) -> int:
-    if planes.empty:
-        return 0
-    offsets = acquisitions.set_index("id")["t_offset"]
-    return int((planes["t"] + planes["acquisition_id"].map(offsets)).max()) + 1
+        return summary.info(self)
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from napari_tmaps.errors import InputError, unknown
+from napari_tmaps.model.words import counted
 from napari_tmaps.store.feature_table import FeatureTable, Values
 from napari_tmaps.tools.classifiers import Method, predict, train
 from napari_tmaps.tools.object_model import AboutObjects, ObjectModel
@@ -268,7 +269,7 @@ def _check_counts(names: Sequence[str], codes: Codes) -> None:
     for name, count in zip(names, np.bincount(codes, minlength=len(names)), strict=True):
         if count < 2:
             raise InputError(
-                f"The class '{name}' has {count} object{'' if count == 1 else 's'} to learn from; "
+                f"The class '{name}' has {counted(int(count), 'object')} to learn from; "
                 "it needs at least 2, better 20. Add more to its selection."
             )
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from napari_tmaps.errors import FormatError, MissingError, StorageError
 from napari_tmaps.model.planes import KEY, Oddity, make_planes, sort_planes
+from napari_tmaps.model.words import counted
 from napari_tmaps.vendors.listing import examples
 from napari_tmaps.vendors.opening import DAMAGE, sentence
 from napari_tmaps.vendors.tiff import Alike, TiffHeader, read_header
@@ -179,8 +180,8 @@ def gaps(planes: pd.DataFrame) -> list[Oddity]:
         oddities.append(
             Oddity(
                 "missing",
-                f"{len(missing)} of {len(planes)} planes are missing, in {len(wells)} "
-                f"well{'' if len(wells) == 1 else 's'} ({', '.join(wells[:5])}"
+                f"{len(missing)} of {len(planes)} planes are missing, in "
+                f"{counted(len(wells), 'well')} ({', '.join(wells[:5])}"
                 f"{' …' if len(wells) > 5 else ''}); the first is well {first['well']}, site "
                 f"{first['site']}, channel {first['channel']}, z {first['z']}, t {first['t']}.",
             )

@@ -21,6 +21,7 @@ from napari_tmaps.errors import FormatError, InputError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan, make_planes
 from napari_tmaps.model.wells import PlateFormat, WellName
+from napari_tmaps.model.words import counted
 from napari_tmaps.vendors.listing import Listing, examples
 from napari_tmaps.vendors.opening import DAMAGE, sentence
 
@@ -387,7 +388,7 @@ def _mixed(images: list[SiteImage]) -> list[Oddity]:
         Oddity(
             "mixed",
             f"{what} differ: "
-            + ", ".join(f"{value} ({n} site{'s' * (n > 1)})" for value, n in counts.most_common(5))
+            + ", ".join(f"{value} ({counted(n, 'site')})" for value, n in counts.most_common(5))
             + ".",
         )
         for what, counts in facts.items()

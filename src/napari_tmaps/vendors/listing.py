@@ -13,6 +13,7 @@ from posixpath import basename
 
 from napari_tmaps.errors import NotFoundError, StorageError
 from napari_tmaps.model.planes import Oddity
+from napari_tmaps.model.words import counted
 from napari_tmaps.vendors.kinds import KIND_SUFFIXES, kind_of
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".stk", ".flex", ".btf", ".tf8", ".tf2"})
@@ -257,4 +258,4 @@ def examples(names: Sequence[str], noun: str = "file", most: int = 3) -> str:
     """A short text for many names: "5 images ('a.tif', 'b.tif', 'c.tif' …)"."""
     shown = ", ".join(f"'{name}'" for name in names[:most])
     more = " …" if len(names) > most else ""
-    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'} ({shown}{more})"
+    return f"{counted(len(names), noun)} ({shown}{more})"

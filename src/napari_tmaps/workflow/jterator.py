@@ -17,6 +17,7 @@ from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.version import __version__
+from napari_tmaps.model.words import counted
 from napari_tmaps.modules import MODULES
 from napari_tmaps.modules.own import check_allowed, folders_of
 from napari_tmaps.pipeline import CheckedPipeline, check
@@ -356,7 +357,7 @@ def _listed(sites: set[Site]) -> str:
     """E.g. "2 sites: p1 B02 site 1, p1 B02 site 2"."""
     first = ", ".join(f"{plate} {well} site {site}" for plate, well, site in sorted(sites)[:5])
     more = f" and {len(sites) - 5} more" if len(sites) > 5 else ""
-    return f"{len(sites)} site{'s' * (len(sites) > 1)}: {first}{more}"
+    return f"{counted(len(sites), 'site')}: {first}{more}"
 
 
 def _key(

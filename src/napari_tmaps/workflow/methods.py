@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_tmaps.model.version import __version__
+from napari_tmaps.model.words import counted
 
 _ALWAYS = ("numpy", "scipy", "scikit-image", "ome-zarr", "napari")
 CITATIONS: Mapping[str, str] = {
@@ -77,11 +78,11 @@ def methods(
     size = info["image_size"]
     pixel = (info["pixel_size_um"] or [None])[0]
     parts = [
-        f"Images of {_number(len(info['plates']), 'plate')} ({_number(wells, 'well')}, "
-        f"{_number(sites, 'site')}"
+        f"Images of {counted(len(info['plates']), 'plate')} ({counted(wells, 'well')}, "
+        f"{counted(sites, 'site')}"
         + (f", {size[1]} × {size[0]} px" if size else "")
         + (f" of {pixel:.4g} µm" if pixel else "")
-        + f") in {_number(len(info['channels']), 'channel')} ({', '.join(info['channels'])})"
+        + f") in {counted(len(info['channels']), 'channel')} ({', '.join(info['channels'])})"
         + (f", recorded with {info['vendor']}," if info["vendor"] else "")
         + f" were analysed with napari-tmaps {__version__}{cite(*_ALWAYS)}."
     ]
@@ -118,10 +119,6 @@ def methods(
             + "."
         )
     return Methods(" ".join(parts), tuple(CITATIONS[name] for name in cited))
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _plain(value: Any) -> str:

@@ -20,6 +20,7 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.scale import SCALE
 from napari_tmaps.model.version import __version__
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
+from napari_tmaps.model.words import counted
 from napari_tmaps.pipeline.remeasure import outdated
 from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.exclusions import excluded
@@ -260,21 +261,21 @@ def _quality(experiment: Experiment) -> str:
     if len(failures):
         rows = failures[["step", "plate", "well", "site", "message"]].to_numpy().tolist()
         parts.append(
-            f"<h3>{_count(rows, 'failed site')}</h3>"
+            f"<h3>{counted(len(rows), 'failed site')}</h3>"
             + _table(rows, ("step", "plate", "well", "site", "why"))
         )
     if len(gaps):
         rows = gaps[["plate", "well", "site", "channel", "reason"]].to_numpy().tolist()
         more = f"<p>… and {len(rows) - 50} more</p>" if len(rows) > 50 else ""
         parts.append(
-            f"<h3>{_count(rows, 'missing image')}</h3>"
+            f"<h3>{counted(len(rows), 'missing image')}</h3>"
             + _table(rows[:50], ("plate", "well", "site", "channel", "why"))
             + more
         )
     if out:
         rows = [(plate, well, site, why) for (plate, well, site), why in sorted(out.items())]
         parts.append(
-            f"<h3>{_count(rows, 'excluded site')}</h3>"
+            f"<h3>{counted(len(rows), 'excluded site')}</h3>"
             + _table(rows, ("plate", "well", "site", "why"))
         )
     if corrected:
@@ -337,10 +338,6 @@ def _pipelines(experiment: Experiment) -> list[dict[str, Any]]:
         except (ValueError, KeyError) as error:
             raise FormatError(f"'{path}' is damaged: {error}. Run the pipeline again.") from error
     return found
-
-
-def _count(rows: Sequence[Any], what: str) -> str:
-    return f"{len(rows):,} {what}{'' if len(rows) == 1 else 's'}"
 
 
 def _table(rows: Sequence[Sequence[Any]], head: Sequence[str] = ()) -> str:
