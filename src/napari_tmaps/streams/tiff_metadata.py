@@ -16,7 +16,8 @@ from napari_tmaps.streams.omexml_writer import image_omexml, note_xml, plane_xml
 from napari_tmaps.streams.order import Place, runs
 
 if TYPE_CHECKING:
-    from napari_tmaps.streams.tiff_stream import TiffImage, TiffStream
+    from napari_tmaps.streams.tiff_files import TiffImage
+    from napari_tmaps.streams.tiff_stream import TiffStream
 
 STATE = "napari-tmaps/stream"
 FRAME = "napari-tmaps/frame"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +17,15 @@ from napari_tmaps.errors import ExistsError, InputError, NotFoundError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
 from napari_tmaps.streams.atomic import disk_errors, write_text
 from napari_tmaps.streams.checksums import frame_checksum
-from napari_tmaps.streams.describe import Notes, started
+from napari_tmaps.streams.describe import started
 from napari_tmaps.streams.formats import OmeTiffFormat, split_suffix
 from napari_tmaps.streams.omexml_writer import binary_only
 from napari_tmaps.streams.order import FrameOrder, Place, Seen
 from napari_tmaps.streams.pixeltypes import IN_OME_TIFF, stored_type
 from napari_tmaps.streams.pyramid import pyramid
-from napari_tmaps.streams.tiff_metadata import STATE, document, note_texts, read_back
-from napari_tmaps.streams.tiff_pages import StoredPage, TiffPages, encode_plane
+from napari_tmaps.streams.tiff_files import TiffFileOfStream, TiffImage, check_ours, in_the_way
+from napari_tmaps.streams.tiff_metadata import document, note_texts, read_back
+from napari_tmaps.streams.tiff_pages import TiffPages, encode_plane
 from napari_tmaps.streams.units import to_micrometers
 from napari_tmaps.streams.workers import Buffers, Workers
 from napari_tmaps.streams.zarr_stream import check_same
@@ -36,33 +36,6 @@ if TYPE_CHECKING:
 
 _MOST_UNLINKED = 256
 """Frames that have no directory in the file yet."""
-
-
-@dataclass
-class TiffImage:
-    """What has come of one position."""
-
-    seen: Seen
-    file: TiffFileOfStream
-    pages: dict[Place, int] = field(default_factory=dict)
-    notes: Notes = field(default_factory=Notes)
-    planes: dict[Place, str] = field(default_factory=dict)
-    annotations: dict[Place, str] = field(default_factory=dict)
-
-
-@dataclass
-class TiffFileOfStream:
-    """One file, and the frames in it that are no pages yet, by their number."""
-
-    path: Path
-    positions: list[int]
-    uuid: str = field(default_factory=lambda: f"urn:uuid:{uuid4()}")
-    pages: TiffPages | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    handed: int = 0
-    linked: int = 0
-    stored: dict[int, tuple[int, Place, StoredPage]] = field(default_factory=dict)
-    changed: bool = False
 
 
 class TiffStream:
@@ -116,14 +89,14 @@ class TiffStream:
         ExistsError
             Something is there that is not ours, or must not be replaced.
         """
-        old = self._in_the_way()
+        old = in_the_way(self.root, [file.path for file in self.files], self.companion)
         if old and not self.settings.overwrite:
             raise ExistsError(
                 f"'{self.root}' exists already. Choose another root_path, or overwrite=True to "
                 "replace it."
             )
         for path in old:
-            _check_ours(path)
+            check_ours(path)
         with disk_errors(self.root):
             for path in old:
                 path.unlink()
@@ -133,19 +106,6 @@ class TiffStream:
             else:
                 self.root.mkdir(exist_ok=True)
         self.flush()
-
-    def _in_the_way(self) -> list[Path]:
-        """Files that are there already, in the order of their names."""
-        if self.single:
-            if self.root.is_dir():
-                raise ExistsError(f"'{self.root}' is a folder. Choose another root_path.")
-            return [self.root] if self.root.exists() else []
-        if self.root.is_file():
-            raise ExistsError(f"'{self.root}' is a file. Choose another root_path.")
-        first = self.files[0].path.name
-        pattern = first.replace("_p000", "_p[0-9]*")
-        found = [*self.root.glob(pattern), *([self.companion] if self.companion.exists() else [])]
-        return sorted(found)
 
     def resume(self) -> Mapping[str, Any]:
         """Take up an interrupted stream; returns its state.
@@ -406,32 +366,3 @@ class TiffStream:
             **self.state,
         }
         return json.dumps(known, ensure_ascii=False)
-
-
-def _check_ours(path: Path) -> None:
-    """Refuse to remove what no stream has written.
-
-    Raises
-    ------
-    ExistsError
-        It is not ours.
-    """
-    import tifffile
-
-    text: str | None = ""
-    if path.name.endswith(".ome"):
-        text = path.read_text(encoding="utf-8", errors="replace")
-    elif path.stat().st_size > 16:
-        try:
-            with tifffile.TiffFile(path) as file:
-                page = file.pages.first
-                text = f"{page.description} {page.software}"
-        except (ValueError, RuntimeError, IndexError, OSError):
-            text = ""
-    else:
-        text = STATE if path.read_bytes()[:4] in (b"II+\0", b"") else ""
-    if "napari-tmaps" not in (text or "") and STATE not in (text or ""):
-        raise ExistsError(
-            f"Refusing to overwrite '{path}': no stream has written it. Choose another root_path, "
-            "or remove it yourself."
-        )
