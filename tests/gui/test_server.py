@@ -187,7 +187,7 @@ def test_a_workflow_runs_on_the_server_and_is_seen_to_end(
     qtbot.addWidget(flow)
     description = with_argument(flow.value(), "jterator", "pipeline", "nuclei")
     flow.setValue(with_step(description, "imextract", active=True))
-    assert flow.submit_button.isEnabled(), flow.state
+    assert flow.buttons.submit.isEnabled(), flow.state
     flow.submit(until="image_preprocessing")
     qtbot.waitUntil(lambda: not flow.is_busy, timeout=60_000)
     assert flow.message == ""
@@ -195,5 +195,5 @@ def test_a_workflow_runs_on_the_server_and_is_seen_to_end(
     qtbot.waitUntil(lambda: " ended" in flow.state.headline, timeout=120_000)
     flow.stop()
     qtbot.waitUntil(lambda: "Nothing is at work" in flow.message, timeout=60_000)
-    flow.estimate_button.click()
+    flow.buttons.estimate.click()
     qtbot.waitUntil(lambda: "on the machine itself" in flow.message, timeout=60_000)
