@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,29 @@ def test_a_plate_as_ome_zarr_opens_elsewhere(experiment: Experiment, tmp_path: P
     assert (path / "tables" / "B02" / "1_Blocks.csv").is_file()
     with pytest.raises(ExistsError):
         finish(saving(experiment, choice, path, options))
+
+
+@pytest.mark.parametrize("name", ["some.ome.zarr", "some"])
+def test_a_damaged_site_does_not_keep_the_others(
+    experiment: Experiment, tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(experiment.path, tmp_path / "a.tmaps")
+    with Experiment.open(tmp_path / "a.tmaps") as copy:
+        files = (copy.plate("P1").image_path("B03", 2) / "0" / "c").rglob("*")
+        pixels = next(path for path in sorted(files) if path.is_file())
+        pixels.write_bytes(b"\0" * 100)
+        choice = SaveChoice("P1", ("B03",))
+        options = options_for(tmp_path / name)
+        said = r"Saved 3 sites of 4 in .*Left out, as they cannot be read: 1; the first: .*B/0?3/2"
+        with pytest.raises(FormatError, match=said):
+            finish(saving(copy, choice, tmp_path / name, options))
+    if name.endswith("zarr"):
+        attributes = json.loads((tmp_path / name / "B" / "03" / "zarr.json").read_text())
+        images = attributes["attributes"]["ome"]["well"]["images"]
+        assert [image["path"] for image in images] == ["1", "3", "4"]
+    else:
+        files = sorted(path.name for path in (tmp_path / name).glob("B03_?.ome.tiff"))
+        assert files == ["B03_1.ome.tiff", "B03_3.ome.tiff", "B03_4.ome.tiff"]
 
 
 def test_a_selection_has_its_objects_alone(experiment: Experiment, tmp_path: Path) -> None:

@@ -327,7 +327,14 @@ def test_entity_bomb(small):
         f'<!DOCTYPE x [<!ENTITY e0 "boom">{bomb}]><EvaluationInputData',
     )
     edit(small / "Index.idx.xml", "Phenix", "&e11;")
-    with pytest.raises(FormatError):
+    with pytest.raises(FormatError, match="DOCTYPE"):
+        scan(small)
+
+
+def test_entity_bomb_instead_of_images(small):
+    bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><EvaluationInputData>&b;'
+    (small / "Index.idx.xml").write_text(f"{bomb}</EvaluationInputData>")
+    with pytest.raises(FormatError, match="DOCTYPE"):
         scan(small)
 
 

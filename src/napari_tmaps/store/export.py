@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from napari_tmaps.errors import InputError, NotFoundError, unknown
+from napari_tmaps.errors import FormatError, InputError, MissingError, NotFoundError, unknown
 from napari_tmaps.model.channels import display_colors
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import WellName, sorted_wells
+from napari_tmaps.model.words import counted
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.store.selections import SelectionStore
@@ -199,6 +200,8 @@ def saving(
 ) -> Generator[Progress, None, list[Path]]:
     """Save sites, one after the other; closing it keeps those that are whole.
 
+    A site that cannot be read does not keep the others from being saved.
+
     One site becomes an image of the name that was asked for. Several become, as OME-Zarr, one plate
     (OME-NGFF HCS) that other programs open, with tables and JSON in the folder `tables` within it;
     as OME-TIFF, a folder with files that are named `<well>_<site>.ome.tiff`.
@@ -222,28 +225,39 @@ def saving(
         Something is there already, and shall not be replaced.
     InputError
         Another ending, or options that do not go together.
-    MissingError
-        A plane of a site was never recorded.
+    MissingError, FormatError
+        A plane of a site was never recorded, or is damaged. All other sites are saved.
     StorageError
         The disk is full, or refuses.
     """
     sites = choice.sites(experiment)
     if choice.is_one_image:
         return (yield from saving_layers(choice.layers(experiment, sites[0]), path, options))
-    written: list[Path] = []
-    for number, (plate, well, site) in enumerate(sites):
-        layers = choice.layers(experiment, (plate, well, site))
-        target, ending, beside = _target(path, options, well, site)
-        for _ in saving_layers(layers, target, options, ending=ending, beside=beside):
-            yield Progress("saving", number, len(sites))
-        written.append(target.with_name(target.name + ending))
+    written: dict[Site, Path] = {}
+    left_out: list[MissingError | FormatError] = []
+    for number, place in enumerate(sites):
+        target, ending, beside = _target(path, options, *place[1:])
+        try:
+            layers = choice.layers(experiment, place)
+        except (MissingError, FormatError) as error:
+            left_out.append(error)
+        else:
+            for _ in saving_layers(layers, target, options, ending=ending, beside=beside):
+                yield Progress("saving", number, len(sites))
+            written[place] = target.with_name(target.name + ending)
         yield Progress("saving", number + 1, len(sites))
-    if options.format == "ome-zarr":
-        images = [(well, site, 0) for _, well, site in sites]
+    if options.format == "ome-zarr" and written:
+        images = [(well, site, 0) for _, well, site in written]
         plate_format = experiment.catalogue.plate_format(choice.plate)
         folder = PlateFolder(path, options.version)
         folder.write_layout(choice.plate, plate_format, images, ["saved"])
-    return written
+    if left_out:
+        first = left_out[0]
+        raise type(first)(
+            f"Saved {counted(len(written), 'site')} of {len(sites)} in '{path}'. Left out, as they "
+            f"cannot be read: {len(left_out)}; the first: {first}"
+        ) from first
+    return list(written.values())
 
 
 def proving(

@@ -99,6 +99,15 @@ def _add_image(
     images["BufferNo"].append(url.get("BufferNo", "0"))
 
 
+def _refuse_doctype(path: Path, element: Any) -> None:
+    """Entity bombs and references to other files need a document type declaration."""
+    if element.getroottree().docinfo.internalDTD is not None:
+        raise FormatError(
+            f"'{path}' has a document type declaration (DOCTYPE), which no microscope writes; it "
+            "is not accepted."
+        )
+
+
 def _elements(path: Path) -> Iterator[tuple[str, Any]]:
     """Name and element of each fact; an element is emptied after its turn."""
     from lxml import etree
@@ -106,23 +115,21 @@ def _elements(path: Path) -> Iterator[tuple[str, Any]]:
     tags = [f"{{*}}{tag}" for tag in _FACTS]
     try:
         with open(path, "rb") as file:
-            for _, element in etree.iterparse(
+            events = etree.iterparse(
                 file,
                 tag=tags,
                 resolve_entities=False,
                 no_network=True,
                 remove_comments=True,
                 remove_pis=True,
-            ):
-                if element.getroottree().docinfo.internalDTD is not None:
-                    raise FormatError(
-                        f"'{path}' has a document type declaration (DOCTYPE), which no microscope "
-                        "writes; it is not accepted."
-                    )
+            )
+            for _, element in events:
+                _refuse_doctype(path, element)
                 yield _local(element.tag), element
                 element.clear()
                 while element.getprevious() is not None:
                     del element.getparent()[0]
+            _refuse_doctype(path, events.root)
     except FileNotFoundError as error:
         raise MissingError(f"'{path}' is not there any more.") from error
     except OSError as error:
