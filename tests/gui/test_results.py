@@ -95,6 +95,7 @@ def test_results_are_renamed_and_deleted(shown: Any, widget: ResultsWidget, qtbo
     store = results_of(shown._experiment)
     assert store.names("Blocks") == ["sizes"]
     widget.results.list.item(0).setText("a/b")
+    wait(qtbot, widget)
     assert "cannot be the name of a result" in widget._message.text()
     assert widget.value() == "sizes"
     widget.results.delete_button.click()

@@ -18,9 +18,11 @@ from napari_tmaps.gui import recent
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.flow_state import with_step
 from napari_tmaps.gui.object_book import book_of
+from napari_tmaps.gui.results_widget import ResultsWidget
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.gates import GateStore, RangeGate
 from napari_tmaps.workflow.description import with_argument
 
 
@@ -197,3 +199,39 @@ def test_a_workflow_runs_on_the_server_and_is_seen_to_end(
     qtbot.waitUntil(lambda: "Nothing is at work" in flow.message, timeout=60_000)
     flow.buttons.estimate.click()
     qtbot.waitUntil(lambda: "on the machine itself" in flow.message, timeout=60_000)
+
+
+def test_a_gate_is_kept_on_the_server(
+    widget: ExperimentWidget, address: str, far: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    book = book_of(widget.viewer)
+    book.open("Blocks")
+    qtbot.waitUntil(lambda: book.data is not None, timeout=60_000)
+    assert book.save_gate("large", RangeGate(column="Morphology_Area", low=1.0, high=9.0))
+    assert set(book.data.gates) == {"large"}
+    there = GateStore(far / "gates")
+    qtbot.waitUntil(lambda: set(there.load("Blocks")) == {"large"}, timeout=60_000)
+    shutil.rmtree(far / "features" / "Blocks")
+    book.rename_gate("large", "big")
+    qtbot.waitUntil(lambda: "could not be saved on the server" in widget.message, timeout=60_000)
+    assert set(there.load("Blocks")) == {"large"}
+
+
+def test_a_tool_runs_on_the_server(
+    widget: ExperimentWidget, address: str, far: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    results = ResultsWidget(widget.viewer)
+    qtbot.addWidget(results)
+    qtbot.waitUntil(lambda: results.book.data is not None, timeout=60_000)
+    results.setTool("cluster", {"clusters": 2, "features": ["Morphology_Area"]})
+    results.name_line.setText("groups")
+    results.run_button.click()
+    qtbot.waitUntil(lambda: results.value() == "groups", timeout=120_000)
+    (made,) = (far / "results").glob("*/groups/result.json")
+    assert made.is_file()
+    qtbot.waitUntil(lambda: not results.is_busy, timeout=60_000)
+    results.results.deleteRequested.emit("groups")
+    qtbot.waitUntil(lambda: not made.exists(), timeout=60_000)
+    qtbot.waitUntil(lambda: not results.is_busy, timeout=60_000)

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from napari_tmaps.client import TmClient
-from napari_tmaps.errors import NotFoundError
+from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.store.parts import part_of
 
 PARTS = [
@@ -94,3 +94,24 @@ def test_what_is_no_file_of_it(client: TmClient, path):
 def test_what_is_no_part(client: TmClient, part):
     with pytest.raises(NotFoundError, match="There is no part"):
         files(client, part)
+
+
+BAD = [
+    pytest.param("features/Discs/x.parquet", b"x", "nothing that can be sent", id="features"),
+    pytest.param("experiment.db", b"x", "nothing that can be sent", id="tables"),
+    pytest.param("pipelines/.x.yaml", b"x", "nothing that can be sent", id="hidden"),
+    pytest.param("pipelines/a/b.yaml", b"x", "nothing that can be sent", id="deep"),
+    pytest.param("gates/Nobody.json", b"{}", "no object type 'Nobody'", id="type"),
+    pytest.param("gates/Discs.json", b"[", "holds no gates", id="gates"),
+    pytest.param("selections/Discs.parquet", b"PAR1", "holds no selections", id="selections"),
+    pytest.param("pipelines/x.yaml", b"[1]", "x.yaml", id="pipeline"),
+    pytest.param("plate_map.csv", b"a,b\n1,2\n", "plate_map.csv", id="plate map"),
+]
+
+
+@pytest.mark.parametrize(("path", "content", "text"), BAD)
+def test_what_is_not_taken(client: TmClient, screen, path, content, text):
+    with pytest.raises(TmapsError, match=text):
+        client.session.fetch("PUT", f"/api/experiments/MQ==/files/{path}", content=content)
+    if path not in ("experiment.db",):
+        assert not (screen / path).exists()

@@ -15,7 +15,18 @@ from tests.workflow.test_analyse import discs
 
 from napari_tmaps.client.session import LoggedOutError, Session
 from napari_tmaps.errors import NotFoundError, StorageError
+from napari_tmaps.pipeline.files import load_pipeline
+from napari_tmaps.pipeline.shelf import Shelf
+from napari_tmaps.store.features import INDEX
+from napari_tmaps.store.gates import GateStore, RangeGate
 from napari_tmaps.store.maps import open_map
+from napari_tmaps.store.plate_map import (
+    check_plate_map,
+    load_plate_map,
+    plate_map_history,
+    save_plate_map,
+)
+from napari_tmaps.store.selections import Selection, SelectionStore
 from napari_tmaps.streams.mounts import ComingError
 from napari_tmaps.workflow import analyse
 from napari_tmaps.workflow.door import Experiment
@@ -237,3 +248,67 @@ def test_the_main_thread_does_not_wait_for_long(served: Served):
                 assert "On its way from http://127.0.0.1" in str(error)  # noqa: PT017
         assert image.any()
     assert arrived
+
+
+def test_gates_selections_pipelines_and_the_plate_map_are_sent(served: Served):
+    with served.open() as ours, Experiment.open(served.path) as theirs:
+        gate = RangeGate(column="Morphology_Area", low=1.0, high=9.0)
+        GateStore(ours.path / "gates").save("Discs", "large", gate)
+        assert GateStore(theirs.path / "gates").load("Discs") == {"large": gate}
+        GateStore(ours.path / "gates").save("Discs", "other", gate)
+        assert set(GateStore(theirs.path / "gates").load("Discs")) == {"large", "other"}
+        objects = ours.features.read("Discs").reset_index()[INDEX].head(3)
+        SelectionStore(ours.path / "selections").set("Discs", "mine", Selection(objects))
+        found = SelectionStore(theirs.path / "selections").load("Discs")["mine"].objects
+        assert found.to_numpy().tolist() == objects.to_numpy().tolist()
+        Shelf(ours.path / "pipelines").save("discs", discs())
+        assert load_pipeline(theirs.path / "pipelines" / "discs.yaml").pipeline == discs().pipeline
+        wells = pd.DataFrame({"plate": "plate01", "well": ["B02", "C03"], "drug": ["a", "b"]})
+        plate_map = check_plate_map(wells, ["plate01"], "drugs")
+        save_plate_map(plate_map, ours.path, ["plate01"])
+        kept = load_plate_map(theirs.path, ["plate01"])
+        assert kept is not None
+        assert kept.values() == plate_map.values()
+        assert len(plate_map_history(theirs.path)) == 2
+        assert not ours.refresh(), "what was sent is known"
+
+
+def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(served: Served):
+    with served.open() as ours, Experiment.open(served.path) as theirs:
+        gate = RangeGate(column="Morphology_Area", low=1.0, high=9.0)
+        GateStore(theirs.path / "gates").save("Discs", "theirs", gate)
+        with pytest.raises(StorageError, match="was changed by somebody else meanwhile"):
+            GateStore(ours.path / "gates").save("Discs", "ours", gate)
+        assert set(GateStore(ours.path / "gates").load("Discs")) == {"theirs"}
+        GateStore(ours.path / "gates").save("Discs", "ours", gate)
+        assert set(GateStore(theirs.path / "gates").load("Discs")) == {"theirs", "ours"}
+
+
+def test_what_is_refused_without_waiting_is_told_and_taken_back(served: Served):
+    told: list[str] = []
+    with served.open() as ours, Experiment.open(served.path) as theirs:
+        ours.mirror.patience_s, ours.mirror.on_problem = 0.05, told.append
+        gate = RangeGate(column="Morphology_Area", low=1.0, high=9.0)
+        GateStore(ours.path / "gates").save("Discs", "first", gate)
+        GateStore(ours.path / "gates").save("Discs", "second", gate)
+        assert set(GateStore(ours.path / "gates").load("Discs")) == {"first", "second"}
+        ours.mirror.finish()
+        assert set(GateStore(theirs.path / "gates").load("Discs")) == {"first", "second"}
+        assert told == []
+        ours.mirror.session.token = "old"
+        GateStore(ours.path / "gates").save("Discs", "third", gate)
+        ours.mirror.finish()
+        assert len(told) == 1
+        assert told[0].startswith("Discs.json could not be saved on the server: Your login")
+        assert set(GateStore(ours.path / "gates").load("Discs")) == {"first", "second"}
+
+
+def test_who_may_read_sends_nothing(served: Served):
+    with served.open() as ours:
+        ours.mirror.ask("POST", "/shares", body={"user": "reader", "write_access": False})
+    address = served.address.replace("demo@", "reader@")
+    with Experiment.open(address, password="rrr") as ours:
+        gate = RangeGate(column="Morphology_Area", low=1.0, high=9.0)
+        with pytest.raises(StorageError, match="is shared with you to read"):
+            GateStore(ours.path / "gates").save("Discs", "mine", gate)
+        assert GateStore(ours.path / "gates").load("Discs") == {}

@@ -80,6 +80,7 @@ class Following(QObject):
     arrived = Signal()
     said = Signal(str)
     _came = Signal()
+    _refused = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -94,6 +95,7 @@ class Following(QObject):
         self._gathering.setInterval(_GATHER_MS)
         self._gathering.timeout.connect(self.arrived)
         self._came.connect(self._gathering.start)
+        self._refused.connect(self._on_refused)
         self._work.ended.connect(self._on_looked)
 
     @property
@@ -106,12 +108,14 @@ class Following(QObject):
         before = None if self._experiment is None else self._experiment.mirror
         if before is not None:
             before.patience_s, before.on_arrival = None, lambda: None
+            before.on_problem = lambda sentence: None
         self._experiment, self._is_wrong = None, False
         self._timer.stop()
         if experiment is not None and experiment.mirror is not None:
             self._experiment = experiment
             experiment.mirror.patience_s = _PATIENCE_S
             experiment.mirror.on_arrival = self._came.emit
+            experiment.mirror.on_problem = self._refused.emit
             self._timer.start()
 
     def look(self) -> None:
@@ -129,6 +133,10 @@ class Following(QObject):
             return experiment, changed, perf_counter() - start
 
         self._work.start("", make)
+
+    def _on_refused(self, sentence: str) -> None:
+        self.changed.emit()
+        self.said.emit(sentence)
 
     def _on_looked(self, outcome: Outcome) -> None:
         if self._experiment is None:

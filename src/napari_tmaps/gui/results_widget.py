@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,7 @@ class ResultsWidget(QWidget):
         self._active: tuple[str, ...] = ()
         self._shown: dict[str, ObjectColours] = {}
         self._work, self._reading, self._colouring = Work(self), Latest(self), Latest(self)
+        self._changing = Work(self)
 
         self.type_box = QComboBox()
         self.type_box.setToolTip("Type of the objects")
@@ -133,6 +134,7 @@ class ResultsWidget(QWidget):
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_run_ended)
+        self._changing.ended.connect(self._on_changed)
         self._reading.ended.connect(self._on_read)
         self._colouring.ended.connect(self._on_coloured)
         self.results.valueChanged.connect(lambda _: self._read())
@@ -160,7 +162,7 @@ class ResultsWidget(QWidget):
     @property
     def is_busy(self) -> bool:
         """True while something goes on in the background."""
-        parts = (self._work, self._reading, self._colouring)
+        parts = (self._work, self._changing, self._reading, self._colouring)
         return any(part.is_running for part in parts) or self.plates.is_busy
 
     def show_message(self, text: str) -> None:
@@ -347,24 +349,40 @@ class ResultsWidget(QWidget):
             layer.opacity = opacity
 
     def _on_renamed(self, old: str, new: str) -> None:
-        try:
-            results_of(self._experiment).rename(self.book.object_type, old, new)
-        except TmapsError as error:
-            self.show_message(str(error))
-            return
-        self.show_message("")
-        self._active = tuple(new if name == old else name for name in self._active)
-        self.book.desk.tablesChanged.emit(self.book.object_type)
-        self.results.setValue(new)
+        experiment, object_type = self._experiment, self.book.object_type
+
+        def after() -> None:
+            self.show_message("")
+            self._active = tuple(new if name == old else name for name in self._active)
+            self.book.desk.tablesChanged.emit(object_type)
+            self.results.setValue(new)
+
+        self._change(lambda: results_of(experiment).rename(object_type, old, new), after)
 
     def _on_delete_requested(self, name: str) -> None:
-        try:
-            results_of(self._experiment).remove(self.book.object_type, name)
-        except TmapsError as error:
-            self.show_message(str(error))
-            return
-        self.show_message(f"The result '{name}' is deleted.")
-        self.book.desk.tablesChanged.emit(self.book.object_type)
+        experiment, object_type = self._experiment, self.book.object_type
+
+        def after() -> None:
+            self.show_message(f"The result '{name}' is deleted.")
+            self.book.desk.tablesChanged.emit(object_type)
+
+        self._change(lambda: results_of(experiment).remove(object_type, name), after)
+
+    def _change(self, act: Callable[[], None], after: Callable[[], None]) -> None:
+        """Change a result; in the background, for the experiment may be on a server."""
+
+        def make() -> Generator[Progress, None, Callable[[], None]]:
+            yield Progress("", 0, 0)
+            act()
+            return after
+
+        self._changing.start("", make)
+
+    def _on_changed(self, outcome: Outcome) -> None:
+        if outcome.error:
+            self.show_message(outcome.error)
+        elif outcome.value is not None:
+            outcome.value()
 
     def _go(self, plate: str, well: str) -> None:
         desk = self.book.desk

@@ -8,13 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.model.version import __version__
-from napari_tmaps.server.access import Readable
+from napari_tmaps.server.access import Readable, Writing
+from napari_tmaps.server.received_files import receive
 from napari_tmaps.server.routes_zarr import inside
 from napari_tmaps.server.users import Entry
 from napari_tmaps.store.experiment import Experiment
@@ -90,3 +91,19 @@ def get_file(entry: Readable, path: str) -> FileResponse:
     with disk_errors(copy), Experiment.open(entry.path) as experiment:
         experiment.catalogue.copy_to(copy)
     return FileResponse(copy, background=BackgroundTask(folder.cleanup))
+
+
+@router.put("/{path:path}")
+def put_file(
+    experiment: Writing,
+    path: str,
+    content: Annotated[bytes, Body(media_type="application/octet-stream")],
+    known: Annotated[str, Query(max_length=100)] = "",
+) -> dict[str, Any]:
+    """Replace gates, selections, a pipeline or the plate map; it is checked before.
+
+    `known` is "<size>-<modified>" of the file that is replaced, "" if there is none: who has
+    not seen the last change is refused.
+    """
+    put = receive(experiment, path, content, known)
+    return {"data": [put.path, put.size, put.modified]}

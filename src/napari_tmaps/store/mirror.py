@@ -28,8 +28,15 @@ from uuid import uuid4
 from napari_tmaps.client.address import Address
 from napari_tmaps.client.login import Logins, log_in
 from napari_tmaps.client.session import LoggedOutError, Session
-from napari_tmaps.errors import FormatError, NotFoundError, StorageError, TmapsError, unknown
-from napari_tmaps.store.parts import DATABASE, PartFile, files_of, part_of
+from napari_tmaps.errors import (
+    ExistsError,
+    FormatError,
+    NotFoundError,
+    StorageError,
+    TmapsError,
+    unknown,
+)
+from napari_tmaps.store.parts import DATABASE, PartFile, files_of, is_changeable, part_of
 from napari_tmaps.store.user_folders import cache_folder, config_folder
 from napari_tmaps.streams.mounts import ComingError, mount, source_of, unmount
 
@@ -60,6 +67,8 @@ class Mirror:
         How long the main thread waits for a file; None: until it is there.
     on_arrival
         Called, in any thread, when a file has arrived that the main thread did not wait for.
+    on_problem
+        Gets a sentence, in any thread, when what was sent without waiting was refused.
     """
 
     def __init__(self, root: Path, address: Address, session: Session) -> None:
@@ -67,8 +76,11 @@ class Mirror:
         self.may_write = False
         self.patience_s: float | None = None
         self.on_arrival: Callable[[], None] = lambda: None
+        self.on_problem: Callable[[str], None] = lambda sentence: None
         self.users = 0
+        self._sending: dict[str, int] = {}
         self._pool = ThreadPoolExecutor(_THREADS, "mirror")
+        self._sender = ThreadPoolExecutor(1, "mirror sends")
         self._parts: dict[str, dict[str, PartFile]] = {}
         self._lock, self._refreshing = threading.Lock(), threading.Lock()
         self._listing: dict[str, threading.Lock] = {}
@@ -87,6 +99,66 @@ class Mirror:
             f"This experiment is on {self.address.server}: that can be changed on that machine "
             "only, not from here."
         )
+
+    def takes(self, path: Path) -> bool:
+        """See Source."""
+        return self.may_write and is_changeable(path.relative_to(self.root).as_posix())
+
+    def desk(self) -> Path:
+        """See Source."""
+        return self.root.parent / f".{uuid4().hex}.part"
+
+    def send(self, file: Path, path: Path) -> None:
+        """See Source; the main thread of a window does not wait for the server's word.
+
+        Where it turns out to be a no, `on_problem` is told, and what was there is there again.
+        """
+        name = path.relative_to(self.root).as_posix()
+        if not self.takes(path):
+            raise StorageError(self.refusal)
+        content = file.read_bytes()
+        before = path.read_bytes() if path.is_file() else None
+        if not self._in_hurry():
+            try:
+                self._send_now(name, content)
+            except ExistsError as error:
+                self.refresh()
+                raise self._told(error) from error
+            return
+        with self._lock:
+            self._sending[name] = self._sending.get(name, 0) + 1
+        self._put(path, content)
+        self._sender.submit(self._send_later, name, content, before)
+
+    def _send_later(self, name: str, content: bytes, before: bytes | None) -> None:
+        """In a thread of its own, one after the other."""
+        try:
+            self._send_now(name, content)
+        except TmapsError as error:
+            if before is None:
+                (self.root / name).unlink(missing_ok=True)
+            else:
+                self._put(self.root / name, before)
+            self.on_problem(f"{Path(name).name} could not be saved on the server: {error}")
+        finally:
+            with self._lock:
+                self._sending[name] -= 1
+
+    def _send_now(self, name: str, content: bytes) -> None:
+        with self._refreshing:  # a list of before would make the file look old
+            files = self._parts.get("", {})
+            old = files.get(name)
+            known = f"{old.size}-{old.modified}" if old else ""
+            path = f"{self.address.path}/files/{name}"
+            try:
+                answer = self.session.fetch("PUT", path, content=content, query={"known": known})
+            except ExistsError:
+                raise
+            except TmapsError as error:
+                raise self._told(error) from error
+            put = PartFile(*json.loads(answer)["data"])
+            self._parts[""] = {**self._parts.get("", {}), name: put}
+            self._put(self.root / name, content, put.modified)
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """A JSON request about the experiment, e.g. `ask("GET", "/info")`.
@@ -127,15 +199,17 @@ class Mirror:
             except TmapsError as error:
                 raise self._told(error) from error
             with self._lock:
-                if before is None or thoroughly or _lasting(files) != _lasting(before):
+                changed = before is None or _lasting(files) != _lasting(before)
+                if changed or thoroughly:
                     self._parts.clear()
                 self._parts[""] = files
-            return is_new
+            return changed
 
     def _follow(self, files: dict[str, PartFile]) -> None:
         """Make the first part here what it is there; the catalogue last."""
         for file in files_of(self.root):
-            if file.path != DATABASE and file.path not in files:
+            kept = file.path == DATABASE or self._sending.get(file.path)
+            if not kept and file.path not in files:
                 _remove(self.root, file.path)
         wanted = []
         for file in files.values():
@@ -143,6 +217,8 @@ class Mirror:
             if file.size < 0:
                 place.mkdir(parents=True, exist_ok=True)
             elif file.path != DATABASE and not _is_fresh(place, file):
+                if self._sending.get(file.path):
+                    continue
                 if file.path.endswith(_LATE) and not file.path.startswith("selections/"):
                     self._put(place, b"")
                 else:
@@ -335,10 +411,15 @@ class Mirror:
         """One more uses it."""
         self.users += 1
 
+    def finish(self) -> None:
+        """Wait until all that was sent without waiting has got there, or was refused."""
+        self._sender.submit(lambda: None).result()
+
     def leave(self) -> None:
         """One less; the last one ends it."""
         self.users -= 1
         if not self.users:
+            self._sender.shutdown()  # what was changed is not lost
             unmount(self.root)
             self._pool.shutdown(wait=False, cancel_futures=True)
             self.session.close_all()
@@ -437,9 +518,9 @@ def _id_of(session: Session, address: Address) -> str:
     return str(named[0]["id"])
 
 
-def _lasting(files: dict[str, PartFile]) -> list[PartFile]:
+def _lasting(files: dict[str, PartFile]) -> dict[str, PartFile]:
     """What tells that images may have changed: all but who is at work."""
-    return [file for file in files.values() if file.path != _LOCK]
+    return {path: file for path, file in files.items() if path != _LOCK}
 
 
 def _is_fresh(place: Path, file: PartFile) -> bool:

@@ -16,11 +16,18 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from re import fullmatch
 
 DATABASE = "experiment.db"
 _HIDDEN = (".zarray", ".zattrs", ".zgroup", ".zmetadata")
 """Names with a dot that count; all others are of files being written."""
 _STATES = ("jobs.jsonl", "collect.json")
+_CHANGEABLE = (
+    r"gates/[^/]+\.json",
+    r"selections/[^/]+\.parquet",
+    r"pipelines/[\w][\w .+-]{0,79}\.yaml",
+    r"plate_map(_history)?\.csv",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,22 @@ def part_of(path: str) -> str | None:
         if names[2] == "batches" and names[-1] not in _STATES:
             return "/".join(names[:3])
         return "" if names[2] in ("batches", "collected.json") else None
+    if room == "pipelines" and depth > 2:  # what was done to them, for whoever edits them there
+        return None
     if room == "uploads" or path.startswith(DATABASE + "-"):
         return None
     return ""
+
+
+def is_changeable(path: str) -> bool:
+    """Whether a client may replace a file: gates, selections, pipelines, the plate map."""
+    return part_of(path) == "" and any(fullmatch(pattern, path) for pattern in _CHANGEABLE)
+
+
+def one_file(folder: Path, path: str) -> PartFile | None:
+    """A file as `files_of` tells of it; None if it is not there."""
+    size, modified = _facts(folder / path)
+    return PartFile(path, size, modified) if modified else None
 
 
 def files_of(folder: Path, part: str = "") -> list[PartFile]:
@@ -78,7 +98,8 @@ def files_of(folder: Path, part: str = "") -> list[PartFile]:
         size, modified = facts.st_size, facts.st_mtime_ns // 1000
         if path == DATABASE:
             journal = _facts(folder / f"{DATABASE}-wal")
-            size, modified = size + journal[0], max(modified, journal[1])
+            if journal[0]:  # an empty one is only a sign that somebody reads
+                size, modified = size + journal[0], max(modified, journal[1])
         found.append(PartFile(path, size, modified))
     if not part:
         found += _images(folder)

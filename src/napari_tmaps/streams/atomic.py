@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from napari_tmaps.errors import StorageError
-from napari_tmaps.streams.mounts import check_writable
+from napari_tmaps.streams.mounts import check_writable, source_of
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -55,6 +55,9 @@ def disk_errors(path: Path) -> Iterator[None]:
 def hidden_beside(path: Path) -> Path:
     """A new hidden name in the same folder, which is made if needed: hence on the same disk."""
     with disk_errors(path):
+        source = source_of(path)
+        if source is not None:
+            return source.desk()
         path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
 
@@ -72,6 +75,10 @@ def put_in_place(temporary: Path, path: Path, keep: str | None = None) -> None:
     StorageError
         The disk refuses; `path` is then as it was.
     """
+    source = source_of(path)
+    if source is not None:
+        source.send(temporary, path)
+        return
     with disk_errors(path):
         if not (temporary.is_dir() and path.is_dir()):
             os.replace(temporary, path)
@@ -91,7 +98,9 @@ def put_in_place(temporary: Path, path: Path, keep: str | None = None) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file or folder as far as the disk allows; it need not exist."""
-    check_writable(path)
+    source = source_of(path)
+    if source is not None:  # what is taken can be replaced, not removed
+        raise StorageError(source.refusal)
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -25,7 +25,22 @@ class Source(Protocol):
 
     @property
     def refusal(self) -> str:
-        """Why nothing can be written into the folder."""
+        """Why something cannot be written into the folder."""
+
+    def takes(self, path: Path) -> bool:
+        """Whether the source can be sent a file for that place."""
+
+    def desk(self) -> Path:
+        """A new path, on the same disk, for a file that is to be sent."""
+
+    def send(self, file: Path, path: Path) -> None:
+        """Have the source put a file at a place, and put it there here.
+
+        Raises
+        ------
+        TmapsError
+            The source cannot be reached, or refuses.
+        """
 
     def bring(self, path: Path) -> None:
         """Have a file at its place as the source has it; one that the source lacks is not there.
@@ -77,15 +92,15 @@ def bring_all(paths: Sequence[Path]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse to write into a folder whose files lie elsewhere.
+    """Refuse to write where the source of a folder takes nothing.
 
     Raises
     ------
     StorageError
-        It is one.
+        It is such a place.
     """
     source = source_of(path) if _sources else None
-    if source is not None:
+    if source is not None and not source.takes(path):
         raise StorageError(source.refusal)
 
 

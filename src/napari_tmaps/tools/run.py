@@ -48,6 +48,10 @@ def open_data(experiment: Experiment, object_type: str) -> ToolData:
 
 def results_of(experiment: Experiment) -> ResultStore:
     """The results of an experiment."""
+    if experiment.mirror is not None:
+        from napari_tmaps.tools.far import FarResults
+
+        return FarResults(experiment.path / "results", experiment.mirror)
     return ResultStore(experiment.path / "results")
 
 
@@ -95,6 +99,10 @@ def iter_tool(
         raise unknown("tool", tool, TOOLS)
     spec = TOOLS[tool]
     checked = spec.validate(settings)
+    if experiment.mirror is not None:
+        from napari_tmaps.tools.far import ask_for_tool
+
+        return (yield from ask_for_tool(experiment, tool, object_type, settings, name))
     yield Progress("opening the objects", 0, 3)
     data = open_data(experiment, object_type)
     yield Progress(f"working on {len(data.table):,} objects", 1, 3)
@@ -129,7 +137,14 @@ def keep_result(
     settings: Mapping[str, Any],
     name: str = "",
 ) -> AboutResult:
-    """Save a result of a tool, with how it was made."""
+    """Save a result of a tool, with how it was made.
+
+    On a server the tool is run once more, with the same settings.
+    """
+    if experiment.mirror is not None:
+        from napari_tmaps.tools.far import run_there
+
+        return run_there(experiment, tool, data.table.object_type, settings, name)
     store = results_of(experiment)
     object_type = data.table.object_type
     taken = set(store.names(object_type))
