@@ -100,6 +100,20 @@ def test_a_killed_worker_begins_its_job_again(empty, name, request):
     assert begun(empty.path, 3) == 1
 
 
+def test_jobs_that_were_sent_ahead_are_not_lost_with_a_killed_worker(empty, processes):
+    """Nor do they count as begun: one of them may kill its worker itself, three times."""
+    words = ["ok"] * 40
+    words[15] = words[30] = "die once"
+    words[16] = "die"
+    failed, _ = toy(empty, processes, *words)
+    assert len(failed) == 1
+    assert "Job 17: its process died 3 times" in failed[0]
+    counts = [begun(empty.path, job) for job in range(1, 41)]
+    assert [counts[15], counts[16], counts[30]] == [2, 3, 2]
+    assert counts.count(1) == 37
+    assert jobs_of(empty)["exitcode"].value_counts().to_dict() == {0: 39, 137: 1}
+
+
 @pytest.mark.parametrize("name", ["processes", "dask"])
 def test_a_job_that_kills_every_worker_is_given_up(empty, name, request):
     failed, events = toy(empty, request.getfixturevalue(name), "die", "ok", "ok")

@@ -115,8 +115,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         put_in_place(temporary, path)
-    finally:
+    except BaseException:
         remove(temporary)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

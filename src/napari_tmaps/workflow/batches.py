@@ -114,15 +114,15 @@ class StepFolder:
         NotFoundError
             There is no such job.
         """
-        path = bring(self._batch_path(job))
-        if not path.is_file():
+        try:
+            return _read_json(bring(self._batch_path(job)))
+        except FileNotFoundError as error:
             jobs = self.jobs()
             raise NotFoundError(
                 f"{self.step} has no job {job}. Its jobs are 1 to {len(jobs)}."
                 if jobs
                 else f"{self.step} has no job {job}: there is nothing to do."
-            )
-        return _read_json(path)
+            ) from error
 
     def collect_batch(self) -> Batch:
         """The batch of collect.

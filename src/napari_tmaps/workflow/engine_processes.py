@@ -1,7 +1,8 @@
 """Processes of this machine, each running one job at a time.
 
-Unlike concurrent.futures, a process that dies takes only its own job with it, which is begun
-again in a new one; and a job beyond its limits can be ended.
+Unlike concurrent.futures, a process that dies takes only the job that it is at with it, which is
+begun again in a new one; and a job beyond its limits can be ended. While jobs are small and many, a
+process is sent the next ones before it is through, so that it need not wait for them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from math import inf
 from multiprocessing.connection import Connection, wait
 from time import monotonic
 
@@ -33,6 +36,11 @@ _GRACE_S = 10.0
 _LEAVE_S = 5.0
 """How long an idle process may take to end."""
 
+_SMALL_S = 0.05
+"""Jobs that took no longer than this are sent ahead."""
+_AHEAD = 4
+"""Most jobs that a process has at a time: the one that it is at, and those that follow."""
+
 
 @dataclass
 class _Task:
@@ -40,36 +48,36 @@ class _Task:
     attempts: int = 0
     begun: float = 0.0
 
+    def begin(self) -> None:
+        """A process is at it now."""
+        self.attempts += 1
+        self.begun = monotonic()
+
 
 class _Queue:
-    """Jobs to begin: first those of the run, which are taken one by one, then those to repeat."""
+    """Jobs to begin: those to repeat, then those of the run, which are taken one by one."""
 
     def __init__(self, calls: Iterable[JobCall]) -> None:
         self._calls = iter(calls)
-        self._next: _Task | None = None
-        self.again: deque[_Task] = deque()
+        self._waiting: deque[_Task] = deque()
 
-    def __bool__(self) -> bool:
-        if self._next is None:
-            call = next(self._calls, None)
-            if call is not None:
-                self._next = _Task(call)
-        return bool(self._next or self.again)
+    def has(self, number: int) -> bool:
+        """True if at least so many jobs are left."""
+        more = islice(self._calls, max(0, number - len(self._waiting)))
+        self._waiting.extend(map(_Task, more))
+        return len(self._waiting) >= number
 
-    @property
-    def first(self) -> _Task:
+    def take(self) -> _Task:
         """The job to begin now; only where there is one."""
-        return self._next or self.again[0]
+        return self._waiting.popleft()
 
-    def take(self) -> None:
-        """It has begun."""
-        if self._next is None:
-            self.again.popleft()
-        self._next = None
+    def put_back(self, tasks: Iterable[_Task]) -> None:
+        """These are to begin next."""
+        self._waiting.extendleft(tasks)
 
 
 class _Worker:
-    """One process and the job that it has now."""
+    """One process and the jobs that it has now: the one that it is at, then those sent ahead."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -77,19 +85,26 @@ class _Worker:
         self.process = context.Process(target=_work, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
-        self.task: _Task | None = None
+        self.tasks: deque[_Task] = deque()
+        self.last_s: float = inf
 
-    def begin(self, task: _Task) -> bool:
+    def send(self, task: _Task) -> bool:
         """Send a job; False if the process is dead."""
-        task.attempts += 1
-        task.begun = monotonic()
         try:
             self.connection.send(task.call)
         except (BrokenPipeError, ConnectionResetError):
-            task.attempts -= 1
             return False
-        self.task = task
+        if not self.tasks:
+            task.begin()
+        self.tasks.append(task)
         return True
+
+    def ended(self, outcome: Outcome) -> None:
+        """It is through with a job, and at the next."""
+        self.tasks.popleft()
+        if self.tasks:
+            self.tasks[0].begin()
+        self.last_s = inf if outcome.seconds is None else outcome.seconds
 
     def leave(self) -> None:
         """Let an idle process end by itself, so that its libraries can tidy up."""
@@ -115,7 +130,7 @@ class Processes(ClosesItself):
         """Run jobs; see `Engine`."""
         queue = _Queue(calls)
         try:
-            while queue or self._busy():
+            while queue.has(1) or self._busy():
                 self._begin(queue)
                 ready = wait([worker.connection for worker in self._busy()], TICK_S)
                 if not ready:
@@ -136,46 +151,56 @@ class Processes(ClosesItself):
             self._workers.pop().leave()
 
     def _busy(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.task]
+        return [worker for worker in self._workers if worker.tasks]
 
     def _begin(self, queue: _Queue) -> None:
-        for worker in [worker for worker in self._workers if not worker.task]:
-            if queue and not worker.begin(queue.first):
-                self._drop(worker)
-            elif worker.task:
-                queue.take()
-        while queue and len(self._workers) < self._number:
-            worker = _Worker()
-            self._workers.append(worker)
-            if worker.begin(queue.first):
-                queue.take()
+        for worker in [worker for worker in self._workers if not worker.tasks]:
+            if queue.has(1):
+                self._send(worker, queue)
+        while queue.has(1) and len(self._workers) < self._number:
+            self._workers.append(_Worker())
+            self._send(self._workers[-1], queue)
+        # The last jobs are not sent ahead, lest one waits behind another beside an idle process.
+        for worker in [worker for worker in self._busy() if worker.last_s <= _SMALL_S]:
+            while len(worker.tasks) < _AHEAD and queue.has(_AHEAD * self._number):
+                if not self._send(worker, queue):
+                    break
+
+    def _send(self, worker: _Worker, queue: _Queue) -> bool:
+        task = queue.take()
+        if worker.send(task):
+            return True
+        queue.put_back([task])
+        if not worker.tasks:  # else its end is about to be noticed
+            self._drop(worker)
+        return False
 
     def _look(self, worker: _Worker, queue: _Queue, *, has_news: bool) -> Outcome | None:
         """What became of a job; None if it goes on, or is begun again because its process died."""
-        task = worker.task
-        assert task is not None
+        task = worker.tasks[0]
         call = task.call
         if has_news:
             try:
                 outcome: Outcome = worker.connection.recv()
             except (EOFError, ConnectionResetError):
-                return self._died(worker, task, queue)
-            worker.task = None
+                return self._died(worker, queue)
+            worker.ended(outcome)
             return outcome
         if call.duration_s and monotonic() - task.begun > call.duration_s + _GRACE_S:
-            self._drop(worker)
+            self._drop(worker, queue)
             return took_too_long(call)
         return None
 
-    def _died(self, worker: _Worker, task: _Task, queue: _Queue) -> Outcome | None:
+    def _died(self, worker: _Worker, queue: _Queue) -> Outcome | None:
         worker.process.join(_GRACE_S)
         exitcode = worker.process.exitcode
-        self._drop(worker)
+        task = worker.tasks[0]
+        self._drop(worker, queue)
         limited = stopped_by_limit(task.call)
         if limited is not None:
             return limited
         if task.attempts < ATTEMPTS:
-            queue.again.append(task)
+            queue.put_back([task])
             return None
         return Outcome(
             task.call.job,
@@ -184,9 +209,12 @@ class Processes(ClosesItself):
             "of memory or by a defect of a library. Make batches smaller, or use fewer workers.",
         )
 
-    def _drop(self, worker: _Worker) -> None:
+    def _drop(self, worker: _Worker, queue: _Queue | None = None) -> None:
+        """End a process; the jobs that it was sent ahead have not begun, and go back."""
         self._workers.remove(worker)
         worker.end()
+        if queue is not None:
+            queue.put_back(reversed(tuple(worker.tasks)[1:]))
 
 
 def _work(connection: Connection) -> None:

@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter, process_time, thread_time
@@ -86,6 +86,10 @@ class Outcome:
     again: bool = False
     failures: tuple[dict[str, Any], ...] = ()
 
+    def values(self) -> dict[str, Any]:
+        """By name, to be stored as JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
     """Do one job; whatever goes wrong is told in the outcome, the result and the log.
@@ -97,16 +101,17 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
         the process, and processor time is that of all its threads.
     """
     files = call.files
-    ended = stopped_by_limit(call) if own_process else None
+    log_path = files.log_path("run", call.job)
+    again = log_path.exists()
+    ended = stopped_by_limit(call) if own_process and again else None
     if ended is not None:
         # A cluster that lost the worker sends the job again; it would fare no better.
         return ended
-    again = files.log_path("run", call.job).exists()
     clock = process_time if own_process else thread_time
     start, cpu = perf_counter(), clock()
     result, message, storage = JobResult(), "", False
     batch: Batch | None = None
-    with _log(files.log_path("run", call.job)) as log:
+    with _log(log_path) as log:
         print(
             f"{datetime.now():%Y-%m-%d %H:%M:%S} {call.step.name} job {call.job} on "
             f"{socket.gethostname()}, process {os.getpid()}",
@@ -140,7 +145,7 @@ def run_job(call: JobCall, *, own_process: bool = True) -> Outcome:
         )
         try:
             if batch is not None:
-                files.write_result(batch, {"outcome": asdict(outcome), "facts": result.facts})
+                files.write_result(batch, {"outcome": outcome.values(), "facts": result.facts})
         except StorageError as error:
             if not storage:
                 outcome = Outcome(call.job, 1, str(error), storage=True)

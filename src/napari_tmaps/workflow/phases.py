@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from itertools import chain
 from time import monotonic
 from typing import Any
@@ -232,7 +231,7 @@ class _States:
 
 
 def _ended(outcome: Outcome) -> dict[str, Any]:
-    values = asdict(outcome)
+    values = outcome.values()
     del values["storage"], values["again"], values["failures"]
     return _row("run", state="TERMINATED", **values)
 
