@@ -27,6 +27,7 @@ from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.making import Making
+from napari_tmaps.gui.map_age import MapAge
 from napari_tmaps.gui.map_colouring import MapColouring
 from napari_tmaps.gui.map_pixels import build_map
 from napari_tmaps.gui.map_status import PickedObject
@@ -41,7 +42,7 @@ from napari_tmaps.gui.running import SiteObjects, run_on_site
 from napari_tmaps.gui.session import SessionRow
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.start_page import StartPage
-from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
+from napari_tmaps.gui.state import Choice, Facts, Pixels, State, View, resolve
 from napari_tmaps.gui.still import still
 from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
@@ -82,6 +83,7 @@ class ExperimentWidget(QWidget):
         self._after: Callable[[Any], None] = lambda value: None
         self._work = Work(self)
         self._watch = WorkWatch(self)
+        self._age = MapAge(self)
         self.following = Following(self)
         self._waiting: Choice | None = None
 
@@ -143,6 +145,7 @@ class ExperimentWidget(QWidget):
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self.progress_row.cancelRequested.connect(self._watch.stop_work)
         self._watch.changed.connect(self._on_watched)
+        self._age.changed.connect(self._show_map_state)
         self.following.changed.connect(self._on_server_changed)
         self.following.arrived.connect(self._on_files_arrived)
         self.following.said.connect(self.show_message)
@@ -181,7 +184,7 @@ class ExperimentWidget(QWidget):
             self._show_wells()
             with still(self):
                 self._view.show(self._state)
-            self.site_page.setLacksMap(self._view.lacks_map)
+            self._show_map_state()
             self._fit()
             if self.value().plate != before.plate:
                 self._colouring.show()
@@ -201,6 +204,11 @@ class ExperimentWidget(QWidget):
     def is_busy(self) -> bool:
         """True while work goes on in the background."""
         return self._work.is_running
+
+    @property
+    def is_looking(self) -> bool:
+        """True until it is known whether maps are older than the data."""
+        return self._age.is_looking
 
     @property
     def message(self) -> str:
@@ -225,6 +233,7 @@ class ExperimentWidget(QWidget):
         self._work.cancel()
         self.following.setExperiment(None)
         self._watch.setExperiment(None)
+        self._age.look(None)
         self._desk.setExperiment(None)
         with still(self):
             self._view.open(None)
@@ -297,6 +306,7 @@ class ExperimentWidget(QWidget):
         assert self._experiment is not None
         self._facts = read_facts(self._experiment, self._files)
         self._view.forget()
+        self._age.look(self._experiment)
         self.site_page.map_panel.setMeasures(measures(self._experiment))
         cycles = self._experiment.catalogue.channels()["cycle"].max()
         self.site_page.map_panel.setCycles(1 if pd.isna(cycles) else int(cycles) + 1)
@@ -418,9 +428,10 @@ class ExperimentWidget(QWidget):
 
     def _on_map_requested(self) -> None:
         choice = self.value()
+        # A map that is only old is made again as it was, whatever is looked at.
+        pixels = choice.pixels if self._view.lacks_map else Pixels.MAP
         self._work_on(
-            "Building the map",
-            lambda experiment: build_map(experiment, choice.plate, choice.pixels),
+            "Building the map", lambda experiment: build_map(experiment, choice.plate, pixels)
         )
 
     def _on_analyse_requested(self) -> None:
@@ -428,6 +439,13 @@ class ExperimentWidget(QWidget):
 
         pipeline = self.value().pipeline
         self._work_on("Analysing", lambda experiment: analyse(experiment, load(pipeline)))
+
+    def _show_map_state(self) -> None:
+        """Say whether the maps of what is shown are old, and offer to build those that lack."""
+        choice, old = self.value(), self._age.value()
+        plates = list(old) if choice.view is View.PLATES else [choice.plate]
+        texts = [old[plate] for plate in plates if plate in old]
+        self.site_page.setMap(lacks=self._view.lacks_map, old=texts)
 
     def _show_wells(self) -> None:
         plate, wells = self.value().plate, self._watch.value().wells

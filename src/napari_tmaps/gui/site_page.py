@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
@@ -66,7 +67,7 @@ class SitePage(QWidget):
             button.setProperty("view", view.value)
             self._views.addButton(button)
             views.addWidget(button)
-        self._notes = Message()
+        self._notes, self.old = Message(), Message()
         self._pipeline = QComboBox()
         self._pipeline.setToolTip("Pipeline: of the experiment, of the program, or from a file")
         self._pipeline.setSizeAdjustPolicy(
@@ -106,6 +107,7 @@ class SitePage(QWidget):
         layout.addWidget(self.map_panel)
         layout.addWidget(self._notes)
         layout.addWidget(self.convert_button)
+        layout.addWidget(self.old)
         layout.addWidget(self.map_button)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
@@ -169,9 +171,19 @@ class SitePage(QWidget):
             blocker.unblock()
         self._enable()
 
-    def setLacksMap(self, lacks: bool) -> None:
-        """Offer to build the map, or not."""
-        self.map_button.setVisible(lacks)
+    def setMap(self, *, lacks: bool, old: Sequence[str] = ()) -> None:
+        """Offer to build the map, or not.
+
+        Parameters
+        ----------
+        lacks
+            Whether there is none that can be shown.
+        old
+            Sentences on maps that are older than the data.
+        """
+        self.old.warn(*old)
+        self.map_button.setText("Build the map" if lacks or not old else "Rebuild the map")
+        self.map_button.setVisible(lacks or bool(old))
 
     def setBusy(self, busy: bool) -> None:
         """Bar what may not be done while work goes on."""
