@@ -20,6 +20,7 @@ from napari_tmaps.pipeline.shelf import Shelf
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.gates import GateStore, RangeGate
 from napari_tmaps.store.maps import open_map
+from napari_tmaps.store.mirror import Mirror
 from napari_tmaps.store.plate_map import (
     check_plate_map,
     load_plate_map,
@@ -30,6 +31,7 @@ from napari_tmaps.store.selections import Selection, SelectionStore
 from napari_tmaps.streams.mounts import ComingError
 from napari_tmaps.workflow import analyse
 from napari_tmaps.workflow.door import Experiment
+from napari_tmaps.workflow.lock import coordinating, coordinator
 
 
 @dataclass
@@ -312,3 +314,22 @@ def test_who_may_read_sends_nothing(served: Served):
         with pytest.raises(StorageError, match="is shared with you to read"):
             GateStore(ours.path / "gates").save("Discs", "mine", gate)
         assert GateStore(ours.path / "gates").load("Discs") == {}
+
+
+def test_nobody_sees_a_run_ended_before_its_tables_are_here(served: Served, monkeypatch):
+    with served.open() as ours:
+        seen = []
+        follow = Mirror._follow_catalogue
+
+        def watched(self, file):
+            seen.append(coordinator(ours.path) is not None)
+            follow(self, file)
+            seen.append(coordinator(ours.path) is not None)
+
+        monkeypatch.setattr(Mirror, "_follow_catalogue", watched)
+        with coordinating(served.path, "something"):
+            ours.refresh()
+            assert coordinator(ours.path) is not None
+        ours.refresh()
+        assert coordinator(ours.path) is None
+        assert seen == [True] * 4

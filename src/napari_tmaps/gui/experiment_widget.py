@@ -489,7 +489,7 @@ class ExperimentWidget(QWidget):
 
     def _refresh(self, _value: Any) -> None:
         """Show what has changed on disk, whether the work was finished or not."""
-        message = self._message.text()
+        message = "" if self._waiting is not None else self._message.text()
         self._reload()
         self.setValue(self.value())
         if self.plates_tree.isVisible():

@@ -208,7 +208,7 @@ class Mirror:
     def _follow(self, files: dict[str, PartFile]) -> None:
         """Make the first part here what it is there; the catalogue last."""
         for file in files_of(self.root):
-            kept = file.path == DATABASE or self._sending.get(file.path)
+            kept = file.path in (DATABASE, _LOCK) or self._sending.get(file.path)
             if not kept and file.path not in files:
                 _remove(self.root, file.path)
         wanted = []
@@ -226,6 +226,8 @@ class Mirror:
         for future in [self._submit(self._fetch, file) for file in wanted]:
             future.result()
         self._follow_catalogue(files[DATABASE])
+        if _LOCK not in files:  # whoever sees that nobody works shall see what came of it
+            (self.root / _LOCK).unlink(missing_ok=True)
 
     def _follow_catalogue(self, file: PartFile) -> None:
         """Copy the tables into those here: whoever reads them meanwhile sees old or new ones."""
