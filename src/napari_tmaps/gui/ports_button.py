@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import PipelineDescription
@@ -13,7 +13,7 @@ from napari_tmaps.pipeline.edit import keep_objects, rename_channel, set_channel
 from napari_tmaps.pipeline.wiring import items_before
 
 
-class PortsButton(QToolButton):
+class PortsButton(QPushButton):
     """Edits which channels a pipeline reads, which are corrected, and which objects it keeps."""
 
     valueChanged = Signal(object)
@@ -31,7 +31,6 @@ class PortsButton(QToolButton):
         self._menu.setToolTipsVisible(True)
         self._menu.aboutToShow.connect(self.fill)
         self.setMenu(self._menu)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
     def value(self) -> PipelineDescription:
         """The pipeline."""

@@ -166,8 +166,8 @@ def legend(about: AboutResult) -> str:
     sizes = about.report.get("sizes", {})
     parts = []
     for name in names[:_MOST]:
-        count = f" {sizes[name]:,}" if isinstance(sizes.get(name), int) else ""
+        count = f"&nbsp;{sizes[name]:,}" if isinstance(sizes.get(name), int) else ""
         color = about.colors.get(name, "#999999")
-        parts.append(f'<span style="color:{color}">■</span> {name}{count}')
+        parts.append(f'<span style="color:{color}">■</span>&nbsp;{name}{count}')
     more = f" … {len(names) - _MOST} more" if len(names) > _MOST else ""
     return " &nbsp; ".join(parts) + more

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.probes import WAYS
@@ -14,7 +14,7 @@ from napari_tmaps.modules.spec import SettingSpec
 from napari_tmaps.store.experiment import Experiment
 
 
-class TryButton(QToolButton):
+class TryButton(QPushButton):
     """A button with a menu.
 
     Signals
@@ -51,7 +51,6 @@ class TryButton(QToolButton):
         self._menu.setToolTipsVisible(True)
         self._menu.aboutToShow.connect(self.fill)
         self.setMenu(self._menu)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
     def setState(self, tuning: Tuning, experiment: str, others: Sequence[str]) -> None:
         """Show what can be tried with the chosen step, in an experiment or ("") without.
