@@ -202,7 +202,7 @@ def test_legends_and_reports_in_words(analysed: Path) -> None:  # noqa: F811
     with Experiment.open(analysed) as experiment:
         rules = {"rules": ["big: Morphology_Area > 1000"], "otherwise": "small"}
         about = run_tool(experiment, "classify_rules", "Blocks", rules)
-        text = legend(about)
+        text = legend(about).replace("&nbsp;", " ")
         assert "big 4" in text
         assert "small 8" in text
         assert about.colors["big"] in text
