@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +15,18 @@ from napari.components import ViewerModel
 from tests.analysed import make_analysed
 from tests.server.running import running, settings_with_users
 
-from napari_tmaps.gui import recent
+from napari_tmaps.client.session import Session
+from napari_tmaps.gui import blocks, recent
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.flow_state import with_step
+from napari_tmaps.gui.live_source import LiveSource
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.results_widget import ResultsWidget
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.gates import GateStore, RangeGate
+from napari_tmaps.streams.mounts import ComingError
 from napari_tmaps.workflow.description import with_argument
 
 
@@ -30,6 +34,22 @@ from napari_tmaps.workflow.description import with_argument
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An analysed experiment, to be copied."""
     return make_analysed(tmp_path_factory.mktemp("far"))
+
+
+@pytest.fixture(autouse=True)
+def window_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The thread of the window never waits for the network: it sends no request itself."""
+    send = Session._send
+    asked: list[str] = []
+
+    def watched(self: Session, method: str, target: str, *rest: Any) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            asked.append(f"{method} {target}")
+        return send(self, method, target, *rest)
+
+    monkeypatch.setattr(Session, "_send", watched)
+    yield
+    assert not asked
 
 
 @pytest.fixture
@@ -235,3 +255,24 @@ def test_a_tool_runs_on_the_server(
     results.results.deleteRequested.emit("groups")
     qtbot.waitUntil(lambda: not made.exists(), timeout=60_000)
     qtbot.waitUntil(lambda: not results.is_busy, timeout=60_000)
+
+
+def test_a_pipeline_is_tuned_on_the_pixels_of_the_server(
+    widget: ExperimentWidget, address: str, monkeypatch: Any, qtbot: Any
+) -> None:
+    monkeypatch.setattr(blocks, "_PATIENCE_S", 0.0)
+    open_there(widget, address, qtbot)
+    source, found = LiveSource(widget.viewer), []
+
+    def is_here() -> bool:
+        try:
+            found.append(source.scene())
+        except ComingError as error:
+            assert "on their way" in str(error)  # noqa: PT017
+        return bool(found)
+
+    qtbot.waitUntil(is_here, timeout=60_000)
+    choice = widget.value()
+    with Experiment.open(choice.experiment) as ours:
+        expected = ours.image("P1", choice.well, choice.site, "Actin")[0]
+    np.testing.assert_array_equal(found[0].images["Actin"], expected)

@@ -16,6 +16,7 @@ from napari_tmaps.gui.tuning import Shown, StableLabels, summarise, tune, upto
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
 from napari_tmaps.pipeline.region import View
+from napari_tmaps.streams.mounts import ComingError
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -24,6 +25,7 @@ _SETTLED_MS = 200  # without a change, until the whole site is computed
 _MOVED_MS = 400  # without a move, until pictures elsewhere follow
 _WIDEST = 4  # outlines, in pixels of the image
 _LOOK_MS = 50  # several layers change at once when another site is shown
+_AGAIN_MS = 300  # pixels that were on their way may be there
 
 
 class LivePreview(QObject):
@@ -65,6 +67,7 @@ class LivePreview(QObject):
         self.problem = ""
         self._settle = timer(self, _SETTLED_MS, self._on_settled)
         self._look = timer(self, _LOOK_MS, self.look)
+        self._again = timer(self, _AGAIN_MS, self.look)
         self._computed.connect(self._on_arrived)
         self._pan = timer(self, _MOVED_MS, self._on_stopped)
         self._watched: tuple[tuple[Any, Any], ...] = (
@@ -88,7 +91,8 @@ class LivePreview(QObject):
     @property
     def is_busy(self) -> bool:
         """True while something is to be computed."""
-        return self._settle.isActive() or self._look.isActive() or not self._live.wait(0.0)
+        timers = (self._settle, self._look, self._again)
+        return any(timer.isActive() for timer in timers) or not self._live.wait(0.0)
 
     def show(self, pipeline: PipelineDescription, step: str) -> None:
         """Show what a step makes: what is seen now, and the whole site once nothing changes."""
@@ -131,6 +135,7 @@ class LivePreview(QObject):
             self._watch(layer, on=False)
         self._settle.stop()
         self._look.stop()
+        self._again.stop()
         self._pan.stop()
         self._live.close()
 
@@ -140,6 +145,9 @@ class LivePreview(QObject):
         """See what is on the screen now."""
         try:
             scene, self.problem = self._source.scene(), ""
+        except ComingError as error:
+            scene, self.problem = Scene(), str(error)
+            self._again.start()
         except TmapsError as error:
             scene, self.problem = Scene(), str(error)
         before, self.scene = self.scene, scene

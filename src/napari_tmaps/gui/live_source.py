@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError
+from napari_tmaps.gui.mosaic import MosaicLevel
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.region import View
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.streams.mounts import ComingError, source_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -101,6 +104,8 @@ class LiveSource:
             There is no image.
         FormatError
             What is shown is no single site, or cannot be read by a pipeline.
+        ComingError
+            Its pixels are still being read.
         """
         layers = [layer for layer in self._viewer.layers if _kind(layer) and not is_preview(layer)]
         images = [layer for layer in layers if _kind(layer) == "image"]
@@ -199,7 +204,13 @@ class LiveSource:
         if known is not None and known[0] is data:
             used[key] = known
             return known[1]
-        plane = np.asarray(data[tuple(where)])
+        part = data[tuple(where)]
+        folder = layer.metadata.get("tmaps", {}).get("experiment", "")
+        # From a server pixels come late, and a window does not wait.
+        is_far = isinstance(part, MosaicLevel) and source_of(Path(folder)) is not None
+        plane = part.soon() if is_far else np.asarray(part)
+        if plane is None:
+            raise ComingError(f"The pixels of '{layer.name}' are on their way.")
         fewer = layer.metadata.get("tmaps", {}).get("z")
         if stacks and fewer and plane.ndim == 3:
             plane = plane[fewer]  # its only plane is shown at every z

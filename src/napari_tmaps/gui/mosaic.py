@@ -304,11 +304,19 @@ class MosaicLevel:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:
             raise ValueError("a mosaic is read from disk: it cannot be had without a copy")
+        # A frame may do with what is there; whoever else asks gets the true pixels.
+        hurry = sys._getframe(1).f_globals.get("__name__") == _FRAMES
+        return np.asarray(self._pixels(hurry=hurry), dtype=dtype)
+
+    def soon(self) -> npt.NDArray[Any] | None:
+        """The true pixels; None if they are still on their way, as from a slow disk."""
+        pixels = self._pixels(hurry=True)
+        return None if self.waiting else pixels
+
+    def _pixels(self, *, hurry: bool) -> npt.NDArray[Any]:
         times, depths, rows, columns = (
             axis if isinstance(axis, range) else range(axis, axis + 1) for axis in self._axes
         )
-        # A frame may do with what is there; whoever else asks gets the true pixels.
-        hurry = sys._getframe(1).f_globals.get("__name__") == _FRAMES
         result = np.empty([len(axis) for axis in (times, depths, rows, columns)], self.dtype)
         if result.size:
             # Rows and columns are read as a block, then thinned out or turned round.
@@ -320,7 +328,7 @@ class MosaicLevel:
                     plane = self._planes.plane(self._level, t, z, y, x, hurry=hurry)
                     result[i, j] = plane if plain else plane[pick]
         gone = tuple(0 if isinstance(axis, int) else slice(None) for axis in self._axes)
-        return np.asarray(result[gone], dtype=dtype)
+        return np.asarray(result[gone])
 
     def __repr__(self) -> str:
         return f"<mosaic {self.shape} {self.dtype}>"
