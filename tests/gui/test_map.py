@@ -18,9 +18,10 @@ from napari_tmaps.gui.facts import read_facts
 from napari_tmaps.gui.map_colours import ObjectPlaces, ObjectValues, ValuePlanes
 from napari_tmaps.gui.map_marks import EXCLUDED, MISSING, SITE, WELL, Marks
 from napari_tmaps.gui.map_planes import MapPlanes, SideBySide
-from napari_tmaps.gui.map_values import COUNT, Measure, colours, limits, measures, well_values
+from napari_tmaps.gui.map_values import COUNT, Measure, measures, well_values
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.state import Choice, Pixels, View, resolve
+from napari_tmaps.gui.well_colours import colours, limits
 from napari_tmaps.model.arrange import Tiles
 from napari_tmaps.model.progress import run
 from napari_tmaps.pipeline import load_pipeline

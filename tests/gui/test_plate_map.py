@@ -8,9 +8,9 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QContextMenuEvent, QMouseEvent
 
-from napari_tmaps.gui.map_values import WellColours
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
+from napari_tmaps.gui.well_colours import WellColours
 from napari_tmaps.model.wells import PlateFormat
 
 WELLS = {

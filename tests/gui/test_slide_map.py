@@ -15,6 +15,7 @@ from napari_tmaps.gui.facts import read_facts
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.slide_map import SlideMap
 from napari_tmaps.gui.state import Choice, WellState, resolve
+from napari_tmaps.gui.well_colours import WellColours, colours
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Scan, make_planes
 from napari_tmaps.model.progress import run
@@ -56,6 +57,22 @@ def test_sites_lie_as_on_the_slide(slide: SlideMap, qtbot: Any) -> None:
         assert slide.value() == site
     slide.setExcluded([2])
     assert not slide.grab().isNull()
+
+
+def test_sites_are_coloured_by_numbers(slide: SlideMap) -> None:
+    low = slide.height()
+    slide.setColours(WellColours({1: 0.0, 2: 1.0}, "Shift", notes={2: "repaired"}))
+    assert slide.height() > low  # the legend
+    picture = slide.grab().toImage()
+    first, second = (
+        picture.pixelColor(slide.site_rect(n).center().toPoint()).name() for n in (1, 2)
+    )
+    scale = colours(np.array([0.0, 1.0]))
+    assert [first, second] == ["#" + bytes(each).hex() for each in scale]
+    assert slide._describe(2) == "Site 2: images, Shift 1 (repaired)"
+    assert slide._describe(3) == "Site 3: images"
+    slide.setColours(WellColours())
+    assert slide.height() == low
 
 
 def test_arrow_keys(slide: SlideMap, qtbot: Any) -> None:

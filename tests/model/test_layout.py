@@ -135,6 +135,20 @@ def test_no_gaps_where_scenes_differ_in_depth():
     assert find_gaps(hole)[["site", "z"]].to_numpy().tolist() == [[2, 1]]
 
 
+def test_a_cycle_that_some_sites_of_a_well_lack_is_a_gap():
+    planes = make_planes(
+        well=["B03"] * 3 + ["B04"],
+        site=[1, 1, 2, 1],
+        channel=["0_DAPI", "1_DAPI", "0_DAPI", "0_DAPI"],
+        path=["a", "b", "c", "d"],
+    ).assign(cycle=[0, 1, 0, 0])
+    gaps = find_gaps(planes)
+    # B04 was never to be stained again: none of its sites has that cycle.
+    assert gaps[["well", "site", "cycle", "channel", "reason"]].to_numpy().tolist() == [
+        ["B03", 2, 1, "1_DAPI", "not recorded"]
+    ]
+
+
 def test_types_of_the_site_table():
     sites, _ = site_table(planes_with_pixels(well="B03", site=[1, 2]), GridSettings())
     assert isinstance(sites, pd.DataFrame)

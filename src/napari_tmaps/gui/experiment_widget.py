@@ -23,6 +23,7 @@ from napari_tmaps.client.session import LoggedOutError
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.connecting import Following, address_of, needs_server, open_there
+from napari_tmaps.gui.correction_state import has_report
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.facts import default_pipeline, load, read_facts
 from napari_tmaps.gui.import_page import ImportPage
@@ -308,6 +309,7 @@ class ExperimentWidget(QWidget):
         self._view.forget()
         self._age.look(self._experiment)
         self.site_page.map_panel.setMeasures(measures(self._experiment))
+        self.site_page.map_panel.setReport(has_report(self._experiment))
         cycles = self._experiment.catalogue.channels()["cycle"].max()
         self.site_page.map_panel.setCycles(1 if pd.isna(cycles) else int(cycles) + 1)
         self._colouring.setState(self._experiment, self._facts, self.value())

@@ -117,8 +117,8 @@ def _problems(gaps: pd.DataFrame, failures: pd.DataFrame) -> dict[tuple[str, int
     known = {place: sentences[:] for place, sentences in found.items()}
     for row in failures.to_dict("records"):
         place = (str(row["well"]), int(row["site"]))
-        # A missing image makes both a gap and a failure of imextract; once is enough.
-        if row["step"] == "imextract" and place in known:
+        # A missing image makes a gap, and failures of those that only read it; once is enough.
+        if row["step"] in ("imextract", "corilla", "illuminati") and place in known:
             continue
         found.setdefault(place, []).append(f"{row['step']} failed: {row['message']}")
     return {place: tuple(sentences) for place, sentences in found.items()}

@@ -9,11 +9,11 @@ from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QWidget
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.correction_report import CorrectionReport
 from napari_tmaps.gui.desk import Desk, ObjectColours
 from napari_tmaps.gui.map_menu import WellMenu
 from napari_tmaps.gui.map_values import (
     COUNT,
-    WellColours,
     crossed_out,
     object_values,
     well_colours,
@@ -23,6 +23,7 @@ from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.state import Choice, Facts
 from napari_tmaps.gui.still import still
+from napari_tmaps.gui.well_colours import WellColours
 from napari_tmaps.model.wells import sorted_wells
 from napari_tmaps.store.experiment import Experiment
 
@@ -57,6 +58,7 @@ class MapColouring(QObject):
         page.map_panel.valueChanged.connect(lambda _: self.show())
         page.map_panel.objectsToggled.connect(lambda _: self.show())
         page.map_panel.edit_button.clicked.connect(self._on_edit_plate_map)
+        page.map_panel.report_button.clicked.connect(self._on_report)
         page.plate_map.menuRequested.connect(self._on_menu_requested)
         page.plate_map.selectionChanged.connect(desk.setWells)
         self._menu.changed.connect(self.excluded)
@@ -74,10 +76,14 @@ class MapColouring(QObject):
         if experiment is None:
             return
         measure = panel.value()
-        wells = WellColours()
+        wells = sites = WellColours()
         colours = None
+        facts = self._facts.plates.get(plate) if self._facts else None
         try:
-            wells = well_colours(experiment, plate, measure)
+            if facts is not None and facts.boxes:
+                sites = well_colours(experiment, plate, measure, "site")
+            else:
+                wells = well_colours(experiment, plate, measure)
             of_objects = bool(measure.object_type) and measure.feature != COUNT
             if of_objects and panel.objects_box.isChecked():
                 values = object_values(experiment, measure)
@@ -88,10 +94,10 @@ class MapColouring(QObject):
                 self._desk.setColours(colours)
         except TmapsError as error:
             self.failed.emit(str(error))
-        facts = self._facts.plates.get(plate) if self._facts else None
         out_wells, out_sites = crossed_out(experiment, plate, facts.sites if facts else {})
         self._page.plate_map.setColours(wells)
         self._page.plate_map.setExcluded(out_wells)
+        self._page.slide_map.setColours(sites)
         self._page.slide_map.setExcluded(out_sites)
 
     def _on_colours_changed(self, colours: ObjectColours | None) -> None:
@@ -114,6 +120,18 @@ class MapColouring(QObject):
         site = choice.site if choice.well == well else 0
         self._menu.fill(self._experiment, choice.plate, wells, well, site)
         self._menu.show(at)
+
+    def _on_report(self) -> None:
+        """Tell of correction and alignment."""
+        if self._experiment is None:
+            return
+        try:
+            report = CorrectionReport(self._experiment, self._widget)
+        except TmapsError as error:
+            self.failed.emit(str(error))
+            return
+        report.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        report.open()
 
     def _on_edit_plate_map(self) -> None:
         """Open the plate map, with the wells chosen that are selected."""

@@ -36,8 +36,8 @@ class MapPanel(QWidget):
         self._measure.setEditable(True)
         self._measure.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self._measure.setToolTip(
-            "Colour the wells by how far they have come, by what is in them, by the number of "
-            "their objects, or by the mean of a feature; type to search"
+            "Colour the wells by how far they have come, by what is in them, by how well cycles "
+            "fit, by the number of their objects, or by the mean of a feature; type to search"
         )
         completer = self._measure.completer()
         if completer is not None:
@@ -61,6 +61,9 @@ class MapPanel(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(6)
+        self.report_button = tool_button(
+            "…", "How even the light is before and after correction, and how well cycles fit"
+        )
         self._object = Message()
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -69,7 +72,10 @@ class MapPanel(QWidget):
         colour.addWidget(self.edit_button)
         layout.addRow("Colour", colour)
         layout.addRow(self.objects_box)
-        layout.addRow("Images", self._pixels)
+        images = QHBoxLayout()
+        images.addWidget(self._pixels, 1)
+        images.addWidget(self.report_button)
+        layout.addRow("Images", images)
         self.cycle_slider = QSlider(Qt.Orientation.Horizontal)
         self.cycle_slider.setPageStep(1)
         self.cycle_slider.setToolTip(
@@ -87,6 +93,7 @@ class MapPanel(QWidget):
         layout.addRow(self._object)
         self.setMeasures([Measure()])
         self.setCycles(1)
+        self.setReport(False)
         self.show_object("")
         self._measure.activated.connect(self._on_measure_changed)
         self.objects_box.toggled.connect(self.objectsToggled.emit)
@@ -118,6 +125,10 @@ class MapPanel(QWidget):
     def setPixels(self, pixels: Pixels) -> None:
         """Show what is done to pixels."""
         self._pixels.setCurrentIndex(list(Pixels).index(pixels))
+
+    def setReport(self, there: bool) -> None:
+        """Offer to tell of correction and alignment, or not."""
+        self.report_button.setVisible(there)
 
     def setCycles(self, number: int) -> None:
         """Offer so many staining cycles; with one there is nothing to choose."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
+import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QSize, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from napari_tmaps.gui.well_colours import WellColours, colours, limits
 
 PROBLEM = QColor("#E69F00")  # orange that stays apart from blue for every kind of eye
 ANALYSED = QColor("#3B8EEA")
@@ -18,6 +22,8 @@ _ARROWS = {
     int(Qt.Key.Key_Left): (0, -1),
     int(Qt.Key.Key_Right): (0, 1),
 }
+
+_STEPS = 63  # of the colour scale
 
 Key = TypeVar("Key", str, int)
 
@@ -34,6 +40,8 @@ class PickMap(QWidget, Generic[Key]):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._excluded: frozenset[Key] = frozenset()
+        self._colours: dict[Key, int] = {}
+        self._wanted = WellColours()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
@@ -41,6 +49,25 @@ class PickMap(QWidget, Generic[Key]):
     def setExcluded(self, places: Iterable[Key]) -> None:
         """Cross out places that are excluded, wells only where all of their sites are."""
         self._excluded = frozenset(places)
+        self.update()
+
+    def setColours(self, wanted: WellColours) -> None:
+        """Colour the places by a value each; without any, by how far they have come."""
+        known = {place: value for place, value in wanted.values.items() if np.isfinite(value)}
+        if wanted.classes:
+            self._colours = {
+                place: QColor(wanted.classes[int(value)][1]).rgb() for place, value in known.items()
+            }
+        else:
+            low, high = wanted.ends or limits(known)
+            shares = (np.array(list(known.values()), float) - low) / (high - low)
+            steps = np.rint(shares * _STEPS) / _STEPS
+            self._colours = {
+                place: QColor(*map(int, colour)).rgb()
+                for place, colour in zip(known, colours(steps), strict=True)
+            }
+        self._wanted = replace(wanted, values=known)
+        self._fit()
         self.update()
 
     @abstractmethod

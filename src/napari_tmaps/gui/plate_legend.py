@@ -6,7 +6,7 @@ import numpy as np
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QLinearGradient, QPainter
 
-from napari_tmaps.gui.map_values import WellColours, colours, limits
+from napari_tmaps.gui.well_colours import WellColours, colours, limits
 
 _LINES = 5  # of class names; more are told by the wells themselves
 _COLUMNS = 2

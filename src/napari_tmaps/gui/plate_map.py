@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
-import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import (
     QColor,
@@ -20,14 +18,13 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QWidget
 
-from napari_tmaps.gui.map_values import WellColours, colours, limits
 from napari_tmaps.gui.pick_map import ANALYSED, PROBLEM, PickMap
 from napari_tmaps.gui.plate_legend import legend_height, paint_legend
 from napari_tmaps.gui.state import WellState, neighbour
+from napari_tmaps.gui.well_colours import WellColours
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 
 _CHOSEN = QColor("#E6E600")
-_STEPS = 63  # of the colour scale
 _LARGEST_CELL = 28
 # Lines (y, x, y, x) of a tick and a cross, in radii of a well.
 _SIGNS = {
@@ -67,8 +64,6 @@ class PlateMap(PickMap[str]):
         self._before: frozenset[str] = frozenset()
         self._anchor: QPointF | None = None
         self._drag: QRectF | None = None
-        self._colours: dict[str, int] = {}
-        self._wanted = WellColours()
         self._drawn: dict[_Look, QPixmap] = {}
         self._drawn_as: tuple[float, float, int] | None = None
         self.setMouseTracking(True)
@@ -113,24 +108,8 @@ class PlateMap(PickMap[str]):
             self.selectionChanged.emit(chosen)
 
     def setColours(self, wanted: WellColours) -> None:
-        """Colour the wells by a value each; without any, by how far they have come."""
-        known = {well: value for well, value in wanted.values.items() if np.isfinite(value)}
-        if wanted.classes:
-            self._colours = {
-                well: QColor(wanted.classes[int(value)][1]).rgb() for well, value in known.items()
-            }
-        else:
-            low, high = wanted.ends or limits(known)
-            shares = (np.array(list(known.values()), float) - low) / (high - low)
-            steps = np.rint(shares * _STEPS) / _STEPS
-            self._colours = {
-                well: QColor(*map(int, colour)).rgb()
-                for well, colour in zip(known, colours(steps), strict=True)
-            }
-        self._wanted = replace(wanted, values=known)
         self._drawn.clear()
-        self._fit()
-        self.update()
+        super().setColours(wanted)
 
     def well_center(self, well: str) -> QPointF:
         """Where a well is drawn, in pixels of the widget."""
@@ -170,15 +149,8 @@ class PlateMap(PickMap[str]):
         if well not in self._wells:
             return f"{well}: not recorded"
         work = f", {self._work[well]} in this step" if well in self._work else ""
-        number = ""
-        if well in self._wanted.values:
-            value = self._wanted.values[well]
-            classes = self._wanted.classes
-            number = f", {self._wanted.title} " + (
-                classes[int(value)][0] if classes else f"{value:.5g}"
-            )
         out = ", excluded" if well in self._excluded else ""
-        return f"{well}: {self._wells[well]}{number}{work}{out}"
+        return f"{well}: {self._wells[well]}{self._wanted.in_words(well)}{work}{out}"
 
     # -- drawing --------------------------------------------------------------------------------
 

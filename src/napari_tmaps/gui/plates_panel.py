@@ -17,11 +17,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.gui.latest import Latest
-from napari_tmaps.gui.map_values import WellColours, limits
 from napari_tmaps.gui.name_box import NameBox
 from napari_tmaps.gui.parts import scrolled
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
+from napari_tmaps.gui.well_colours import WellColours, limits
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import PlateFormat

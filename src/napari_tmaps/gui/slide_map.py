@@ -18,6 +18,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QWidget
 
 from napari_tmaps.gui.pick_map import ANALYSED, PROBLEM, PickMap
+from napari_tmaps.gui.plate_legend import legend_height, paint_legend
 from napari_tmaps.gui.state import WellState
 
 Box = tuple[int, int, int, int]
@@ -31,7 +32,8 @@ class SlideMap(PickMap[int]):
     """Edits the number of a site.
 
     Filled blue: has objects; grey: has images; empty: recorded, not converted; orange: something
-    is missing or failed. A cross: the site is excluded.
+    is missing or failed. With numbers, the filling is their colour instead, and a legend tells what
+    it means. A cross: the site is excluded.
     """
 
     valueChanged = Signal(int)
@@ -89,7 +91,8 @@ class SlideMap(PickMap[int]):
 
     def _fit(self) -> None:
         _, _, height, _ = self._extent()
-        self.setFixedHeight(int(height * self._scale()[2] + 2 * _MARGIN) + 1)
+        legend = legend_height(self._wanted, self.fontMetrics()) if self._wanted.values else 0
+        self.setFixedHeight(int(height * self._scale()[2] + 2 * _MARGIN) + 1 + legend)
 
     def _at(self, position: QPointF) -> int:
         """The site at a point; where sites overlap, the later one is seen."""
@@ -100,7 +103,8 @@ class SlideMap(PickMap[int]):
         if site not in self._boxes:
             return ""
         out = ", excluded" if site in self._excluded else ""
-        return f"Site {site}: {self._states.get(site, WellState.RECORDED)}{out}"
+        state = self._states.get(site, WellState.RECORDED)
+        return f"Site {site}: {state}{self._wanted.in_words(site)}{out}"
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -127,6 +131,8 @@ class SlideMap(PickMap[int]):
             gap = min(1.0, rect.width() / 8)
             inner = rect.adjusted(gap, gap, -gap, -gap)
             fill = fills.get(self._states.get(site, WellState.RECORDED))
+            if self._wanted.values:
+                fill = QColor(self._colours[site]) if site in self._colours else None
             painter.setPen(QPen(grey, 1) if fill is None else Qt.PenStyle.NoPen)
             painter.setBrush(Qt.BrushStyle.NoBrush if fill is None else fill)
             painter.drawRect(inner)
@@ -138,6 +144,10 @@ class SlideMap(PickMap[int]):
             painter.setPen(QPen(text, 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.site_rect(self._value))
+        if self._wanted.values:
+            needed = legend_height(self._wanted, self.fontMetrics())
+            room = QRectF(_MARGIN, self.height() - needed, self.width() - 2 * _MARGIN, needed)
+            paint_legend(painter, self._wanted, room, text)
         painter.end()
 
     # -- mouse and keys -------------------------------------------------------------------------

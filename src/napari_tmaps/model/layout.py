@@ -191,8 +191,9 @@ def final_planes(planes: pd.DataFrame, workflow_type: WorkflowType, *, mip: bool
 def find_gaps(planes: pd.DataFrame) -> pd.DataFrame:
     """Planes that a full plate would have, but nobody recorded.
 
-    A site should have each channel, z and t that any site of its plate and cycle has, within its
-    own number of z planes and time points: scenes of one file may well differ in these.
+    A site should have each cycle that any site of its well has, and of it each channel, z and t
+    that any site of its plate has, within its own number of z planes and time points: scenes of one
+    file may well differ in these.
 
     Parameters
     ----------
@@ -206,8 +207,11 @@ def find_gaps(planes: pd.DataFrame) -> pd.DataFrame:
     """
     key = ["plate", "cycle", "channel", "z", "t"]
     wanted = planes[key].drop_duplicates()
-    extent = planes.groupby([*SITE, "cycle"], sort=False)[["z", "t"]].max()
-    sites = extent.rename(columns={"z": "last_z", "t": "last_t"}).reset_index()
+    cycles = planes[["plate", "well", "cycle"]].drop_duplicates()
+    sites = planes[SITE].drop_duplicates().merge(cycles, on=["plate", "well"])
+    extent = planes.groupby([*SITE, "cycle"], sort=False)[["z", "t"]].max().add_prefix("last_")
+    sites = sites.merge(extent, how="left", left_on=[*SITE, "cycle"], right_index=True)
+    sites = sites.fillna({"last_z": planes["z"].max(), "last_t": planes["t"].max()})
     full = sites.merge(wanted, on=["plate", "cycle"])
     full = full[(full["z"] <= full.pop("last_z")) & (full["t"] <= full.pop("last_t"))]
     there = planes.loc[~planes["missing"], [*SITE, *key[1:]]].drop_duplicates()

@@ -91,6 +91,11 @@ class IlluminationStore:
 
     path: Path
 
+    @property
+    def file(self) -> Path:
+        """The index of the fields; it need not exist."""
+        return self.path / "index.json"
+
     def entries(self) -> tuple[FieldEntry, ...]:
         """All fields.
 
@@ -99,7 +104,7 @@ class IlluminationStore:
         FormatError
             The index is damaged.
         """
-        file = self.path / "index.json"
+        file = self.file
         try:
             return tuple(_entry(row) for row in json.loads(file.read_text("utf-8"))["fields"])
         except FileNotFoundError:
@@ -194,7 +199,7 @@ class IlluminationStore:
     def set_entries(self, entries: Iterable[FieldEntry]) -> None:
         """Say which fields there are; folders of all others are removed."""
         listed = list(entries)
-        write_json(self.path / "index.json", {"fields": [_plain(entry) for entry in listed]})
+        write_json(self.file, {"fields": [_plain(entry) for entry in listed]})
         known = {entry.folder for entry in listed}
         for folder in self.path.iterdir():
             if folder.is_dir() and folder.name not in known:

@@ -97,6 +97,11 @@ class ShiftStore:
 
     path: Path
 
+    @property
+    def file(self) -> Path:
+        """The table of shifts; it need not exist."""
+        return self.path / "shifts.csv"
+
     def table(self) -> pd.DataFrame:
         """All shifts, with the columns of `COLUMNS`; empty if nothing was aligned.
 
@@ -105,7 +110,7 @@ class ShiftStore:
         FormatError
             The file is damaged.
         """
-        file = self.path / "shifts.csv"
+        file = self.file
         types = dict.fromkeys(("plate", "well", "state", "source"), "str")
         types |= dict.fromkeys(("site", "cycle"), "int64") | dict.fromkeys(_NUMBERS, "float64")
         if not file.is_file():
@@ -136,7 +141,7 @@ class ShiftStore:
         rows = table[COLUMNS].sort_values(["plate", "well", "site", "cycle"])
         text = io.StringIO()
         rows.round(dict.fromkeys(_NUMBERS, 4)).to_csv(text, index=False)
-        write_text(self.path / "shifts.csv", text.getvalue())
+        write_text(self.file, text.getvalue())
 
     def remove(self) -> None:
         """Forget all shifts."""
