@@ -13,10 +13,8 @@ import numpy.typing as npt
 
 from napari_tmaps.streams.diskfile import page_memory
 from napari_tmaps.streams.order import Place, Seen
+from napari_tmaps.streams.tiles import Pixels, Tiles, block_shape
 from napari_tmaps.streams.workers import Buffers, Workers
-
-Tiles = tuple[int, int, int, int]
-"""Chunks of a plane and their sizes: rows, columns, y, x."""
 
 
 class Sink(Protocol):
@@ -38,58 +36,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Close all files."""
-
-
-class Pixels:
-    """The planes of one block in memory: as they are, or in the order of the chunks on disk.
-
-    The latter saves copying them once more.
-    """
-
-    def __init__(self, array: npt.NDArray[Any], tiles: Tiles | None) -> None:
-        self.array = array
-        self.tiles = tiles
-
-    def put(self, inside: Place, plane: Any) -> None:
-        """Set a plane, or all its pixels to one value."""
-        if self.tiles is None:
-            self.array[inside] = plane
-        elif np.ndim(plane) == 0:
-            self.array[self._key(inside)] = plane
-        else:
-            # A row of tiles at a time: so NumPy goes through both sides in their order.
-            rows, columns, y, x = self.tiles
-            for row in range(rows):
-                key: Any = (row, slice(None), *inside)
-                tiles = self.array[key]
-                tiles.swapaxes(0, 1)[...] = plane[row * y : (row + 1) * y].reshape(y, columns, x)
-
-    def take(self, inside: Place) -> npt.NDArray[Any]:
-        """A plane (y, x); of tiles it is a copy."""
-        if self.tiles is None:
-            plane: npt.NDArray[Any] = self.array[inside]
-            return plane
-        rows, columns, y, x = self.tiles
-        parts = self.array[self._key(inside)]
-        whole: npt.NDArray[Any] = parts.swapaxes(1, 2).reshape(rows * y, columns * x)
-        return whole
-
-    def sample(self, inside: Place, step: int) -> npt.NDArray[Any]:
-        """Every `step`th pixel along y and x of a plane, in any order."""
-        planes = self.array[inside if self.tiles is None else self._key(inside)]
-        sample: npt.NDArray[Any] = planes[..., ::step, ::step]
-        return sample
-
-    @staticmethod
-    def _key(inside: Place) -> Any:
-        return (slice(None), slice(None), *inside)
-
-
-def block_shape(
-    block: tuple[int, ...], plane: tuple[int, int], tiles: Tiles | None
-) -> tuple[int, ...]:
-    """Shape of the memory of a block."""
-    return (*block, *plane) if tiles is None else (*tiles[:2], *block, *tiles[2:])
 
 
 def common_tiles(sinks: Sequence[Sink]) -> Tiles | None:

@@ -46,8 +46,6 @@ def page_memory(shape: Sequence[int], dtype: npt.DTypeLike = np.uint8) -> npt.ND
     if os.name != "posix" or not size:
         return np.zeros(shape, dtype)
     memory = mmap.mmap(-1, whole_pages(size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE") and size >= LEAST_DIRECT:
-        memory.madvise(mmap.MADV_HUGEPAGE)
     array = np.frombuffer(memory, np.uint8)
     array[::PAGE] = 0
     return array[:size].view(dtype).reshape(shape)

@@ -16,7 +16,7 @@ from napari_tmaps.errors import InputError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
 from napari_tmaps.streams.array_plan import ArrayPlan
 from napari_tmaps.streams.atomic import write_text
-from napari_tmaps.streams.blocks import BlockWriter, Pixels, Sink
+from napari_tmaps.streams.blocks import BlockWriter, Sink
 from napari_tmaps.streams.checksums import frame_checksum
 from napari_tmaps.streams.describe import Notes, image_channels
 from napari_tmaps.streams.formats import OmeZarrFormat
@@ -33,6 +33,7 @@ from napari_tmaps.streams.othersinks import LIBRARIES, LibrarySink
 from napari_tmaps.streams.pixeltypes import IN_ZARR, stored_type
 from napari_tmaps.streams.pyramid import level_shapes
 from napari_tmaps.streams.shards import MOST_CHUNKS, ArrayFiles
+from napari_tmaps.streams.tiles import Pixels
 from napari_tmaps.streams.units import LENGTHS
 from napari_tmaps.streams.workers import Buffers, Workers
 

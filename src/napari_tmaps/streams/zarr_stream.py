@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_tmaps.errors import ExistsError, FormatError, NotFoundError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
 from napari_tmaps.streams.atomic import disk_errors, hidden_beside, remove, write_json, write_text
-from napari_tmaps.streams.blocks import block_shape, common_tiles
+from napari_tmaps.streams.blocks import common_tiles
 from napari_tmaps.streams.describe import ome_image, plane_facts, started
 from napari_tmaps.streams.ngff_groups import group_file, read_attributes, read_info
 from napari_tmaps.streams.ngff_metadata import OURS
@@ -24,6 +24,7 @@ from napari_tmaps.streams.omexml import OmeImage
 from napari_tmaps.streams.omexml_writer import image_omexml
 from napari_tmaps.streams.order import FrameOrder, Place
 from napari_tmaps.streams.pyramid import halved
+from napari_tmaps.streams.tiles import block_shape
 from napari_tmaps.streams.workers import Buffers, Workers
 from napari_tmaps.streams.zarr_images import ZarrImage, array_plans, make_sinks
 
