@@ -47,6 +47,8 @@ class Contest:
         divided by it.
     floor
         The least that has to happen, e.g. reading the bytes; its time is the physical limit.
+    before
+        What is done before each turn, and not timed, e.g. make room on the disk.
     in_this_process
         False if ours works in another process, whose memory cannot be watched from here.
     clock
@@ -63,6 +65,7 @@ class Contest:
     peer_accuracy: Callable[[Any], float] | None = None
     peer_share: float = 1.0
     floor: Callable[[], Any] | None = None
+    before: Callable[[], Any] | None = None
     in_this_process: bool = True
     clock: Literal["cpu", "wall"] = "wall"
 
@@ -83,6 +86,8 @@ def measure(name: str, contest: Contest, rounds: int) -> dict[str, Any]:
         for who in sorted(contenders, reverse=bool(turn % 2)):
             action = contenders[who]
             if action is not None:
+                if contest.before is not None:
+                    contest.before()
                 begin = now()
                 action()
                 seconds[who].append(now() - begin)
