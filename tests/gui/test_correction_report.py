@@ -65,7 +65,7 @@ def test_wells_are_coloured_by_their_worst_cycle(aligned: Experiment) -> None:
     quality = found(QUALITY)
     assert quality.values == {"B02": 0.2, "B03": 0.8}
     assert quality.ends == (0.0, 1.0)
-    assert quality.in_words("B02") == (", Alignment: correlation 0.2 (site 2, cycle 2, repaired)")
+    assert quality.in_words("B02") == (", Alignment: correlation 0.2 (site 2, cycle 1, repaired)")
     assert quality.in_words("C03") == ""
     shift = found(SHIFT)
     assert shift.values == {"B02": 5.0, "B03": 10.0}
@@ -90,7 +90,7 @@ def test_sites_of_a_slide_are_coloured(aligned: Experiment) -> None:
 def test_alignment_in_words(aligned: Experiment) -> None:
     (line,) = alignment_in_words(aligned)
     assert line == (
-        "Cycle 2: 2 measured, 1 repaired; shifts of 5.0 px, at most 10.0; correlation 0.80, at "
+        "Cycle 1: 2 measured, 1 repaired; shifts of 5.0 px, at most 10.0; correlation 0.80, at "
         "least 0.20."
     )
 

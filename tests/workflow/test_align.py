@@ -159,6 +159,17 @@ def test_a_cycle_that_is_missing_at_a_site(tmp_path):
         assert row["y_px"].item() == pytest.approx(true_shift("B02", 2, 1)[0], abs=0.05)
 
 
+def test_a_reference_image_that_is_missing_in_one_cycle(tmp_path):
+    """Other channels of that cycle are put where those of the site beside it are."""
+    with make_experiment(tmp_path, without=("1/B02_s1_DAPI.tif",)) as made:
+        said = align(made)
+        assert any("channel '1_DAPI' here; what else it has takes the shift" in t for t in said)
+        table = made.shifts.table().set_index(["well", "site", "cycle"])
+        row, beside = table.loc[("B02", 1, 1)], table.loc[("B02", 2, 1)]
+        assert (row["state"], row["quality"]) == ("repaired", 0)
+        assert (row["y_px"], row["x_px"]) == (beside["y_px"], beside["x_px"])
+
+
 def test_arguments_that_cannot_work(rounds, tmp_path):
     for arguments, words in (
         ({"ref_cycle": 7}, "no cycle 7"),

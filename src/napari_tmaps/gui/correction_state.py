@@ -55,7 +55,7 @@ def field_title(entry: FieldEntry) -> str:
     if entry.plate is not None:
         parts.append(f"plate {entry.plate}")
     if entry.cycle is not None:
-        parts.append(f"cycle {entry.cycle + 1}")
+        parts.append(f"cycle {entry.cycle}")
     if entry.times is not None:
         parts.append(f"t {entry.times[0]} to {entry.times[1]}")
     return ", ".join(parts)
@@ -129,7 +129,7 @@ def alignment_in_words(experiment: Experiment) -> list[str]:
         states = own["state"].value_counts()
         counts = ", ".join(f"{states[name]} {name}" for name in states.index)
         lines.append(
-            f"Cycle {int(str(cycle)) + 1}: {counts}; shifts of {np.median(far):.1f} px, at most "
+            f"Cycle {cycle}: {counts}; shifts of {np.median(far):.1f} px, at most "
             f"{far.max():.1f}; correlation {own['quality'].median():.2f}, at least "
             f"{own['quality'].min():.2f}."
         )

@@ -69,4 +69,4 @@ def _columns(table: pd.DataFrame) -> list[list[object]]:
 
 
 def _words(site: object, cycle: object, state: object) -> str:
-    return f"site {site}, cycle {int(str(cycle)) + 1}, {state}"
+    return f"site {site}, cycle {cycle}, {state}"

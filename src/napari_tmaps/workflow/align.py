@@ -17,6 +17,7 @@ from napari_tmaps.model.alignment import repaired
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.version import __version__
+from napari_tmaps.store.illumination import IlluminationStore
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import digest, source_folders
 from napari_tmaps.store.prepared import read_prepared
@@ -168,9 +169,18 @@ class ImageRegistrator(Step):
             located = work["images"][cycle]
             image = open_located(self.path, site, int(cycle), located, batch["version"], readers)
             correct = self.path / "illumination" if args.illumcorr else None
-            stack = read_prepared(
-                image, batch["channels"][cycle], 0, site=site, cycle=int(cycle), correct=correct
-            )
+            channel = batch["channels"][cycle]
+            try:
+                stack = read_prepared(
+                    image, channel, 0, site=site, cycle=int(cycle), correct=correct
+                )
+            except MissingError as error:
+                if correct and not IlluminationStore(correct).find(channel, *site, int(cycle), 0):
+                    raise
+                raise MissingError(
+                    f"Cycle {cycle} has no image of channel '{channel}' here; what else it has "
+                    "takes the shift of its neighbours."
+                ) from error
             return _flattened(stack, args)
 
         try:
@@ -192,8 +202,11 @@ class ImageRegistrator(Step):
                         except (MissingError, NotFoundError, FormatError) as error:
                             failures.append(failure(plate, well, number, error))
                             errors += 1
-                            continue
-                        y, x, quality = shift.y, shift.x, shift.quality
+                            if cycle not in work["images"]:
+                                continue
+                            quality = 0.0  # other channels are there: `repaired` finds their place
+                        else:
+                            y, x, quality = shift.y, shift.x, shift.quality
                     found.append(
                         {"cycle": int(cycle), "measured_y_px": y, "measured_x_px": x}
                         | {"quality": quality}
