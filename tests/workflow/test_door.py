@@ -12,6 +12,7 @@ from tests.workflow.test_faults import make  # noqa: F401
 import napari_tmaps
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.model.progress import run
+from napari_tmaps.workflow.description import with_argument
 from napari_tmaps.workflow.door import Workflow
 from napari_tmaps.workflow.engines import EngineChoice
 
@@ -92,6 +93,13 @@ def test_a_dry_run_writes_nothing_and_tries_one_site(flow):
     assert plan["seconds"] * plan["workers"] >= rows["jterator"]["seconds"]
     assert plan["disk_mb"] < plan["free_mb"]
     json.dumps(plan)
+
+
+def test_a_dry_run_of_a_file_of_tissuemaps(flow):
+    """Its unused arguments, which mean nothing here, are left out as by a submission."""
+    description = with_argument(flow.description, "jterator", "plot", False)
+    rows = flow.dry_run(flow.request(description), probe=False)["steps"]
+    assert [row["step"] for row in rows] == ["metaextract", "metaconfig", "imextract", "jterator"]
 
 
 def test_a_dry_run_knows_what_is_done(flow):

@@ -114,6 +114,25 @@ def test_jobs_that_were_sent_ahead_are_not_lost_with_a_killed_worker(empty, proc
     assert jobs_of(empty)["exitcode"].value_counts().to_dict() == {0: 39, 137: 1}
 
 
+def test_a_killed_worker_leaves_no_lock_to_be_warned_of(empty):
+    init_step(Toy(empty), ToyArguments(jobs=("lock and die once",)))
+    code = (
+        "import sys\n"
+        "from tests.workflow.toys import Toy\n"
+        "from napari_tmaps.workflow.engine_processes import Processes\n"
+        "from napari_tmaps.workflow.job import JobCall\n"
+        "if __name__ == '__main__':\n"
+        "    with Processes(1) as engine:\n"
+        "        outcomes = [*filter(None, engine.outcomes([JobCall(sys.argv[1], Toy, 1)]))]\n"
+        "        assert outcomes[0].exitcode == 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(empty.path)], cwd=ROOT, check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert begun(empty.path, 1) == 2
+
+
 @pytest.mark.parametrize("name", ["processes", "dask"])
 def test_a_job_that_kills_every_worker_is_given_up(empty, name, request):
     failed, events = toy(empty, request.getfixturevalue(name), "die", "ok", "ok")

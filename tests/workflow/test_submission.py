@@ -179,7 +179,9 @@ def test_second_submission_is_refused(make):  # noqa: F811
     experiment = make("busy")
     events = submit(experiment, prepare(experiment, engine=THREADS))
     next(events)
-    with pytest.raises(ExistsError, match="a workflow, process"):
+    with pytest.raises(
+        ExistsError, match=r"a workflow \(metaextract: 0 of 1 jobs are done\), process"
+    ):
         run(submit(experiment, prepare(experiment, engine=THREADS)))
     with pytest.raises(ExistsError, match="workflow"):
         run(convert(experiment))
@@ -225,6 +227,16 @@ def test_the_lock_of_a_dead_process_does_not_hold(make):  # noqa: F811
     process.wait()
     with coordinating(experiment.path, "mine"):
         assert at_work(experiment.path)["what"] == "mine"
+
+
+def test_who_is_refused_hears_how_far_the_other_is(make):  # noqa: F811
+    experiment = make("refused")
+    events = submit(experiment, prepare(experiment, engine=THREADS))
+    while (event := next(events)).stage != "jterator" or event.done == 0:
+        pass
+    with pytest.raises(ExistsError, match=r"a workflow \(jterator: \d of 4 jobs are done\), proc"):
+        next(submit(experiment, prepare(experiment, engine=THREADS)))
+    events.close()
 
 
 def test_a_silent_machine_is_dead(make, monkeypatch):  # noqa: F811

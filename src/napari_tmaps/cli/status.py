@@ -42,7 +42,8 @@ def show_status(state: Mapping[str, Any], *, wells: bool = False) -> None:
         if last["message"]:
             typer.echo(f"  {last['message']}")
     for step in state["steps"]:
-        share = step["done"] / step["total"] if step["total"] else 1.0
+        without_work = float(step["state"] == "TERMINATED")
+        share = step["done"] / step["total"] if step["total"] else without_work
         bar = "█" * round(20 * share) if step["state"] != "NEW" else ""
         jobs = ", ".join(f"{number} {name}" for name, number in step["jobs"].items())
         typer.echo(

@@ -131,7 +131,7 @@ def start_local(workers: int, *, threads: bool = False) -> Dask:
             threads_per_worker=workers if threads else 1,
             processes=True,
             dashboard_address=":0",
-            silence_logs=logging.ERROR,  # that a worker is slow to end is nobody's concern
+            silence_logs=logging.CRITICAL,  # how a job ends is told by its outcome
         )
     return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
 

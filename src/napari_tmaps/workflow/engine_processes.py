@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -220,6 +221,9 @@ class Processes(ClosesItself):
 def _work(connection: Connection) -> None:
     """The life of a worker: job after job, until its maker dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's affair
+    if sys.platform != "win32":
+        # It has no children; so the locks that libraries make for some vanish with it, unnamed.
+        multiprocessing.set_start_method("fork", force=True)
     threading.Thread(target=_die_with_coordinator, daemon=True).start()
     while True:
         try:

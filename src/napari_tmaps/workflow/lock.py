@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_tmaps.errors import ExistsError
+from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import disk_errors, remove
 from napari_tmaps.streams.mounts import source_of
 
+WORKFLOW = "a workflow"
+"""What somebody does who runs step after step."""
 BEAT_S = 5.0
 """How often the coordinator says that it lives."""
 SILENT_S = 60.0
@@ -109,11 +112,25 @@ def _take(folder: Path, path: Path, content: dict[str, Any]) -> None:
                     remove(path)
                     continue
                 raise ExistsError(
-                    f"'{folder.name}' is being worked on since {other['since']}: {other['what']}, "
-                    f"process {other['pid']} on {other['host']}. Wait for it (tmaps workflow "
+                    f"'{folder.name}' is being worked on since {other['since']}: {other['what']}"
+                    f"{_how_far(folder, other['what'])}, process {other['pid']} on "
+                    f"{other['host']}. Wait for it (tmaps workflow "
                     f"{folder} status), or stop it (tmaps workflow {folder} kill)."
                 ) from error
     raise ExistsError(f"'{folder.name}' has just been taken by another program. Try again.")
+
+
+def _how_far(folder: Path, what: str) -> str:
+    """E.g. " (jterator: 10 of 36 jobs are done)"; empty if it is not about jobs."""
+    with Experiment.open(folder) as experiment:
+        submissions, jobs = experiment.catalogue.submissions(), experiment.catalogue.jobs()
+    step = what
+    if what == WORKFLOW and len(submissions):
+        steps = submissions["steps"].iloc[-1]
+        step = next((name for name, state in steps.items() if state == "RUNNING"), "")
+    states = jobs.loc[(jobs["step"] == step) & (jobs["phase"] == "run"), "state"]
+    done = int((states == "TERMINATED").sum())
+    return f" ({step}: {done} of {len(states)} jobs are done)" if len(states) else ""
 
 
 def _beat(path: Path, ended: threading.Event) -> None:

@@ -78,11 +78,14 @@ class MetadataExtractor(Step):
         with (
             replacing(target) as temporary,
             disk_errors(target),
-            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+            zipfile.ZipFile(temporary, "w") as archive,
         ):
             for name, planes in _grouped(_rows(batch["planes"]), "path").items():
                 if all(row["height"] > 0 for row in planes):
-                    archive.writestr(f"{name}.ome.xml", _document(planes, batch["facts"]))
+                    # Not with the time of now: the same files give the same archive.
+                    entry = zipfile.ZipInfo(f"{name}.ome.xml")
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    archive.writestr(entry, _document(planes, batch["facts"]))
         return JobResult()
 
     def delete_previous_job_output(self) -> None:

@@ -22,6 +22,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.parts import DATABASE
 from napari_tmaps.streams.atomic import disk_errors
 from napari_tmaps.workflow.batches import StepFolder
+from napari_tmaps.workflow.description import check_description
 from napari_tmaps.workflow.engine_processes import Processes
 from napari_tmaps.workflow.engines import Engine, default_workers
 from napari_tmaps.workflow.phases import collect_step, run_jobs
@@ -64,10 +65,10 @@ def dry_run(experiment: Experiment, request: Request, *, probe: bool = True) -> 
     workers = request.engine.workers or default_workers()
     rows, start_s = [], 0.0
     certain, done = True, set(steps_done(experiment))
+    arguments = check_description(request.description, done=done)
     with _copy(experiment) as copy, closing(Processes(1)) as engine:
-        for described in request.description.active():
-            kind = find_step(described.name)
-            args = kind.Arguments.model_validate(described.batch_args)
+        for name, args in arguments.items():
+            kind = find_step(name)
             where = experiment if certain else copy
             sites = request.subset.choose(where.catalogue.sites())
             counted = _count(kind, where, sites, args)

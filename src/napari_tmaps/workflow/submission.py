@@ -24,7 +24,7 @@ from napari_tmaps.model.workflow import WorkflowDescription
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.description import check_description, part_of, workflow_of
 from napari_tmaps.workflow.engines import LIMITS_NEED_PROCESSES, Engine, EngineChoice, are_given
-from napari_tmaps.workflow.lock import coordinating, is_asked_to_stop
+from napari_tmaps.workflow.lock import WORKFLOW, coordinating, is_asked_to_stop
 from napari_tmaps.workflow.phases import run_phases
 from napari_tmaps.workflow.step import BatchArguments, Site, Step
 from napari_tmaps.workflow.steps import STEPS, find_step
@@ -152,7 +152,7 @@ def submit(experiment: Experiment, request: Request) -> Iterator[Progress]:
     TmapsError
         A step as a whole cannot go on.
     """
-    with coordinating(experiment.path, "a workflow"):
+    with coordinating(experiment.path, WORKFLOW):
         number = experiment.catalogue.add_submission(
             created=f"{datetime.now():%Y-%m-%d %H:%M:%S}",
             state="SUBMITTED",
@@ -178,7 +178,7 @@ def resume(experiment: Experiment, engine: EngineChoice | None = None) -> Iterat
         It is still running, or something else is at work on the experiment.
     """
     last_submission(experiment)  # who cannot go on shall not seem to be at work
-    with coordinating(experiment.path, "a workflow"):
+    with coordinating(experiment.path, WORKFLOW):
         number, request, steps = last_submission(experiment)
         if engine is not None:
             request = request.model_copy(update={"engine": engine})
