@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from tests.gui.plate import PIPELINE, make_experiment
 from tests.workflow.rounds import make_experiment as make_rounds
@@ -22,13 +23,15 @@ from napari_tmaps.gui.map_values import COUNT, Measure, measures, well_values
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.state import Choice, Pixels, View, resolve
 from napari_tmaps.gui.well_colours import colours, limits
+from napari_tmaps.gui.zarr_source import experiment_source
 from napari_tmaps.model.arrange import Tiles
 from napari_tmaps.model.progress import run
 from napari_tmaps.pipeline import load_pipeline
 from napari_tmaps.store.exclusions import change
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import MapLevel, open_map
-from napari_tmaps.workflow import analyse
+from napari_tmaps.vendors import scan
+from napari_tmaps.workflow import analyse, convert
 from napari_tmaps.workflow.align import AlignArguments, ImageRegistrator
 from napari_tmaps.workflow.illuminati import IlluminatiArguments, PyramidBuilder
 from napari_tmaps.workflow.local import run_step
@@ -72,9 +75,9 @@ def test_marks() -> None:
     tiles = Tiles(np.arange(4), *at, size, size)
     marks = Marks(tiles, np.array(["A1", "A1", "B1", "B1"]), {1: MISSING, 2: EXCLUDED})
     whole = marks.plane(0, 0, 0, range(164), range(128))
-    assert (whole[0] == WELL).all()
-    assert (whole[163] == WELL).all()
-    assert (whole[1:63, 63] == SITE).all()
+    assert (whole[:2] == WELL).all()
+    assert (whole[162:] == WELL).all()
+    assert (whole[2:62, 63] == SITE).all()
     assert not whole[64:100].any()
     assert not whole[2:62, 2:62].any()
     assert not whole[102:162, 66:126].any()
@@ -315,6 +318,33 @@ def test_one_cycle_at_a_time(tmp_path: Path, qapp: Any) -> None:
         # All is as it was before; what the user hid stays hidden.
         view.show_cycle(-1)
         assert seen() == set(cycles.index) - {hidden}
+
+
+def test_sites_of_unequal_size(tmp_path: Path, qapp: Any) -> None:
+    """A small image stores fewer levels than others; it is seen on all of them."""
+    sizes = {1: (600, 700), 2: (600, 700), 3: (600, 700), 4: (200, 250)}
+    (tmp_path / "raw").mkdir()
+    for site, size in sizes.items():
+        tifffile.imwrite(tmp_path / "raw" / f"B02_s{site}.tif", np.full(size, site, np.uint16))
+    with Experiment.create(tmp_path / "odd.tmaps") as experiment:
+        experiment.add(scan(tmp_path / "raw", pattern=r"(?P<well>B02)_s(?P<site>\d)"), plate="P")
+        run(convert(experiment, workers=1))
+        source = experiment_source(experiment, "P")
+        stack = source.image(0)
+        assert len(stack.factors) > 1
+        for level in range(len(stack.factors)):
+            plane = stack.read(3, level, 0, 0, slice(None), slice(None))
+            assert plane is not None
+            assert plane.shape == (-(-200 // 2**level), -(-250 // 2**level))
+            assert (plane == 4).all()
+        viewer = ViewerModel()
+        view = PlateView(viewer, pytest.fail)
+        view.open(experiment)
+        for of in (View.WELL, View.PLATE):
+            view.show(resolve(read_facts(experiment), Choice(str(experiment.path), view=of)))
+            for level in viewer.layers[0].data:
+                assert set(np.unique(np.asarray(level))) >= {1, 2, 3, 4}
+        view.open(None)
 
 
 def test_a_channel_that_a_well_lacks(tmp_path: Path, qapp: Any) -> None:

@@ -84,7 +84,7 @@ class Marks:
         for n in seen[self._signs[seen] > 0]:
             _hatch(canvas, sites[n], int(self._signs[n]), y.start + x.start)
         for n in _seen(wells, canvas.shape):
-            _frame(canvas, wells[n], WELL, 1)
+            _frame(canvas, wells[n], WELL, 2)  # one alone would be lost between two pixels
         return canvas
 
 

@@ -168,19 +168,35 @@ class ZarrSource:
         def read(
             place: int, level: int, t: int, z: int, y: slice, x: slice
         ) -> npt.NDArray[Any] | None:
-            return self._read(paths[place], info.axes, level, t, 0, z, y, x)
+            return self._read(paths[place], info.axes, level, t, 0, z, y, x, labels=True)
 
         return Stack(info.dtype, _factors(info), read, labels=True)
 
     def _read(
-        self, path: Path, axes: str, level: int, t: int, c: int, z: int, y: slice, x: slice
+        self,
+        path: Path,
+        axes: str,
+        level: int,
+        t: int,
+        c: int,
+        z: int,
+        y: slice,
+        x: slice,
+        *,
+        labels: bool = False,
     ) -> npt.NDArray[Any] | None:
+        from napari_tmaps.streams.pyramid import pyramid
+
         try:
             levels = self._open(path)
         except NotFoundError:
             return None
-        if level >= len(levels):
-            raise FormatError(f"'{path}' has {len(levels)} levels, fewer than other sites.")
+        if level >= len(levels):  # an image that is smaller than others: so is what it stores
+            last, whole = len(levels) - 1, slice(None)
+            fine = self._read(path, axes, last, t, c, z, whole, whole, labels=labels)
+            if fine is None:
+                return None
+            return pyramid(fine, level - last + 1, labels=labels)[-1][y, x]
         array = levels[level]
         wanted: dict[str, Any] = {"t": t, "c": c, "z": z, "y": y, "x": x}
         for axis, length in zip(axes, array.shape, strict=True):
