@@ -45,7 +45,7 @@ def _planes(number: int, size: int = _SIZE) -> list[Plane]:
 def statistics(folder: Path, full: bool) -> Contest:
     """Mean and deviation of logarithms of images in files, reading included; in NumPy by Welford.
 
-    The limit is reading alone.
+    The limit is to read them and look at each pixel once.
     """
     paths = []
     for number, plane in enumerate(_planes(32 if full else 16)):
@@ -81,7 +81,7 @@ def statistics(folder: Path, full: bool) -> Contest:
         peer,
         accuracy=lambda a, b: float(max(np.abs(x - y).max() for x, y in zip(a, b, strict=True))),
         accuracy_is="largest difference of a logarithm",
-        floor=lambda: sum(1 for _ in read()),
+        floor=lambda: [plane.copy() for plane in read()],  # files are mapped, not yet read
     )
 
 

@@ -28,6 +28,7 @@ from napari_tmaps.streams.atomic import disk_errors, write_text
 from napari_tmaps.streams.chunkfiles import ChunkFiles
 from napari_tmaps.streams.mounts import open_array
 from napari_tmaps.streams.ngff_metadata import AXES, multiscales, omero
+from napari_tmaps.streams.planefiles import PlaneParts, open_parts
 from napari_tmaps.streams.pyramid import pyramid
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class MapFiles:
                 f"Level {level} of the map '{self.image}' cannot be read ({error}). Build it "
                 "again: remove the folder, and run illuminati."
             ) from error
+
+    def parts(self, level: int, labels: str | None = None) -> PlaneParts:
+        """The same, for those who only read parts of planes."""
+        path = self._folder(labels) / str(level)
+        return open_parts(path, lambda: self.array(level, labels))
 
     def create(self, labels: str | None = None) -> None:
         """Make the arrays, where they are not there; any number of jobs may do so at a time."""

@@ -21,6 +21,7 @@ from napari_tmaps.store.mapfiles import MapFiles, read_state
 from napari_tmaps.store.mapplan import MapPlan, PlacedSite, plan_map
 from napari_tmaps.store.mapsites import SiteReader
 from napari_tmaps.store.mapsources import well_sources
+from napari_tmaps.streams.planefiles import PlaneParts
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
@@ -89,7 +90,7 @@ class PlateMap:
         )
         self._experiment = experiment
         self._settings = self._state.get("settings", {"align": False, "corrected": []})
-        self._arrays: dict[tuple[int, str | None], Any] = {}
+        self._arrays: dict[tuple[int, str | None], PlaneParts] = {}
         self._lock = Lock()
         self._sites = SiteReader(experiment, self.plan, self._settings)
 
@@ -180,20 +181,19 @@ class PlateMap:
         for number in range(1, self.plan.levels + 1) if self.built else ():
             array = self._array(number, labels)
 
-            def read(t: int, z: int, y: slice, x: slice, array: Any = array) -> Pixels:
-                return np.asarray(array[t, c, z, y, x])
+            def read(t: int, z: int, y: slice, x: slice, array: PlaneParts = array) -> Pixels:
+                return array.part(t, c, z, y, x)
 
             t, _, z, height, width = array.shape
-            chunk = (int(array.chunks[3]), int(array.chunks[4]))
-            shape = (t, z, height, width)
-            levels.append(MapLevel(2**number, shape, array.dtype, chunk, read))
+            dtype = np.dtype(np.int32 if labels is not None else self.plan.dtype)
+            levels.append(MapLevel(2**number, (t, z, height, width), dtype, array.chunk, read))
         return levels
 
-    def _array(self, number: int, labels: str | None) -> Any:
+    def _array(self, number: int, labels: str | None) -> PlaneParts:
         """One level; channels share it."""
         with self._lock:
             if (number, labels) not in self._arrays:
-                self._arrays[number, labels] = self._files.array(number, labels)
+                self._arrays[number, labels] = self._files.parts(number, labels)
             return self._arrays[number, labels]
 
     # -- level 0 --------------------------------------------------------------------------------

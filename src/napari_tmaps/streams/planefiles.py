@@ -11,8 +11,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from os import SEEK_END
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +33,15 @@ class PlaneParts(Protocol):
     ----------
     shape
         (t, c, z, y, x).
+    chunk
+        Blocks (y, x) in which it is best read.
     """
 
     @property
     def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def chunk(self) -> tuple[int, int]: ...
 
     def part(self, t: int, c: int, z: int, y: slice, x: slice) -> Pixels:
         """Rows y and columns x of a plane; slices of step 1.
@@ -114,6 +120,10 @@ class _ByZarr:
     def shape(self) -> tuple[int, ...]:
         return tuple(self.array.shape)
 
+    @property
+    def chunk(self) -> tuple[int, int]:
+        return int(self.array.chunks[3]), int(self.array.chunks[4])
+
     def part(self, t: int, c: int, z: int, y: slice, x: slice) -> Pixels:
         return np.asarray(self.array[t, c, z, y, x])
 
@@ -127,6 +137,10 @@ class _Files:
     inner: tuple[int, int]
     packing: str
     is_shard: bool
+
+    @property
+    def chunk(self) -> tuple[int, int]:
+        return self.inner
 
     def part(self, t: int, c: int, z: int, y: slice, x: slice) -> Pixels:
         rows = range(*y.indices(self.shape[3]))
@@ -145,46 +159,67 @@ class _Files:
         self, canvas: Pixels, file: Path, rows: range, columns: range, corner: tuple[int, int]
     ) -> None:
         """Copy what a file holds of a part; a file that is not there holds zeros."""
+        height, width = self.inner
         try:
-            data = bring(file).read_bytes()
+            with bring(file).open("rb") as opened:
+                index = self._index(file, opened) if self.is_shard else None
+                for top in range(corner[0], corner[0] + self.outer[0], height):
+                    for left in range(corner[1], corner[1] + self.outer[1], width):
+                        y = range(max(rows.start, top), min(rows.stop, top + height))
+                        x = range(max(columns.start, left), min(columns.stop, left + width))
+                        if not len(y) or not len(x):
+                            continue
+                        place = (top - corner[0]) // height, (left - corner[1]) // width
+                        chunk = self._chunk(file, opened, index, place)
+                        if chunk is not None:
+                            canvas[
+                                y.start - rows.start : y.stop - rows.start,
+                                x.start - columns.start : x.stop - columns.start,
+                            ] = chunk[y.start - top : y.stop - top, x.start - left : x.stop - left]
         except FileNotFoundError:
             return
         except StorageError:
             raise
         except OSError as error:
             raise StorageError(f"'{file}' cannot be read: {error.strerror}.") from error
-        height, width = self.inner
-        for top in range(corner[0], corner[0] + self.outer[0], height):
-            for left in range(corner[1], corner[1] + self.outer[1], width):
-                y = range(max(rows.start, top), min(rows.stop, top + height))
-                x = range(max(columns.start, left), min(columns.stop, left + width))
-                if not len(y) or not len(x):
-                    continue
-                place = (top - corner[0]) // height, (left - corner[1]) // width
-                chunk = self._chunk(file, data, place)
-                if chunk is not None:
-                    canvas[
-                        y.start - rows.start : y.stop - rows.start,
-                        x.start - columns.start : x.stop - columns.start,
-                    ] = chunk[y.start - top : y.stop - top, x.start - left : x.stop - left]
 
-    def _chunk(self, file: Path, data: bytes, place: tuple[int, int]) -> Pixels | None:
+    def _index(self, file: Path, opened: BinaryIO) -> npt.NDArray[np.uint64]:
+        """Offset and length of each chunk of a shard, which stand at its end."""
+        across = self.outer[1] // self.inner[1]
+        count = self.outer[0] // self.inner[0] * across
         try:
-            if self.is_shard:
-                across = self.outer[1] // self.inner[1]
-                count = self.outer[0] // self.inner[0] * across
-                index = np.frombuffer(data[-16 * count - 4 : -4], "<u8").reshape(count, 2)
-                offset, length = (int(value) for value in index[place[0] * across + place[1]])
+            start = opened.seek(0, SEEK_END) - 16 * count - 4
+            opened.seek(max(start, 0))
+            return np.frombuffer(opened.read(16 * count), "<u8").reshape(-1, across, 2)
+        except ValueError as error:
+            raise self._damaged(file, error) from error
+
+    def _chunk(
+        self,
+        file: Path,
+        opened: BinaryIO,
+        index: npt.NDArray[np.uint64] | None,
+        place: tuple[int, int],
+    ) -> Pixels | None:
+        try:
+            if index is None:
+                data = opened.read()
+            else:
+                offset, length = (int(value) for value in index[place])
                 if offset == _EMPTY:
                     return None
-                data = data[offset : offset + length]
+                if offset + length > opened.seek(0, SEEK_END):
+                    raise ValueError("it is not as long as it says")
+                opened.seek(offset)
+                data = opened.read(length)
             self._check(data)
             decoded = self._codec.decode(data)
             return np.frombuffer(decoded, self.dtype.newbyteorder("<")).reshape(self.inner)
-        except (ValueError, RuntimeError) as error:
-            raise FormatError(
-                f"'{file}' is damaged ({error}). Convert or copy the image again."
-            ) from error
+        except (IndexError, ValueError, RuntimeError) as error:
+            raise self._damaged(file, error) from error
+
+    def _damaged(self, file: Path, error: Exception) -> FormatError:
+        return FormatError(f"'{file}' is damaged ({error}). Convert or copy the image again.")
 
     def _check(self, data: bytes) -> None:
         """Blosc believes what stands at the beginning: how long it is, and how long its pixels."""
