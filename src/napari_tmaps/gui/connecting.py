@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from time import perf_counter
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QWidget
 
 from napari_tmaps.client.address import is_address
 from napari_tmaps.client.session import LoggedOutError
-from napari_tmaps.errors import NotFoundError
+from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.server_dialog import ServerDialog
-from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.gui.zarr_source import experiment_source
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
@@ -81,11 +82,13 @@ class Following(QObject):
     said = Signal(str)
     _came = Signal()
     _refused = Signal(str)
+    _looked = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._experiment: Experiment | None = None
-        self._work = Work(self)
+        self._pool = ThreadPoolExecutor(1, "following")
+        self._looking: Future[None] | None = None
         self._is_wrong = False
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
@@ -96,12 +99,12 @@ class Following(QObject):
         self._gathering.timeout.connect(self.arrived)
         self._came.connect(self._gathering.start)
         self._refused.connect(self._on_refused)
-        self._work.ended.connect(self._on_looked)
+        self._looked.connect(self._on_looked)
 
     @property
     def is_busy(self) -> bool:
         """True while the server is asked."""
-        return self._work.is_running
+        return self._looking is not None and not self._looking.done()
 
     def setExperiment(self, experiment: Experiment | None) -> None:
         """Follow another experiment, or none."""
@@ -120,40 +123,36 @@ class Following(QObject):
 
     def look(self) -> None:
         """Take up what has changed on the server, in the background."""
-        experiment = self._experiment
-        if experiment is None or self._work.is_running:
-            return
+        if self._experiment is not None and not self.is_busy:
+            self._looking = self._pool.submit(self._look, self._experiment)
 
-        def make() -> Generator[Progress, None, tuple[Experiment, bool, float]]:
-            from time import perf_counter
-
-            yield Progress("", 0, 0)
-            start = perf_counter()
+    def _look(self, experiment: Experiment) -> None:
+        """In the thread."""
+        start, changed, error = perf_counter(), False, ""
+        try:
             changed = experiment.refresh(thoroughly=False)
-            return experiment, changed, perf_counter() - start
-
-        self._work.start("", make)
+        except TmapsError as found:
+            error = str(found)
+        self._looked.emit((experiment, changed, error, perf_counter() - start))
 
     def _on_refused(self, sentence: str) -> None:
         self.changed.emit()
         self.said.emit(sentence)
 
-    def _on_looked(self, outcome: Outcome) -> None:
-        if self._experiment is None:
+    def _on_looked(self, seen: tuple[Experiment, bool, str, float]) -> None:
+        experiment, changed, error, seconds = seen
+        if experiment is not self._experiment:
             return
-        if outcome.error:
+        if error:
             self._is_wrong = True
             self._timer.setInterval(_LATER_MS)
-            self.said.emit(outcome.error)
+            self.said.emit(error)
             return
         if self._is_wrong:
             self._is_wrong = False
             self.said.emit("")
-        if outcome.value is None:
-            return
-        experiment, changed, seconds = outcome.value
         self._timer.setInterval(max(_EVERY_MS, int(1000 * _SHARE * seconds)))
-        if changed and experiment is self._experiment:
+        if changed:
             self.changed.emit()
 
 

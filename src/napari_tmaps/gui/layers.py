@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +21,7 @@ from napari_tmaps.gui.sources import Source
 from napari_tmaps.model.arrange import arrange
 from napari_tmaps.model.channels import display_colors
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.streams.mounts import source_of
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 FeatureReader = Callable[[str], pd.DataFrame | None]
@@ -84,6 +86,9 @@ def mosaic_layers(
         Reads in the background what is not there in time for a frame.
     """
     tiles = arrange(places, source.pixel_size_um[1:])
+    # What comes from a server is not waited for.
+    is_far = source_of(Path(source.facts.get("experiment", ""))) is not None
+    at_once = len(places) == 1 and not is_far
     where = _where(source, places)
 
     def data(key: str, own: Callable[[], Stack]) -> tuple[Any, bool]:
@@ -92,7 +97,7 @@ def mosaic_layers(
             mosaic = Mosaic(planes, tiles, source.size_t, source.size_z, on_problem)
             planes = Blocks(mosaic, reading)
         levels = levels_of(planes)
-        if len(places) == 1 and levels[0].size * levels[0].dtype.itemsize <= IN_MEMORY_BYTES:
+        if at_once and levels[0].size * levels[0].dtype.itemsize <= IN_MEMORY_BYTES:
             return np.asarray(levels[0]), False
         if len(levels) == 1 and key.startswith("labels:"):
             # napari's labels take a list of one level for the level itself.

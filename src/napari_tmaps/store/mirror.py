@@ -4,7 +4,7 @@
                                         .mirror/      which experiment it is, lists of its parts
 
 Each file that was fetched has the size and the time of change that it has on the server: so it is
-known to be the same. A file that is fetched only when it is read (tables, fields of illumination)
+known to be the same. A file that is fetched only when it is read (features, fields of illumination)
 is empty before. Nothing is written here but by the server's word.
 """
 
@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +43,9 @@ from napari_tmaps.streams.mounts import ComingError, mount, source_of, unmount
 _FORMAT = 1
 _OWN = ".mirror"
 _LATE = (".parquet", ".npz", ".tif", ".zip")
-"""Endings of files that are fetched when they are read."""
+"""Endings of files that are fetched when they are read …"""
+_SOON = ("selections/", "results/")
+"""… but for those in these folders, which are small."""
 _THREADS = 6
 _FAILED_S = 5.0
 """For so long a window is not made to ask again for what could not be fetched."""
@@ -219,7 +221,7 @@ class Mirror:
             elif file.path != DATABASE and not _is_fresh(place, file):
                 if self._sending.get(file.path):
                     continue
-                if file.path.endswith(_LATE) and not file.path.startswith("selections/"):
+                if file.path.endswith(_LATE) and not file.path.startswith(_SOON):
                     self._put(place, b"")
                 else:
                     wanted.append(file)
@@ -291,7 +293,10 @@ class Mirror:
         late = wait(coming, self.patience_s if self._in_hurry() else None).not_done
         for future in coming:
             if future not in late:
-                future.result()
+                try:
+                    future.result()
+                except CancelledError as error:
+                    raise StorageError(f"{self.address} was closed.") from error
         if late:
             threading.Thread(target=self._tell, args=(late,), daemon=True).start()
             raise ComingError(f"On its way from {self.address.server}: {what}.")
