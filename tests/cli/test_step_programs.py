@@ -215,6 +215,8 @@ def test_the_workflow(experiment, tmp_path):
     info = json.loads(tmaps("info", experiment, "--json").output)
     assert info["objects"] == {"Discs": 4}
     tmaps("workflow", experiment, "resubmit", "--stage", "image_analysis")
+    text = tmaps("corilla", experiment, "cleanup").output
+    assert "What these steps made stays, but is stale if it used it: jterator." in text
     assert "labels and features: Discs" in tmaps("jterator", experiment, "cleanup").output
     tmaps("workflow", experiment, "resubmit", "--stage", "image_analysis")
     assert "Stale now, to be made again: Discs" in tmaps("imextract", experiment, "cleanup").output

@@ -261,14 +261,15 @@ def _cleanup(step: type[Step]) -> _Verb:
         called: Called = context.obj
         with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
             with coordinating(experiment.path, f"{step.name} cleanup"):
-                done = steps_done(experiment)
-                later = [
-                    other.name
-                    for other in STEPS
-                    if step.name in other.requires and other.name in done
-                ]
+                done = [find_step(name) for name in steps_done(experiment)]
+                later = [other.name for other in done if step.name in other.requires]
                 if later:
-                    typer.echo(f"What these steps made from it stays, but is stale: {later}.")
+                    names = ", ".join(later)
+                    typer.echo(f"What these steps made from it stays, but is stale: {names}.")
+                perhaps = [other.name for other in done if step.name in other.uses]
+                if perhaps:
+                    names = ", ".join(perhaps)
+                    typer.echo(f"What these steps made stays, but is stale if it used it: {names}.")
                 before = _objects(experiment)
                 step(experiment).delete_previous_job_output()
                 for line in _changes(before, _objects(experiment)):

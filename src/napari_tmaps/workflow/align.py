@@ -72,6 +72,7 @@ class ImageRegistrator(Step):
     name = "align"
     stage = "image_preprocessing"
     requires = ("metaconfig",)
+    uses = ("corilla",)
     workflow_types = ("multiplexing",)
     by_default = False
     all_done = "All sites are aligned already."

@@ -60,6 +60,7 @@ class PyramidBuilder(Step):
     name = "illuminati"
     stage = "pyramid_creation"
     requires = ("metaconfig",)
+    uses = ("corilla", "align")
     by_default = False
     all_done = "The maps are up to date."
     Arguments = IlluminatiArguments

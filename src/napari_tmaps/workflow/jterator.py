@@ -79,6 +79,7 @@ class PipelineRunner(Step):
     name = "jterator"
     stage = "image_analysis"
     requires = ("metaconfig",)
+    uses = ("corilla", "align")
     all_done = "All sites are analysed already."
     Arguments = JteratorArguments
 

@@ -115,6 +115,8 @@ class Step(ABC):
     stage, requires, workflow_types
         Where the step belongs: its stage, the steps that must have run before it, and the types of
         workflow that have it.
+    uses
+        Steps whose output it takes where it is asked to, or where there is some.
     all_done
         What to tell when there is nothing to do.
     by_default
@@ -126,6 +128,7 @@ class Step(ABC):
     name: ClassVar[str]
     stage: ClassVar[Stage]
     requires: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[tuple[str, ...]] = ()
     workflow_types: ClassVar[tuple[WorkflowType, ...]] = ("canonical", "multiplexing")
     all_done: ClassVar[str] = ""
     by_default: ClassVar[bool] = True
