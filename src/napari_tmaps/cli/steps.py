@@ -34,7 +34,7 @@ from napari_tmaps.workflow.lock import coordinating
 from napari_tmaps.workflow.phases import collect_step, init_step, run_jobs, salvage
 from napari_tmaps.workflow.slurm import slurm_script
 from napari_tmaps.workflow.step import BatchArguments, Step, make_arguments
-from napari_tmaps.workflow.steps import STEPS, find_step
+from napari_tmaps.workflow.steps import find_step
 from napari_tmaps.workflow.submission import steps_done
 
 SHORT = {
