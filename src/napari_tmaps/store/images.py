@@ -131,10 +131,12 @@ class StoredImage:
         """See SiteImage."""
         c, own = _index(self.channels, channel), self.z_of(channel)
         _refuse_gaps(self.name, channel, t, own, {z for z in own if (t, c, z) in self.info.missing})
+        whole = slice(None)
         try:
-            if self._is_uneven:
-                return np.stack([np.asarray(self.finest[t, c, z]) for z in own])
-            return np.asarray(self.finest[t, c])
+            planes = [self.parts.part(t, c, z, whole, whole) for z in own]
+            return planes[0][None] if len(planes) == 1 else np.stack(planes)
+        except FormatError:
+            raise
         except (RuntimeError, ValueError) as error:  # what codecs say of damaged files
             raise FormatError(
                 f"Channel '{channel}' of '{self.path}' is damaged ({error}). Remove the folder and "
