@@ -437,6 +437,15 @@ def test_the_demo(tmp_path):
     assert verify_path(path).compared == 6
 
 
+def test_the_demo_of_tiff_has_no_window(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":99999")
+    path = tmp_path / "d.ome.tiff"
+    run = CliRunner().invoke(app, ["stream-demo", str(path), "--frames", "2", "--interval", "0"])
+    assert run.exit_code == 0, run.output
+    assert "was written" in run.output
+    assert tifffile.imread(path).shape == (2, 2, 512, 512)
+
+
 def test_backends_that_are_not_used_here(tmp_path):
     settings = scene(tmp_path / "a.ome.zarr", format="acquire-zarr")
     with pytest.warns(UserWarning, match="not used here"):

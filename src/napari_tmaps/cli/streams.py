@@ -48,14 +48,14 @@ def stream_demo(
     ),
     frames: Annotated[int, typer.Option(min=1, help="Time points of two channels.")] = 100,
     interval: Annotated[float, typer.Option(min=0, help="Seconds between time points.")] = 0.1,
-    window: Annotated[bool, typer.Option(help="Show it growing in napari.")] = True,
+    window: Annotated[bool, typer.Option(help="Show it growing in napari (only OME-Zarr).")] = True,
     verbose: Verbose = False,
 ) -> None:
     """Write a simulated acquisition frame by frame; napari shows it while it grows."""
     from napari_tmaps.cli.demo import has_display
 
     with show.plain_errors(verbose):
-        if window and has_display():
+        if window and path.suffix == ".zarr" and has_display():
             from napari_tmaps.gui.stream_window import show_stream
 
             show_stream(path, simulate(path, frames), interval)
