@@ -170,7 +170,9 @@ def test_stop(widget: WorkflowWidget, experiment: Experiment, qtbot: Any) -> Non
     widget.buttons.submit.click()
     qtbot.waitUntil(lambda: widget.state.at_work, timeout=LONG_MS)
     widget.buttons.stop.click()
+    assert "Stopping" in widget.message
     wait_until_through(widget, qtbot)
+    assert widget.message == ""
     assert coordinator(experiment.path) is None
     assert widget.buttons.submit.isEnabled()
 

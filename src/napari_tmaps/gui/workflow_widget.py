@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 _TOLD = 3
 _FILES = "Workflows (*.yaml *.yml)"
+_STOPPING = "Stopping at the next site …"
 
 
 class WorkflowWidget(QWidget):
@@ -280,7 +281,7 @@ class WorkflowWidget(QWidget):
             self._send("Stopping", lambda flow: flow.ask_to_stop())
         else:
             self._try(lambda: ask_to_stop(experiment.path))
-        self.show_message("Stopping at the next site …")
+        self.show_message(_STOPPING)
 
     def _on_estimate(self) -> None:
         self._send("Estimating", lambda flow: flow.dry_run(self._request(flow, None)))
@@ -377,6 +378,8 @@ class WorkflowWidget(QWidget):
         state = self._state(faults)
         unsaved = " Not saved yet." if self._value != self._saved else ""
         self._headline.setText(state.headline + unsaved)
+        if self.message == _STOPPING and not state.at_work:
+            self.show_message("")
         for number, (name, page) in enumerate(self._pages.items()):
             page.setSteps(state.steps)
             page.setBusy(state.at_work)

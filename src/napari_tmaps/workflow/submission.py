@@ -234,7 +234,6 @@ def _run(
                     experiment, find_step(name), arguments[name], request, engine
                 )
                 if failures is None:
-                    message = "It was stopped."
                     yield Progress(name, 0, 0, "Stopped; 'resume' goes on.", failed=True)
                     return
                 # A step with failures is repeated by resume: what is done will be skipped.
