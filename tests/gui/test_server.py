@@ -68,18 +68,19 @@ def address(far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def widget(qtbot: Any, request: pytest.FixtureRequest) -> Iterator[ExperimentWidget]:
-    if "address" in request.fixturenames:  # the server ends after the window
-        request.getfixturevalue("address")
+def widget(qtbot: Any) -> ExperimentWidget:
     gc.collect()  # windows of before must not end in a thread of the server
     viewer = ViewerModel()
     widget = ExperimentWidget(viewer)
     widget.viewer = viewer
-    qtbot.addWidget(widget)
+
+    def close(widget: ExperimentWidget) -> None:
+        rest(widget, qtbot)
+        widget.close_experiment()
+
+    qtbot.addWidget(widget, before_close_func=close)
     widget.show()
-    yield widget
-    rest(widget, qtbot)
-    widget.close_experiment()
+    return widget
 
 
 def rest(widget: ExperimentWidget, qtbot: Any) -> None:

@@ -333,3 +333,13 @@ def test_nobody_sees_a_run_ended_before_its_tables_are_here(served: Served, monk
         ours.refresh()
         assert coordinator(ours.path) is None
         assert seen == [True] * 4
+
+
+def test_passwords_that_are_found(served: Served, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TM_PASSWORD", "XXX")
+    Experiment.open(served.address).close()
+    monkeypatch.delenv("TM_PASSWORD")
+    (tmp_path / ".tm_pass").write_text("reader: rrr\n")
+    with pytest.raises(NotFoundError, match="none at all"):
+        Experiment.open(served.address.replace("demo@", "reader@"))

@@ -97,7 +97,7 @@ def log_in(
     Parameters
     ----------
     password
-        None takes the token of an earlier login, or the password in `~/.tm_pass`.
+        None takes the token of an earlier login, or the password in TM_PASSWORD or `~/.tm_pass`.
 
     Raises
     ------
@@ -117,11 +117,13 @@ def log_in(
             )
         if password is None:
             session.token = logins.token(address.server, user)
-            password = None if session.token else kept_password(user)
+            if not session.token:
+                password = os.environ.get("TM_PASSWORD") or kept_password(user)
             if not session.token and password is None:
                 raise LoggedOutError(
                     f"The login of '{user}' at {address.server} is over, or never was. Log in: "
-                    "Open ▸ On a server… in napari, or Experiment.open(address, password=…)."
+                    "Open ▸ Open on a server… in napari, Experiment.open(address, password=…), or "
+                    "TM_PASSWORD in the environment."
                 )
         if password is not None:
             session.log_in(user, password)

@@ -17,7 +17,7 @@ from napari_tmaps.gui.server_dialog import ServerDialog
 from napari_tmaps.gui.zarr_source import experiment_source
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.store.mirror import followed_address
+from napari_tmaps.store.mirror import Mirror, followed_address
 from napari_tmaps.streams.mounts import source_of
 
 _PATIENCE_S = 0.1
@@ -89,6 +89,9 @@ class Following(QObject):
         self._experiment: Experiment | None = None
         self._pool = ThreadPoolExecutor(1, "following")
         self._looking: Future[None] | None = None
+        held: list[Mirror] = []
+        self._held = held
+        self.destroyed.connect(lambda: _release(held))
         self._is_wrong = False
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
@@ -108,14 +111,12 @@ class Following(QObject):
 
     def setExperiment(self, experiment: Experiment | None) -> None:
         """Follow another experiment, or none."""
-        before = None if self._experiment is None else self._experiment.mirror
-        if before is not None:
-            before.patience_s, before.on_arrival = None, lambda: None
-            before.on_problem = lambda sentence: None
+        _release(self._held)
         self._experiment, self._is_wrong = None, False
         self._timer.stop()
         if experiment is not None and experiment.mirror is not None:
             self._experiment = experiment
+            self._held.append(experiment.mirror)
             experiment.mirror.patience_s = _PATIENCE_S
             experiment.mirror.on_arrival = self._came.emit
             experiment.mirror.on_problem = self._refused.emit
@@ -154,6 +155,14 @@ class Following(QObject):
         self._timer.setInterval(max(_EVERY_MS, int(1000 * _SHARE * seconds)))
         if changed:
             self.changed.emit()
+
+
+def _release(held: list[Mirror]) -> None:
+    """Have mirrors tell nobody, for there is no window any more."""
+    while held:
+        mirror = held.pop()
+        mirror.patience_s, mirror.on_arrival = None, lambda: None
+        mirror.on_problem = lambda sentence: None
 
 
 def ask_where(
