@@ -17,7 +17,8 @@ from napari_tmaps.gui.server_dialog import ServerDialog
 from napari_tmaps.gui.zarr_source import experiment_source
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.store.mirror import Mirror, followed_address
+from napari_tmaps.store.mirror import Mirror
+from napari_tmaps.store.servers import followed_address
 from napari_tmaps.streams.mounts import source_of
 
 _PATIENCE_S = 0.1

@@ -26,7 +26,7 @@ from napari_tmaps.client.login import log_in
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.store.mirror import experiments_at, logins
+from napari_tmaps.store.servers import experiments_at, logins
 
 _ADDRESS = Qt.ItemDataRole.UserRole
 

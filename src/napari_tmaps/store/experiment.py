@@ -145,7 +145,7 @@ class Experiment:
             The server cannot be reached.
         """
         if is_address(path):
-            from napari_tmaps.store.mirror import open_mirror
+            from napari_tmaps.store.servers import open_mirror
 
             return cls._of_mirror(open_mirror(str(path), password))
         folder = Path(path).expanduser().absolute()
@@ -159,7 +159,7 @@ class Experiment:
                 f"'tmaps create {folder.name}'."
             )
         if (folder / ".mirror").is_dir():
-            from napari_tmaps.store.mirror import mirror_in
+            from napari_tmaps.store.servers import mirror_in
 
             mirror = mirror_in(folder)
             if mirror is not None:

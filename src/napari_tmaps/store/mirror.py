@@ -1,47 +1,35 @@
 """An experiment of a server as a folder here, which fills itself with what is looked at.
 
-    <cache>/servers/<server>/<user>/<id>/             the folder, laid out as every experiment
-                                        .mirror/      which experiment it is, lists of its parts
-
-Each file that was fetched has the size and the time of change that it has on the server: so it is
-known to be the same. A file that is fetched only when it is read (features, fields of illumination)
-is empty before. Nothing is written here but by the server's word.
+The folder is laid out as every experiment; `.mirror` in it has which experiment it is, and lists of
+its parts. A file that is fetched only when it is read (features, fields of illumination) is empty
+before. Nothing is written here but by the server's word.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 from napari_tmaps.client.address import Address
-from napari_tmaps.client.login import Logins, log_in
 from napari_tmaps.client.session import LoggedOutError, Session
 from napari_tmaps.errors import (
     ExistsError,
-    FormatError,
-    NotFoundError,
     StorageError,
     TmapsError,
-    unknown,
 )
+from napari_tmaps.store.mirror_files import OWN, MirrorFiles, is_fresh
 from napari_tmaps.store.parts import DATABASE, PartFile, files_of, is_changeable, part_of
-from napari_tmaps.store.user_folders import cache_folder, config_folder
-from napari_tmaps.streams.mounts import ComingError, mount, source_of, unmount
+from napari_tmaps.streams.mounts import ComingError, unmount
 
-_FORMAT = 1
-_OWN = ".mirror"
 _LATE = (".parquet", ".npz", ".tif", ".zip")
 """Endings of files that are fetched when they are read …"""
 _SOON = ("selections/", "results/")
@@ -63,8 +51,6 @@ class Mirror:
         Of the experiment.
     session
         To ask the server for other things; any thread may.
-    may_write
-        Whether the user may change the experiment.
     patience_s
         How long the main thread waits for a file; None: until it is there.
     on_arrival
@@ -75,7 +61,7 @@ class Mirror:
 
     def __init__(self, root: Path, address: Address, session: Session) -> None:
         self.root, self.address, self.session = root, address, session
-        self.may_write = False
+        self._server = MirrorFiles(root, address, session)
         self.patience_s: float | None = None
         self.on_arrival: Callable[[], None] = lambda: None
         self.on_problem: Callable[[str], None] = lambda sentence: None
@@ -92,7 +78,7 @@ class Mirror:
     @property
     def refusal(self) -> str:
         """See Source."""
-        if not self.may_write:
+        if not self._server.may_write:
             return (
                 f"This experiment, on {self.address.server}, is shared with you to read. Ask its "
                 "owner to share it with write access."
@@ -104,7 +90,7 @@ class Mirror:
 
     def takes(self, path: Path) -> bool:
         """See Source."""
-        return self.may_write and is_changeable(path.relative_to(self.root).as_posix())
+        return self._server.may_write and is_changeable(path.relative_to(self.root).as_posix())
 
     def desk(self) -> Path:
         """See Source."""
@@ -125,11 +111,11 @@ class Mirror:
                 self._send_now(name, content)
             except ExistsError as error:
                 self.refresh()
-                raise self._told(error) from error
+                raise self._server.told(error) from error
             return
         with self._lock:
             self._sending[name] = self._sending.get(name, 0) + 1
-        self._put(path, content)
+        self._server.put(path, content)
         self._sender.submit(self._send_later, name, content, before)
 
     def _send_later(self, name: str, content: bytes, before: bytes | None) -> None:
@@ -140,7 +126,7 @@ class Mirror:
             if before is None:
                 (self.root / name).unlink(missing_ok=True)
             else:
-                self._put(self.root / name, before)
+                self._server.put(self.root / name, before)
             self.on_problem(f"{Path(name).name} could not be saved on the server: {error}")
         finally:
             with self._lock:
@@ -148,19 +134,13 @@ class Mirror:
 
     def _send_now(self, name: str, content: bytes) -> None:
         with self._refreshing:  # a list of before would make the file look old
-            files = self._parts.get("", {})
-            old = files.get(name)
-            known = f"{old.size}-{old.modified}" if old else ""
-            path = f"{self.address.path}/files/{name}"
             try:
-                answer = self.session.fetch("PUT", path, content=content, query={"known": known})
+                put = self._server.send(name, content, self._parts.get("", {}).get(name))
             except ExistsError:
                 raise
             except TmapsError as error:
-                raise self._told(error) from error
-            put = PartFile(*json.loads(answer)["data"])
+                raise self._server.told(error) from error
             self._parts[""] = {**self._parts.get("", {}), name: put}
-            self._put(self.root / name, content, put.modified)
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """A JSON request about the experiment, e.g. `ask("GET", "/info")`.
@@ -175,7 +155,7 @@ class Mirror:
         try:
             return self.session.json(method, self.address.path + path, **options)
         except LoggedOutError as error:
-            raise self._told(error) from error
+            raise self._server.told(error) from error
 
     # -- following ------------------------------------------------------------------------------
 
@@ -195,11 +175,11 @@ class Mirror:
         with self._refreshing:
             before = self._parts.get("")
             try:
-                files, is_new = self._ask_part("")
+                files, is_new = self._server.ask_part("")
                 if is_new or before is None:
                     self._follow(files)
             except TmapsError as error:
-                raise self._told(error) from error
+                raise self._server.told(error) from error
             with self._lock:
                 changed = before is None or _lasting(files) != _lasting(before)
                 if changed or thoroughly:
@@ -218,14 +198,14 @@ class Mirror:
             place = self.root / file.path
             if file.size < 0:
                 place.mkdir(parents=True, exist_ok=True)
-            elif file.path != DATABASE and not _is_fresh(place, file):
+            elif file.path != DATABASE and not is_fresh(place, file):
                 if self._sending.get(file.path):
                     continue
                 if file.path.endswith(_LATE) and not file.path.startswith(_SOON):
-                    self._put(place, b"")
+                    self._server.put(place, b"")
                 else:
                     wanted.append(file)
-        for future in [self._submit(self._fetch, file) for file in wanted]:
+        for future in [self._submit(self._server.fetch, file) for file in wanted]:
             future.result()
         self._follow_catalogue(files[DATABASE])
         if _LOCK not in files:  # whoever sees that nobody works shall see what came of it
@@ -233,19 +213,19 @@ class Mirror:
 
     def _follow_catalogue(self, file: PartFile) -> None:
         """Copy the tables into those here: whoever reads them meanwhile sees old or new ones."""
-        mark, path = self.root / _OWN / "catalogue.json", self.root / DATABASE
+        mark, path = self.root / OWN / "catalogue.json", self.root / DATABASE
         known = json.dumps([file.size, file.modified])
         if path.is_file() and mark.is_file() and mark.read_text() == known:
             return
-        copy = self.root / _OWN / f"{uuid4().hex[:8]}.db"
+        copy = self.root / OWN / f"{uuid4().hex[:8]}.db"
         try:
-            self._download(DATABASE, copy)
+            self._server.download(DATABASE, copy)
             with closing(sqlite3.connect(copy)) as new, closing(sqlite3.connect(path)) as ours:
                 ours.execute("PRAGMA journal_mode=WAL")
                 new.backup(ours)
         finally:
             copy.unlink(missing_ok=True)
-        self._put(mark, known.encode())
+        self._server.put(mark, known.encode())
 
     # -- parts ----------------------------------------------------------------------------------
 
@@ -310,107 +290,34 @@ class Mirror:
         if files is None:
             return False
         file = files.get(name)
-        return file is None or _is_fresh(self.root / name, file)
+        return file is None or is_fresh(self.root / name, file)
 
     def _bring_now(self, name: str, part: str) -> None:
         try:
-            file = self._files(part).get(name)
-            if file is not None and not _is_fresh(self.root / name, file):
-                self._fetch(file)
+            file = self._listed(part).get(name)
+            if file is not None and not is_fresh(self.root / name, file):
+                self._server.fetch(file)
         except TmapsError as error:
-            told = self._told(error)
+            told = self._server.told(error)
             self._failed[name] = monotonic(), told
             raise told from error
         finally:
             with self._lock:
                 self._coming.pop(name, None)
 
-    def _files(self, part: str) -> dict[str, PartFile]:
+    def _listed(self, part: str) -> dict[str, PartFile]:
         """The files of a part, which the server is asked for once after each change."""
         with self._lock:
             one_at_a_time = self._listing.setdefault(part, threading.Lock())
         with one_at_a_time:
             found = self._parts.get(part)
             if found is None:
-                found, _ = self._ask_part(part)
+                found, _ = self._server.ask_part(part)
                 for file in files_of(self.root, part):
                     if file != found.get(file.path):
                         (self.root / file.path).unlink(missing_ok=True)
                 self._parts[part] = found
             return found
-
-    def _ask_part(self, part: str) -> tuple[dict[str, PartFile], bool]:
-        """The files of a part, and whether the list is another one than before."""
-        kept = self.root / _OWN / "parts" / f"{quote(part, safe='') or 'first'}.json"
-        tag, writes, rows = "", False, []
-        with suppress(OSError, ValueError):
-            tag, writes, rows = json.loads(kept.read_text(encoding="utf-8"))
-        path = f"{self.address.path}/files"
-        with self.session.open("GET", path, query={"part": part}, tag=tag) as answer:
-            is_new, tag = answer.status != 304, answer.headers.get("ETag", "")
-            if is_new:
-                writes, rows = self._read(answer.read())
-        self.may_write = writes
-        if is_new:
-            rows = [row for row in rows if part_of(row[0]) is not None]
-            for name, size, modified, *text in rows:
-                place = self.root / name
-                if text and not _is_fresh(place, PartFile(name, size, modified)):
-                    self._put(place, text[0].encode(), modified)
-            rows = [row[:3] for row in rows]
-            self._put(kept, json.dumps([tag, writes, rows]).encode())
-        return {row[0]: PartFile(*row) for row in rows}, is_new
-
-    def _read(self, content: bytes) -> tuple[bool, list[list[Any]]]:
-        try:
-            answer = json.loads(content)
-            if answer["format"] == _FORMAT:
-                return bool(answer["write_access"]), answer["data"]
-            version = f"napari-tmaps {answer['version']}"
-        except (ValueError, KeyError, TypeError):
-            version = "something else"
-        raise FormatError(f"{self.address.server} runs {version}. Use the same version on both.")
-
-    # -- files ----------------------------------------------------------------------------------
-
-    def _fetch(self, file: PartFile) -> None:
-        place = self.root / file.path
-        part = self.root / _OWN / uuid4().hex
-        try:
-            self._download(file.path, part)
-            os.utime(part, ns=(file.modified * 1000, file.modified * 1000))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part.replace(place)
-        except NotFoundError:  # removed just now
-            place.unlink(missing_ok=True)
-        finally:
-            part.unlink(missing_ok=True)
-
-    def _download(self, name: str, place: Path) -> None:
-        with self.session.open("GET", f"{self.address.path}/files/{name}") as answer:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("wb") as file:
-                shutil.copyfileobj(answer, file, 1 << 20)
-
-    def _put(self, place: Path, content: bytes, modified: int = 0) -> None:
-        part = self.root / _OWN / uuid4().hex
-        part.write_bytes(content)
-        os.utime(part, ns=(modified * 1000, modified * 1000))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part.replace(place)
-
-    def _told(self, error: TmapsError) -> StorageError:
-        """The error as one that nobody takes for a thing that does not exist."""
-        server = self.address.server
-        if isinstance(error, LoggedOutError):
-            text = f"Your login at {server} is over. Open the experiment again to log in."
-        elif isinstance(error, NotFoundError) and str(error) == "Not Found":
-            text = f"{server} runs another version of napari-tmaps. Use the same on both."
-        elif isinstance(error, NotFoundError):
-            text = f"{server} does not have the experiment any more: {error}"
-        else:
-            text = str(error)
-        return error if isinstance(error, StorageError) else StorageError(text)
 
     # -- using ----------------------------------------------------------------------------------
 
@@ -432,110 +339,9 @@ class Mirror:
             self.session.close_all()
 
 
-def open_mirror(text: str, password: str | None = None) -> Mirror:
-    """The mirror of an experiment of a server, by its address.
-
-    Raises
-    ------
-    InputError
-        It is no address.
-    RefusedError
-        The user may not read it, or is not logged in.
-    NotFoundError
-        The user has no such experiment.
-    StorageError
-        The server cannot be reached.
-    """
-    session, address = log_in(Address.parse(text), logins(), password)
-    try:
-        address = replace(address, id=_id_of(session, address), experiment="")
-        user = quote(address.user, safe="")
-        server = quote(address.server.partition("://")[2], safe="")
-        root = cache_folder() / "servers" / server / user / quote(address.id, safe="")
-        known = source_of(root)
-        if isinstance(known, Mirror):
-            session.close_all()
-            known.session.token = session.token
-            return known
-        (root / _OWN).mkdir(parents=True, exist_ok=True)
-        (root / _OWN / "about.json").write_text(json.dumps({"address": str(address)}))
-        mirror = Mirror(root, address, session)
-        mirror.refresh(thoroughly=True)
-    except LoggedOutError:
-        logins().keep(address.server, address.user, "")
-        session.close_all()
-        raise
-    except BaseException:
-        session.close_all()
-        raise
-    mount(root, mirror)
-    return mirror
-
-
-def followed_address(folder: Path) -> str:
-    """The address of the experiment that a folder follows; "" if it follows none."""
-    try:
-        about = json.loads((folder / _OWN / "about.json").read_text(encoding="utf-8"))
-        return str(about["address"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def mirror_in(folder: Path) -> Mirror | None:
-    """The mirror that a folder is; None if it is an experiment of its own."""
-    known = source_of(folder)
-    if isinstance(known, Mirror):
-        return known
-    address = followed_address(folder)
-    return open_mirror(address) if address else None
-
-
-def logins() -> Logins:
-    """The logins of this user."""
-    return Logins(config_folder() / "logins.json")
-
-
-def experiments_at(session: Session) -> list[dict[str, Any]]:
-    """Experiments that the user may see: id, name, description, user, write_access."""
-    rows: list[dict[str, Any]] = session.json("GET", "/api/experiments")["data"]
-    return rows
-
-
-def _id_of(session: Session, address: Address) -> str:
-    rows = experiments_at(session)
-    if address.id:
-        named = [row for row in rows if row["id"] == address.id]
-        name: str = address.id
-    else:
-        name = address.experiment
-        named = [row for row in rows if row["name"] == name] if name else rows
-    if len(named) != 1:
-        error = unknown(f"experiment of '{address.user}' at {address.server}", name, [
-            row["name"] for row in rows
-        ])  # fmt: skip
-        raise (
-            error
-            if not named or name
-            else NotFoundError(
-                f"Say which experiment: {address}/NAME. There are: "
-                + ", ".join(f"'{row['name']}'" for row in rows)
-                + "."
-            )
-        )
-    return str(named[0]["id"])
-
-
 def _lasting(files: dict[str, PartFile]) -> dict[str, PartFile]:
     """What tells that images may have changed: all but who is at work."""
     return {path: file for path, file in files.items() if path != _LOCK}
-
-
-def _is_fresh(place: Path, file: PartFile) -> bool:
-    try:
-        facts = place.stat()
-    except OSError:
-        return False
-    return facts.st_size == file.size and facts.st_mtime_ns // 1000 == file.modified
 
 
 def _remove(root: Path, name: str) -> None:
