@@ -12,9 +12,9 @@ import pyqtgraph  # type: ignore[import-untyped]
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QApplication
 
-from napari_tmaps.gui.map_values import WellColours, colours
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
+from napari_tmaps.gui.well_colours import WellColours, colours
 from napari_tmaps.model.wells import PlateFormat, WellName
 from timing import Contest
 

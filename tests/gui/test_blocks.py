@@ -101,8 +101,8 @@ def test_what_is_out_of_sight_is_not_read(reading: Reading, qtbot: Any) -> None:
     disk.go_on.clear()
     for top in range(0, 1600, 100):  # the user pans on and on
         blocks.plane(0, 0, 0, range(top, top + 500), range(2300), hurry=True)
-    disk.go_on.set()
     blocks.plane(0, 0, 0, range(1600, 2100), range(2300), hurry=True)
+    disk.go_on.set()
     qtbot.waitUntil(lambda: not [f for f in blocks._coming.values() if not f.done()])
     passed = {read for read in disk.reads if read[1] in (512, 1024)}
     # Of the 10 blocks between the ends none was read but those that were begun.

@@ -226,13 +226,19 @@ def test_an_even_image_becomes_black(method, shape):
     [morph_image, enhance_contrast, denoise, subtract_background],
     ids=lambda m: m.__name__,
 )
-def test_what_is_no_plane_of_intensities_is_refused(module):
+def test_stacks_of_intensities_are_taken_plane_by_plane(module):
     with pytest.raises(InputError, match="uint8, uint16"):
         module(np.zeros((5, 5), np.float32))
-    with pytest.raises(InputError, match="single planes"):
-        module(np.zeros((2, 5, 5), np.uint16))
+    with pytest.raises(InputError, match=r"shape \(2, 2, 5, 5\)"):
+        module(np.zeros((2, 2, 5, 5), np.uint16))
+    stack = np.random.default_rng(0).integers(0, 1000, (3, 40, 50)).astype(np.uint16)
+    np.testing.assert_array_equal(module(stack), np.stack([module(plane) for plane in stack]))
 
 
-def test_masks_are_planes():
-    with pytest.raises(InputError, match="single planes"):
-        morph_mask(np.zeros((2, 5, 5), bool))
+def test_stacks_of_masks_are_taken_plane_by_plane():
+    with pytest.raises(InputError, match=r"shape \(2, 2, 5, 5\)"):
+        morph_mask(np.zeros((2, 2, 5, 5), bool))
+    stack = np.random.default_rng(0).random((3, 40, 50)) > 0.5
+    np.testing.assert_array_equal(
+        morph_mask(stack), np.stack([morph_mask(plane) for plane in stack])
+    )

@@ -262,7 +262,7 @@ def test_intensities_are_8_or_16_bit(module, dtype):
 
 
 @pytest.mark.parametrize("module", [smooth, threshold_otsu, fill])
-@pytest.mark.parametrize("shape", [(2, 3, 3), (0, 5)], ids=str)
-def test_planes_only(module, shape):
+@pytest.mark.parametrize("shape", [(2, 2, 3, 3), (0, 5)], ids=str)
+def test_planes_and_stacks_only(module, shape):
     with pytest.raises(InputError, match="single planes"):
         module(np.zeros(shape, np.uint16))

@@ -226,7 +226,7 @@ def test_bad_input_is_refused(module):
     with pytest.raises(InputError, match="uint8, uint16"):
         module(image.astype(float))
     with pytest.raises(InputError, match="single planes"):
-        module(np.zeros((2, 5, 5), np.uint16))
+        module(np.zeros((2, 2, 5, 5), np.uint16))
 
 
 def test_a_window_has_a_middle():

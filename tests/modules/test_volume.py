@@ -108,7 +108,9 @@ def test_without_cells_there_is_no_height():
             lambda: measure_volume_image(CELLS, CELLS, CELLS), "type int32", id="height-type"
         ),
         pytest.param(lambda: register_objects_channel(CELLS / 2), "'label'", id="fractions"),
-        pytest.param(lambda: use_label_image(CELLS[np.newaxis]), "single planes", id="stack"),
+        pytest.param(
+            lambda: use_label_image(CELLS[np.newaxis, np.newaxis]), "single planes", id="4-D"
+        ),
         pytest.param(lambda: use_label_image(-CELLS), "the label -5", id="negative"),
     ],
 )

@@ -108,8 +108,8 @@ def test_many_images_of_which_none_can_be_read(tmp_path):
         scan(tmp_path)
     assert str(caught.value) == (
         f"'0.tif' cannot be read: '{tmp_path}/0.tif' is no complete TIFF: it is empty (the file "
-        "has 0 bytes). Copy it again from the microscope. 2000 files ('0.tif', '1.tif', '2.tif' …) "
-        "are left out."
+        "has 0 bytes). Copy it again from the microscope. 2,000 files ('0.tif', '1.tif', '2.tif' "
+        "…) are left out."
     )
 
 

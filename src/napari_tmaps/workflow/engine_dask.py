@@ -124,7 +124,10 @@ def start_local(workers: int, *, threads: bool = False) -> Dask:
     import dask
     from distributed import Client, LocalCluster
 
-    environment = {"distributed.nanny.pre-spawn-environ": limit_environment()}
+    # dask sets these in this process while it starts another. numba would notice, and refuse to
+    # work from then on; a worker limits it before its first job.
+    variables = {name: n for name, n in limit_environment().items() if "NUMBA" not in name}
+    environment = {"distributed.nanny.pre-spawn-environ": variables}
     with dask.config.set({**environment, "distributed.scheduler.allowed-failures": 2}):
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=1 if threads else workers,
