@@ -127,7 +127,7 @@ class PipelineWidget(QWidget):
         layout.addWidget(splitter, 1)
         layout.addWidget(self._message)
         layout.addWidget(self.numbers)
-        self.setMinimumWidth(340)  # of the row of buttons
+        self.setMinimumWidth(360)  # of the row of buttons
 
     def _connect(self) -> None:
         self._live.sceneChanged.connect(self._on_scene_changed)
