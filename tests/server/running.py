@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import uvicorn
 from tests.workflow.screen import PATTERN, write_screen
 from tests.workflow.test_analyse import discs
@@ -60,3 +61,16 @@ def running(settings: ServerSettings) -> Iterator[int]:
         finally:
             server.should_exit = True
             thread.join(20)
+
+
+@contextmanager
+def opened_from_afar(path: Path, folder: Path) -> Iterator[Experiment]:
+    """An experiment as its owner opens it through a server; `folder` takes what is kept here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMAPS_CACHE", str(folder / "cache"))
+        patch.setenv("TMAPS_CONFIG", str(folder / "config"))
+        with (
+            running(settings_with_users(path.parent)) as port,
+            Experiment.open(f"http://demo@127.0.0.1:{port}/{path.stem}", password="XXX") as opened,
+        ):
+            yield opened

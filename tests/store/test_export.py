@@ -14,7 +14,7 @@ import tifffile
 from tests.gui.plate import PIPELINE, make_experiment, plane_of
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError
-from napari_tmaps.model.progress import run
+from napari_tmaps.model.progress import finish, run
 from napari_tmaps.pipeline import load_pipeline
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.export import (
@@ -26,7 +26,6 @@ from napari_tmaps.store.export import (
     site_layers,
 )
 from napari_tmaps.store.selections import Selection, SelectionStore
-from napari_tmaps.streams.layers import finish
 from napari_tmaps.workflow import analyse
 
 

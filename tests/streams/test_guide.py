@@ -83,20 +83,11 @@ def test_basic_pattern():
 def test_modifying_output_format(here, facts, path):
     dimensions = dims_from_standard_axes({"z": 3, "y": 8, "x": 9})
     settings = AcquisitionSettings(**facts, dimensions=dimensions, dtype="uint16")
+    assert settings.output_path == path
     write(settings)
     assert (here / path).exists()
     data = tifffile.imread(path) if path.endswith("tiff") else zarr.open_array(f"{path}/0")[:]
     assert numbers(data).tolist() == [0, 1, 2]
-
-
-def test_neither_format_nor_suffix():
-    with pytest.warns(UserWarning, match="Output format could not be inferred"):
-        settings = AcquisitionSettings(
-            root_path="root",
-            dimensions=dims_from_standard_axes({"x": 512, "y": 512}),
-            dtype="uint8",
-        )
-    assert settings.format.name == "ome-zarr"
 
 
 @pytest.mark.filterwarnings("ignore:.*acquire-zarr:UserWarning")
@@ -111,7 +102,13 @@ def test_specifying_array_backend(backend, short):
         dimensions=dims_from_standard_axes({"z": 3, "y": 8, "x": 9}),
         dtype="uint16",
     )
+    assert settings.format.backend == backend
     assert numbers(zarr.open_array(f"{write(settings)}/0")).tolist() == [0, 1, 2]
+
+
+def test_settings_are_made_before_the_dimensions_are_known():
+    settings = AcquisitionSettings(root_path="output", format="acquire-zarr")
+    assert settings.format.backend == "acquire-zarr"
 
 
 @pytest.mark.parametrize("order", ["tczyx", "tzcyx"])
@@ -128,6 +125,8 @@ def test_single_5d_image_and_storage_order(order, suffix):
     settings = AcquisitionSettings(
         root_path=f"example.{suffix}", dimensions=dimensions, dtype="uint16", storage_order="ome"
     )
+    kept = order if suffix == "ome.tiff" else "tczyx"
+    assert [dim.name for dim in settings.array_storage_dimensions] == list(kept)
     path = write(settings)
     recorded = np.arange(24).reshape([known[axis].count for axis in order[:3]])
     if suffix == "ome.tiff":  # takes any order of t, c and z: nothing is moved
@@ -137,6 +136,17 @@ def test_single_5d_image_and_storage_order(order, suffix):
     else:  # knows but one order
         stored = recorded if order == "tczyx" else recorded.transpose(0, 2, 1)
         assert (numbers(zarr.open_array(f"{path}/0")[:]) == stored).all()
+
+
+def test_the_order_follows_the_format():
+    settings = AcquisitionSettings(
+        root_path="example.ome.zarr",
+        dimensions=dims_from_standard_axes({"t": 2, "z": 3, "c": 4, "y": 8, "x": 9}),
+        dtype="uint16",
+    )
+    assert [dim.name for dim in settings.array_storage_dimensions] == list("tczyx")
+    settings.format = "ome-tiff"
+    assert [dim.name for dim in settings.array_storage_dimensions] == list("tzcyx")
 
 
 @pytest.mark.parametrize("storage", ["acquisition", ["t", "z", "c", "y", "x"]])
@@ -230,6 +240,20 @@ def test_unbounded_dimensions():
             root_path="other.ome.zarr", dimensions=dimensions[::-1][2:] + dimensions[2:],
             dtype="uint16",
         )  # fmt: skip
+
+
+def test_event_driven_in_tiff(here):
+    dimensions = [
+        Dimension(name="t", count=None, type="time"),
+        Dimension(name="y", count=256, chunk_size=64, type="space"),
+        Dimension(name="x", count=256, chunk_size=64, type="space"),
+    ]
+    settings = AcquisitionSettings(root_path="e.ome.tiff", dimensions=dimensions, dtype="uint16")
+    with create_stream(settings) as stream:
+        for _ in range(5):
+            stream.append(np.zeros((256, 256), np.uint16), metadata={"position": 1})
+    assert (here / settings.output_path).exists()
+    assert tifffile.imread(settings.output_path).shape == (5, 256, 256)
 
 
 @pytest.mark.parametrize("word", ["metadata", "frame_metadata"])

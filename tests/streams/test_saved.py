@@ -11,8 +11,9 @@ import tifffile
 import zarr
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError
+from napari_tmaps.model.progress import finish
 from napari_tmaps.streams.layerdata import LayerData
-from napari_tmaps.streams.layers import finish, saving_layers
+from napari_tmaps.streams.layers import saving_layers
 from napari_tmaps.streams.saved import estimated_bytes, proving_layers
 from napari_tmaps.streams.saveoptions import SaveOptions
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.analysed import make_analysed
-from tests.server.running import running, settings_with_users
+from tests.server.running import opened_from_afar
 
 from napari_tmaps.errors import InputError, NotFoundError, StorageError
 from napari_tmaps.store.experiment import Experiment
@@ -30,13 +30,8 @@ def far(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ours(far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Experiment]:
-    monkeypatch.setenv("TMAPS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TMAPS_CONFIG", str(tmp_path / "config"))
-    with (
-        running(settings_with_users(far.parent)) as port,
-        Experiment.open(f"http://demo@127.0.0.1:{port}/screen", password="XXX") as opened,
-    ):
+def ours(far: Path, tmp_path: Path) -> Iterator[Experiment]:
+    with opened_from_afar(far, tmp_path) as opened:
         yield opened
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.server.running import running, settings_with_users
+from tests.server.running import opened_from_afar
 from tests.workflow.screen import PATTERN, write_screen
 
 from napari_tmaps.client.session import RefusedError
@@ -29,13 +29,8 @@ def far(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ours(far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Experiment]:
-    monkeypatch.setenv("TMAPS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TMAPS_CONFIG", str(tmp_path / "config"))
-    with (
-        running(settings_with_users(far.parent)) as port,
-        Experiment.open(f"http://demo@127.0.0.1:{port}/test", password="XXX") as opened,
-    ):
+def ours(far: Path, tmp_path: Path) -> Iterator[Experiment]:
+    with opened_from_afar(far, tmp_path) as opened:
         yield opened
 
 

@@ -6,8 +6,11 @@ thread, the command line draws a bar. Closing the generator cancels the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,13 @@ class Progress:
 def run(events: Iterator[Progress]) -> list[Progress]:
     """Do the work to its end and return the events that report failures."""
     return [event for event in events if event.failed]
+
+
+def finish(work: Generator[Any, None, Result]) -> Result:
+    """Do work to its end, for who does not look at its progress; returns its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

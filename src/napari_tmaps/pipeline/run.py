@@ -13,6 +13,7 @@ import pandas as pd
 
 from napari_tmaps.errors import MissingError, PipelineError, TmapsError, unknown
 from napari_tmaps.model.kinds import Kind
+from napari_tmaps.model.progress import finish
 from napari_tmaps.pipeline.cache import Cache, Value, step_key
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step
 from napari_tmaps.pipeline.depths import check_depths
@@ -102,13 +103,7 @@ def run_site(
     NotFoundError
         There is no active step called `upto`.
     """
-    steps = iter_site(checked, images, objects, cache=cache, upto=upto, keep=keep)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: SiteResult = end.value
-            return result
+    return finish(iter_site(checked, images, objects, cache=cache, upto=upto, keep=keep))
 
 
 def iter_site(

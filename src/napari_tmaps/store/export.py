@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 from napari_tmaps.errors import FormatError, InputError, MissingError, NotFoundError, unknown
 from napari_tmaps.model.channels import display_colors
-from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.model.wells import WellName, sorted_wells
 from napari_tmaps.model.words import counted
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.store.selections import SelectionStore
 from napari_tmaps.streams.layerdata import LayerData
-from napari_tmaps.streams.layers import finish, format_of, saving_layers
+from napari_tmaps.streams.layers import format_of, saving_layers
 from napari_tmaps.streams.saved import estimated_bytes, proving_layers
 from napari_tmaps.streams.saveoptions import SaveOptions
 

@@ -7,14 +7,14 @@ import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import ExistsError, InputError, unknown
 from napari_tmaps.model.channels import Channel
-from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.streams.atomic import write_json, write_text
 from napari_tmaps.streams.chunkfiles import LONGEST_CHUNK
 from napari_tmaps.streams.layerdata import CheckedLayer, LayerData, check_layer
@@ -24,7 +24,6 @@ from napari_tmaps.streams.omexml import OmeImage, PlaneFacts
 from napari_tmaps.streams.plainjson import plain
 from napari_tmaps.streams.saveoptions import SaveOptions
 
-Result = TypeVar("Result")
 # Format → endings of its files; the first is used where none of them was asked for.
 FORMATS = {"ome-tiff": (".ome.tiff", ".ome.tif"), "ome-zarr": (".ome.zarr",)}
 _ENDINGS = re.compile(r"(\.ome)?\.(tiff?|zarr|json)$|\.ome$", re.IGNORECASE)
@@ -205,16 +204,6 @@ def plan_files(
     alone = options.format == "ome-tiff" or all(layer.kind == "labels" for layer in layers)
     files = _file_names(layers)
     return _plan(checked, path.with_name(stem), ending, files, labels_alone=alone)
-
-
-def finish(work: Generator[Progress, None, Result]) -> Result:
-    """Do work to its end, for who does not look at its progress; returns its result."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
 
 
 def _refuse_existing(paths: Sequence[Path]) -> None:

@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError
-from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.streams.axes import take_plane
 from napari_tmaps.streams.layerdata import LayerData, check_layer
 from napari_tmaps.streams.layers import (
     ChannelSource,
-    finish,
     plan_files,
     saving_layers,
     sources_of,

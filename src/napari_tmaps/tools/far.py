@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_tmaps.errors import InputError, StorageError
-from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.mirror import Mirror
 from napari_tmaps.store.results import AboutResult, ResultStore
@@ -96,10 +96,4 @@ def run_there(
             f"The classifier '{settings['model']}' is a file here. What it says of objects of an "
             "experiment on a server can be seen, but not kept there."
         )
-    steps = ask_for_tool(experiment, tool, object_type, settings, name)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            about: AboutResult = end.value
-            return about
+    return finish(ask_for_tool(experiment, tool, object_type, settings, name))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tmaps.errors import unknown
-from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.model.version import __version__
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.feature_table import Categories, FeatureTable
@@ -77,13 +77,7 @@ def run_tool(
     InputError
         Settings, classes or features that do not fit.
     """
-    steps = iter_tool(experiment, tool, object_type, settings, name=name)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            about: AboutResult = end.value
-            return about
+    return finish(iter_tool(experiment, tool, object_type, settings, name=name))
 
 
 def iter_tool(
