@@ -206,6 +206,10 @@ def test_legends_and_reports_in_words(analysed: Path) -> None:  # noqa: F811
         assert "big 4" in text
         assert "small 8" in text
         assert about.colors["big"] in text
+        rules = {"rules": ["<b>: Morphology_Area > 1000"], "otherwise": "a & b"}
+        text = legend(run_tool(experiment, "classify_rules", "Blocks", rules))
+        assert "&lt;b&gt;" in text  # as it was named, not in bold
+        assert "a&nbsp;&amp;&nbsp;b" in text
         about = run_tool(experiment, "heatmap", "Blocks", {"feature": "Morphology_Area"})
         assert legend(about) == "Morphology_Area: dark is low, yellow is high"
     assert report_rows(

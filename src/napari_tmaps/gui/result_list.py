@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -166,8 +167,9 @@ def legend(about: AboutResult) -> str:
     sizes = about.report.get("sizes", {})
     parts = []
     for name in names[:_MOST]:
-        count = f"&nbsp;{sizes[name]:,}" if isinstance(sizes.get(name), int) else ""
+        count = f" {sizes[name]:,}" if isinstance(sizes.get(name), int) else ""
         color = about.colors.get(name, "#999999")
-        parts.append(f'<span style="color:{color}">■</span>&nbsp;{name}{count}')
+        words = escape(f"{name}{count}").replace(" ", "&nbsp;")  # an entry stays on one line
+        parts.append(f'<span style="color:{color}">■</span>&nbsp;{words}')
     more = f" … {len(names) - _MOST} more" if len(names) > _MOST else ""
     return " &nbsp; ".join(parts) + more
