@@ -29,6 +29,7 @@ import napari
 import numpy as np
 import psutil
 import tifffile
+from monkey_objects import Explorer
 from qtpy.QtWidgets import QApplication
 
 from napari_tmaps.errors import TmapsError
@@ -79,7 +80,6 @@ class Monkey:
         self.plates = [make_plate(HOME, n, in_place=n == 2) for n in (1, 2, 3)]
         self.done: list[str] = []
         self.problems: list[str] = []
-        sys.excepthook = self._on_exception
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(1366, 768)
         open_tissuemaps(self.viewer)
@@ -110,6 +110,9 @@ class Monkey:
             (1, self.damage_file),
             (1, self.kill_coordinator),
         ]
+        self.explorer = Explorer(self.viewer, self.random, self.experiment, HOME)
+        self.actions += self.explorer.actions
+        sys.excepthook = self._on_exception
 
     def _on_exception(self, kind: Any, error: Any, trace: Any) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
@@ -309,6 +312,7 @@ class Monkey:
             or self.experiment.is_busy
             or self.saving.is_busy
             or self.workflow.is_busy
+            or self.explorer.is_busy
         ):
             self.settle(0.2)
         self.experiment.close_experiment()
