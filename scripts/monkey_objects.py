@@ -39,7 +39,7 @@ class Explorer:
         self.objects = show_widget(viewer, "Objects")
         self.classes = show_widget(viewer, "Classes")
         self.gallery = show_widget(viewer, "Gallery")
-        self.results = show_widget(viewer, "Results & tools")
+        self.results = show_widget(viewer, "Results")
         self.editing = show_widget(viewer, "Edit objects")
         self.book = self.objects.book
         self.actions: list[tuple[int, Action]] = [

@@ -124,7 +124,7 @@ def draw_results_widget(experiment: Path, folder: Path) -> None:
     """The widget of results: groups on the map, wells of the plate."""
     viewer, shown = open_window(experiment)
     _, widget = viewer.window.add_plugin_dock_widget(
-        "napari-tmaps", "TissueMAPS: Results & tools", tabify=True
+        "napari-tmaps", "TissueMAPS: Results", tabify=True
     )
     assert isinstance(widget, ResultsWidget)
     camera = Camera(viewer, folder, lambda: widget.is_busy or shown.is_busy)

@@ -14,7 +14,15 @@ from napari.components import ViewerModel
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.gui import layer_actions, session
-from napari_tmaps.gui.arrangement import open_tissuemaps, remembered, show_widget
+from napari_tmaps.gui.arrangement import (
+    BOTTOM,
+    GUIDE,
+    RIGHT,
+    open_tissuemaps,
+    remembered,
+    show_widget,
+    widget_names,
+)
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.guide_widget import STEPS, GuideWidget
@@ -39,6 +47,10 @@ def test_all_widgets_are_docked_as_tabs_and_the_arrangement_is_remembered(
     assert len(viewer.window.dock_widgets) == before
     viewer.close()
     qtbot.waitUntil(lambda: remembered() is not None)
+
+
+def test_every_widget_that_is_arranged_is_offered() -> None:
+    assert {f"TissueMAPS: {name}" for name in (GUIDE, *RIGHT, *BOTTOM)} <= set(widget_names())
 
 
 def test_a_damaged_arrangement_is_no_reason_to_fail(make_viewer: Callable[..., Any]) -> None:

@@ -18,7 +18,7 @@ from napari_tmaps.streams.atomic import write_json
 PLUGIN = "napari-tmaps"
 GUIDE = "Start"
 RIGHT = ("Experiment", "Pipeline", "Workflow", "Objects", "Classes", "Save")
-BOTTOM = ("Results & tools", "Gallery")
+BOTTOM = ("Results", "Gallery")
 """Widgets by the end of their names; those that are not there are left out."""
 _PREFIX = "TissueMAPS: "
 _TALL = 1000

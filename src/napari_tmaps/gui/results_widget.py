@@ -1,4 +1,4 @@
-"""Dock widget "Results & tools": run a tool on objects; see what it found, also on the map."""
+"""Dock widget "Results": run a tool on objects; see what it found, also on the map."""
 
 from __future__ import annotations
 
