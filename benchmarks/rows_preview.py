@@ -7,17 +7,18 @@ runs scikit-image on the same pixels, from the start, as a script would.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Iterator
+from itertools import count, cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_tmaps.measure.agreement import object_f1
 from napari_tmaps.model.pipeline import PipelineDescription
-from napari_tmaps.pipeline import check, iter_site, run_site
-from napari_tmaps.pipeline.cache import Cache, step_key
+from napari_tmaps.model.progress import finish
+from napari_tmaps.pipeline import CheckedPipeline, check, iter_site, run_site
+from napari_tmaps.pipeline.cache import Cache
 from napari_tmaps.pipeline.edit import set_setting
 from napari_tmaps.pipeline.region import iter_region
 from rows_site import _peer, _pipeline, _site
@@ -47,54 +48,53 @@ def first_module_site(folder: Path, full: bool) -> Contest:
     return _contest("smooth_nuclei", _sizes(), "segment_cells", "Cells", visible=False)
 
 
-Change = tuple[str, Any]
+class Setting(NamedTuple):
+    """A setting of a step, a value that was tried before, and those that are tried now."""
+
+    name: str
+    tried: float
+    new: Iterator[float]
 
 
-def _otsu_factors() -> Callable[[], Change]:
-    steps = count(1)
+def _otsu_factors() -> Setting:
     # around the threshold itself, never twice the same
-    return lambda: ("correction_factor", 1 + 1e-4 * next(steps))
+    return Setting("correction_factor", 0.9, (1 + 1e-4 * step for step in count(1)))
 
 
-def _sizes() -> Callable[[], Change]:
-    steps = count()
-    return lambda: ("filter_size", 2 + next(steps) % 2)
+def _sizes() -> Setting:
+    return Setting("filter_size", 1, cycle((3, 4)))
 
 
-def _contest(
-    step: str, change: Callable[[], Change], last: str, objects: str, *, visible: bool
-) -> Contest:
+def _contest(step: str, settings: Setting, last: str, objects: str, *, visible: bool) -> Contest:
     peer, site = _peer("skimage_idiom"), _site()
     images = {name: image.copy() for name, image in site.images.items()}
     for image in images.values():
         image.flags.writeable = False
     base: PipelineDescription = _pipeline("nuclei_and_cells").description
     cache = Cache(4 * 2**30)
-    run_site(check(base, ["DAPI", "Actin"]), images, cache=cache)
-    # Sizes are few: what was made of them before is not to be found. What does not depend on them
-    # is known, as to somebody who has looked at the pipeline before.
-    apart = next(s for s in check(base, ["DAPI", "Actin"]).steps if s.name == "smooth_cells")
-    key = step_key(apart.spec, apart.settings, {"image": cache.image_key(images["Actin"])})
-    unchanged = cache.get(key)
-    assert unchanged is not None
+    name, tried, change = settings
+
+    def changed(value: Any) -> CheckedPipeline:
+        return check(set_setting(base, step, name, value), ["DAPI", "Actin"])
+
+    def look() -> None:
+        """Know what somebody knows who looked at the pipeline and tried one value."""
+        cache.forget()
+        run_site(check(base, ["DAPI", "Actin"]), images, cache=cache, upto=last)
+        finish(iter_region(changed(tried), images, {}, VIEW, upto=last, cache=cache))
+
+    look()
     truth = {"Nuclei": site.nuclei, "Cells": site.cells}[objects]
     seen = np.ascontiguousarray(truth[VIEW]) if visible else truth
 
     def ours() -> Any:
-        name, value = change()
-        if step == "smooth_nuclei":
-            cache.forget()
-            cache.put(key, unchanged)
-        changed = check(set_setting(base, step, name, value), ["DAPI", "Actin"])
-        if not visible:
-            *_, end = iter_site(changed, images, cache=cache, upto=last)
-            return next(iter(end.values.values()))
-        steps = iter_region(changed, images, {}, VIEW, upto=last, cache=cache)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return next(iter(end.value.values.values()))
+        new = changed(next(change))
+        if visible:
+            found = finish(iter_region(new, images, {}, VIEW, upto=last, cache=cache))
+            assert found is not None, "no value comes twice without a look between"
+            return next(iter(found.values.values()))
+        *_, end = iter_site(new, images, cache=cache, upto=last)
+        return next(iter(end.values.values()))
 
     def theirs() -> Any:
         crops = {name: image[VIEW] if visible else image for name, image in images.items()}
@@ -109,5 +109,6 @@ def _contest(
         accuracy=lambda mine, other: object_f1(seen, mine).f1,
         accuracy_is="F1",
         peer_accuracy=lambda other: object_f1(seen, other).f1,
+        before=look,
         clock="cpu",
     )

@@ -94,11 +94,13 @@ def slow_flood(levels: np.ndarray, seeds: np.ndarray, mask: np.ndarray) -> np.nd
 
 
 @many
-@given(noise(), st.integers(0, 99), st.integers(1, 6), st.booleans())
-def test_flood_as_its_definition(levels, seed, count, closed):
+@given(
+    noise(), st.integers(0, 99), st.integers(1, 6), st.booleans(), st.sampled_from([99, 2**31 - 1])
+)
+def test_flood_as_its_definition(levels, seed, count, closed, highest):
     random = np.random.default_rng(seed)
     seeds = np.zeros(levels.shape, np.int32)
-    seeds.flat[random.integers(0, levels.size, count)] = random.integers(1, 99, count)
+    seeds.flat[random.integers(0, levels.size, count)] = random.integers(1, highest, count)
     mask = random.random(levels.shape) < (0.8 if closed else 1)
     np.testing.assert_array_equal(flood(levels, seeds, mask), slow_flood(levels, seeds, mask))
 

@@ -145,8 +145,8 @@ def test_margin(ready):
     smooth, beside = steps["smooth_nuclei"], steps["smooth_cells"]
     assert margin([]) == 0
     assert margin([smooth, steps["threshold_nuclei"]]) == 4 * 2 + 1
-    assert margin([smooth, steps["threshold_nuclei"], steps["fill_nuclei"]]) == 9 + 96
-    assert margin([smooth, beside, steps["segment_cells"]]) == 9 + 96  # neither follows the other
+    assert margin([smooth, steps["threshold_nuclei"], steps["fill_nuclei"]]) == 9 + 64
+    assert margin([smooth, beside, steps["segment_cells"]]) == 9 + 64  # neither follows the other
     again = replace(beside, inputs={"image": next(iter(smooth.outputs.values()))})
     assert margin([smooth, again]) == 9 + 5
 

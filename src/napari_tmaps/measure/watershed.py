@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.histogram import count_values
 from napari_tmaps.measure.prefetch import prefetch
 
 _AHEAD = 8  # pixels whose neighbours are on their way
@@ -27,13 +26,19 @@ def flood(
     height, width = levels.shape
     stride = width + 2
     place = np.int32 if (height + 2) * stride < 2**31 else np.int64
-    waiting, queue = np.empty(levels.size + 4, place), np.empty(np.count_nonzero(mask) + 1, place)
+    pixels = np.count_nonzero(mask)
+    waiting, queue = np.empty(pixels + 4, place), np.empty(pixels + 1, place)
     # A closed frame around everything saves the tests for the rim. Above 0 the label; -1 closed;
-    # below that free, and -2 - state is the level above the lowest.
-    state = np.empty((height + 2, stride), np.int32)
+    # below that free, and -2 - state is the level above the lowest. The fewer bytes, the more of
+    # it stays near the processor.
+    depths = int(levels.max()) - int(levels.min()) + 1
+    small = max(depths + 1, int(seeds.max())) <= np.iinfo(np.int16).max
+    state = np.empty((height + 2, stride), np.int16 if small else np.int32)
     state[0], state[-1], state[:, 0], state[:, -1] = -1, -1, -1, -1
     flood_into(np.ascontiguousarray(levels), seeds, mask, waiting, queue, state.reshape(-1))
-    return np.maximum(state[1:-1, 1:-1], 0)
+    result = np.empty(levels.shape, np.int32)
+    _read_labels(state, result)
+    return result
 
 
 @kernel
@@ -43,9 +48,12 @@ def flood_into(
     mask: npt.NDArray[np.bool_],
     waiting: npt.NDArray[Any],
     queue: npt.NDArray[Any],
-    state: npt.NDArray[np.int32],
+    state: npt.NDArray[Any],
 ) -> None:
-    """`flood` with its memory: two queues, and the state of all pixels, closed around them."""
+    """`flood` with its memory: two queues, and the state of all pixels, closed around them.
+
+    The queues have room for the pixels of the mask, `waiting` for four more, `queue` for one.
+    """
     height, width = np.uintp(levels.shape[0]), np.uintp(levels.shape[1])
     stride, one = width + np.uintp(2), np.uintp(1)
     low, high = levels.min(), levels.max()
@@ -56,8 +64,8 @@ def flood_into(
             begun = seeds[y, x] if seeds[y, x] > 0 else free
             state[at + x] = begun if mask[y, x] else np.int32(-1)
     # Pixels of higher levels wait in a part of `waiting` that holds all of their level.
-    counts = count_values(levels.reshape(-1), high + 1)[np.int64(low) :]
-    depths = counts.size
+    depths = int(high) - int(low) + 1
+    counts = _count_levels(levels, mask, low, depths)
     begin = np.zeros(depths + 1, np.int64)
     for level in range(depths):
         begin[level + 1] = begin[level] + counts[level]
@@ -84,7 +92,35 @@ def flood_into(
 
 
 @kernel
-def _ask_for(state: npt.NDArray[np.int32], p: np.uintp, stride: np.uintp) -> None:
+def _count_levels(
+    levels: npt.NDArray[np.uint16], mask: npt.NDArray[np.bool_], low: np.uint16, depths: int
+) -> npt.NDArray[np.int64]:
+    """How many pixels of the mask have each level above the lowest."""
+    # Two counters, because neighbouring pixels are alike and would wait for each other.
+    parts = np.zeros((2, depths), np.int64)
+    height, width = levels.shape
+    for y in range(height):
+        line, inside = levels[y], mask[y]
+        for x in range(0, width - 1, 2):
+            parts[0, line[x] - low] += inside[x]
+            parts[1, line[x + 1] - low] += inside[x + 1]
+        if width % 2:
+            parts[0, line[width - 1] - low] += inside[width - 1]
+    sums: npt.NDArray[np.int64] = parts[0] + parts[1]
+    return sums
+
+
+@kernel
+def _read_labels(state: npt.NDArray[Any], result: npt.NDArray[np.int32]) -> None:
+    height, width = result.shape
+    for y in range(height):
+        inner, line = state[y + 1, 1 : width + 1], result[y]
+        for x in range(width):
+            line[x] = max(np.int32(inner[x]), np.int32(0))
+
+
+@kernel
+def _ask_for(state: npt.NDArray[Any], p: np.uintp, stride: np.uintp) -> None:
     """Pixels of a level lie far apart: their neighbours are on their way when their turn comes."""
     prefetch(state, p - stride)
     prefetch(state, p)
@@ -94,7 +130,7 @@ def _ask_for(state: npt.NDArray[np.int32], p: np.uintp, stride: np.uintp) -> Non
 @kernel
 def _add_seeds(
     levels: npt.NDArray[np.uint16],
-    state: npt.NDArray[np.int32],
+    state: npt.NDArray[Any],
     waiting: npt.NDArray[Any],
     end: npt.NDArray[np.int64],
 ) -> None:
@@ -128,7 +164,7 @@ def _spread(
     stride: np.uintp,
     level: int,
     depths: int,
-    state: npt.NDArray[np.int32],
+    state: npt.NDArray[Any],
     waiting: npt.NDArray[Any],
     end: npt.NDArray[np.int64],
     queue: npt.NDArray[Any],
@@ -148,7 +184,7 @@ def _take(
     label: np.int32,
     level: int,
     nowhere: int,
-    state: npt.NDArray[np.int32],
+    state: npt.NDArray[Any],
     waiting: npt.NDArray[Any],
     end: npt.NDArray[np.int64],
     queue: npt.NDArray[Any],
@@ -168,30 +204,31 @@ def _take(
     return n + np.uintp(free) - np.uintp(waits)
 
 
-def draw_lines(
-    regions: npt.NDArray[np.int32], seeds: npt.NDArray[np.int32]
-) -> npt.NDArray[np.int32]:
-    """Regions (y, x) parted by a line of background, one pixel wide; seeds stay as they are.
+def draw_lines(regions: npt.NDArray[np.int32], seeds: npt.NDArray[np.int32]) -> None:
+    """Part regions (y, x) by a line of background, one pixel wide, in place; not within seeds.
 
     On the line are the pixels with another region directly above or to the left.
     """
-    result = np.empty(regions.shape, np.int32)
-    _draw_lines(regions, seeds, result)
-    return result
+    _draw_lines(regions, seeds, regions[:1].copy(), regions[:1].copy())
 
 
 @kernel
 def _draw_lines(
-    regions: npt.NDArray[np.int32], seeds: npt.NDArray[np.int32], result: npt.NDArray[np.int32]
+    regions: npt.NDArray[np.int32],
+    seeds: npt.NDArray[np.int32],
+    above: npt.NDArray[np.int32],
+    here: npt.NDArray[np.int32],
 ) -> None:
     height, width = regions.shape
     for y in range(height):
-        line, above, seed = regions[y], regions[max(0, y - 1)], seeds[y]
-        parted = result[y]
+        line, seed = regions[y], seeds[y]
         for x in range(width):
-            parted[x] = 0 if above[x] != line[x] and above[x] > 0 else line[x]
-        here, left, rest = line[1:], line[:-1], parted[1:]
+            here[0, x] = line[x]
+        for x in range(width):
+            line[x] = 0 if above[0, x] != here[0, x] and above[0, x] > 0 else here[0, x]
+        left, right, rest = here[0, :-1], here[0, 1:], line[1:]
         for x in range(width - 1):
-            rest[x] = 0 if left[x] != here[x] and left[x] > 0 else rest[x]
+            rest[x] = 0 if left[x] != right[x] and left[x] > 0 else rest[x]
         for x in range(width):
-            parted[x] = seed[x] if seed[x] > 0 else parted[x]
+            line[x] = seed[x] if seed[x] > 0 else line[x]
+        above, here = here, above

@@ -72,7 +72,7 @@ def segment_secondary(
     check_pixels("intensity image", intensity_image)
     check_same_shape(primary_label_image=nuclei, intensity_image=intensity_image)
     check_limits(min_threshold, max_threshold)
-    if not nuclei.any() or nuclei.all():
+    if not nuclei.max() or nuclei.min():
         return nuclei
     from napari_tmaps.measure.components import fill_objects
     from napari_tmaps.measure.watershed import draw_lines, flood
@@ -84,13 +84,14 @@ def segment_secondary(
     if nuclei.ndim == 3:
         from napari_tmaps.measure import stack
 
-        grown = stack.flood(levels, nuclei, foreground)
-        for plane in grown:
-            fill_objects(plane)
-        return np.stack([draw_lines(*planes) for planes in zip(grown, nuclei, strict=True)])
-    cells = flood(levels, nuclei, foreground)
-    fill_objects(cells)
-    return draw_lines(cells, nuclei)
+        cells = stack.flood(levels, nuclei, foreground)
+    else:
+        cells = flood(levels, nuclei, foreground)
+    shape = (-1, *nuclei.shape[-2:])
+    for plane, seeds in zip(cells.reshape(shape), nuclei.reshape(shape), strict=True):
+        fill_objects(plane)
+        draw_lines(plane, seeds)
+    return cells
 
 
 def _foreground(image: IntensityImage, contrast: float, low: float, high: float) -> Mask:
@@ -107,8 +108,6 @@ def _foreground(image: IntensityImage, contrast: float, low: float, high: float)
         darkest, brightest = (ranges[:, i].reshape(image.shape) for i in (0, 1))
         middle = darkest + (brightest - darkest) / 2
         foreground = np.where(brightest - darkest >= contrast, image > middle, middle > threshold)
-    if low > 0:
         foreground &= image >= math.ceil(low)
-    if high < np.iinfo(image.dtype).max:
         foreground |= brighter(image, high)
     return foreground

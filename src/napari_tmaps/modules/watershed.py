@@ -85,7 +85,9 @@ def watershed(
     from napari_tmaps.measure.watershed import draw_lines, flood
 
     grown = flood(levels, labels, foreground)
-    return draw_lines(grown, np.zeros_like(grown)) if lines else grown
+    if lines:
+        draw_lines(grown, np.zeros_like(grown))
+    return grown
 
 
 def _height(

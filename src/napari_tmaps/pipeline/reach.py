@@ -18,7 +18,7 @@ from napari_tmaps.pipeline.checked import Step
 Settings = Mapping[str, Any]
 Image = npt.NDArray[np.unsignedinteger[Any]]
 
-OBJECT_PX = 96
+OBJECT_PX = 64
 """Objects are taken to be no wider than this. A wider one may be cut differently in a part of a
 site than in the whole; the whole follows, and it is what counts."""
 

@@ -23,7 +23,7 @@ from napari_tmaps.pipeline.run import call_step, check_items
 Array = npt.NDArray[Any]
 View = tuple[slice, slice]
 
-_STRIPS, _SHARE = 6, 1 / 4
+_STRIPS, _SHARE = 6, 1 / 8
 _SAMPLED_ROWS = 1024
 """Images with fewer rows are not sampled: there is little to gain."""
 
