@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,15 @@ _MOST_IDS = 2**31 - 1
 
 @dataclass(frozen=True)
 class PlacedSite:
-    """A site in the picture of its plate; corner and size in pixels of level 0."""
+    """A site in the picture of its plate; corner and size in pixels of level 0.
 
+    Attributes
+    ----------
+    number
+        Which site of the plate it is, from 0; its objects are numbered by it.
+    """
+
+    number: int
     well: str
     site: int
     top: int
@@ -53,8 +61,10 @@ class MapPlan:
         Where the wells begin, and the parts that they are cut into.
     pixel_size_um
         (z, y, x); None where unknown.
-    time_step_s
-        None where unknown.
+    stride
+        Objects of the n-th site (from 0) have the numbers n · stride + label.
+    folder
+        Name of the image; another geometry has another name.
     """
 
     plate: str
@@ -67,6 +77,8 @@ class MapPlan:
     sites: tuple[PlacedSite, ...]
     grid: WellGrid
     pixel_size_um: tuple[float | None, float | None, float | None]
+    stride: int
+    folder: str
 
     @cached_property
     def levels(self) -> int:
@@ -86,16 +98,21 @@ class MapPlan:
         return ceil(self.size[0] / 2**level), ceil(self.size[1] / 2**level)
 
     @cached_property
-    def folder(self) -> str:
-        """Name of the image; another geometry has another name."""
-        facts = {field.name: getattr(self, field.name) for field in fields(self)}
-        facts["sites"] = [vars(site) for site in self.sites]
-        return f"{digest(facts | {'grid': asdict(self.grid)})[:12]}.ome.zarr"
+    def sites_of_wells(self) -> dict[str, tuple[PlacedSite, ...]]:
+        """The sites of each well."""
+        found: dict[str, list[PlacedSite]] = {}
+        for site in self.sites:
+            found.setdefault(site.well, []).append(site)
+        return {well: tuple(sites) for well, sites in found.items()}
 
-    @property
-    def stride(self) -> int:
-        """Objects of the n-th site (from 0) have the numbers n · stride + label."""
-        return stride_of(len(self.sites))
+    def of_wells(self, wells: Iterable[str]) -> MapPlan:
+        """The same picture, as one needs it who draws some wells only."""
+        cells = {well: self.grid.cells[well] for well in wells}
+        return replace(
+            self,
+            sites=tuple(site for well in cells for site in self.sites_of_wells[well]),
+            grid=replace(self.grid, cells=cells),
+        )
 
     def object_at(self, value: int) -> tuple[str, int, int]:
         """Well, site and label of a number of the label map.
@@ -152,18 +169,29 @@ def plan_map(experiment: Experiment, plate: str) -> MapPlan:
     types = {np.dtype(name) for name in names_of_types}
     corners = np.stack([tiles.top, tiles.left, tiles.height, tiles.width], axis=1).tolist()
     names = zip(sites["well"].tolist(), sites["site"].tolist(), strict=True)
+    placed = tuple(
+        PlacedSite(number, well, site, *place)
+        for number, ((well, site), place) in enumerate(zip(names, corners, strict=True))
+    )
+    facts_of_map: dict[str, Any] = {
+        "plate": plate,
+        "version": version,
+        "size": tiles.size,
+        "times": times,
+        "depth": 1 if mip else depth,
+        "dtype": np.result_type(*types).name if types else "uint16",
+        "channels": tuple(channels),
+        "pixel_size_um": (None if mip else z_step, pixel[0], pixel[1]),
+    }
+    geometry = {
+        **facts_of_map,
+        "sites": [{n: v for n, v in vars(site).items() if n != "number"} for site in placed],
+        "grid": asdict(grid),
+    }
     return MapPlan(
-        plate=plate,
-        version=version,
-        size=tiles.size,
-        times=times,
-        depth=1 if mip else depth,
-        dtype=np.result_type(*types).name if types else "uint16",
-        channels=tuple(channels),
-        sites=tuple(
-            PlacedSite(well, site, *place)
-            for (well, site), place in zip(names, corners, strict=True)
-        ),
+        **facts_of_map,
+        sites=placed,
         grid=grid,
-        pixel_size_um=(None if mip else z_step, pixel[0], pixel[1]),
+        stride=stride_of(len(placed)),
+        folder=f"{digest(geometry)[:12]}.ome.zarr",
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.mapplan import MapPlan
 from napari_tmaps.store.plan import digest
-from napari_tmaps.store.sites import locate
+from napari_tmaps.store.sites import Locator
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
@@ -30,9 +31,13 @@ def well_sources(
         well; sites, each with site, images (see store.sites) and shifts; keys: layer → digest. A
         layer is "channel:<name>" or "labels:<object type>".
     """
-    sites = [(plan.plate, site.well, site.site) for site in plan.sites]
+    sites = [
+        (plan.plate, well, site.site)
+        for well, placed in plan.sites_of_wells.items()
+        for site in placed
+    ]
     cycles = sorted({facts["cycle"] for facts in plan.channels})
-    located = locate(experiment, sites, cycles)
+    located = Locator(experiment).find_all(sites, cycles)
     entries = experiment.illumination.entries() if settings["corrected"] else ()
     types = experiment.catalogue.object_types()
     pipelines = dict(zip(types["name"], types["pipeline"], strict=True))
@@ -41,19 +46,16 @@ def well_sources(
     for edit in Corrections(experiment).edits():
         if edit.place.plate == plan.plate and not edit.is_undone:
             by_hand.setdefault((edit.place.object_type, edit.place.well), []).append(edit.number)
-    of_well: dict[str, list[int]] = {}
-    for site in plan.sites:
-        of_well.setdefault(site.well, []).append(site.site)
-    for well, numbers in of_well.items():
+    for well, found in groupby(located, key=lambda item: item[0][1]):
         items: list[dict[str, Any]] = []
-        for number in numbers:
+        for (_, _, number), images in found:
             window = experiment.shifts.window(plan.plate, well, number)
             use = window is not None and settings["align"]
             shifts = dict(window.shifts) if use and window is not None else {}
             items.append(
                 {
                     "site": number,
-                    "images": located[plan.plate, well, number],
+                    "images": images,
                     "shifts": {str(cycle): list(shift) for cycle, shift in shifts.items()},
                 }
             )

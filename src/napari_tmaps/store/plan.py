@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby, pairwise
 from math import isfinite
@@ -133,58 +133,88 @@ def image_plans(
     NotFoundError
         There is no acquisition or no layout yet.
     """
-    catalogue = experiment.catalogue
-    _acquisitions(experiment)
-    table = catalogue.sites()
-    rows = zip(*(table[name].tolist() for name in _Place._fields), strict=True)
-    places = {(row.plate, row.well, row.site): row for row in map(_Place._make, rows)}
-    if not places:
-        raise NotFoundError(
-            f"Experiment '{experiment.name}' has no layout yet. Convert it first: "
-            f"tmaps convert {experiment.path.name}."
-        )
-    mip = bool(catalogue.get("mip", False))
-    facts = {channel.name: asdict(channel) for channel in experiment.channels()}
-    used = catalogue.channel_planes()
-    channels = {key: [name for name in facts if name in names] for key, names in used.items()}
-    prints = catalogue.fingerprints()
-    keys = list(places) if sites is None else [key for key in dict.fromkeys(sites) if key in places]
-    for (plate, well, site, cycle), group in groupby(
-        _rows(experiment, keys, mip=mip), key=itemgetter(*range(4))
-    ):
-        planned = list(group)
-        there = [row for row in planned if not row.missing]
-        if not there:
-            continue
-        names = channels[plate, cycle]
+    return ImagePlanner(experiment).plans(sites)
+
+
+class ImagePlanner:
+    """Makes the plans of images; what all of them need is read once.
+
+    Raises
+    ------
+    NotFoundError
+        There is no acquisition or no layout yet.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        catalogue = experiment.catalogue
+        _acquisitions(experiment)
+        table = catalogue.sites()
+        rows = zip(*(table[name].tolist() for name in _Place._fields), strict=True)
+        self._places = {(row.plate, row.well, row.site): row for row in map(_Place._make, rows)}
+        if not self._places:
+            raise NotFoundError(
+                f"Experiment '{experiment.name}' has no layout yet. Convert it first: "
+                f"tmaps convert {experiment.path.name}."
+            )
+        self._mip = bool(catalogue.get("mip", False))
+        self._facts = {channel.name: asdict(channel) for channel in experiment.channels()}
+        self._used = catalogue.channel_planes()
+        self._names = {
+            key: [name for name in self._facts if name in names]
+            for key, names in self._used.items()
+        }
+        self._prints = catalogue.fingerprints()
+
+    def plans(
+        self,
+        sites: Iterable[tuple[str, str, int]] | None = None,
+        cycles: Collection[int] | None = None,
+    ) -> Iterator[ImagePlan]:
+        """Plans of the images of chosen sites and cycles; None means all."""
+        places = self._places
+        keys = places if sites is None else [key for key in dict.fromkeys(sites) if key in places]
+        rows = _rows(self._experiment, list(keys), mip=self._mip)
+        for (plate, well, site, cycle), group in groupby(rows, key=itemgetter(*range(4))):
+            if cycles is None or cycle in cycles:
+                planned = list(group)
+                there = [row for row in planned if not row.missing]
+                if there:
+                    yield self._plan((plate, well, site), cycle, planned, there)
+
+    def _plan(
+        self, site: tuple[str, str, int], cycle: int, planned: list[_Row], there: list[_Row]
+    ) -> ImagePlan:
+        plate, well, number = site
+        names = self._names[plate, cycle]
         pixel = (there[0].pixel_y_um, there[0].pixel_x_um)
         depth = max(row.z for row in planned) + 1
-        z_of = [planes_in(tuple(used[plate, cycle][name]), depth) for name in names]
+        z_of = [planes_in(tuple(self._used[plate, cycle][name]), depth) for name in names]
         plan: ImagePlan = {
             "plate": plate,
             "well": well,
-            "site": site,
+            "site": number,
             "cycle": cycle,
             "shape": [
                 max(row.t for row in planned) + 1,
                 len(names),
                 depth,
             ],
-            "channels": [facts[name] for name in names],
+            "channels": [self._facts[name] for name in names],
             "pixel_size_um": [
-                None if mip else _known(there[0].z_step_um),
+                None if self._mip else _known(there[0].z_step_um),
                 *(_known(size) for size in pixel),
             ],
             "time_step_s": _time_step(there),
-            "translation_um": _first_pixel_um(places[plate, well, site], pixel),
+            "translation_um": _first_pixel_um(self._places[site], pixel),
             "planes": _planned(there, names),
             "source": "",
         }
         if any(len(own) < depth for own in z_of):
             plan["z_of_channels"] = z_of
         files = sorted({(str(row.acquisition_id), row.path) for row in there})
-        plan["source"] = digest([plan, [prints.get(file) for file in files]])
-        yield plan
+        plan["source"] = digest([plan, [self._prints.get(file) for file in files]])
+        return plan
 
 
 def final_source_planes(experiment: Experiment) -> pd.DataFrame:

@@ -6,12 +6,13 @@ An image is known by the digest of what it is made of; if it is not converted, i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from napari_tmaps.errors import FormatError, NotFoundError
 from napari_tmaps.store.images import OriginalImage, SiteImage
-from napari_tmaps.store.plan import ImagePlan, image_plans
+from napari_tmaps.store.plan import ImagePlan, ImagePlanner
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.vendors.pixels import PlaneReader
 
@@ -31,39 +32,50 @@ class Located(TypedDict):
     plan: NotRequired[ImagePlan]
 
 
-def locate(
-    experiment: Experiment, sites: Sequence[Site], cycles: Iterable[int]
-) -> dict[Site, dict[str, Located]]:
-    """For each site the images that it has, by the number of the cycle as text."""
-    found: dict[Site, dict[str, Located]] = {site: {} for site in sites}
-    wanted = list(cycles)
-    unconverted = set()
-    folders = {name: experiment.plate(name) for name in {site[0] for site in sites}}
-    for site in sites:
-        for cycle in wanted:
-            try:
-                image = folders[site[0]].image(*site[1:], cycle)
-                found[site][str(cycle)] = {"source": image.source}
-            except NotFoundError:
-                unconverted.add(site)
-            except FormatError:
-                # Damaged: the job will say so.
-                found[site][str(cycle)] = {"source": ""}
-    if unconverted:
-        for plan in image_plans(experiment, sorted(unconverted)):
-            if plan["cycle"] in wanted:
+class Locator:
+    """Finds the images of sites; what all of them need is read once.
+
+    Made for one pass over an experiment: it does not see what changes meanwhile.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._folders: dict[str, PlateFolder] = {}
+
+    @cached_property
+    def _planner(self) -> ImagePlanner:
+        return ImagePlanner(self._experiment)
+
+    def find(self, sites: Sequence[Site], cycles: Iterable[int]) -> dict[Site, dict[str, Located]]:
+        """For each site the images that it has, by the number of the cycle as text."""
+        found: dict[Site, dict[str, Located]] = {site: {} for site in sites}
+        wanted = set(cycles)
+        unconverted = set()
+        for plate in {site[0] for site in sites} - self._folders.keys():
+            self._folders[plate] = self._experiment.plate(plate)
+        for site in sites:
+            for cycle in wanted:
+                try:
+                    image = self._folders[site[0]].image(*site[1:], cycle)
+                    found[site][str(cycle)] = {"source": image.source}
+                except NotFoundError:
+                    unconverted.add(site)
+                except FormatError:
+                    # Damaged: the job will say so.
+                    found[site][str(cycle)] = {"source": ""}
+        if unconverted:
+            for plan in self._planner.plans(sorted(unconverted), wanted):
                 images = found[plan["plate"], plan["well"], plan["site"]]
                 images.setdefault(str(plan["cycle"]), {"source": plan["source"], "plan": plan})
-    return found
+        return found
 
-
-def locate_all(
-    experiment: Experiment, sites: Sequence[Site], cycles: Iterable[int]
-) -> Iterator[tuple[Site, dict[str, Located]]]:
-    """The same of any number of sites, one after the other."""
-    wanted = list(cycles)
-    for start in range(0, len(sites), _AT_A_TIME):
-        yield from locate(experiment, sites[start : start + _AT_A_TIME], wanted).items()
+    def find_all(
+        self, sites: Sequence[Site], cycles: Iterable[int]
+    ) -> Iterator[tuple[Site, dict[str, Located]]]:
+        """The same of any number of sites, one after the other."""
+        wanted = list(cycles)
+        for start in range(0, len(sites), _AT_A_TIME):
+            yield from self.find(sites[start : start + _AT_A_TIME], wanted).items()
 
 
 def planes_of(root: Path, site: Site, cycle: int, image: Located, version: str) -> int:

@@ -21,7 +21,7 @@ from napari_tmaps.store.illumination import IlluminationStore
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import digest, source_folders
 from napari_tmaps.store.prepared import read_prepared
-from napari_tmaps.store.sites import Site, locate_all, open_located
+from napari_tmaps.store.sites import Locator, Site, open_located
 from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.step import (
     Batch,
@@ -132,7 +132,7 @@ class ImageRegistrator(Step):
         known = _known(experiment.shifts.table())
 
         def work() -> Iterator[dict[str, Any]]:
-            for site, images in locate_all(experiment, sites, channels):
+            for site, images in Locator(experiment).find_all(sites, channels):
                 sources = {cycle: image["source"] for cycle, image in images.items()}
                 key = digest([settings, fields, sources])
                 if known.get(site) != key:

@@ -25,7 +25,7 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.illumination import FieldEntry
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import digest, final_source_planes, source_folders
-from napari_tmaps.store.sites import Located, Site, locate, locate_all, open_located
+from napari_tmaps.store.sites import Located, Locator, Site, open_located
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
 from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.fields import make_field
@@ -145,7 +145,7 @@ class IlluminationCalculator(Step):
             "version": self.experiment.catalogue.get("ngff_version"),
             "flat": args.method == "flat",
         }
-        job = count(1)
+        job, locator = count(1), Locator(self.experiment)
         for field in fields:
             every = -(-len(field.images) // _MOST_SHRUNK)
             for part in range(field.jobs):
@@ -153,7 +153,7 @@ class IlluminationCalculator(Step):
                 images = field.images[start : start + field.images_a_job]
                 work = [
                     {**item, "number": number, "shrink": number % every == 0}
-                    for number, item in enumerate(self._located(images), start)
+                    for number, item in enumerate(_located(images, locator), start)
                 ]
                 yield {
                     "job": next(job),
@@ -165,20 +165,6 @@ class IlluminationCalculator(Step):
                     "work": work,
                     **common,
                 }
-
-    def _located(self, images: Sequence[_Image]) -> Iterator[dict[str, Any]]:
-        originals = {image.site: None for image in images if not image.is_converted}
-        plans = locate(self.experiment, list(originals), {image.cycle for image in images})
-        for image in images:
-            located: Located = {"source": image.source}
-            if not image.is_converted:
-                located = plans[image.site][str(image.cycle)]
-            yield {
-                "site": list(image.site),
-                "cycle": image.cycle,
-                "times": list(image.times),
-                "image": located,
-            }
 
     def create_collect_batch(self, args: BatchArguments) -> Batch:
         """All fields, those that are up to date too."""
@@ -216,7 +202,7 @@ class IlluminationCalculator(Step):
         rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
         found = {
             (*site, int(cycle)): (image["source"], "plan" not in image)
-            for site, images in locate_all(experiment, rows, cycles)
+            for site, images in Locator(experiment).find_all(rows, cycles)
             for cycle, image in images.items()
         }
         settings = args.model_dump(exclude={"batch_size"})
@@ -360,6 +346,21 @@ class IlluminationCalculator(Step):
         """Remove all fields; results that were made with them stay."""
         remove(self.experiment.illumination.path)
         remove(self._parts)
+
+
+def _located(images: Sequence[_Image], locator: Locator) -> Iterator[dict[str, Any]]:
+    originals = {image.site: None for image in images if not image.is_converted}
+    plans = locator.find(list(originals), {image.cycle for image in images})
+    for image in images:
+        located: Located = {"source": image.source}
+        if not image.is_converted:
+            located = plans[image.site][str(image.cycle)]
+        yield {
+            "site": list(image.site),
+            "cycle": image.cycle,
+            "times": list(image.times),
+            "image": located,
+        }
 
 
 def _check_sizes(planes: Sequence[npt.NDArray[Any]], size: Sequence[int]) -> None:

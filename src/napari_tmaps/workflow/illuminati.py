@@ -97,27 +97,25 @@ class PyramidBuilder(Step):
         for plate in self.experiment.plate_names():
             plan = plan_map(self.experiment, plate)
             settings = _settings(self, plan, args)
-            state = read_state(self.path / "maps" / plate)
-            built = state.get("wells", {}) if state.get("image") == plan.folder else {}
-            works = []
-            for work in well_sources(self.experiment, plan, settings):
-                if not self._wanted(plate, work):
-                    continue
-                old = built.get(work["well"], {}).get("keys", {})
-                work["layers"] = [
-                    name for name in work["keys"] if old.get(name) != work["keys"][name]
-                ]
-                if work["layers"]:
-                    works.append(work)
-            most = max((len(work["sites"]) for work in works), default=1)
-            common = {
-                "plan": asdict(plan),
-                "settings": settings,
-                "sources": source_folders(self.experiment),
-            }
+            most = max(map(len, plan.sites_of_wells.values()))
+            common = {"settings": settings, "sources": source_folders(self.experiment)}
+            works = self._works(plan, settings)
             for part in split(works, max(1, args.batch_size // most), default_workers()):
                 units = sum(len(work["sites"]) for work in part)
-                yield {"job": next(number), "units": units, "work": part, **common}
+                drawn = asdict(plan.of_wells(work["well"] for work in part))
+                yield {"job": next(number), "units": units, "work": part, "plan": drawn, **common}
+
+    def _works(self, plan: MapPlan, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What is to be drawn: of each well, the layers that are not as in the map."""
+        state = read_state(self.path / "maps" / plan.plate)
+        built = state.get("wells", {}) if state.get("image") == plan.folder else {}
+        for work in well_sources(self.experiment, plan, settings):
+            if self._wanted(plan.plate, work):
+                old = built.get(work["well"], {}).get("keys", {})
+                keys = work["keys"]
+                work["layers"] = [name for name in keys if old.get(name) != keys[name]]
+                if work["layers"]:
+                    yield work
 
     def _wanted(self, plate: str, work: dict[str, Any]) -> bool:
         """A well is made as a whole, if any of its sites is chosen."""

@@ -29,7 +29,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import source_folders
-from napari_tmaps.store.sites import locate, locate_all, planes_of
+from napari_tmaps.store.sites import Locator, planes_of
 from napari_tmaps.streams.atomic import remove, write_json
 from napari_tmaps.workflow.engines import default_workers
 from napari_tmaps.workflow.site_analysis import analyse_site
@@ -157,7 +157,7 @@ class PipelineRunner(Step):
 
     def _most_planes(self, site: Site, cycles: set[int]) -> dict[int, int]:
         version = self.experiment.catalogue.get("ngff_version")
-        images = locate(self.experiment, [site], cycles)[site]
+        images = Locator(self.experiment).find([site], cycles)[site]
         most = dict.fromkeys(cycles, 1)  # for images that are missing; their job will say so
         for cycle in cycles & {int(key) for key in images}:
             with suppress(NotFoundError, FormatError):
@@ -219,7 +219,7 @@ class PipelineRunner(Step):
         recipes = [step.spec.recipe(step.settings) for step in checked.steps]
 
         def work() -> Iterator[dict[str, Any]]:
-            for row, images in locate_all(experiment, rows, sorted(set(cycles.values()))):
+            for row, images in Locator(experiment).find_all(rows, sorted(set(cycles.values()))):
                 digests = {cycle: image["source"] for cycle, image in images.items()}
                 window = experiment.shifts.window(*row)
                 shifts = {} if window is None else dict(window.shifts)

@@ -42,37 +42,33 @@ def paint_layer(
     """Write one channel or object type of a well; yields what could not be read."""
     plan, labels = files.plan, type_of(name)
     sites = {item["site"]: item for item in work["sites"]}
-    placed = [
-        (index, site)
-        for index, site in enumerate(plan.sites)
-        if site.well == work["well"] and site.site in sites
-    ]
+    placed = [site for site in plan.sites_of_wells[work["well"]] if site.site in sites]
     channels = [facts["name"] for facts in plan.channels]
     c = 0 if labels is not None else channels.index(name.partition(":")[2])
     for t in range(plan.times):
-        stacks: dict[int, _Planes] = {}
+        stacks: dict[PlacedSite, _Planes] = {}
         for row in range(plan.grid.parts[0]):
             for column in range(plan.grid.parts[1]):
                 corner = plan.grid.corner(work["well"])
                 top = corner[0] + row * plan.grid.part[0]
                 left = corner[1] + column * plan.grid.part[1]
-                here = [(index, site) for index, site in placed if _meets(site, top, left, plan)]
+                here = [site for site in placed if _meets(site, top, left, plan)]
                 if not here:
                     continue
-                for index, site in here:
-                    if index in stacks:
+                for site in here:
+                    if site in stacks:
                         continue
                     try:
                         item = sites[site.site]
-                        stacks[index] = (
-                            _read_labels(root, plan, index, site, labels, t)
+                        stacks[site] = (
+                            _read_labels(root, plan, site, labels, t)
                             if labels is not None
                             else _read(
                                 root, plan, site, item, plan.channels[c], t, settings, readers
                             )
                         )
                     except (MissingError, NotFoundError, FormatError) as error:
-                        stacks[index] = []
+                        stacks[site] = []
                         yield {
                             **failure(plan.plate, site.well, site.site, error),
                             "layer": name,
@@ -80,16 +76,14 @@ def paint_layer(
                 dtype = np.int32 if labels is not None else plan.dtype
                 for z in range(plan.depth):
                     canvas = np.zeros(plan.grid.part, dtype)
-                    for index, site in here:
-                        plane = stacks[index][z] if z < len(stacks[index]) else None
+                    for site in here:
+                        plane = stacks[site][z] if z < len(stacks[site]) else None
                         if plane is not None:
                             _paste(canvas, plane, site.top - top, site.left - left)
                     files.write_part((t, c, z), (top, left), canvas, labels)
             bottom = plan.grid.corner(work["well"])[0] + (row + 1) * plan.grid.part[0]
             stacks = {
-                index: stack
-                for index, stack in stacks.items()
-                if plan.sites[index].top + plan.sites[index].height > bottom
+                site: stack for site, stack in stacks.items() if site.top + site.height > bottom
             }
 
 
@@ -124,9 +118,7 @@ def _read(
     return [None if number is None else planes[number] for number in shown]
 
 
-def _read_labels(
-    root: Path, plan: MapPlan, index: int, site: PlacedSite, object_type: str, t: int
-) -> _Planes:
+def _read_labels(root: Path, plan: MapPlan, site: PlacedSite, object_type: str, t: int) -> _Planes:
     """Labels (y, x) of a site, numbered for the whole plate; none where it has none."""
     folder = PlateFolder(root / "plates" / f"{plan.plate}.ome.zarr", plan.version)
     if object_type not in folder.label_names(site.well, site.site):
@@ -139,7 +131,8 @@ def _read_labels(
             f"It has {labels[t].max()} objects of type '{object_type}'; the map of this plate "
             f"has room for {plan.stride - 1} a site."
         )
-    return list(np.where(labels[t] > 0, labels[t] + index * plan.stride, 0).astype(np.int32))
+    first = site.number * plan.stride
+    return list(np.where(labels[t] > 0, labels[t] + first, 0).astype(np.int32))
 
 
 def _meets(site: PlacedSite, top: int, left: int, plan: MapPlan) -> bool:

@@ -170,10 +170,17 @@ class Acquisitions(Database):
         else:
             wanted = set(sites)
             wells: dict[str, set[str]] = {}
+            numbers = [site for _, _, site in wanted]
             for plate, well, _ in wanted:
                 wells.setdefault(plate, set()).add(well)
             found = [
-                self._read(query.where(plates.c.name == plate, planes.c.well.in_(sorted(names))))
+                self._read(
+                    query.where(
+                        plates.c.name == plate,
+                        planes.c.well.in_(sorted(names)),
+                        planes.c.site.between(min(numbers), max(numbers)),
+                    )
+                )
                 for plate, names in wells.items()
             ]
             table = pd.concat(found, ignore_index=True)
