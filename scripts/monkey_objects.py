@@ -195,9 +195,13 @@ class Explorer:
     def export(self) -> str:
         if self.results.is_busy or self.book.data is None:
             return "busy or empty"
-        ending = self.random.choice((".csv", ".parquet", ".geojson"))
-        self.results.export_to(self.folder / f"objects{self.random.randrange(3)}{ending}")
-        return ending
+        key, ending = self.random.choice(
+            (("objects", ".csv"), ("wells", ".parquet"), ("outlines", ".geojson"), ("plate", ""),
+             ("crops", ""), ("report", ".html"), ("crate", ""))
+        )  # fmt: skip
+        path = self.folder / f"objects{self.random.randrange(3)}{ending}"
+        self.results.export_button.requested.emit(key, None if key in ("plate", "crate") else path)
+        return key
 
     # -- Edit objects ---------------------------------------------------------------------------
 

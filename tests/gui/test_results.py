@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
 
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.export_button import ExportButton
 from napari_tmaps.gui.result_data import report_rows
 from napari_tmaps.gui.result_list import legend
 from napari_tmaps.gui.results_widget import ResultsWidget
@@ -222,16 +226,79 @@ def test_legends_and_reports_in_words(analysed: Path) -> None:  # noqa: F811
     ]
 
 
+def test_a_window_is_closed_while_a_result_lies_over_the_map(analysed: Path, qtbot: Any) -> None:  # noqa: F811
+    viewer = ViewerModel()
+    experiment = ExperimentWidget(viewer)  # type: ignore[arg-type]
+    experiment.setValue(Choice(str(analysed)))
+    results = ResultsWidget(viewer)  # type: ignore[arg-type]
+    qtbot.addWidget(results)
+    wait(qtbot, results)
+    run(qtbot, results, "cluster", clusters=2)
+    assert results.book.desk.results
+    experiment.deleteLater()  # without being closed before, as when the window goes
+    qtbot.waitUntil(lambda: results.book.desk.experiment is None)
+    assert not results.book.desk.results
+
+
+def test_outlines_are_exported_in_the_classes_of_the_result_that_is_looked_at(
+    widget: ResultsWidget, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.name_line.setText("groups")
+    run(qtbot, widget, "cluster", clusters=2)
+    assert widget.results.classes() == "groups:group"
+    widget.export_button.requested.emit("outlines", tmp_path / "groups.geojson")
+    wait(qtbot, widget)
+    found = json.loads((tmp_path / "groups.geojson").read_text(encoding="utf-8"))["features"]
+    names = {feature["properties"]["classification"]["name"] for feature in found}
+    assert len(found) == 12
+    assert len(names) == 2
+
+
+def test_the_menu_asks_where_to_write_unless_the_place_is_known(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    button = ExportButton()
+    qtbot.addWidget(button)
+    button.object_type = "Nuclei"
+    asked: list[str] = []
+    answers = [str(tmp_path / "a.csv"), ""]
+
+    def answer(_parent: Any, _title: str, name: str, _endings: str) -> tuple[str, str]:
+        asked.append(name)
+        return answers.pop(0), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    got: list[tuple[str, Path | None]] = []
+    button.requested.connect(lambda key, path: got.append((key, path)))
+    menu = button.menu()
+    assert menu is not None
+    actions = {action.text(): action for action in menu.actions() if action.text()}
+    actions["Table of objects…"].trigger()
+    actions["Table of wells…"].trigger()  # and no answer
+    actions["Tables within the plates"].trigger()
+    assert asked == ["Nuclei.csv", "Nuclei wells.csv"]
+    assert got == [("objects", tmp_path / "a.csv"), ("plate", None)]
+
+
 def test_objects_are_exported_from_the_window(
     widget: ResultsWidget, qtbot: Any, tmp_path: Path
 ) -> None:
-    for name in ("blocks.geojson", "blocks.h5ad"):
-        widget.export_to(tmp_path / name)
+    def export(key: str, path: Path | None) -> str:
+        widget.export_button.requested.emit(key, path)
         assert not widget.export_button.isEnabled()
         wait(qtbot, widget)
+        return widget._message.text()
+
+    for key, name in (("outlines", "blocks.geojson"), ("objects", "blocks.h5ad")):
+        assert "12 objects" in export(key, tmp_path / name)
         assert (tmp_path / name).is_file()
-        assert "12 objects" in widget._message.text()
-    widget.export_to(tmp_path / "blocks.xlsx")
-    wait(qtbot, widget)
-    assert "should end in .csv" in widget._message.text()
+    assert "wells of 'Blocks'" in export("wells", tmp_path / "wells.csv")
+    wells = pd.read_csv(tmp_path / "wells.csv")
+    assert list(wells["well"]) == sorted(set(wells["well"]))
+    assert "12 crops" in export("crops", tmp_path / "crops")
+    assert len(pd.read_csv(tmp_path / "crops" / "manifest.csv")) == 12
+    assert "any browser" in export("report", tmp_path / "report.html")
+    assert "<!DOCTYPE html>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "ro-crate-metadata.json" in export("crate", None)
+    assert "should end in .csv" in export("objects", tmp_path / "blocks.xlsx")
     assert widget.results.list.count() == 0

@@ -50,9 +50,8 @@ def open_tissuemaps(viewer: napari.viewer.Viewer) -> None:
         for name in (_PREFIX + name for name in names):
             if name not in known:
                 continue
-            dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+            dock, _ = _dock(viewer, name)
             main = _main_window(dock)
-            dock.setWindowTitle(name.removeprefix(_PREFIX))  # more would be cut off in a tab
             dock.setVisible(True)
             if first is None:
                 if main.dockWidgetArea(dock) != area:
@@ -77,11 +76,17 @@ def open_tissuemaps(viewer: napari.viewer.Viewer) -> None:
 
 def show_widget(viewer: Any, name: str) -> QWidget:
     """Bring a widget to the front, e.g. "Pipeline"; it is docked if it was not there."""
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, _PREFIX + name, tabify=True)
+    dock, widget = _dock(viewer, _PREFIX + name)
     dock.setVisible(True)
     dock.raise_()
-    found: QWidget = widget
-    return found
+    return widget
+
+
+def _dock(viewer: Any, name: str) -> tuple[Any, QWidget]:
+    """The dock of a widget of the plugin, and the widget; as tabs with the others."""
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    dock.setWindowTitle(name.removeprefix(_PREFIX))  # more would be cut off in a tab
+    return dock, widget
 
 
 def remembered() -> QByteArray | None:

@@ -65,6 +65,12 @@ class MapColouring(QObject):
         self._menu.failed.connect(self.failed)
         desk.coloursChanged.connect(self._on_colours_changed)
         desk.resultsChanged.connect(self._on_results_changed)
+        widget.destroyed.connect(self._leave)
+
+    def _leave(self) -> None:
+        """The widget is gone: what is told from now on is not shown any more."""
+        self._desk.coloursChanged.disconnect(self._on_colours_changed)
+        self._desk.resultsChanged.disconnect(self._on_results_changed)
 
     def setState(self, experiment: Experiment | None, facts: Facts | None, choice: Choice) -> None:
         """What is open and chosen from now on; `show` shows it."""

@@ -91,6 +91,11 @@ class ResultList(QWidget):
             if item is not None and item.data(Qt.ItemDataRole.UserRole) == name:
                 self.list.setCurrentItem(item)
 
+    def classes(self) -> str:
+        """The first column of classes of the result that is looked at, e.g. "sizes:class"."""
+        about = self._about.get(self.value())
+        return next((f"{about.name}:{column}" for column in about.classes), "") if about else ""
+
     def active(self) -> tuple[str, ...]:
         """Names of the results that lie over the map."""
         items = (self.list.item(n) for n in range(self.list.count()))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QSizePolicy,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.empty_page import EmptyPage
+from napari_tmaps.gui.export_button import ExportButton, write
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.parts import Message, push_button, scrolled
@@ -37,7 +37,6 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.results import AboutResult
 from napari_tmaps.tools import TOOLS
-from napari_tmaps.tools.exporting import ENDINGS, Export, export_objects
 from napari_tmaps.tools.run import iter_tool, results_of
 
 if TYPE_CHECKING:
@@ -69,11 +68,7 @@ class ResultsWidget(QWidget):
 
         self.type_box = QComboBox()
         self.type_box.setToolTip("Type of the objects")
-        self.export_button = push_button(
-            "Export",
-            "Write all objects with features, results and plate map: CSV, Parquet, AnnData, or "
-            "outlines for QuPath",
-        )
+        self.export_button = ExportButton()
         self.tool_box = QComboBox()
         self.tool_box.setToolTip("What to do with the objects")
         for name in _OFFERED:
@@ -127,7 +122,7 @@ class ResultsWidget(QWidget):
         outer.addWidget(self._pages)
 
         self.type_box.activated.connect(self._on_type_changed)
-        self.export_button.clicked.connect(self._on_export)
+        self.export_button.requested.connect(self._on_export)
         self.tool_box.activated.connect(lambda _: self._show_tool())
         self.form.valueChanged.connect(lambda _: self._enable())
         self.run_button.clicked.connect(self._on_run)
@@ -227,6 +222,7 @@ class ResultsWidget(QWidget):
         free = not self._work.is_running and self.book.data is not None
         self.run_button.setEnabled(free and self.form.is_valid)
         self.export_button.setEnabled(free)
+        self.export_button.object_type = self.book.object_type
 
     def _list(self) -> None:
         results: list[AboutResult] = []
@@ -261,21 +257,15 @@ class ResultsWidget(QWidget):
         )
         self._enable()
 
-    def _on_export(self) -> None:
-        endings = " ".join(f"*{ending}" for ending in ENDINGS)
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, "Export objects", f"{self.book.object_type}.csv", f"Objects ({endings})"
-        )
-        if chosen:
-            self.export_to(Path(chosen))
-
-    def export_to(self, path: Path) -> None:
-        """Write all objects of the type; the ending says as what."""
+    def _on_export(self, key: str, path: Path | None) -> None:
         experiment, object_type = self._experiment, self.book.object_type
-        wanted = Export(plate=self.book.desk.choice.plate)
+        plate, classes = self.book.desk.choice.plate, self.results.classes()
         self.show_message("")
         self.progress_row.begin("Export")
-        self._work.start("Export", lambda: export_objects(experiment, object_type, path, wanted))
+        self._work.start(
+            "Export",
+            lambda: write(key, path, experiment, object_type, plate=plate, classes=classes),
+        )
         self._enable()
 
     def _on_run_ended(self, outcome: Outcome) -> None:
