@@ -63,6 +63,7 @@ def test_summary_in_the_documented_form(planes):
         "size_z": 1,
         "size_t": 1,
         "z_planes": {"C01": 1},
+        "time_points": {"C01": 1},
         "cycles": 1,
         "image_size": [10, 12],
         "dtype": "uint16",

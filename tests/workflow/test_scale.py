@@ -41,7 +41,7 @@ def test_tables_of_the_screen_are_not_read_for_each_batch(in_place, monkeypatch,
 
         return counted
 
-    for name in ("sites", "fingerprints", "channel_planes"):
+    for name in ("sites", "fingerprints", "recorded"):
         monkeypatch.setattr(Catalogue, name, counting(name))
 
     def batches(size: int) -> int:

@@ -14,7 +14,7 @@ import typer
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.model.zplanes import depth_text
+from napari_tmaps.model.recorded import depth_text, times_text
 
 Value = TypeVar("Value")
 
@@ -175,7 +175,7 @@ def summary_rows(summary: Mapping[str, Any]) -> dict[str, str]:
         ),
         "Channels": f"{len(summary['channels'])}: {_listed(summary['channels'])}",
         "z planes": depth_text(summary),
-        "Time points": str(summary["size_t"]),
+        "Time points": times_text(summary),
         "Cycles": str(summary["cycles"]),
         "Image": f"{size[0]} × {size[1]} px (y × x)" if size else "unknown",
         "Bit depth": f"{summary['dtype'] or 'unknown'}",

@@ -28,10 +28,9 @@ from napari_tmaps.gui.planes_table import PlanesTable
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
 from napari_tmaps.model.planes import Scan
+from napari_tmaps.model.recorded import depth_text, times_text
 from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
 from napari_tmaps.model.wells import PlateFormat, WellName
-from napari_tmaps.model.words import counted
-from napari_tmaps.model.zplanes import depth_text
 
 _MOST_ODDITIES = 6
 _WIDTH = 290
@@ -50,7 +49,8 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
         ("Sites", f"{' or '.join(map(str, sites))} a well"),
         ("Channels", ", ".join(facts["channels"])),
         ("z planes", depth_text(facts)),
-        ("Planes", f"{facts['planes']}, {counted(facts['size_t'], 'time point')}"),
+        ("Time points", times_text(facts)),
+        ("Planes", str(facts["planes"])),
         ("Image", f"{size[0]} × {size[1]} px, {facts['dtype']}" if size else "size unknown"),
         ("Pixel", f"{pixel[0]:g} × {pixel[1]:g} µm" if pixel else "size unknown"),
     ]

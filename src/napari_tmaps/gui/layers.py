@@ -115,8 +115,9 @@ def mosaic_layers(
     colors = display_colors(source.channels)
     for number, channel in enumerate(source.channels):
         pixels, multiscale = data(f"channel:{channel.name}", partial(source.image, number))
-        own = source.z_of(number)
-        fewer = {"z": own} if len(own) < source.size_z else {}
+        own = {"z": source.z_of(number), "t": source.t_of(number)}
+        size = {"z": source.size_z, "t": source.size_t}
+        fewer = {axis: known for axis, known in own.items() if len(known) < size[axis]}
         layers.append(
             (
                 pixels,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,8 @@ class Scene:
         Of the plane in the viewer, along y and x, and the coordinates before them.
     experiment, plate, well, site, t
         Where the site belongs, if it belongs to an experiment; "" or 0 where not.
+    absent
+        Channels that were not recorded at this time, and when they were.
     """
 
     images: Mapping[str, Array] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class Scene:
     well: str = ""
     site: int = 0
     t: int = 0
+    absent: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -126,9 +129,15 @@ class LiveSource:
         stacks = bool(where.get("experiment"))
         used: dict[tuple[Any, ...], tuple[Any, Array]] = {}
         found: dict[str, dict[str, Array]] = {"image": {}, "labels": {}}
+        absent: dict[str, list[int]] = {}
+        t = _index(first, self._viewer)[0] if first.ndim == 4 else 0
         for layer in layers:
             if _grid(layer) == grid:
                 kind = _kind(layer)
+                times = layer.metadata.get("tmaps", {}).get("t")
+                if times is not None and t not in times:
+                    absent[layer.name] = times
+                    continue
                 found[kind][layer.name] = self._plane(layer, stacks, used)
         self._planes = used
         shown = {id(plane) for _, plane in used.values()}
@@ -144,7 +153,8 @@ class LiveSource:
             plate=str(where.get("plate", "")),
             well=str(where.get("well", "")),
             site=int(where.get("site", 0)),
-            t=_index(first, self._viewer)[0] if first.ndim == 4 else 0,
+            t=t,
+            absent=absent,
         )
 
     def view(self, scene: Scene) -> View | None:

@@ -62,6 +62,9 @@ class Source(Protocol):
     def z_of(self, channel: int) -> list[int]:
         """z of the planes that a channel has; its only plane is shown at every z."""
 
+    def t_of(self, channel: int) -> list[int]:
+        """Time points at which a channel was recorded; at others nothing is shown."""
+
     def contrast(self, channel: int) -> tuple[float, float]:
         """Intensities to show as black and as full colour, from the pixels."""
 

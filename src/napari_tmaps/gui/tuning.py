@@ -21,6 +21,7 @@ from napari_tmaps.model.pipeline import (
     PipelineDescription,
     PipelineInput,
 )
+from napari_tmaps.model.recorded import numbers_text
 from napari_tmaps.modules.spec import ModuleSpec
 from napari_tmaps.pipeline import CheckedPipeline, Problem, check, find_problems
 from napari_tmaps.pipeline.edit import keep_objects
@@ -105,6 +106,13 @@ def message(tuning: Tuning, scene: Scene, why: str) -> str:
         return f"⚠ {why}"
     if not tuning.pipeline.pipeline:
         return "The pipeline is empty. Choose a ready one above, or press Add module."
+    absent = [item.name for item in tuning.pipeline.input.channels if item.name in scene.absent]
+    if absent:
+        return "\n".join(
+            f"'{name}' was not recorded at t = {scene.t}. Move the slider of time to "
+            f"{numbers_text(scene.absent[name])}."
+            for name in absent
+        )
     elsewhere = [str(problem) for problem in tuning.problems if problem.step is None]
     if elsewhere and scene.images:
         elsewhere.append("Choose what to read instead under 'In and out'.")

@@ -17,7 +17,7 @@ from napari_tmaps.gui.mosaic import Stack
 from napari_tmaps.gui.sources import contrast_of, spread
 from napari_tmaps.model.layout import GridSettings, site_table
 from napari_tmaps.model.planes import Scan
-from napari_tmaps.model.zplanes import shown_plane
+from napari_tmaps.model.recorded import shown_plane
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors.pixels import PlaneReader
 
@@ -92,9 +92,9 @@ class VendorSource:
             )
             for row in planes.itertuples()
         }
-        self._z_of = {
-            str(name): sorted(int(z) for z in set(own))
-            for name, own in planes.groupby("channel")["z"]
+        self._recorded = {
+            str(name): (sorted(set(own["z"].tolist())), sorted(set(own["t"].tolist())))
+            for name, own in planes.groupby("channel")
         }
         self._planes: Mapping[tuple[int, Any, int, int], tuple[str, int, int]] = known
         self._reader = PlaneReader(scan.root, scan.reader)
@@ -160,7 +160,11 @@ class VendorSource:
 
     def z_of(self, channel: int) -> list[int]:
         """See sources.Source."""
-        return self._z_of[self.channels[channel].name]
+        return self._recorded[self.channels[channel].name][0]
+
+    def t_of(self, channel: int) -> list[int]:
+        """See sources.Source."""
+        return self._recorded[self.channels[channel].name][1]
 
     def labels(self, object_type: str) -> Stack:
         """Microscopes write no labels.

@@ -16,10 +16,10 @@ from napari_tmaps.errors import FormatError, MissingError, NotFoundError
 from napari_tmaps.gui.mosaic import Stack
 from napari_tmaps.gui.sources import contrast_of, spread
 from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.recorded import shown_plane
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.model.zplanes import shown_plane
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.store.images import Z_OF_CHANNELS
+from napari_tmaps.store.images import T_OF_CHANNELS, Z_OF_CHANNELS
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.ngff import ImageInfo
 
@@ -153,10 +153,17 @@ class ZarrSource:
 
     def z_of(self, channel: int) -> list[int]:
         """See Source."""
+        return self._own(channel, Z_OF_CHANNELS, self.size_z)
+
+    def t_of(self, channel: int) -> list[int]:
+        """See Source."""
+        return self._own(channel, T_OF_CHANNELS, self.size_t)
+
+    def _own(self, channel: int, key: str, size: int) -> list[int]:
         _, cycle, c = self._channels[channel]
         info = self._first[cycle]
-        uneven = info.attributes.get(Z_OF_CHANNELS) if info else None
-        return list(uneven[c]) if uneven else list(range(self.size_z))
+        uneven = info.attributes.get(key) if info else None
+        return list(uneven[c]) if uneven else list(range(size))
 
     def labels(self, object_type: str) -> Stack:
         """Labels of an object type."""
@@ -230,8 +237,9 @@ class ZarrSource:
         coarsest, every = len(stack.factors) - 1, slice(None)
         own = self.z_of(channel)
         middle = own[len(own) // 2] if own else 0
+        first = min(self.t_of(channel), default=0)
         try:
-            plane = stack.read(image, coarsest, 0, middle, every, every)
+            plane = stack.read(image, coarsest, first, middle, every, every)
         except (FormatError, MissingError):
             plane = None
         return contrast_of([] if plane is None else [plane])

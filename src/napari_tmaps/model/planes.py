@@ -147,7 +147,10 @@ class Scan:
     def summary(self) -> dict[str, Any]:
         """The layout as JSON values; the documented output of `tmaps scan --json`."""
         planes = self.planes
-        depths = planes.groupby("channel")["z"].nunique()
+        own = (
+            planes.groupby("channel")[["z", "t"]].nunique().reindex([c.name for c in self.channels])
+        )
+        own = own.fillna(0).astype(int)
         return {
             "vendor": self.vendor,
             "plates": [name or UNNAMED_PLATE for name in self.plates],
@@ -156,7 +159,8 @@ class Scan:
             "channels": [channel.name for channel in self.channels],
             "size_z": int(planes["z"].max()) + 1 if len(planes) else 0,
             "size_t": int(planes["t"].max()) + 1 if len(planes) else 0,
-            "z_planes": {c.name: int(depths.get(c.name, 0)) for c in self.channels},
+            "z_planes": own["z"].to_dict(),
+            "time_points": own["t"].to_dict(),
             "cycles": int(planes["cycle"].nunique()),
             "image_size": list(self.image_size) if self.image_size else None,
             "dtype": self.dtype or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_tmaps.model.planes import KEY, UNNAMED_PLATE, Scan
-from napari_tmaps.model.zplanes import depth_text
+from napari_tmaps.model.recorded import depth_text, times_text
 
 
 def import_report(scan: Scan) -> dict[str, Any]:
@@ -55,7 +55,8 @@ def report_text(report: dict[str, Any]) -> str:
         f"Sites        {sum(sites.values())} in all, {_range(sites.values())} a well",
         f"Channels     {', '.join(report['channels'])}",
         f"z planes     {depth_text(report)}",
-        f"t, cycles    {report['size_t']}, {report['cycles']}",
+        f"Time points  {times_text(report)}",
+        f"Cycles       {report['cycles']}",
         (
             f"Image        {f'{size[0]} × {size[1]} px' if size else 'unknown'}, "
             f"{report['dtype'] or 'unknown type'}"

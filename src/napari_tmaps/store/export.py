@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +63,10 @@ def site_layers(
         with closing(experiment.site_image(plate, name, site, int(cycle))) as image:
             scale = (image.time_step_s, *image.pixel_size_um)
             for channel, color in zip(image.channels, display_colors(image.channels), strict=True):
-                stack = [image.read_channel(channel.name, t) for t in range(image.times)]
-                layers.append(
-                    LayerData(np.stack(stack), channel.name, "image", "TZYX", scale, color=color)
-                )
+                times = image.t_of(channel.name)
+                stack = np.stack([image.read_channel(channel.name, t) for t in times or [0]])
+                layer = LayerData(stack, channel.name, "image", "TZYX", scale, color=color)
+                layers.append(layer if len(times) == image.times else _at_times(layer, times))
     tables = experiment.features.object_types()
     for each in folder.label_names(name, site):
         if objects is not None and each != object_type:
@@ -77,6 +78,16 @@ def site_layers(
             labels, table = _only(labels, table, objects, (plate, name, site))
         layers.append(LayerData(labels, each, "labels", "TZYX", scale, features=table))
     return layers
+
+
+def _at_times(layer: LayerData, times: list[int]) -> LayerData:
+    """A channel that was recorded at these time points only: they are told beside it."""
+    gaps = {later - sooner for sooner, later in pairwise(times)}
+    step = layer.scale_um[0]
+    step = step * gaps.pop() if step is not None and len(gaps) == 1 else None
+    return replace(
+        layer, scale_um=(step, *layer.scale_um[1:]), metadata={"recorded_time_points": times}
+    )
 
 
 def _only(

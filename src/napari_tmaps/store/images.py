@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, unknown
 from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.recorded import numbers_text
 from napari_tmaps.store.plan import ImagePlan, PlannedPlane, SourceFolder
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.ngff import ImageInfo
@@ -22,7 +23,9 @@ from napari_tmaps.vendors.pixels import PlaneReader
 Geometry = tuple[float | None, float | None, float | None]
 
 Z_OF_CHANNELS: Literal["z_of_channels"] = "z_of_channels"
-"""Attribute of an image, and key of its plan: z planes of each channel, where some have fewer."""
+T_OF_CHANNELS: Literal["t_of_channels"] = "t_of_channels"
+"""Attributes of an image, and keys of its plan: z planes, and time points, of each channel, where
+some have fewer."""
 
 
 class SiteImage(Protocol):
@@ -64,6 +67,15 @@ class SiteImage(Protocol):
             There is no such channel.
         """
 
+    def t_of(self, channel: str) -> list[int]:
+        """Time points at which a channel was recorded: all of the image, or fewer.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such channel.
+        """
+
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
         """(z, y, x) in the original pixel type, the planes those of `z_of`.
 
@@ -72,7 +84,7 @@ class SiteImage(Protocol):
         NotFoundError
             There is no such channel.
         MissingError
-            A plane of it was never recorded.
+            A plane of it was never recorded, or all of it not at that time.
         """
 
     def close(self) -> None:
@@ -119,17 +131,21 @@ class StoredImage:
 
     def z_of(self, channel: str) -> list[int]:
         """See SiteImage."""
-        c = _index(self.channels, channel)
-        every = list(range(self.info.shape[2]))
-        return list(self.info.attributes[Z_OF_CHANNELS][c]) if self._is_uneven else every
+        return self._own(channel, Z_OF_CHANNELS, 2)
 
-    @property
-    def _is_uneven(self) -> bool:
-        return Z_OF_CHANNELS in self.info.attributes
+    def t_of(self, channel: str) -> list[int]:
+        """See SiteImage."""
+        return self._own(channel, T_OF_CHANNELS, 0)
+
+    def _own(self, channel: str, key: str, axis: int) -> list[int]:
+        c = _index(self.channels, channel)
+        uneven = self.info.attributes.get(key)
+        return list(range(self.info.shape[axis])) if uneven is None else list(uneven[c])
 
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
         """See SiteImage."""
         c, own = _index(self.channels, channel), self.z_of(channel)
+        _refuse_times(self.name, channel, t, self.t_of(channel))
         _refuse_gaps(self.name, channel, t, own, {z for z in own if (t, c, z) in self.info.missing})
         whole = slice(None)
         try:
@@ -198,15 +214,22 @@ class OriginalImage:
 
     def z_of(self, channel: str) -> list[int]:
         """See SiteImage."""
+        return self._own(channel, self.plan.get(Z_OF_CHANNELS), 2)
+
+    def t_of(self, channel: str) -> list[int]:
+        """See SiteImage."""
+        return self._own(channel, self.plan.get(T_OF_CHANNELS), 0)
+
+    def _own(self, channel: str, uneven: list[list[int]] | None, axis: int) -> list[int]:
         c = _index(self.channels, channel)
-        uneven = self.plan.get(Z_OF_CHANNELS)
-        return uneven[c] if uneven is not None else list(range(self.plan["shape"][2]))
+        return list(range(self.plan["shape"][axis])) if uneven is None else uneven[c]
 
     def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
         """See SiteImage."""
         c, own = _index(self.channels, channel), self.z_of(channel)
         found = {p["z"]: p for p in self.plan["planes"] if (p["t"], p["c"]) == (t, c)}
         name = f"Well {self.plan['well']} site {self.plan['site']}"
+        _refuse_times(name, channel, t, self.t_of(channel))
         _refuse_gaps(name, channel, t, own, set(own) - set(found))
         planes = [read_planned(found[z], self.readers) for z in own]
         if len({(plane.shape, plane.dtype) for plane in planes}) > 1:
@@ -267,13 +290,20 @@ def _index(channels: Sequence[Channel], name: str) -> int:
     return names.index(name)
 
 
+def _refuse_times(name: str, channel: str, t: int, own: list[int]) -> None:
+    if own and t not in own:
+        raise MissingError(
+            f"{name}: channel '{channel}' was not recorded at t = {t}, only at t = "
+            f"{numbers_text(own)}."
+        )
+
+
 def _refuse_gaps(name: str, channel: str, t: int, own: list[int], lost: set[int]) -> None:
     if not own:
         raise MissingError(f"{name} has no image of channel '{channel}'.")
     if lost:
-        shown = [str(z) for z in sorted(lost)[:5]] + ["…"] * (len(lost) > 5)
         raise MissingError(
-            f"{name}: channel '{channel}' has no image at t = {t}, z = {', '.join(shown)}. To do "
+            f"{name}: channel '{channel}' has no image at t = {t}, z = {numbers_text(lost)}. To do "
             f"without such planes, leave them out by an import profile (exclude: ['channel="
-            f"{channel}, z={shown[0]}']), or project: tmaps convert --mip."
+            f"{channel}, z={min(lost)}']), or project: tmaps convert --mip."
         )

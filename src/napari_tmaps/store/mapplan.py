@@ -159,7 +159,7 @@ def plan_map(experiment: Experiment, plate: str) -> MapPlan:
     tiles, grid = arrange_wells(sites[list(PLACES)], (pixel[0], pixel[1]))
     times, depth, names_of_types = catalogue.extent(plate)
     mip = bool(catalogue.get("mip", False))
-    used = catalogue.channel_planes()
+    used = catalogue.recorded()
     cycle_of = catalogue.channels().set_index("name")["cycle"]
     channels = [
         {**asdict(channel), "cycle": int(cycle_of[channel.name])}

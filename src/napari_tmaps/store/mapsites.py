@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
-from napari_tmaps.model.zplanes import shown_plane
+from napari_tmaps.model.recorded import shown_plane
 from napari_tmaps.store.images import OriginalImage, SiteImage, StoredImage, open_readers
 from napari_tmaps.store.mapplan import MapPlan, PlacedSite
 from napari_tmaps.store.plan import image_plans, source_folders

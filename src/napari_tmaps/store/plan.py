@@ -20,7 +20,7 @@ import pandas as pd
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.model.layout import final_planes
-from napari_tmaps.model.zplanes import planes_in
+from napari_tmaps.model.recorded import within
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
@@ -42,7 +42,8 @@ class ImagePlan(TypedDict):
     """One image: a site in one cycle.
 
     `shape` is (t, c, z); `z_of_channels` has the z planes of each channel, where some have fewer
-    than the image; `source` a digest of all the rest, by which an image is known to be up to date.
+    than the image, `t_of_channels` the time points; `source` a digest of all the rest, by which an
+    image is known to be up to date.
     """
 
     plate: str
@@ -56,6 +57,7 @@ class ImagePlan(TypedDict):
     translation_um: list[float]
     planes: list[PlannedPlane]
     z_of_channels: NotRequired[list[list[int]]]
+    t_of_channels: NotRequired[list[list[int]]]
     source: str
 
 
@@ -159,7 +161,7 @@ class ImagePlanner:
             )
         self._mip = bool(catalogue.get("mip", False))
         self._facts = {channel.name: asdict(channel) for channel in experiment.channels()}
-        self._used = catalogue.channel_planes()
+        self._used = catalogue.recorded()
         self._names = {
             key: [name for name in self._facts if name in names]
             for key, names in self._used.items()
@@ -188,18 +190,13 @@ class ImagePlanner:
         plate, well, number = site
         names = self._names[plate, cycle]
         pixel = (there[0].pixel_y_um, there[0].pixel_x_um)
-        depth = max(row.z for row in planned) + 1
-        z_of = [planes_in(tuple(self._used[plate, cycle][name]), depth) for name in names]
+        times, depth = max(row.t for row in planned) + 1, max(row.z for row in planned) + 1
         plan: ImagePlan = {
             "plate": plate,
             "well": well,
             "site": number,
             "cycle": cycle,
-            "shape": [
-                max(row.t for row in planned) + 1,
-                len(names),
-                depth,
-            ],
+            "shape": [times, len(names), depth],
             "channels": [self._facts[name] for name in names],
             "pixel_size_um": [
                 None if self._mip else _known(there[0].z_step_um),
@@ -210,8 +207,13 @@ class ImagePlanner:
             "planes": _planned(there, names),
             "source": "",
         }
+        used = [self._used[plate, cycle][name] for name in names]
+        z_of = [within(own.z, depth) for own in used]
+        t_of = [within(own.t, times) for own in used]
         if any(len(own) < depth for own in z_of):
             plan["z_of_channels"] = z_of
+        if any(len(own) < times for own in t_of):
+            plan["t_of_channels"] = t_of
         files = sorted({(str(row.acquisition_id), row.path) for row in there})
         plan["source"] = digest([plan, [self._prints.get(file) for file in files]])
         return plan

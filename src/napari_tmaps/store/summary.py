@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -41,7 +41,8 @@ def info(experiment: Experiment) -> dict[str, Any]:
         "channels": experiment.catalogue.channel_names(),
         "size_z": int(planes["z"].max()) + 1 if len(planes) else 0,
         "size_t": _size_t(planes, acquisitions),
-        "z_planes": _z_planes(experiment),
+        "z_planes": _most(experiment, "z"),
+        "time_points": _most(experiment, "t"),
         "cycles": cycles,
         "image_size": _first(list(pair) for pair in sites[["height", "width"]].to_numpy().tolist()),
         "dtype": _first(value for value in planes["dtype"] if value) if len(planes) else None,
@@ -100,10 +101,10 @@ def _size_t(planes: pd.DataFrame, acquisitions: pd.DataFrame) -> int:
     return int((planes["t"] + planes["acquisition_id"].map(offsets)).max()) + 1
 
 
-def _z_planes(experiment: Experiment) -> dict[str, int]:
-    """Number of z planes of each channel; of several plates the largest counts."""
-    images = list(experiment.catalogue.channel_planes().values())
+def _most(experiment: Experiment, axis: Literal["z", "t"]) -> dict[str, int]:
+    """Number of z planes or time points of each channel; of several plates the largest counts."""
+    images = list(experiment.catalogue.recorded().values())
     return {
-        name: max(len(planes.get(name, ())) for planes in images)
+        name: max(len(getattr(own[name], axis)) if name in own else 0 for own in images)
         for name in experiment.catalogue.channel_names()
     }

@@ -171,12 +171,13 @@ class ImageRegistrator(Step):
             image = open_located(self.path, site, int(cycle), located, batch["version"], readers)
             correct = self.path / "illumination" if args.illumcorr else None
             channel = batch["channels"][cycle]
+            t = min(image.t_of(channel), default=0)
             try:
                 stack = read_prepared(
-                    image, channel, 0, site=site, cycle=int(cycle), correct=correct
+                    image, channel, t, site=site, cycle=int(cycle), correct=correct
                 )
             except MissingError as error:
-                if correct and not IlluminationStore(correct).find(channel, *site, int(cycle), 0):
+                if correct and not IlluminationStore(correct).find(channel, *site, int(cycle), t):
                     raise
                 raise MissingError(
                     f"Cycle {cycle} has no image of channel '{channel}' here; what else it has "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -14,6 +14,7 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import UPLOADS
 from napari_tmaps.store.images import (
+    T_OF_CHANNELS,
     Z_OF_CHANNELS,
     close_readers,
     describe,
@@ -40,6 +41,13 @@ from napari_tmaps.workflow.step import (
     failures_of,
     split,
 )
+
+_ATTRIBUTES: tuple[Literal["source", "z_of_channels", "t_of_channels"], ...] = (
+    "source",
+    Z_OF_CHANNELS,
+    T_OF_CHANNELS,
+)
+"""What of its plan an image keeps."""
 
 
 class ImextractArguments(BatchArguments):
@@ -180,7 +188,7 @@ class ImageExtractor(Step):
             pixel_size_um=(pixel_size[0], pixel_size[1], pixel_size[2]),
             translation_um=(corner[0], corner[1], corner[2]),
             time_step_s=image["time_step_s"],
-            attributes={key: image[key] for key in ("source", Z_OF_CHANNELS) if key in image},
+            attributes={key: image[key] for key in _ATTRIBUTES if key in image},
         ) as writer:
             writer.write_plane(first["t"], first["c"], first["z"], pixels)
             for plane in planes:
@@ -203,7 +211,7 @@ class ImageExtractor(Step):
         experiment = self.experiment
         version = experiment.catalogue.get("ngff_version")
         images = experiment.catalogue.acquired()[["plate", "well", "site", "cycle"]]
-        cycles = experiment.catalogue.channel_planes()
+        cycles = experiment.catalogue.recorded()
         for plate, group in images.drop_duplicates().groupby("plate"):
             folder = self._folder(str(plate), version)
             written = [

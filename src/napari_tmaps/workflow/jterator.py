@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,8 +19,7 @@ from napari_tmaps.model.version import __version__
 from napari_tmaps.model.words import counted
 from napari_tmaps.modules import MODULES
 from napari_tmaps.modules.own import check_allowed, folders_of
-from napari_tmaps.pipeline import CheckedPipeline, check
-from napari_tmaps.pipeline.depths import check_depths
+from napari_tmaps.pipeline import check
 from napari_tmaps.pipeline.find import find_pipeline
 from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.exclusions import excluded
@@ -29,9 +27,10 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.images import close_readers, open_readers
 from napari_tmaps.store.plan import source_folders
-from napari_tmaps.store.sites import Locator, planes_of
+from napari_tmaps.store.sites import Locator
 from napari_tmaps.streams.atomic import remove, write_json
 from napari_tmaps.workflow.engines import default_workers
+from napari_tmaps.workflow.fit import check_images, times_left_out
 from napari_tmaps.workflow.site_analysis import analyse_site
 from napari_tmaps.workflow.step import (
     Batch,
@@ -139,31 +138,6 @@ class PipelineRunner(Step):
             )
         return corrected
 
-    def _check_depths(
-        self, checked: CheckedPipeline, sites: Sequence[Site], cycles: dict[str, int]
-    ) -> None:
-        """Refuse steps that cannot take the stacks of a plate, or stacks and planes together."""
-        depths: dict[str, dict[str, int]] = {}
-        for (plate, _), channels in self.experiment.catalogue.channel_planes().items():
-            depths.setdefault(plate, {}).update({name: len(z) for name, z in channels.items()})
-        for first in {site[0]: site for site in reversed(sites)}.values():
-            # Images that were projected have fewer planes than the microscope recorded.
-            most = self._most_planes(first, set(cycles.values()))
-            known = depths.get(first[0], {})
-            check_depths(
-                checked,
-                {name: min(known[name], most[c]) for name, c in cycles.items() if name in known},
-            )
-
-    def _most_planes(self, site: Site, cycles: set[int]) -> dict[int, int]:
-        version = self.experiment.catalogue.get("ngff_version")
-        images = Locator(self.experiment).find([site], cycles)[site]
-        most = dict.fromkeys(cycles, 1)  # for images that are missing; their job will say so
-        for cycle in cycles & {int(key) for key in images}:
-            with suppress(NotFoundError, FormatError):
-                most[cycle] = planes_of(self.path, site, cycle, images[str(cycle)], version)
-        return most
-
     @property
     def _parts(self) -> Path:
         return self.path / "workflow" / self.name / "parts"
@@ -210,7 +184,7 @@ class PipelineRunner(Step):
         if args.corrected_sites == "keep":
             left_out |= _corrected_by_hand(experiment, pipeline)
         rows = [row for row in rows if self.is_chosen(*row) and row not in left_out]
-        self._check_depths(checked, rows, cycles)
+        check_images(experiment, checked, rows, cycles)
         known = experiment.catalogue.analysed()
         fields = {
             name: [f.folder for f in experiment.illumination.entries() if f.channel == name]
@@ -315,7 +289,8 @@ class PipelineRunner(Step):
             )
         by_hand = _corrected_by_hand(self.experiment, pipeline)
         replaced = {site for row in done() if (site := (row[0], row[1], row[2])) in by_hand}
-        return [
+        notes = times_left_out(self.experiment, pipeline)
+        return [Progress(self.name, 0, 0, note) for note in notes] + [
             Progress(self.name, 0, 0, f"{_listed(sites)}.{what}")
             for sites, what in (
                 (set(excluded(catalogue)), " Excluded by hand."),

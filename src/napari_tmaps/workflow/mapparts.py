@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
-from napari_tmaps.model.zplanes import shown_plane
+from napari_tmaps.model.recorded import shown_plane
 from napari_tmaps.store.images import SiteImage
 from napari_tmaps.store.mapfiles import MapFiles
 from napari_tmaps.store.mapplan import MapPlan, PlacedSite
@@ -97,7 +97,7 @@ def _read(
     settings: dict[str, Any],
     readers: dict[str, PlaneReader],
 ) -> _Planes:
-    """Planes (y, x) of a site in its frame; none where it has no such time point."""
+    """Planes (y, x) of a site in its frame; none at times when the channel was not recorded."""
     name, cycle = channel["name"], channel["cycle"]
     if str(cycle) not in item["images"]:
         raise MissingError(f"There is no image of channel '{name}'.")
@@ -105,7 +105,7 @@ def _read(
     image: SiteImage = open_located(
         root, place, cycle, item["images"][str(cycle)], plan.version, readers
     )
-    if t >= image.times:
+    if t not in image.t_of(name):
         return []
     shifts = {int(cycle): (y, x) for cycle, (y, x) in item["shifts"].items()}
     window = Window(shifts) if settings["align"] else None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import MissingError
+from napari_tmaps.model.recorded import common_times, never_together
 from napari_tmaps.pipeline import CheckedPipeline, run_site
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.store.prepared import plane_or_stack, read_prepared
@@ -25,7 +26,9 @@ def analyse_site(
     batch: Batch,
     readers: dict[str, PlaneReader],
 ) -> dict[str, pd.DataFrame]:
-    """Analyse one site of a batch over all its time points: store its labels, return its features.
+    """Analyse one site of a batch: store its labels, return its features.
+
+    At times when one of the channels was not recorded there are no objects.
 
     Parameters
     ----------
@@ -55,7 +58,11 @@ def analyse_site(
     checked = checked.sized(next(iter(images.values())).pixel_size_um)
     labels: dict[str, list[np.ndarray]] = {}
     features: dict[str, list[pd.DataFrame]] = {}
-    for t in range(max(image.times for image in images.values())):
+    recorded = {name: images[cycle].t_of(name) for name, cycle in channels.items()}
+    times = common_times(recorded)
+    if not times:
+        raise MissingError(never_together(recorded))
+    for t in times:
         pixels = {
             name: plane_or_stack(
                 read_prepared(
@@ -84,12 +91,15 @@ def analyse_site(
                 table.insert(0, column, value)
             features.setdefault(name, []).append(table)
     place = next(iter(images.values()))
+    size_t = max(image.times for image in images.values())
     for name, arrays in labels.items():
+        whole = np.zeros((size_t, *arrays[0].shape), arrays[0].dtype)
+        whole[times] = arrays
         folder.write_labels(
             well,
             site,
             name,
-            np.stack(arrays),
+            whole,
             pixel_size_um=place.pixel_size_um,
             translation_um=place.translation_um,
         )

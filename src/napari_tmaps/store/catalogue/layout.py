@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 import sqlalchemy as sa
 
+from napari_tmaps.model.recorded import Recorded
 from napari_tmaps.store.catalogue import schema
 from napari_tmaps.store.catalogue.acquisitions import Acquisitions
 from napari_tmaps.store.catalogue.database import insert_table
@@ -53,8 +54,8 @@ class Layout(Acquisitions):
         """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
         return self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
 
-    def channel_planes(self) -> dict[tuple[str, int], dict[str, frozenset[int]]]:
-        """Channels that each (plate, cycle) of the layout has, and z of the planes of each.
+    def recorded(self) -> dict[tuple[str, int], dict[str, Recorded]]:
+        """Channels that each (plate, cycle) of the layout has, and z and t of the planes of each.
 
         Planes that were declared but are missing count, what no site has does not.
         """
@@ -65,19 +66,24 @@ class Layout(Acquisitions):
                 (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
                 planes.c.channel,
                 planes.c.z,
+                planes.c.t + acquisitions.c.t_offset,
             )
             .select_from(planes.join(acquisitions).join(plates))
             .distinct()
         )
         multiplexing = self.get("workflow_type") == "multiplexing"
         mip = bool(self.get("mip", False))
-        found: dict[tuple[str, int], dict[str, frozenset[int]]] = {}
+        found: dict[tuple[str, int], dict[str, tuple[set[int], set[int]]]] = {}
         with self._begin() as connection:
-            for plate, cycle, channel, z in connection.execute(query):
+            for plate, cycle, channel, z, t in connection.execute(query):
                 name = f"{cycle}_{channel}" if multiplexing else channel
-                channels = found.setdefault((plate, cycle), {})
-                channels[name] = channels.get(name, frozenset()) | {0 if mip else z}
-        return found
+                own = found.setdefault((plate, cycle), {}).setdefault(name, (set(), set()))
+                own[0].add(0 if mip else z)
+                own[1].add(t)
+        return {
+            place: {name: Recorded(*map(frozenset, own)) for name, own in channels.items()}
+            for place, channels in found.items()
+        }
 
     def channel_names(self) -> list[str]:
         """Names of the channels."""
