@@ -90,7 +90,8 @@ def test_scan_prints_the_documented_json(folder):
     assert found["planes"] == 8
     assert set(found) == {
         "vendor", "plates", "wells", "sites_per_well", "channels", "size_z", "size_t", "z_planes",
-        "time_points", "cycles", "image_size", "dtype", "pixel_size_um", "z_step_um", "planes", "oddities",
+        "time_points", "cycles", "image_size", "dtype", "pixel_size_um", "z_step_um", "planes",
+        "oddities",
     }  # fmt: skip
 
 
@@ -109,8 +110,9 @@ def test_patterns_are_tried_on_names(folder):
 def test_info_has_the_keys_of_scan_and_its_own(experiment):
     info = json.loads(tmaps("info", experiment, "--json").stdout)
     assert {"vendor", "plates", "wells", "sites_per_well", "channels", "size_z", "size_t",
-            "z_planes", "time_points", "cycles", "image_size", "dtype", "pixel_size_um", "z_step_um", "planes",
-            "oddities", "objects", "features", "jobs", "stale"} <= set(info)  # fmt: skip
+            "z_planes", "time_points", "cycles", "image_size", "dtype", "pixel_size_um",
+            "z_step_um", "planes", "oddities", "objects", "features", "jobs",
+            "stale"} <= set(info)  # fmt: skip
 
 
 def test_scan_of_a_real_screen(shared_data):
