@@ -326,7 +326,7 @@ def test_the_map_is_built_on_demand(
     experiment.catalogue.set_layout(
         table.drop(columns="id"), channels, experiment.catalogue.gaps().iloc[:0]
     )
-    widget._refresh(None)
+    widget.refresh()
     assert "other images than today's" in "\n".join(widget._view.notes)
     widget.site_page.map_button.click()
     finish(widget, qtbot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,20 +30,20 @@ from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.making import Making
 from napari_tmaps.gui.map_age import MapAge
 from napari_tmaps.gui.map_colouring import MapColouring
-from napari_tmaps.gui.map_pixels import build_map
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.map_values import (
     measures,
 )
-from napari_tmaps.gui.parts import Message, push_button, scrolled
+from napari_tmaps.gui.pages import Pages
+from napari_tmaps.gui.parts import Message, push_button
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.plates_tree import PlatesTree
 from napari_tmaps.gui.progress_row import ProgressRow
-from napari_tmaps.gui.running import SiteObjects, run_on_site
 from napari_tmaps.gui.session import SessionRow
 from napari_tmaps.gui.site_page import SitePage
+from napari_tmaps.gui.site_work import SiteWork
 from napari_tmaps.gui.start_page import StartPage
-from napari_tmaps.gui.state import Choice, Facts, Pixels, State, View, resolve
+from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
 from napari_tmaps.gui.still import still
 from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
@@ -53,10 +53,6 @@ from napari_tmaps.streams.mounts import ComingError
 
 if TYPE_CHECKING:
     import napari.viewer
-
-
-_WIDEST = 440
-"""Pixels that the widget may ask for, so that nothing is cut off."""
 
 
 class ExperimentWidget(QWidget):
@@ -98,30 +94,25 @@ class ExperimentWidget(QWidget):
         self._colouring = MapColouring(self.site_page, self._view, self._desk, self)
         self.plates_tree = PlatesTree()
         self.making = Making(self.import_page, self)
+        self._site_work = SiteWork(self.site_page, self._view, self)
         open_button.setMenu(self.making.menu)
         self.progress_row = ProgressRow()
         self._message = Message()
 
-        inside = QWidget()
-        layout = QVBoxLayout(inside)
         self._top = QWidget()
         top = QHBoxLayout(self._top)
         top.setContentsMargins(0, 0, 0, 0)
         top.addWidget(self._title, 1)
         top.addWidget(self.plates_button)
         top.addWidget(open_button)
-        layout.addWidget(self._top)
-        layout.addWidget(self.session_row)
-        self._pages = (self.start_page, self.import_page, self.site_page, self.plates_tree)
-        for page in self._pages:
-            layout.addWidget(page)
-        layout.addWidget(self.progress_row)
-        layout.addWidget(self._message)
-        layout.addStretch()
-        self._scroll = scrolled(inside)
+        self._pages = Pages(
+            (self._top, self.session_row),
+            (self.start_page, self.import_page, self.site_page, self.plates_tree),
+            (self.progress_row, self._message),
+        )
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._scroll)
+        outer.addWidget(self._pages)
         self.setAcceptDrops(True)
 
         self.start_page.openRequested.connect(self.making.ask_to_open)
@@ -135,13 +126,9 @@ class ExperimentWidget(QWidget):
         self.plates_tree.changed.connect(self._on_plates_changed)
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.cycleChanged.connect(self._view.show_cycle)
-        self._colouring.excluded.connect(lambda: self._refresh(None))
+        self._colouring.excluded.connect(lambda: self.refresh())
         self._colouring.failed.connect(self.show_message)
         self._view.status.objectSelected.connect(self._on_object_selected)
-        self.site_page.runRequested.connect(self._on_run_requested)
-        self.site_page.convertRequested.connect(self._on_convert_requested)
-        self.site_page.analyseRequested.connect(self._on_analyse_requested)
-        self.site_page.mapRequested.connect(self._on_map_requested)
         self.site_page.pipelineFileRequested.connect(self._on_pipeline_file_requested)
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self.progress_row.cancelRequested.connect(self._watch.stop_work)
@@ -186,7 +173,7 @@ class ExperimentWidget(QWidget):
             with still(self):
                 self._view.show(self._state)
             self._show_map_state()
-            self._fit()
+            self._pages.fit()
             if self.value().plate != before.plate:
                 self._colouring.show()
             self.show_message("\n".join(self._view.notes))
@@ -336,20 +323,7 @@ class ExperimentWidget(QWidget):
 
     def _switch(self, page: QWidget) -> None:
         self._top.setVisible(page is self.site_page)
-        for each in self._pages:
-            each.setVisible(each is page)
-        self._fit()
-
-    def _fit(self) -> None:
-        """Be as wide as the page that is shown needs, within reason."""
-        for widget in (self.site_page, self._scroll.widget()):
-            layout = widget.layout() if widget is not None else None
-            if layout is not None:
-                layout.activate()  # what has just been hidden takes no room
-        inside, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
-        if inside is not None and bar is not None:
-            width = inside.minimumSizeHint().width() + bar.sizeHint().width()
-            self._scroll.setMinimumWidth(min(width, _WIDEST))
+        self._pages.setValue(page)
 
     # -- work -----------------------------------------------------------------------------------
 
@@ -386,62 +360,6 @@ class ExperimentWidget(QWidget):
         if outcome.failures:
             self.show_message(outcome.problems())
 
-    def _on_run_requested(self) -> None:
-        experiment, choice = self._experiment, self.value()
-        assert experiment is not None
-        if choice.view is not View.SITE:
-            self.setValue(replace(choice, view=View.SITE))
-        t = self._view.time_point(choice.plate)
-
-        def make() -> Generator[Progress, None, SiteObjects]:
-            return run_on_site(
-                experiment, choice.plate, choice.well, choice.site, t, load(choice.pipeline)
-            )
-
-        self.start_work("Running", make, self._show_objects)
-
-    def _show_objects(self, found: SiteObjects | None) -> None:
-        choice = self.value()
-        if found is None:
-            return
-        # The user may have walked on while the pipeline ran.
-        if (found.plate, found.well, found.site) != (choice.plate, choice.well, choice.site):
-            self.setValue(
-                replace(choice, plate=found.plate, well=found.well, site=found.site, view=View.SITE)
-            )
-        with still(self):
-            self._view.try_out(found)
-        self.show_message(f"{found.well} site {found.site}: {found.sentence()}. Not stored.")
-
-    def _work_on(self, title: str, work: Callable[[Experiment], Iterator[Progress]]) -> None:
-        """Change the open experiment in the background, and show what has become of it."""
-        experiment = self._experiment
-        assert experiment is not None, "the buttons are shown only then"
-
-        def make() -> Generator[Progress, None, None]:
-            yield from work(experiment)
-
-        self.start_work(title, make, self._refresh)
-
-    def _on_convert_requested(self) -> None:
-        from napari_tmaps.workflow import convert
-
-        self._work_on("Converting", convert)
-
-    def _on_map_requested(self) -> None:
-        choice = self.value()
-        # A map that is only old is made again as it was, whatever is looked at.
-        pixels = choice.pixels if self._view.lacks_map else Pixels.MAP
-        self._work_on(
-            "Building the map", lambda experiment: build_map(experiment, choice.plate, pixels)
-        )
-
-    def _on_analyse_requested(self) -> None:
-        from napari_tmaps.workflow import analyse
-
-        pipeline = self.value().pipeline
-        self._work_on("Analysing", lambda experiment: analyse(experiment, load(pipeline)))
-
     def _show_map_state(self) -> None:
         """Say whether the maps of what is shown are old, and offer to build those that lack."""
         choice, old = self.value(), self._age.value()
@@ -463,7 +381,7 @@ class ExperimentWidget(QWidget):
 
     def _on_tables_changed(self, _object_type: str) -> None:
         if self._experiment is not None and not self.is_busy:
-            self._refresh(None)
+            self.refresh()
 
     def _on_plates_changed(self) -> None:
         """Plates or names have changed: everything else shows it, too."""
@@ -471,7 +389,7 @@ class ExperimentWidget(QWidget):
         assert experiment is not None, "the tree is shown only then"
         self._show_title()
         recent.remember(experiment)
-        self._refresh(None)
+        self.refresh()
 
     def _on_watched(self, seen: Watched) -> None:
         """Show how far the wells are; work of another process is shown like our own."""
@@ -485,11 +403,11 @@ class ExperimentWidget(QWidget):
             self.progress_row.show_progress(seen.progress)
         elif self._elsewhere:
             self.progress_row.end()
-            self._refresh(None)
+            self.refresh()
         self._elsewhere = seen.elsewhere
         self.site_page.setBusy(seen.elsewhere)
 
-    def _refresh(self, _value: Any) -> None:
+    def refresh(self) -> None:
         """Show what has changed on disk, whether the work was finished or not."""
         message = "" if self._waiting is not None else self._message.text()
         self._reload()
@@ -516,7 +434,7 @@ class ExperimentWidget(QWidget):
             self.setValue(Choice(experiment=path))
         else:
             self._show_page()
-            self._refresh(None)
+            self.refresh()
         self.show_message(message or self._message.text())
 
     # -- pipeline files -------------------------------------------------------------------------

@@ -1,0 +1,125 @@
+"""What the buttons of the page of a site start: a pipeline, a conversion, a map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+from qtpy.QtCore import QObject
+
+from napari_tmaps.gui.facts import load
+from napari_tmaps.gui.map_pixels import build_map
+from napari_tmaps.gui.plate_view import PlateView
+from napari_tmaps.gui.running import SiteObjects, run_on_site
+from napari_tmaps.gui.site_page import SitePage
+from napari_tmaps.gui.state import Choice, Pixels, View
+from napari_tmaps.gui.still import still
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.experiment import Experiment
+
+
+class Host(Protocol):
+    """The widget that the page is of."""
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """The open experiment."""
+
+    def value(self) -> Choice:
+        """What is shown."""
+
+    def setValue(self, choice: Choice) -> None:
+        """Show something else."""
+
+    def start_work(
+        self,
+        title: str,
+        make: Callable[[], Generator[Progress, None, Any]],
+        after: Callable[[Any], None],
+    ) -> None:
+        """Begin work in the background; `after` gets what it returns."""
+
+    def refresh(self) -> None:
+        """Show what has changed on disk."""
+
+    def show_message(self, text: str) -> None:
+        """Say something in place."""
+
+
+class SiteWork(QObject):
+    """Starts what is asked for on a page, in the background, and shows what comes of it.
+
+    Parameters
+    ----------
+    page
+        Has the buttons; is also the parent.
+    view
+        Shows what a pipeline found.
+    host
+        Does the work.
+    """
+
+    def __init__(self, page: SitePage, view: PlateView, host: Host) -> None:
+        super().__init__(page)
+        self._page, self._view, self._host = page, view, host
+        page.runRequested.connect(self._on_run_requested)
+        page.convertRequested.connect(self._on_convert_requested)
+        page.analyseRequested.connect(self._on_analyse_requested)
+        page.mapRequested.connect(self._on_map_requested)
+
+    def _on_run_requested(self) -> None:
+        experiment, choice = self._host.experiment, self._host.value()
+        assert experiment is not None, "the buttons are shown only then"
+        if choice.view is not View.SITE:
+            self._host.setValue(replace(choice, view=View.SITE))
+        t = self._view.time_point(choice.plate)
+
+        def make() -> Generator[Progress, None, SiteObjects]:
+            return run_on_site(
+                experiment, choice.plate, choice.well, choice.site, t, load(choice.pipeline)
+            )
+
+        self._host.start_work("Running", make, self._show_objects)
+
+    def _show_objects(self, found: SiteObjects | None) -> None:
+        choice = self._host.value()
+        if found is None:
+            return
+        # The user may have walked on while the pipeline ran.
+        if (found.plate, found.well, found.site) != (choice.plate, choice.well, choice.site):
+            self._host.setValue(
+                replace(choice, plate=found.plate, well=found.well, site=found.site, view=View.SITE)
+            )
+        with still(self._page):
+            self._view.try_out(found)
+        self._host.show_message(f"{found.well} site {found.site}: {found.sentence()}. Not stored.")
+
+    def _work_on(self, title: str, work: Callable[[Experiment], Iterator[Progress]]) -> None:
+        """Change the open experiment in the background, and show what has become of it."""
+        experiment = self._host.experiment
+        assert experiment is not None, "the buttons are shown only then"
+
+        def make() -> Generator[Progress, None, None]:
+            yield from work(experiment)
+
+        self._host.start_work(title, make, lambda _: self._host.refresh())
+
+    def _on_convert_requested(self) -> None:
+        from napari_tmaps.workflow import convert
+
+        self._work_on("Converting", convert)
+
+    def _on_map_requested(self) -> None:
+        choice = self._host.value()
+        # A map that is only old is made again as it was, whatever is looked at.
+        pixels = choice.pixels if self._view.lacks_map else Pixels.MAP
+        self._work_on(
+            "Building the map", lambda experiment: build_map(experiment, choice.plate, pixels)
+        )
+
+    def _on_analyse_requested(self) -> None:
+        from napari_tmaps.workflow import analyse
+
+        pipeline = self._host.value().pipeline
+        self._work_on("Analysing", lambda experiment: analyse(experiment, load(pipeline)))
