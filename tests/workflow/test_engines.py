@@ -284,6 +284,15 @@ def test_limits_need_processes(kind, limits, expected):
     assert (choice.kind, choice.workers) == (expected, 3)
 
 
+def test_errors_of_dask_are_seen_and_its_chatter_is_not(empty, capfd):
+    with EngineChoice(kind="dask", workers=1).make() as engine:
+        toy(empty, engine, "complain", "die once")
+    said = capfd.readouterr().err
+    assert "the toy is lost" in said
+    assert "the toy is slow" not in said
+    assert "Restarting worker" not in said
+
+
 def test_cancelling_on_dask_ends_the_cluster(empty):
     with EngineChoice(kind="dask", workers=1).make() as engine:
         events = run_phases(Toy(empty), ToyArguments(jobs=("hang", "ok")), engine)

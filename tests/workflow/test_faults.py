@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -25,8 +26,9 @@ from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import analyse, convert
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.engines import EngineChoice
-from napari_tmaps.workflow.imextract import ImextractArguments
+from napari_tmaps.workflow.imextract import ImageExtractor, ImextractArguments
 from napari_tmaps.workflow.phases import run_phases
+from napari_tmaps.workflow.status import status
 from napari_tmaps.workflow.submission import prepare, resume, submit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +163,33 @@ def test_corrupted_source_then_repaired(make, undisturbed, folder):
     assert {k: v for k, v in again.items() if not k.startswith("metadata")} == {
         k: v for k, v in undisturbed.items() if not k.startswith("metadata")
     }
+
+
+def test_source_that_was_damaged_when_it_was_added(make, undisturbed, folder):
+    path = folder / name("B02", 1, "GFP", 0)
+    content = path.read_bytes()
+    path.write_bytes(content[:100])
+    experiment = make("damaged")
+    told = run(submit(experiment, prepare(experiment, engine=THREADS)))
+    advice = shlex.join(["tmaps", "add", str(experiment.path), str(folder), "--plate", "plate01"])
+    assert advice in told[0].message
+    assert all("--update" in event.message for event in told)
+    problems = {step["name"]: step["problems"] for step in status(experiment)["steps"]}
+    assert problems["metaconfig"] == [told[0].message]
+    assert problems["jterator"] == [told[1].message]
+    path.write_bytes(content)
+    experiment.add(scan(folder, pattern=PATTERN), plate="plate01", update=True)
+    assert run(resume(experiment)) == []
+    assert contents(experiment) == undisturbed
+
+
+def test_what_was_cleaned_up_is_made_again(make, undisturbed):
+    experiment = make("cleaned")
+    run(submit(experiment, prepare(experiment, engine=THREADS)))
+    ImageExtractor(experiment).delete_previous_job_output()
+    experiment.catalogue.set_jobs("imextract", [])  # as cleanup does
+    assert run(resume(experiment)) == []
+    assert contents(experiment) == undisturbed
 
 
 def test_database_locked_by_another_program(make, undisturbed, monkeypatch):

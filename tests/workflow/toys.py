@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -54,6 +55,10 @@ class Toy(Step):
             while True:
                 self.go_on()
                 time.sleep(0.01)
+        if word == "complain":
+            dask = logging.getLogger("distributed.worker")
+            dask.warning("the toy is slow")
+            dask.error("the toy is lost")
         if word == "raise":
             raise RuntimeError("the toy is broken")
         if word == "eat":

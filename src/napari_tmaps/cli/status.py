@@ -11,8 +11,11 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.model.wells import WellName, row_letters, sorted_wells
+from napari_tmaps.model.words import counted
 
 _SIGNS = {"waiting": "·", "running": "▸", "done": "✓", "failed": "✗"}
+_SHOWN = 5
+"""Problems of a step that are printed; the others 'tmaps info' tells."""
 
 
 def report(folder: Path, *, as_json: bool, wells: bool, watch_s: float | None = None) -> None:
@@ -52,6 +55,10 @@ def show_status(state: Mapping[str, Any], *, wells: bool = False) -> None:
         )
         for job in step["failed"]:
             typer.echo(f"  job {job['job']}: {job['message']}")
+        for text in step["problems"][:_SHOWN]:
+            typer.echo(f"  {text}")
+        if len(step["problems"]) > _SHOWN:
+            typer.echo("  … and more: tmaps info")
         for plate, table in step["wells"].items():
             states = {well: row["state"] for well, row in table.items()}
             under_way = "running" if step["state"] == "RUNNING" else "begun"
@@ -71,7 +78,7 @@ def _counted(states: Mapping[str, str], under_way: str, most: int = 6) -> str:
             named = f" ({shown})" if state in ("failed", "running") else ""
             word = under_way if state == "running" else state
             parts.append(f"{len(names)} {word}{named}")
-    return f"{len(states)} wells: " + ", ".join(parts)
+    return f"{counted(len(states), 'well')}: " + ", ".join(parts)
 
 
 def well_map(states: Mapping[str, str]) -> Iterator[str]:

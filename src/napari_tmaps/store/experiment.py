@@ -33,6 +33,8 @@ from napari_tmaps.streams.atomic import disk_errors, remove
 if TYPE_CHECKING:
     from napari_tmaps.store.mirror import Mirror
 
+FIRST_STEP = "metaextract"
+"""The step of the workflow that begins with the files of the microscope."""
 UPLOADS = "uploads"
 """Folder within an experiment for microscope files that were sent to it: ours to delete."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]*[A-Za-z0-9_+-])?")
@@ -287,6 +289,7 @@ class Experiment:
             )
             if update:  # what was told of the files is told anew by the next conversion
                 remove(self.path / "metadata" / target / acquisition)
+            self.catalogue.set_jobs(FIRST_STEP, [])  # a workflow that is gone on with begins there
             files = part.loc[~part["missing"], "path"].unique()
             self.catalogue.set_fingerprints(number, fingerprints(scan.root, files))
             names.append(target)

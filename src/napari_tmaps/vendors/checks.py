@@ -88,7 +88,8 @@ def unreadable(reasons: dict[str, str]) -> list[Oddity]:
     return [
         Oddity(
             "unreadable",
-            f"{examples(list(reasons), 'image')} cannot be read and count as missing. "
+            f"{examples(list(reasons), 'image')} cannot be read, and "
+            f"{'counts' if len(reasons) == 1 else 'count'} as missing. "
             f"{next(iter(reasons.values()))}",
         )
     ]

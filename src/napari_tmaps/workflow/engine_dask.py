@@ -134,7 +134,8 @@ def start_local(workers: int, *, threads: bool = False) -> Dask:
             threads_per_worker=workers if threads else 1,
             processes=True,
             dashboard_address=":0",
-            silence_logs=logging.CRITICAL,  # how a job ends is told by its outcome
+            # Below are workers that end and begin again: how a job ends is told by its outcome.
+            silence_logs=logging.ERROR,
         )
     return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
 

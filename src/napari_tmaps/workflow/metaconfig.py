@@ -5,8 +5,9 @@ Pixels are looked at only where sites shall be stitched: then its jobs compare n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from shlex import join
 from typing import Annotated, Any
 
 import pandas as pd
@@ -23,6 +24,7 @@ from napari_tmaps.model.layout import (
 )
 from napari_tmaps.model.planes import KEY
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.words import counted
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plan import image_plans, placed_planes
 from napari_tmaps.vendors import scan
@@ -169,11 +171,10 @@ class MetadataConfigurator(Step):
         catalogue.set_failures(self.name, failures.values())
         _mark_stale(self.experiment)
         if len(gaps):
-            notes = [*notes, f"{len(gaps)} planes are missing; they are recorded as gaps."]
-        acquisitions = catalogue.acquisitions()
+            notes = [*notes, f"Recorded as gaps: {counted(len(gaps), 'missing plane')}."]
         return [
             *(Progress(self.name, 0, 0, note) for note in notes),
-            *(Progress(self.name, 0, 0, text, True) for text in _damage(acquisitions)),
+            *(Progress(self.name, 0, 0, text, True) for text in _damage(self.experiment)),
         ]
 
     def delete_previous_job_output(self) -> None:
@@ -236,14 +237,17 @@ def _mark_stale(experiment: Experiment) -> None:
     )
 
 
-def _damage(acquisitions: pd.DataFrame) -> list[str]:
-    """What the scans said of files that are there but cannot be read."""
-    return [
-        item["message"]
-        for facts in acquisitions["facts"]
-        for item in facts["oddities"]
-        if item["kind"] == "unreadable"
-    ]
+def _damage(experiment: Experiment) -> Iterator[str]:
+    """What the scans said of files that are there but cannot be read, and what to do."""
+    for row in experiment.catalogue.acquisitions().to_dict("records"):
+        for item in row["facts"]["oddities"]:
+            if item["kind"] == "unreadable":
+                place = (str(experiment.path), row["root"], "--plate", row["plate"])
+                again = join(["tmaps", "add", *place, "--acquisition", row["name"], "--update"])
+                yield (
+                    f"{item['message']} Once it is repaired, take it up: {again}; then go on with "
+                    "resume."
+                )
 
 
 def _channels(planes: pd.DataFrame, acquisitions: pd.DataFrame, workflow_type: str) -> pd.DataFrame:

@@ -181,7 +181,9 @@ def collect_step(experiment: Experiment, step: type[Step]) -> list[Progress]:
     notes = step.for_collect(experiment, batch).collect_job_output(batch, Results(files))
     files.set_collected()
     files.write_log("collect", [f"{step.name} is collected.", *(note.message for note in notes)])
-    experiment.catalogue.update_jobs(step.name, [_row("collect", 1, "TERMINATED", exitcode=0)])
+    failed = "\n".join(note.message for note in notes if note.failed)
+    ended = _row("collect", 1, "TERMINATED", exitcode=0, message=failed)
+    experiment.catalogue.update_jobs(step.name, [ended])
     return notes
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -15,6 +17,7 @@ from napari_tmaps.workflow.wells import progress_of, well_table
 
 STATES = ("NEW", "SUBMITTED", "RUNNING", "STOPPED", "TERMINATED")
 """The states of a job."""
+_MOST_PROBLEMS = 20
 
 
 def status(experiment: Experiment) -> dict[str, Any]:
@@ -22,8 +25,9 @@ def status(experiment: Experiment) -> dict[str, Any]:
 
     `submission` is None, or has id, created, state and message; `coordinator` tells who is at
     work now, or is None. Each of `steps` has name, state, jobs (state → number), done and total
-    (units of work), failed (jobs with their messages), seconds, cpu_s, memory_mb, and wells (plate
-    → well → state, sites, done, failed, running) if it works by sites.
+    (units of work), failed (jobs with their messages), problems (sentences: the first sites that
+    could not be done, with the cause), seconds, cpu_s, memory_mb, and wells (plate → well → state,
+    sites, done, failed, running) if it works by sites.
     """
     now = coordinator(experiment.path)
     submissions = experiment.catalogue.submissions()
@@ -57,7 +61,14 @@ def _step(
     experiment: Experiment, name: str, state: str | None, jobs: pd.DataFrame | None, alive: bool
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "state": state, "jobs": {}, "done": 0, "total": 0}
-    row |= {"failed": [], "seconds": 0.0, "cpu_s": 0.0, "memory_mb": None, "wells": {}}
+    row |= {
+        "failed": [],
+        "problems": [],
+        "seconds": 0.0,
+        "cpu_s": 0.0,
+        "memory_mb": None,
+        "wells": {},
+    }
     if jobs is None:
         return row
     run = jobs[jobs["phase"] == "run"]
@@ -76,7 +87,16 @@ def _step(
     row["done"] = sum(units.get(job, 0) for job in ended["job"])
     row["total"] = sum(units.values())
     row["failed"] = bad[["job", "exitcode", "message"]].astype({"exitcode": int}).to_dict("records")
+    row["problems"] = list(islice(_problems(experiment, name, jobs), _MOST_PROBLEMS))
     row["seconds"] = float(ended["seconds"].sum())
     row["cpu_s"] = float(ended["cpu_s"].sum())
     row["memory_mb"] = float(ended["memory_mb"].max()) if ended["memory_mb"].notna().any() else None
     return row
+
+
+def _problems(experiment: Experiment, step: str, jobs: pd.DataFrame) -> Iterator[str]:
+    for message in jobs.loc[jobs["phase"] == "collect", "message"]:
+        yield from message.splitlines()
+    failures = experiment.catalogue.failures()
+    for row in failures[failures["step"] == step].itertuples(index=False):
+        yield f"{row.plate} {row.well} site {row.site}: {row.message}"

@@ -213,8 +213,11 @@ def _run(
     experiment: Experiment, number: int, request: Request, known: dict[str, str]
 ) -> Iterator[Progress]:
     catalogue = experiment.catalogue
-    arguments = check_description(request.description, done=[*steps_done(experiment), *known])
-    steps = {name: known.get(name, "NEW") for name in arguments}
+    through = steps_done(experiment)
+    arguments = check_description(request.description, done=[*through, *known])
+    # What was cleaned up since, or has new files to work on, is begun again.
+    again = {name for name, state in known.items() if state == "TERMINATED"} - set(through)
+    steps = {name: "NEW" if name in again else known.get(name, "NEW") for name in arguments}
     state, message = "STOPPED", ""
     catalogue.update_submission(number, state="RUNNING", message="")
     try:
