@@ -303,8 +303,9 @@ def _refuse_gaps(name: str, channel: str, t: int, own: list[int], lost: set[int]
         raise MissingError(f"{name} has no image of channel '{channel}'.")
     if lost:
         raise MissingError(
-            f"{name}: channel '{channel}' has no image at t = {t}, z = {numbers_text(lost)}. If its "
-            "file was damaged or missing and is there now, take it up with tmaps add EXPERIMENT "
-            "FOLDER --update. To do without such planes, leave them out by an import profile "
+            f"{name}: channel '{channel}' has no image at t = {t}, z = {numbers_text(lost)}. If "
+            "its file was damaged or missing and is there now, take it up with tmaps add "
+            "EXPERIMENT FOLDER --update. To do without such planes, leave them out by an import "
+            "profile "
             f"(exclude: ['channel={channel}, z={min(lost)}']), or project: tmaps convert --mip."
         )
