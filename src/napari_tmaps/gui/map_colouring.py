@@ -54,6 +54,7 @@ class MapColouring(QObject):
         self._facts: Facts | None = None
         self._choice = Choice()
         self._own: ObjectColours | None = None
+        self._is_gone = False
         self._menu = WellMenu(widget)
         page.map_panel.valueChanged.connect(lambda _: self.show())
         page.map_panel.objectsToggled.connect(lambda _: self.show())
@@ -69,8 +70,7 @@ class MapColouring(QObject):
 
     def _leave(self) -> None:
         """The widget is gone: what is told from now on is not shown any more."""
-        self._desk.coloursChanged.disconnect(self._on_colours_changed)
-        self._desk.resultsChanged.disconnect(self._on_results_changed)
+        self._is_gone = True
 
     def setState(self, experiment: Experiment | None, facts: Facts | None, choice: Choice) -> None:
         """What is open and chosen from now on; `show` shows it."""
@@ -113,6 +113,8 @@ class MapColouring(QObject):
         self._draw(lambda: self._view.show_results(results))
 
     def _draw(self, act: Callable[[], object]) -> None:
+        if self._is_gone:
+            return
         try:
             with still(self._widget):
                 act()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_tmaps.gui.parts import scrolled
 
@@ -25,6 +25,8 @@ class Pages(QWidget):
         self, above: Sequence[QWidget], pages: Sequence[QWidget], below: Sequence[QWidget]
     ) -> None:
         super().__init__()
+        # napari pushes anything else to the top of its dock.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._pages = tuple(pages)
         self._inside = QWidget()
         layout = QVBoxLayout(self._inside)
