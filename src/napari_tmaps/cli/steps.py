@@ -37,11 +37,11 @@ from napari_tmaps.workflow.step import BatchArguments, Step, make_arguments
 from napari_tmaps.workflow.steps import find_step
 from napari_tmaps.workflow.submission import steps_done
 
-SHORT = {
+FLAGS = {
     "batch_size": "-b", "ref_cycle": "-c", "ref_wavelength": "-w", "illumcorr": "-i",
-    "robust_align": "-r", "align": "-a", "clip": "-c",
+    "robust_align": "-r", "rescale_percentile": "--clip-percent", "align": "-a", "clip": "-c",
 }  # fmt: skip
-"""Short flags of batch arguments, as TissueMAPS has them."""
+"""Flags of batch arguments beside their names, as TissueMAPS has them."""
 
 
 class Phase(StrEnum):
@@ -306,15 +306,11 @@ def _with_options(
     """The function with an option for each argument of the model instead of its `**values`."""
     signature = inspect.signature(function, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    used = {"-h"}
     options = []
     for row in argument_rows(model):
         flag = f"--{row['name'].replace('_', '-')}"
         names = [f"{flag}/--no-{flag[2:]}" if row["type"] == "bool" else flag]
-        short = SHORT.get(row["name"])
-        if short and short not in used:
-            used.add(short)
-            names.append(short)
+        names += filter(None, [FLAGS.get(row["name"])])
         kind: Any = {"bool": bool, "int": int, "float": float, "str": str}[row["type"]]
         if row["choices"]:
             kind = Literal[tuple(row["choices"])]

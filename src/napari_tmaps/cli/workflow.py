@@ -203,14 +203,27 @@ def log(
 
 
 @app.command()
-def download(context: typer.Context, file: File) -> None:
+def download(
+    context: typer.Context,
+    file: File,
+    tissuemaps: Annotated[
+        bool, typer.Option("--tissuemaps", help="Without arguments that TissueMAPS does not have.")
+    ] = False,
+) -> None:
     """Write the workflow into a file, with all arguments, to be edited."""
     from napari_tmaps.store.experiment import Experiment
-    from napari_tmaps.workflow.description import save_workflow, workflow_of
+    from napari_tmaps.workflow.description import workflow_of, write_document
+    from napari_tmaps.workflow.tissuemaps import for_tissuemaps
 
     called: Called = context.obj
     with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
-        save_workflow(workflow_of(experiment), file)
+        description = workflow_of(experiment)
+        document, notes = description.document(), list[str]()
+        if tissuemaps:
+            document, notes = for_tissuemaps(description)
+        write_document(document, file)
+        for note in notes:
+            typer.echo(note)
         typer.echo(f"Wrote '{file}'.")
 
 

@@ -42,11 +42,19 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _from_seconds(value: Any) -> Any:
+    """YAML reads 12:00:00 without quotes as a number: the seconds, for it counts in sixties."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return f"{value // 3600:02}:{value // 60 % 60:02}:{value % 60:02}"
+    return value
+
+
 class SubmissionArguments(_Value):
     """What the run jobs of a step may use of the machine."""
 
     duration: Annotated[
         str,
+        BeforeValidator(_from_seconds),
         Field(
             pattern=r"^\d{1,4}:[0-5]\d:[0-5]\d$",
             description="time that each job may take, HH:MM:SS; then it is stopped",
@@ -66,6 +74,8 @@ class SubmissionArguments(_Value):
 
 def _from_list(value: Any) -> Any:
     """TissueMAPS' list of {name, value, help …} as a mapping; an empty value is "not given"."""
+    if value is None:
+        return {}
     if isinstance(value, list | tuple) and all(
         isinstance(item, Mapping) and "name" in item for item in value
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -167,7 +167,12 @@ def load_workflow(path: Path) -> WorkflowDescription:
 
 def save_workflow(description: WorkflowDescription, path: Path) -> None:
     """Write a workflow file, in the form of TissueMAPS."""
-    write_text(path, yaml.safe_dump(description.document(), sort_keys=False, allow_unicode=True))
+    write_document(description.document(), path)
+
+
+def write_document(document: Mapping[str, Any], path: Path) -> None:
+    """Write a workflow in the form of the file; see `WorkflowDescription.document`."""
+    write_text(path, yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
 
 
 def workflow_of(experiment: Experiment) -> WorkflowDescription:
