@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.ome_dialog import OmeDialog
 from napari_tmaps.gui.parts import Fault, Message, push_button
 from napari_tmaps.gui.plates_state import AcquisitionRow, Image, PlateRow, plate_rows
 from napari_tmaps.store.experiment import Experiment
@@ -97,6 +98,9 @@ class PlatesTree(QWidget):
             "Remove…",
             "Take out what nothing was made of yet (Del); the microscope's files always stay",
         )
+        self.metadata_button = push_button(
+            "OME metadata…", "What the microscope wrote about the chosen acquisition"
+        )
         self.back_button = push_button("Back", "To the sites")
 
         layout = QVBoxLayout(self)
@@ -109,14 +113,16 @@ class PlatesTree(QWidget):
         grid.addWidget(self.describe_button, 0, 1)
         grid.addWidget(self.rename_button, 1, 0)
         grid.addWidget(self.remove_button, 1, 1)
+        grid.addWidget(self.metadata_button, 2, 0)
+        grid.addWidget(self.back_button, 2, 1)
         layout.addLayout(grid)
-        layout.addWidget(self.back_button)
 
         self.tree.currentItemChanged.connect(lambda _new, _old: self._enable())
         self.add_button.clicked.connect(self.addRequested.emit)
         self.rename_button.clicked.connect(self.rename)
         self.describe_button.clicked.connect(self.describe)
         self.remove_button.clicked.connect(self.remove)
+        self.metadata_button.clicked.connect(self.show_metadata)
         self.back_button.clicked.connect(self.backRequested.emit)
         for key, action in ((Qt.Key.Key_F2, self.rename), (Qt.Key.Key_Delete, self.remove)):
             shortcut = QShortcut(QKeySequence(key), self.tree)
@@ -180,6 +186,7 @@ class PlatesTree(QWidget):
             button.setEnabled(free)
         self.describe_button.setEnabled(free and not isinstance(row, AcquisitionRow))
         self.remove_button.setEnabled(free and row is not None and not row.kept)
+        self.metadata_button.setEnabled(isinstance(row, AcquisitionRow))
         lines: Iterable[str]
         if isinstance(row, AcquisitionRow):
             lines = (row.name, row.folder, row.kept)
@@ -243,6 +250,15 @@ class PlatesTree(QWidget):
                     experiment.remove_acquisition(each.plate, each.name)
 
         self._change(change)
+
+    def show_metadata(self) -> None:
+        """Show the OME metadata of the chosen acquisition."""
+        row = self.chosen()
+        if self._experiment is None or not isinstance(row, AcquisitionRow):
+            return
+        dialog = OmeDialog(self._experiment, row.plate, row.name, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def _change(self, change: Callable[[], None]) -> None:
         self._fault.hide()
