@@ -22,7 +22,7 @@ from napari_tmaps.vendors.containers import (
 )
 from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
-from napari_tmaps.vendors.opening import DAMAGE, library, no_plane, open_file
+from napari_tmaps.vendors.opening import DAMAGE, library, no_plane, number, open_file
 
 NAME = "Leica LIF"
 
@@ -125,7 +125,25 @@ def _describe(root: Path, name: str) -> Container:
             images += tiles
             oddities += odd
         dated = any(image.time_s is not None for image in images)
-        return Container(tuple(images), tuple(oddities), start_s=0.0 if dated else None)
+        facts = _facts(pictures[0]) if pictures else {}
+        return Container(tuple(images), tuple(oddities), facts, start_s=0.0 if dated else None)
+
+
+def _facts(picture: Any) -> dict[str, Any]:
+    """Microscope, software and objective of an image, as LAS writes them."""
+    hardware = picture.xml_element.find(".//Attachment[@Name='HardwareSetting']")
+    if hardware is None:
+        return {}
+    optics = next(
+        (item.attrib for item in hardware.iter() if item.get("ObjectiveName")), hardware.attrib
+    )
+    facts = {
+        "microscope": hardware.get("SystemTypeName"),
+        "software": hardware.get("Software"),
+        "objective": " ".join(optics.get("ObjectiveName", "").split()),
+        "magnification": number(optics.get("Magnification")),
+    }
+    return {key: value for key, value in facts.items() if value}
 
 
 def _tiles(

@@ -172,7 +172,14 @@ def _channels(images: list[_Image], stacks: dict[str, Stack], nd: NdFile) -> dic
     for number in numbers:
         facts = first.get(number, Stack(0))
         name = nd.waves.get(number, "").strip() or f"w{number}"
-        named.append(Channel(name, emission_nm=facts.emission_nm, exposure_ms=facts.exposure_ms))
+        named.append(
+            Channel(
+                name,
+                emission_nm=facts.emission_nm,
+                exposure_ms=facts.exposure_ms,
+                bit_depth=facts.bit_depth,
+            )
+        )
     return dict(zip(numbers, unique_channels(named), strict=True))
 
 

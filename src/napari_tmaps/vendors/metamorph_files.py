@@ -19,6 +19,7 @@ _LINE = re.compile(r'\s*"([^"]+)"\s*,\s*(.*?)\s*')
 _LARGEST = 4 * 1024 * 1024
 _LARGEST_UM = 1e6
 _MOST, _MOST_WAVES = 1_000_000, 99
+_BITS = re.compile(r"^Digitizer: .*\b(\d{1,2}) Bit\b", re.MULTILINE | re.IGNORECASE)
 _EXPOSURE = re.compile(r"Exposure: ([\d.]+) (ms|sec|s)\b")
 
 
@@ -69,6 +70,7 @@ class Stack:
     z_step_um: float | None = None
     emission_nm: float | None = None
     exposure_ms: float | None = None
+    bit_depth: int | None = None
     objective: str = ""
 
 
@@ -179,6 +181,7 @@ def _plain(pages: int, series: MetaSeries) -> Stack:
         pixel_size_um=series.pixel_size_um,
         emission_nm=channel.emission_nm,
         exposure_ms=channel.exposure_ms,
+        bit_depth=channel.bit_depth,
         objective=series.objective,
     )
 
@@ -190,7 +193,7 @@ def _stk(facts: dict[str, Any], description: str) -> Stack:
     steps = np.asarray(facts.get("ZDistance", []), float)
     moments = [str(moment) for moment in facts.get("DatetimeCreated", [])]
     lights = np.asarray(facts.get("Wavelengths", []), float)
-    exposure = _EXPOSURE.match(description)
+    exposure, bits = _EXPOSURE.match(description), _BITS.search(description)
     calibrated = facts.get("SpatialCalibration") and facts.get("CalibrationUnits") in {"um", "µm"}
     objectives = [
         str(each["value"])
@@ -214,6 +217,7 @@ def _stk(facts: dict[str, Any], description: str) -> Stack:
             if exposure
             else None
         ),
+        bit_depth=int(bits[1]) if bits else None,
         objective=objectives[0] if objectives else "",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ NAME = "Nikon ND2"
 
 # Julian day of 1970-01-01 00:00.
 _EPOCH_JULIAN = 2440587.5
+
+_EXPOSURE = re.compile(r"^\s*Exposure: ([\d.]+) (us|µs|ms|s|sec)\b", re.MULTILINE)
+_TO_MS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "sec": 1e3}
 
 
 def recognise(listing: Listing) -> bool:
@@ -112,6 +116,8 @@ def _container(file: Any, name: str) -> Container:
         _channel(described[c], file) if c < len(described) else Channel(f"C{c + 1:02d}")
         for c in range(channels)
     ]
+    exposures = _exposures(file, channels)
+    named = [replace(each, exposure_ms=ms) for each, ms in zip(named, exposures, strict=True)]
     if samples > 1:
         oddities.append(RGB_ODDITY)
         named = [part for each in named for part in rgb_channels(each if channels > 1 else None)]
@@ -171,6 +177,17 @@ def _channel(described: Any, file: Any) -> Channel:
         emission_nm=meta.emissionLambdaNm or None,
         bit_depth=int(bits) if bits else None,
     )
+
+
+def _exposures(file: Any, channels: int) -> list[float | None]:
+    """Exposure (ms) of each channel: told once for each, or once for all of them."""
+    told = [
+        float(value) * _TO_MS[unit]
+        for value, unit in _EXPOSURE.findall(str((file.text_info or {}).get("capturing", "")))
+    ]
+    if len(told) == 1:
+        told *= channels
+    return list(told) if len(told) == channels else [None] * channels
 
 
 def _notes(

@@ -150,8 +150,10 @@ def _describe(root: Path, name: str) -> Container:
     with _open(_library(name), root / name) as file:
         names = _names(root / name, file)
         settings = file.mainfile
-        with _part(root / name, file, next(filter(None, names.flat))) as part:
+        first = next(filter(None, names.flat))
+        with _part(root / name, file, first) as part:
             header = _header(part)
+        plane = _plane_settings(root / name, file, first)
     axes = _axes(settings)
     steps = {axis: step for axis, (_, step) in axes.items()}
     y, x = steps.get("Y"), steps.get("X")
@@ -160,7 +162,7 @@ def _describe(root: Path, name: str) -> Container:
     image = SiteImage(
         name=name,
         path=name,
-        channels=_channels(settings, shape[1]),
+        channels=_channels(settings, shape[1], _bits(settings, plane)),
         size_t=shape[0],
         size_z=shape[2],
         height=header.shape[0],
@@ -171,7 +173,7 @@ def _describe(root: Path, name: str) -> Container:
         z_step_um=steps.get("Z") if shape[2] > 1 else None,
         time_s=np.broadcast_to(times[:, None, None], shape) if shape[0] > 1 else None,
     )
-    return Container((image,))
+    return Container((image,), metadata=_facts(settings, plane))
 
 
 def _header(part: BinaryIO) -> Any:
@@ -185,7 +187,39 @@ def _header(part: BinaryIO) -> Any:
         return page
 
 
-def _channels(settings: Any, count: int) -> tuple[Channel, ...]:
+def _plane_settings(path: Path, file: Any, picture: str) -> Any:
+    """The settings beside a picture, s_C001.pty; empty where they are lost or damaged."""
+    import oiffile
+
+    name = re.sub(r"\.tif$", ".pty", picture, flags=re.IGNORECASE)
+    try:
+        with _part(path, file, name) as part:
+            return oiffile.SettingsFile(part, name)
+    except (KeyError, *DAMAGE):  # they are no more than an addition
+        return {}
+
+
+def _bits(settings: Any, plane: Any) -> int | None:
+    """Bits of the pixels that are used."""
+    for part in (plane.get("Image Parameters", {}), settings.get("Reference Image Parameter", {})):
+        if part.get("ValidBitCounts"):
+            return int(part["ValidBitCounts"])
+    return None
+
+
+def _facts(settings: Any, plane: Any) -> dict[str, Any]:
+    optics = plane.get("Acquisition Parameters Common", {})
+    started = settings.get("Acquisition Parameters Common", {}).get("ImageCaputreDate", "")
+    facts = {
+        "microscope": settings.get("Version Info", {}).get("SystemName"),
+        "objective": " ".join(str(optics.get("ObjectiveLens Name", "")).split()),
+        "magnification": optics.get("Magnification"),
+        "started": str(started).strip("' "),
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _channels(settings: Any, count: int, bits: int | None) -> tuple[Channel, ...]:
     channels = []
     for number in range(1, count + 1):
         part = settings.get(f"Channel {number} Parameters", {})
@@ -194,6 +228,7 @@ def _channels(settings: Any, count: int) -> tuple[Channel, ...]:
                 name=str(part.get("CH Name") or f"CH{number}"),
                 excitation_nm=float(part.get("ExcitationWavelength", 0)) or None,
                 emission_nm=float(part.get("EmissionWavelength", 0)) or None,
+                bit_depth=bits,
             )
         )
     return unique_channels(channels)

@@ -26,6 +26,7 @@ from napari_tmaps.vendors.containers import (
 )
 from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.lsm import lsm_channels, lsm_facts, lsm_times
 from napari_tmaps.vendors.opening import DAMAGE, no_plane, open_file
 from napari_tmaps.vendors.tiff import read_header
 
@@ -173,9 +174,11 @@ def _container(file: Any, name: str, size: int) -> tuple[Container, bool]:
         pages=pages,
         pixel_size_um=pixel_size,
         z_step_um=z_step if pages.shape[2] > 1 else None,
+        time_s=lsm_times(file, pages.shape) if file.is_lsm else None,
     )
+    facts = lsm_facts(file) if file.is_lsm else {}
     special = bool(samples.any()) or pages.max() >= len(file.pages) or "S" in file.pages.first.axes
-    return Container((image,), tuple(oddities)), special
+    return Container((image,), tuple(oddities), facts), special
 
 
 def _end(page: Any) -> int:
@@ -250,16 +253,10 @@ def _meaning(axes: str, shape: tuple[int, ...], oddities: list[Oddity]) -> str:
 
 
 def _channels(file: Any, count: int) -> list[Channel]:
-    """Channels as LSM names them; other files have none to name."""
-    table = (file.lsm_metadata or {}).get("ChannelColors") or {} if file.is_lsm else {}
-    names, colors = table.get("ColorNames") or [], table.get("Colors") or []
-    return [
-        Channel(
-            name=names[c] if c < len(names) and names[c].strip() else f"C{c + 1:02d}",
-            color="#{:02X}{:02X}{:02X}".format(*colors[c][:3]) if c < len(colors) else None,
-        )
-        for c in range(count)
-    ]
+    """Channels as LSM describes them; other files name none."""
+    if file.is_lsm:
+        return lsm_channels(file, count)
+    return [Channel(f"C{c + 1:02d}") for c in range(count)]
 
 
 def _scale(file: Any, oddities: list[Oddity]) -> tuple[tuple[float, float] | None, float | None]:
