@@ -13,7 +13,7 @@ import pytest
 from qtpy.QtCore import QMimeData, QPointF, QStandardPaths, Qt
 from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMenu
+from qtpy.QtWidgets import QApplication, QMenu, QWidgetAction
 from scipy import ndimage
 
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
@@ -95,6 +95,8 @@ def test_from_an_empty_list(widget, viewer):
     table = preview(viewer, "Objects (live)").features
     assert sorted(table["Intensity_mean_DAPI"]) == [500, 1000]
     assert list(table["index"]) == list(table["label"])
+    assert "2 objects" in widget.numbers.text()
+    assert "features" in widget.numbers.text()
 
 
 def test_value(widget):
@@ -253,6 +255,44 @@ def test_search(widget):
     QTest.keyClick(widget.picker.search, Qt.Key.Key_Return)
     assert widget.steps.names() == ["threshold_otsu"]
     assert not widget.add_button.isChecked()
+    assert widget.focusWidget() is widget.steps  # keys go on to be the widget's, not the canvas's
+    widget.picker.search.setText("measure_intensity")  # a word of the help of others, too
+    assert len(widget.picker.shown()) > 1
+    assert widget.picker.tree.currentItem().text(0) == "measure_intensity"
+
+
+def test_a_module_is_dragged_into_the_list(widget):
+    build(widget, "threshold_manual", "fill")
+    widget.picker.search.setText("register_objects")
+    tree, steps = widget.picker.tree, widget.steps
+    data = tree.mimeData([tree.currentItem()])
+    drop = QDropEvent(
+        QPointF(steps.visualItemRect(steps.item(1)).center()),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    steps.dropEvent(drop)
+    assert steps.names() == ["threshold_manual", "register_objects", "fill"]
+    assert steps.currentRow() == 1
+
+
+def test_what_feeds_what(widget):
+    build(widget, "smooth", "threshold_manual", "fill")
+    assert widget.steps.item(0).text() == "1  smooth   ← DAPI"
+    told = widget.steps.item(1).toolTip()
+    assert told == "threshold_manual\nUses: 1 smooth\nUsed by: 3 fill"
+
+    def blue() -> int:
+        pixels = widget.steps.viewport().grab().toImage()
+        spots = ((x, y) for x in range(pixels.width()) for y in range(pixels.height()))
+        return sum(pixels.pixelColor(*spot).name() == "#56b4e9" for spot in spots)
+
+    widget.steps.setCurrentRow(0)  # reads a channel only
+    assert not blue()
+    widget.steps.setCurrentRow(2)
+    assert blue()
 
 
 def test_live_off(widget, viewer):
@@ -306,10 +346,10 @@ def test_pipelines_of_an_experiment_lie_in_it(widget, viewer, tmp_path):
 
 
 def action(widget, section: str, name: str):
-    """An action of the menu In and out, by the section that it stands in."""
+    """An action of the menu In and out, by the heading that it stands below."""
     current = ""
     for found in widget.ports.fill().actions():
-        if found.isSeparator():
+        if isinstance(found, QWidgetAction):
             current = found.text()
         elif current.startswith(section) and found.text() == name:
             return found
@@ -377,12 +417,14 @@ def test_dragged_to_another_place(widget):
     steps = widget.steps
     steps.setCurrentRow(2)
 
+    nothing = QMimeData()  # Qt keeps no reference
+
     def drop(row: int) -> None:
         place = QPointF(steps.visualItemRect(steps.item(row)).center())
         event = QDropEvent(
             place,
             Qt.DropAction.MoveAction,
-            QMimeData(),
+            nothing,
             Qt.MouseButton.LeftButton,
             Qt.KeyboardModifier.NoModifier,
         )

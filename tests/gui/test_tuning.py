@@ -278,6 +278,18 @@ def test_layers_are_replaced_in_place_and_the_selection_stays(viewer, computed):
     assert len(viewer.layers) == 2
 
 
+def test_stored_outlines_make_room_for_the_preview(viewer, computed):
+    facts = {"experiment": "e", "objects": "Nuclei"}
+    stored = viewer.add_labels(np.ones((60, 80), int), metadata={"tmaps": facts})
+    layers = LiveLayers(viewer)
+    scene, (whole, _) = computed("register_objects")
+    layers.show(whole, scene)
+    assert not stored.visible
+    stored.visible = True  # who wants to see both may
+    layers.show(whole, scene)
+    assert stored.visible
+
+
 def test_ready_pipelines_fit_the_sample(viewer):
     scene = LiveSource(viewer).scene()
     pipeline = ready_pipelines()["nuclei_and_cells"]

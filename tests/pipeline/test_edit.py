@@ -8,7 +8,7 @@ from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import check, find_problems, ready_pipelines
 from napari_tmaps.pipeline import edit as editing
-from napari_tmaps.pipeline.wiring import items_before
+from napari_tmaps.pipeline.wiring import Wire, items_before, wires_of
 
 
 @pytest.fixture
@@ -166,3 +166,14 @@ def test_another_channel_instead(ready):
 def test_kept_objects(ready):
     pipeline = editing.keep_objects(ready, ["Cells"])
     assert check(pipeline).output_objects == ("Cells",)
+
+
+def test_which_step_feeds_which():
+    pipeline = build("smooth", "threshold_otsu", "fill", "apply_mask")
+    found = wires_of(pipeline)
+    assert Wire(0, 1, "smooth.smoothed_image") in found
+    assert Wire(2, 3, "fill.filled_mask") in found
+    assert all(wire.source < wire.target for wire in found)
+    off = wires_of(editing.set_active(pipeline, "fill", False))
+    assert not [wire for wire in off if wire.source == 2]  # it makes nothing
+    assert Wire(1, 2, "threshold_otsu.mask") in off  # what it would use is still seen

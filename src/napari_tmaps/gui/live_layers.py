@@ -113,11 +113,14 @@ class Numbers:
         Of the objects, in pixels.
     share
         Part of the site that is foreground; None for images.
+    features
+        Of each object, where the step measured them.
     """
 
     count: int | None = None
     areas: tuple[int, ...] = ()
     share: float | None = None
+    features: int | None = None
 
     def sentence(self) -> str:
         """E.g. "132 objects of 410 px (median), 23 % of the picture"."""
@@ -128,15 +131,20 @@ class Numbers:
                 parts[-1] += f" of {np.median(self.areas):.0f} px (median)"
         if self.share is not None:
             parts.append(f"{100 * self.share:.0f} % of the picture")
+        if self.features is not None:
+            parts.append(counted(self.features, "feature"))
         return ", ".join(parts)
 
 
 def numbers_of(preview: Preview) -> Numbers:
-    """Numbers of the last image that a step made."""
+    """Numbers of the last image or table that a step made."""
     kinds = _kinds(preview)
     found: Numbers = Numbers()
     for item, value in preview.values.items():
-        if not isinstance(value, np.ndarray) or kinds[item] is Kind.INTENSITY_IMAGE:
+        if not isinstance(value, np.ndarray):
+            found = Numbers(len(value), features=len(value.columns))
+            continue
+        if kinds[item] is Kind.INTENSITY_IMAGE:
             continue
         share = float(np.count_nonzero(value)) / max(1, value.size)
         if value.dtype == bool:
@@ -162,9 +170,11 @@ class LiveLayers:
         self._step = KeptLayers(viewer)
         self._before = KeptLayers(viewer)
         self._objects = KeptLayers(viewer)
+        self._met: set[str] = set()  # types of stored objects
 
     def show(self, preview: Preview, scene: Scene) -> None:
         """Show what a step made, or the objects of the whole pipeline."""
+        self._hide_stored()
         chosen = set(self._viewer.layers.selection)
         if preview.result is None:
             self._step.try_out(preview_layers(preview, scene))
@@ -174,6 +184,18 @@ class LiveLayers:
         left = chosen.intersection(self._viewer.layers)
         if left:
             self._viewer.layers.selection = left
+
+    def _hide_stored(self) -> None:
+        """Outlines of objects that are kept already would be taken for those of the preview.
+
+        Once: who shows them again wants to see both.
+        """
+        for layer in self._viewer.layers:
+            facts = layer.metadata.get("tmaps", {})
+            kept = facts.get("objects") if facts.get("stored", True) else None
+            if kept and kept not in self._met:
+                self._met.add(kept)
+                layer.visible = False
 
     def show_before(self, preview: Preview | None, scene: Scene, width: int = 1) -> None:
         """Show what a step worked on in place of what it made; None goes back."""

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import (  # type: ignore[attr-defined]
+    QEvent,
+    QMimeData,
+    QObject,
+    Qt,
+    Signal,
+)
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from napari_tmaps.modules.describe import describe
 
 Categories = Mapping[str, tuple[Callable[..., Any], ...]]
+
+
+_MIME = "application/x-napari-tmaps-module"
+
+
+def dragged_module(data: QMimeData | None) -> str:
+    """Name of the module that is dragged; "" if it is something else."""
+    return "" if data is None else data.data(_MIME).data().decode()
+
+
+class ModuleTree(QTreeWidget):
+    """Modules below their categories, to be dragged away."""
+
+    def mimeData(self, items: Iterable[QTreeWidgetItem]) -> QMimeData:
+        """The name of the module."""
+        data = QMimeData()
+        for item in items:
+            data.setData(_MIME, str(item.data(0, Qt.ItemDataRole.UserRole) or "").encode())
+        return data
 
 
 class ModulePicker(QWidget):
@@ -30,10 +55,11 @@ class ModulePicker(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search modules, e.g. threshold")
         self.search.setClearButtonEnabled(True)
-        self.tree = QTreeWidget()
+        self.tree = ModuleTree()
         self.tree.setHeaderHidden(True)
         self.tree.setColumnCount(1)
-        self.tree.setToolTip("Double click puts the module below the chosen step")
+        self.tree.setToolTip("Double click puts the module below the chosen step; or drag it there")
+        self.tree.setDragEnabled(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.search)
@@ -81,20 +107,21 @@ class ModulePicker(QWidget):
         return found
 
     def _filter(self, text: str) -> None:
-        words = text.casefold().split()
-        first = None
+        words = text.casefold().replace("_", " ").split()
+        fitting = []
         for item in self._items():
             known = item.data(0, Qt.ItemDataRole.UserRole + 1)
             item.setHidden(not all(word in known for word in words))
-            if first is None and not item.isHidden():
-                first = item
+            if not item.isHidden():
+                fitting.append(item)
         for n in range(self.tree.topLevelItemCount()):
             top = self.tree.topLevelItem(n)
             if top is not None:
                 children = [top.child(m) for m in range(top.childCount())]
                 top.setHidden(all(child is None or child.isHidden() for child in children))
-        if words and first is not None:
-            self.tree.setCurrentItem(first)
+        if words and fitting:
+            # a name says more than a word of the help
+            self.tree.setCurrentItem(min(fitting, key=lambda item: _misses(item.text(0), words)))
 
     def _choose_current(self) -> None:
         item = self.tree.currentItem()
@@ -105,3 +132,8 @@ class ModulePicker(QWidget):
         name = item.data(0, Qt.ItemDataRole.UserRole)
         if name:
             self.chosen.emit(name)
+
+
+def _misses(name: str, words: Sequence[str]) -> tuple[int, bool]:
+    """How little a name looks like what was typed."""
+    return (sum(word not in name for word in words), not name.startswith(words[0]))

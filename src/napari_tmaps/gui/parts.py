@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QToolButton, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QWidget,
+    QWidgetAction,
+)
 
 
 class Message(QLabel):
@@ -64,6 +73,19 @@ def tool_button(text: str, tip: str) -> QToolButton:
     button.setText(text)
     button.setToolTip(tip)
     return button
+
+
+def add_heading(menu: QMenu, text: str) -> None:
+    """Say what the next entries of a menu are; napari's style leaves `addSection` out."""
+    if menu.actions():
+        menu.addSeparator()
+    label = QLabel(f"<b>{text}</b>")
+    label.setMargin(4)
+    heading = QWidgetAction(menu)
+    heading.setText(text)
+    heading.setDefaultWidget(label)
+    heading.setEnabled(False)
+    menu.addAction(heading)
 
 
 def scrolled(page: QWidget, *, sideways: bool = False) -> QScrollArea:

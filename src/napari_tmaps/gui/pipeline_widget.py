@@ -157,6 +157,7 @@ class PipelineWidget(QWidget):
                 edit.move_step(self.value(), name, to), f"Move {name}", chosen=name
             )
         )
+        self.steps.moduleDropped.connect(self._add)
         self.steps.activeChanged.connect(
             lambda name, on: self._edit(
                 edit.set_active(self.value(), name, on), f"Switch {name} {'on' if on else 'off'}"
@@ -276,13 +277,18 @@ class PipelineWidget(QWidget):
         if on:
             self.picker.search.setFocus()
             self.picker.search.selectAll()
+        else:
+            self.steps.setFocus()  # else keys would go to the canvas
 
     def _on_module_chosen(self, module: str) -> None:
+        names = [call.name for call in self.value().pipeline]
+        self._add(module, names.index(self._chosen) + 1 if self._chosen in names else None)
+
+    def _add(self, module: str, at: int | None) -> None:
+        """Add a step at an index; None is the end."""
         pipeline = self.value()
         for name in self._live.scene.images if not pipeline.input.channels else ():
             pipeline = reads(pipeline, name, self._live.scene)
-        names = [call.name for call in pipeline.pipeline]
-        at = names.index(self._chosen) + 1 if self._chosen in names else None
         pipeline, name = edit.add_step(pipeline, module, at)
         self.add_button.setChecked(False)
         self._edit(pipeline, f"Add {module}", chosen=name)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
+from napari_tmaps.gui.parts import add_heading
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.edit import keep_objects, rename_channel, set_channels
@@ -49,7 +50,7 @@ class PortsButton(QPushButton):
         menu, pipeline = self._menu, self._pipeline
         menu.clear()
         read = {channel.name: channel.correct for channel in pipeline.input.channels}
-        menu.addSection("Reads the channels")
+        add_heading(menu, "Reads the channels")
         for name in dict.fromkeys([*self._channels, *read]):
             self._check(menu, name, name in read, self._on_read)
         for name in read:
@@ -60,14 +61,14 @@ class PortsButton(QPushButton):
                     instead.addAction(
                         other, lambda name=name, other=other: self._on_other(name, other)
                     )
-        menu.addSection("Corrects the illumination of")
+        add_heading(menu, "Corrects the illumination of")
         for name, correct in read.items():
             self._check(menu, name, correct, self._on_corrected)
         items = items_before(pipeline, len(pipeline.pipeline))
         given = {objects.name for objects in pipeline.input.objects}
         made = [n for n, kind in items.items() if kind is Kind.SEGMENTED_OBJECTS and n not in given]
         kept = [objects.name for objects in pipeline.output.objects]
-        menu.addSection("Keeps the objects")
+        add_heading(menu, "Keeps the objects")
         for name in dict.fromkeys([*made, *kept]):
             self._check(menu, name, name in kept, self._on_kept)
         return menu

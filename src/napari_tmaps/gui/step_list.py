@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtCore import QPoint, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QDropEvent, QKeyEvent
+from qtpy.QtCore import QEvent, QPoint, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import (
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QInputDialog,
@@ -15,7 +23,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.module_picker import dragged_module
+from napari_tmaps.gui.wire_arcs import draw_wires, read_by, story
 from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.pipeline.wiring import Wire, wires_of
 
 _NAME = Qt.ItemDataRole.UserRole
 
@@ -29,6 +40,8 @@ class StepList(QListWidget):
         Name of the step that the user looks at; "" for none.
     moved
         Name of a step, index to move it to.
+    moduleDropped
+        Name of a module, index that its step shall have.
     activeChanged
         Name of a step, whether it is on.
     renameRequested
@@ -39,6 +52,7 @@ class StepList(QListWidget):
 
     chosen = Signal(str)
     moved = Signal(str, int)
+    moduleDropped = Signal(str, int)
     activeChanged = Signal(str, bool)
     renameRequested = Signal(str, str)
     removeRequested = Signal(str)
@@ -46,7 +60,10 @@ class StepList(QListWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self._wires: list[Wire] = []
+        self._hovered = -1
+        self.setMouseTracking(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setUniformItemSizes(True)
@@ -55,7 +72,7 @@ class StepList(QListWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setToolTip(
             "The check switches a step on or off. Drag to reorder, or press J and K; Delete "
-            "removes, Ctrl+D duplicates, F2 renames."
+            "removes, Ctrl+D duplicates, F2 renames. The arcs show which step feeds which."
         )
         self.currentItemChanged.connect(self._on_current_changed)
         self.itemChanged.connect(self._on_item_changed)
@@ -77,6 +94,7 @@ class StepList(QListWidget):
         marks
             What to tell of steps, by name, e.g. why one cannot run.
         """
+        self._wires = wires_of(pipeline)
         with QSignalBlocker(self):
             while self.count() > len(pipeline.pipeline):
                 self.takeItem(self.count() - 1)
@@ -87,8 +105,11 @@ class StepList(QListWidget):
                 assert item is not None
                 mark = marks.get(call.name, "")
                 module = "" if call.name.startswith(call.module) else f"   ({call.module})"
-                item.setText(f"{row + 1}  {call.name}{module}" + ("   ⚠" if mark else ""))
-                item.setToolTip(mark or call.module)
+                read = read_by(pipeline, row)
+                reads = f"   ← {', '.join(read)}" if read else ""
+                fault = "   ⚠" if mark else ""
+                item.setText(f"{row + 1}  {call.name}{module}{reads}{fault}")
+                item.setToolTip(mark or f"{call.module}\n{story(pipeline, self._wires, row)}")
                 item.setData(_NAME, call.name)
                 item.setFlags(
                     Qt.ItemFlag.ItemIsEnabled
@@ -105,24 +126,74 @@ class StepList(QListWidget):
                     self.setCurrentItem(item)
             if not chosen:
                 self.setCurrentItem(None)
+        self._view().update()
 
     def names(self) -> list[str]:
         """Names of the steps, from the top."""
         return [item.data(_NAME) for n in range(self.count()) if (item := self.item(n))]
 
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The rows, and the wires of the one that is looked at or pointed at."""
+        super().paintEvent(event)
+        step = self._hovered if self._hovered >= 0 else self.currentRow()
+        faint = self.palette().color(self.foregroundRole())
+        faint.setAlpha(60)
+        rows = [self.visualItemRect(self.item(n)) for n in range(self.count())]
+        heights = [row.top() + row.height() / 2 for row in rows]
+        view = self._view()
+        with QPainter(view) as painter:
+            draw_wires(painter, self._wires, heights, view.width() - 6.0, step, faint)
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """The wires of the row below the pointer are coloured."""
+        super().mouseMoveEvent(event)
+        if event is not None:
+            self._hover(self.indexAt(event.position().toPoint()).row())
+
+    def leaveEvent(self, event: QEvent | None) -> None:
+        """Those of the chosen row again."""
+        super().leaveEvent(event)
+        self._hover(-1)
+
+    def _hover(self, row: int) -> None:
+        if row != self._hovered:
+            self._hovered = row
+            self._view().update()
+
+    def _view(self) -> QWidget:
+        view = self.viewport()
+        assert view is not None, "every list has one"
+        return view
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Steps of this list, and modules."""
+        if event is not None and dragged_module(event.mimeData()):
+            event.acceptProposedAction()
+        elif event is not None and event.source() is self:
+            super().dragEnterEvent(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent | None) -> None:
+        """A line shows where it would go."""
+        super().dragMoveEvent(event)
+        if event is not None and dragged_module(event.mimeData()):
+            event.acceptProposedAction()
+
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """A step was dragged: tell where to, and let the pipeline say how it looks then."""
-        item = self.currentItem()
-        if event is None or item is None:
+        """Something was dragged: tell where to, and let the pipeline say how it looks then."""
+        if event is None:
             return
-        at = self.row(item)
         index = self.indexAt(event.position().toPoint())
         to = index.row() if index.isValid() else self.count()
         if self.dropIndicatorPosition() == QAbstractItemView.DropIndicatorPosition.BelowItem:
             to += 1
-        event.setDropAction(Qt.DropAction.IgnoreAction)
+        module, item = dragged_module(event.mimeData()), self.currentItem()
+        event.setDropAction(Qt.DropAction.CopyAction if module else Qt.DropAction.IgnoreAction)
         event.accept()
-        self.moved.emit(item.data(_NAME), to - 1 if to > at else to)
+        if module:
+            self.moduleDropped.emit(module, to)
+        elif item is not None:
+            at = self.row(item)
+            self.moved.emit(item.data(_NAME), to - 1 if to > at else to)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Keys that do something to the chosen step."""

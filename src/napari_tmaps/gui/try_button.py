@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.parts import add_heading
 from napari_tmaps.gui.probes import WAYS
 from napari_tmaps.gui.tuning import Tuning
 from napari_tmaps.modules.spec import SettingSpec
@@ -74,17 +75,18 @@ class TryButton(QPushButton):
         """Make the menu for the step as it is now."""
         menu = self._menu
         menu.clear()
-        menu.addSection(f"Compare values of {self._step}" if self._step else "Compare values")
-        for setting in self._settings:
-            if setting.choices or setting.type in (int, float, bool):
-                menu.addAction(
-                    setting.name.replace("_", " "),
-                    lambda setting=setting: self.sweepRequested.emit(setting),
-                )
-        menu.addSection("See the chosen step")
+        swept = [s for s in self._settings if s.choices or s.type in (int, float, bool)]
+        if swept:
+            add_heading(menu, f"Compare values of {self._step}")
+        for setting in swept:
+            menu.addAction(
+                setting.name.replace("_", " "),
+                lambda setting=setting: self.sweepRequested.emit(setting),
+            )
+        add_heading(menu, "See the chosen step")
         lacks = self._lacks()
         self._add_ways(menu, lacks, self.sitesRequested.emit)
-        menu.addSection("All of it")
+        add_heading(menu, "All of it")
         tests = QMenu("Test run of all steps", menu)
         tests.setToolTipsVisible(True)
         self._add_ways(tests, lacks, self.testRequested.emit)

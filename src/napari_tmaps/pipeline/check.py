@@ -245,7 +245,8 @@ class _Checker:
         maker = self.makers.get(name)
         if maker is None:
             near = _near(name, self.items).strip()
-            return f"is '{name}', which does not exist" + (f" ({near})" if near else "")
+            why = f"is '{name}', which the pipeline neither reads nor makes"
+            return why + (f" ({near})" if near else "")
         if not maker.active:
             return f"is '{name}' of step {maker.step}, which is switched off; switch it on"
         if maker.step == number:

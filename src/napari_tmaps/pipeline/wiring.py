@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from napari_tmaps.errors import unknown
 from napari_tmaps.model.kinds import ACCEPTS, Kind
@@ -11,6 +12,27 @@ from napari_tmaps.modules.describe import describe
 from napari_tmaps.modules.spec import Module, ModuleSpec
 
 Modules = Mapping[str, Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """An item that one step makes and a later one uses; the steps by their index."""
+
+    source: int
+    target: int
+    item: str
+
+
+def wires_of(pipeline: PipelineDescription, modules: Modules | None = None) -> list[Wire]:
+    """Which step feeds which, in the order of those that are fed; switched off steps feed none."""
+    makers: dict[str, int] = {}
+    wires = []
+    for n, call in enumerate(pipeline.pipeline):
+        used = dict.fromkeys(call.inputs.values())
+        wires += [Wire(makers[item], n, item) for item in used if item in makers]
+        if call.active:
+            makers.update(dict.fromkeys(made_by(call, modules), n))
+    return wires
 
 
 def items_before(
