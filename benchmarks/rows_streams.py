@@ -135,7 +135,7 @@ def _contest(
 
     import napari_tmaps.streams as streams
 
-    count, frames = (400 if full else 64), _frames()
+    count, frames = (400 if full else 128), _frames()
     count = count // 2 if settings.get("compression") == "lzw" else count
 
     def peer(backend: str, folder_name: str) -> Callable[[], Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,22 +21,6 @@ from napari_tmaps.streams.units import to_micrometers, to_seconds
 
 SPECIAL = ("delta_t", "exposure_time", "position_x", "position_y", "position_z")
 """Facts of frames that OME has a field for: times in s, positions in µm."""
-
-
-@dataclass
-class Notes:
-    """What is known of single frames of one image.
-
-    Attributes
-    ----------
-    facts
-        As they were given, turned to plain JSON values.
-    checksums
-        crc32c of the pixels, little endian, row by row.
-    """
-
-    facts: dict[Place, dict[str, Any]] = field(default_factory=dict)
-    checksums: dict[Place, int] = field(default_factory=dict)
 
 
 def check_facts(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,30 +71,75 @@ class FrameOrder:
         return position, tuple(indices[loop] for loop in self.stored)
 
 
-class Seen:
-    """Which planes of an image were written, and how far it reaches."""
+class PlaneNumbers:
+    """Numbers from 0 of the planes of an image, say their pages, in an array that grows.
+
+    Of thousands of planes a dictionary would take a hundred times as much.
+    """
 
     def __init__(self, counts: tuple[int | None, ...]) -> None:
-        self._written = np.zeros([count or 1 for count in counts], bool)
+        self._numbers = np.full([count or 1 for count in counts], -1, np.int64)
+
+    def __setitem__(self, place: Place, number: int) -> None:
+        for axis, index in enumerate(place):
+            if index >= self._numbers.shape[axis]:
+                self._double(axis, index)
+        self._numbers[place] = number
+
+    def get(self, place: Place) -> int | None:
+        """The number of that plane; None if it has none."""
+        inside = all(i < size for i, size in zip(place, self._numbers.shape, strict=True))
+        number = int(self._numbers[place]) if inside else -1
+        return None if number < 0 else number
+
+    def __contains__(self, place: Place) -> bool:
+        return self.get(place) is not None
+
+    def listed(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+        """Places that have a number, in the order of storage, shape (n, dimensions); and those."""
+        numbers = self._numbers
+        there = numbers >= 0
+        return np.argwhere(there), numbers[there]
+
+    def rows(self) -> list[list[int]]:
+        """[*place, number] of each that has one, in the order of storage."""
+        places, numbers = self.listed()
+        rows: list[list[int]] = np.column_stack([places, numbers]).tolist()
+        return rows
+
+    def missing(self, shape: Place) -> npt.NDArray[np.intp]:
+        """Places within that size that have none, shape (n, dimensions)."""
+        there = np.zeros(shape, bool)
+        inside = tuple(slice(size) for size in shape)
+        known = self._numbers[inside] >= 0
+        there[tuple(slice(size) for size in known.shape)] = known
+        return np.argwhere(~there)
+
+    def _double(self, axis: int, index: int) -> None:
+        more = list(self._numbers.shape)
+        more[axis] = max(index + 1 - more[axis], more[axis])
+        self._numbers = np.concatenate([self._numbers, np.full(more, -1)], axis=axis)
+
+
+class Seen:
+    """Which planes of an image were written, to which pages, and how far it reaches."""
+
+    def __init__(self, counts: tuple[int | None, ...]) -> None:
+        self.pages = PlaneNumbers(counts)
         self.extent = [0] * len(counts)
-        self.touched = False
 
     def reach(self, place: Place) -> None:
         """The image reaches to this place, whether it has a plane or not."""
-        self.touched = True
         for axis, index in enumerate(place):
             self.extent[axis] = max(self.extent[axis], index + 1)
-            if index >= self._written.shape[axis]:
-                self._double(axis, index)
 
-    def add(self, place: Place) -> None:
-        """The plane is written."""
+    def add(self, place: Place, page: int = 0) -> None:
+        """The plane is written, in a file with pages to that one."""
         self.reach(place)
-        self._written[place] = True
+        self.pages[place] = page
 
     def __contains__(self, place: Place) -> bool:
-        inside = all(i < size for i, size in zip(place, self._written.shape, strict=True))
-        return inside and bool(self._written[place])
+        return place in self.pages
 
     @property
     def shape(self) -> Place:
@@ -102,17 +147,8 @@ class Seen:
         return tuple(max(1, size) for size in self.extent)
 
     def missing(self) -> npt.NDArray[np.intp]:
-        """Places within its size that hold no plane, shape (number, dimensions)."""
-        return np.argwhere(~self._written[tuple(slice(size) for size in self.shape)])
-
-    def places(self) -> npt.NDArray[np.intp]:
-        """Places of all planes, in the order of storage."""
-        return np.argwhere(self._written)
-
-    def _double(self, axis: int, index: int) -> None:
-        more = list(self._written.shape)
-        more[axis] = max(index + 1 - more[axis], more[axis])
-        self._written = np.concatenate([self._written, np.zeros(more, bool)], axis=axis)
+        """Places within its size that hold no plane, shape (n, dimensions)."""
+        return self.pages.missing(self.shape)
 
 
 def runs(numbers: npt.NDArray[np.int64]) -> list[tuple[int, int]]:

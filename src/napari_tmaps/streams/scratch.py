@@ -14,7 +14,6 @@ import numpy.typing as npt
 from napari_tmaps.errors import ExistsError, InputError, StorageError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
 from napari_tmaps.streams.atomic import disk_errors, write_json
-from napari_tmaps.streams.describe import Notes
 from napari_tmaps.streams.formats import ScratchFormat, scratch_folder
 from napari_tmaps.streams.order import FrameOrder, Place, Seen
 from napari_tmaps.streams.workers import Workers
@@ -38,7 +37,7 @@ class ScratchStream:
         self.block_bytes = self.frame_bytes
         self._arrays: dict[int, npt.NDArray[Any]] = {}
         self._seen: dict[int, Seen] = {}
-        self.facts: dict[int, Notes] = {}
+        self.facts: dict[int, dict[Place, dict[str, Any]]] = {}
 
     def create(self) -> None:
         """Make the folder, if there is one.
@@ -84,7 +83,7 @@ class ScratchStream:
         self._room(position, place)[place] = frame
         self._seen[position].add(place)
         if facts:
-            self.facts.setdefault(position, Notes()).facts[place] = facts
+            self.facts.setdefault(position, {})[place] = facts
 
     def skip(self, position: int, place: Place) -> None:
         """There will be no frame there."""
@@ -114,7 +113,7 @@ class ScratchStream:
         lines = [
             json.dumps({"position": n, "storage_index": list(place), **known}) + "\n"
             for n, notes in self.facts.items()
-            for place, known in list(notes.facts.items())
+            for place, known in list(notes.items())
         ]
         with disk_errors(self.folder):
             (self.folder / "frame_metadata.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -134,7 +133,7 @@ class ScratchStream:
             n: {
                 "frame_metadata": [
                     {**facts, "storage_index": list(place)}
-                    for place, facts in self.facts.get(n, Notes()).facts.items()
+                    for place, facts in self.facts.get(n, {}).items()
                 ],
                 **self.notes,
             }

@@ -9,20 +9,18 @@ from pathlib import Path
 from uuid import uuid4
 
 from napari_tmaps.errors import ExistsError
-from napari_tmaps.streams.describe import Notes
-from napari_tmaps.streams.order import Place, Seen
+from napari_tmaps.streams.order import Place, PlaneNumbers, Seen
 from napari_tmaps.streams.tiff_metadata import STATE
 from napari_tmaps.streams.tiff_pages import StoredPage, TiffPages
 
 
 @dataclass
 class TiffImage:
-    """What has come of one position."""
+    """What has come of one position; facts of its frames as OME-XML."""
 
-    seen: Seen
     file: TiffFileOfStream
-    pages: dict[Place, int] = field(default_factory=dict)
-    notes: Notes = field(default_factory=Notes)
+    seen: Seen
+    checksums: PlaneNumbers
     planes: dict[Place, str] = field(default_factory=dict)
     annotations: dict[Place, str] = field(default_factory=dict)
 

@@ -47,17 +47,17 @@ def document(stream: TiffStream, positions: Sequence[int], uuid: str) -> str:
     for position in positions:
         image = stream.images[position]
         notes = {}
-        if image.notes.checksums:
-            known = [[*place, crc] for place, crc in sorted(image.notes.checksums.items())]
-            notes[CHECKSUMS] = {"algorithm": "crc32c", "frames": json.dumps(known)}
+        if settings.checksums:
+            frames = json.dumps(image.checksums.rows())
+            notes[CHECKSUMS] = {"algorithm": "crc32c", "frames": frames}
         described.append(ome_image(settings, position, image.seen.shape, stream.acquired, notes))
         where = (None, None) if stream.single else (image.file.path.name, image.file.uuid)
         stored.append(
             Stored(
                 dimension_order(settings),
                 page_runs(settings, image, *where),
-                planes="".join(t for place, t in image.planes.items() if place in image.pages),
-                notes="".join(t for place, t in image.annotations.items() if place in image.pages),
+                planes="".join(t for place, t in image.planes.items() if place in image.seen),
+                notes="".join(t for place, t in image.annotations.items() if place in image.seen),
             )
         )
     globals_ = {
@@ -75,10 +75,9 @@ def page_runs(
     settings: AcquisitionSettings, image: TiffImage, file: str | None, uuid: str | None
 ) -> tuple[PageRun, ...]:
     """Which planes are on which pages, in as few entries as can be."""
-    if not image.pages:
+    places, pages = image.seen.pages.listed()
+    if not len(pages):
         return ()
-    places = np.array(list(image.pages), int).reshape(len(image.pages), -1)
-    pages = np.array(list(image.pages.values()), np.int64)
     # Names of the stored dimensions, slowest first, as the order of OME has them.
     names = [dim.name for dim in settings.storage_index_dimensions]
     linear = np.zeros(len(places), np.int64)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -119,7 +120,7 @@ class TiffPages:
         self._slots: list[tuple[int, int]] = [(0, 0), (0, 0)]
         self._turn = 0
         self._entry = 0
-        self.offsets: list[int] = []
+        self.offsets = array("Q")
         self._file = DiskFile(path, new=keep_pages is None)
         if keep_pages is None:
             self._next = 8
@@ -181,7 +182,7 @@ class TiffPages:
                 self._describe(description)
             self._file.write(self._next, [struct.pack("<Q", offsets[0])])
             self._next = after
-            self.offsets += offsets
+            self.offsets.extend(offsets)
 
     def describe(self, text: bytes) -> None:
         """Put another description on the first page."""
@@ -302,7 +303,7 @@ class TiffPages:
         import tifffile
 
         with tifffile.TiffFile(self.path) as file:
-            self.offsets = [page.offset for page in file.pages[:keep]]
+            self.offsets = array("Q", (page.offset for page in file.pages[:keep]))
         self._end = _padded(self.path.stat().st_size)
         for here in self.offsets:
             count, tags = self._tags(here)

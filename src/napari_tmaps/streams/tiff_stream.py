@@ -20,7 +20,7 @@ from napari_tmaps.streams.checksums import frame_checksum
 from napari_tmaps.streams.describe import started
 from napari_tmaps.streams.formats import OmeTiffFormat, split_suffix
 from napari_tmaps.streams.omexml_writer import binary_only
-from napari_tmaps.streams.order import FrameOrder, Place, Seen
+from napari_tmaps.streams.order import FrameOrder, Place, PlaneNumbers, Seen
 from napari_tmaps.streams.pixeltypes import IN_OME_TIFF, stored_type
 from napari_tmaps.streams.pyramid import pyramid
 from napari_tmaps.streams.tiff_files import TiffFileOfStream, TiffImage, check_ours, in_the_way
@@ -125,28 +125,20 @@ class TiffStream:
         for position, each in found.items():
             image = self._image(position)
             for place, page in each.pages.items():
-                image.seen.add(place)
-                image.pages[place] = page
+                image.seen.add(place, page)
             image.seen.reach(tuple(size - 1 for size in each.shape))
             for place, facts in each.facts.items():
                 self._note(image, position, place, facts)
-            image.notes.checksums.update(each.checksums)
+            for place, crc in each.checksums.items():
+                image.checksums[place] = crc
         for file in self.files:
-            count = sum(len(self.images[n].pages) for n in file.positions if n in self.images)
-            if count:
-                file.pages = self._open(file, keep=self._last_page(file) + 1)
+            pages = [page for n in file.positions if n in found for page in found[n].pages.values()]
+            if pages:
+                file.pages = self._open(file, keep=max(pages) + 1)
                 file.changed = True
             else:
                 file.path.unlink(missing_ok=True)
         return state
-
-    def _last_page(self, file: TiffFileOfStream) -> int:
-        return max(
-            page
-            for n in file.positions
-            if n in self.images
-            for page in self.images[n].pages.values()
-        )
 
     def _open(self, file: TiffFileOfStream, keep: int | None = None) -> TiffPages:
         y, x = (to_micrometers(dim.scale, dim.unit) for dim in self.settings.frame_dimensions)
@@ -160,7 +152,7 @@ class TiffStream:
 
     def has(self, position: int, place: Place) -> bool:
         """Whether that frame is on the disk."""
-        return position in self.images and place in self.images[position].pages
+        return position in self.images and place in self.images[position].seen
 
     def write(
         self, position: int, place: Place, frame: npt.NDArray[Any], facts: dict[str, Any] | None
@@ -187,21 +179,21 @@ class TiffStream:
         image = self.images.get(position)
         if image is None or image.file.pages is None:
             return None
-        if place not in image.pages:
+        if place not in image.seen:
             self._link(image.file)
-        page = image.pages.get(place)
+        page = image.seen.pages.get(place)
         return None if page is None else image.file.pages.read(page)
 
     def _image(self, position: int) -> TiffImage:
         if position not in self.images:
             file = self.files[0 if self.single else position]
-            self.images[position] = TiffImage(Seen(self.order.stored_counts), file)
+            counts = self.order.stored_counts
+            self.images[position] = TiffImage(file, Seen(counts), PlaneNumbers(counts))
         return self.images[position]
 
     def _note(self, image: TiffImage, position: int, place: Place, facts: dict[str, Any]) -> None:
         plane, annotation = note_texts(self.settings, position, place, facts)
         with image.file.lock:
-            image.notes.facts[place] = facts
             image.planes[place] = plane
             if annotation:
                 image.annotations[place] = annotation
@@ -212,7 +204,9 @@ class TiffStream:
         image = self.images[position]
         file = image.file
         if self.settings.checksums:
-            image.notes.checksums[place] = frame_checksum(pixels)
+            crc = frame_checksum(pixels)
+            with file.lock:
+                image.checksums[place] = crc
         levels = [encode_plane(level, compression) for level in pyramid(pixels, self._levels)]
         with file.lock:
             if file.pages is None:
@@ -237,8 +231,7 @@ class TiffStream:
             assert file.pages is not None
             next_page = len(file.pages.offsets)
             for number, (position, place, _) in enumerate(frames):
-                self.images[position].seen.add(place)
-                self.images[position].pages[place] = next_page + number
+                self.images[position].seen.add(place, next_page + number)
             text = "" if next_page else self._document(file)
             file.pages.link([page for *_, page in frames], text.encode())
 

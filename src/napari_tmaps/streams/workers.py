@@ -14,6 +14,8 @@ from napari_tmaps.streams.diskfile import LEAST_DIRECT, page_memory
 
 QUEUE_BYTES = 48 * 2**20
 """What may be under way; then frames wait for the disk."""
+_TASK_BYTES = 2**14
+"""As what a smaller task counts: it takes memory itself, and thousands are enough."""
 
 
 class Workers:
@@ -42,7 +44,8 @@ class Workers:
         return self._error is not None
 
     def submit(self, task: Callable[[], None], size: int) -> None:
-        """Have the task done, which holds so many bytes until then."""
+        """Have the task done, which holds so many bytes until then; one of 0 never waits."""
+        size = max(size, _TASK_BYTES) if size else 0
         with self._free:
             self._free.wait_for(lambda: not self._bytes or self._bytes + size <= self._most)
             self._bytes += size

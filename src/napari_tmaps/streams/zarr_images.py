@@ -18,7 +18,7 @@ from napari_tmaps.streams.array_plan import ArrayPlan
 from napari_tmaps.streams.atomic import write_text
 from napari_tmaps.streams.blocks import BlockWriter, Sink
 from napari_tmaps.streams.checksums import frame_checksum
-from napari_tmaps.streams.describe import Notes, image_channels
+from napari_tmaps.streams.describe import image_channels, plane_facts
 from napari_tmaps.streams.formats import OmeZarrFormat
 from napari_tmaps.streams.ngff_groups import group_file
 from napari_tmaps.streams.ngff_metadata import (
@@ -28,7 +28,8 @@ from napari_tmaps.streams.ngff_metadata import (
     ngff_axis,
     omero,
 )
-from napari_tmaps.streams.order import FrameOrder, Place
+from napari_tmaps.streams.omexml import PlaneFacts
+from napari_tmaps.streams.order import FrameOrder, Place, PlaneNumbers
 from napari_tmaps.streams.othersinks import LIBRARIES, LibrarySink
 from napari_tmaps.streams.pixeltypes import IN_ZARR, stored_type
 from napari_tmaps.streams.pyramid import level_shapes
@@ -37,7 +38,8 @@ from napari_tmaps.streams.tiles import Pixels
 from napari_tmaps.streams.units import LENGTHS
 from napari_tmaps.streams.workers import Buffers, Workers
 
-_MARK = '"@frame metadata@"'
+_FACTS, _CHECKSUMS = "@frame metadata@", "@checksums@"
+"""Stand for lists with a line for each frame: with indents they would take a second to write."""
 _SAMPLES = 4
 """Planes of a channel that are looked at to find its contrast."""
 
@@ -128,7 +130,8 @@ class ZarrImage:
         self.folder = folder
         self.settings = settings
         self.position = position
-        self.notes = Notes()
+        self.planes: dict[Place, PlaneFacts] = {}
+        self._checksums = PlaneNumbers(order.stored_counts)
         self.extra: dict[str, Any] = {}
         self.changed = self._unread = True
         self._others: dict[str, Any] = {}
@@ -138,7 +141,7 @@ class ZarrImage:
         )
         self._texts: dict[Place, str] = {}
         self._range: dict[int, tuple[int, float, float]] = {}
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self.blocks = BlockWriter(
             make_sinks(settings, folder, order.stored_counts),
             order.stored_counts,
@@ -151,8 +154,8 @@ class ZarrImage:
     def note(self, place: Place, facts: dict[str, Any]) -> None:
         """Keep facts of a frame."""
         text = json.dumps({**facts, "storage_index": list(place)}, ensure_ascii=False)
-        with self._lock:
-            self.notes.facts[place] = facts
+        with self.lock:
+            self.planes[place] = plane_facts(self.settings, place, facts)
             self._texts[place] = text
 
     def read(self, place: Place) -> npt.NDArray[Any] | None:
@@ -186,9 +189,11 @@ class ZarrImage:
         version = self.settings.format.version  # type: ignore[union-attr]
         path, document = group_file(self.folder, self.attributes(), version, self._others)
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-        with self._lock:
-            lines = list(self._texts.values())
-        write_text(path, text.replace(_MARK, "[\n" + ",\n".join(lines) + "\n]", 1) + "\n")
+        with self.lock:
+            lines = {_FACTS: list(self._texts.values()), _CHECKSUMS: self._checksum_lines()}
+        for mark, each in lines.items():
+            text = text.replace(f'"{mark}"', "[\n" + ",\n".join(each) + "\n]", 1)
+        write_text(path, text + "\n")
 
     def attributes(self) -> dict[str, Any]:
         """What the group says of the image."""
@@ -231,13 +236,10 @@ class ZarrImage:
         where = {key: value for key, value in place.model_dump().items() if value is not None}
         if len(where) > 1:
             ours["position"] = where
-        if self.notes.checksums:
-            ours["checksums"] = {
-                "algorithm": "crc32c",
-                "frames": [[*place, crc] for place, crc in sorted(self.notes.checksums.items())],
-            }
+        if settings.checksums:
+            ours["checksums"] = {"algorithm": "crc32c", "frames": _CHECKSUMS}
         if self._texts:
-            ours["frame_metadata"] = json.loads(_MARK)
+            ours["frame_metadata"] = _FACTS
         return attributes | {OURS: ours}
 
     def restore(self, recorded: dict[str, Any], shape: Place) -> None:
@@ -251,7 +253,10 @@ class ZarrImage:
             facts = dict(entry)
             self.note(tuple(facts.pop("storage_index")), facts)
         for *place, crc in recorded.get("checksums", {}).get("frames", ()):
-            self.notes.checksums[tuple(place)] = crc
+            self._checksums[tuple(place)] = crc
+
+    def _checksum_lines(self) -> list[str]:
+        return list(map(str, self._checksums.rows())) if self.settings.checksums else []
 
     def _full_places(self, missing: npt.NDArray[Any]) -> list[list[int]]:
         """Places as (t, c, z), which is how images without those dimensions are read too."""
@@ -266,7 +271,9 @@ class ZarrImage:
     def _written(self, place: Place, pixels: Pixels, inside: Place) -> None:
         self.changed = self._unread = True
         if self.settings.checksums:
-            self.notes.checksums[place] = frame_checksum(pixels.take(inside))
+            crc = frame_checksum(pixels.take(inside))
+            with self.lock:
+                self._checksums[place] = crc
         c = 0 if self._channel_axis is None else place[self._channel_axis]
         count, low, high = self._range.get(c, (0, np.inf, -np.inf))
         if count < _SAMPLES:

@@ -6,6 +6,7 @@ import re
 import threading
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from napari_tmaps.errors import ExistsError, FormatError, NotFoundError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
 from napari_tmaps.streams.atomic import disk_errors, hidden_beside, remove, write_json, write_text
 from napari_tmaps.streams.blocks import common_tiles
-from napari_tmaps.streams.describe import ome_image, plane_facts, started
+from napari_tmaps.streams.describe import ome_image, started
 from napari_tmaps.streams.ngff_groups import group_file, read_attributes, read_info
 from napari_tmaps.streams.ngff_metadata import OURS
 from napari_tmaps.streams.omexml import OmeImage
@@ -286,12 +287,11 @@ class ZarrStream:
             image = self._images[position]
             shape = image.blocks.seen.shape
             described = ome_image(self.settings, position, shape, self._acquired)
-            facts = [
-                plane_facts(self.settings, place, known)
-                for place, known in list(image.notes.facts.items())
-                if place in image.blocks.seen
-            ]
-            images.append(_with(described, facts))
+            with image.lock:
+                planes = tuple(
+                    facts for place, facts in image.planes.items() if place in image.blocks.seen
+                )
+            images.append(replace(described, planes=planes))
         return image_omexml(*images, with_pixels=False)
 
     def _plate(self, listed: list[int]) -> dict[str, Any]:
@@ -335,12 +335,6 @@ class ZarrStream:
 _KEPT = ("ome", "version", "multiscales", "omero", "plate", "well", "series",
          "bioformats2raw.layout", OURS)  # fmt: skip
 """Attributes that follow from settings and frames, and are not for others to change."""
-
-
-def _with(image: OmeImage, facts: list[Any]) -> OmeImage:
-    from dataclasses import replace
-
-    return replace(image, planes=tuple(facts))
 
 
 def check_same(root: Path, state: Any, settings: AcquisitionSettings) -> None:
