@@ -7,8 +7,11 @@ each entry called like its file. 100,000 single-plane files make a thousand arch
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from math import isfinite
 from operator import itemgetter
 from pathlib import Path
@@ -26,6 +29,9 @@ from napari_tmaps.streams.atomic import disk_errors, remove, replacing
 from napari_tmaps.streams.omexml import OmeImage, PlaneFacts
 from napari_tmaps.streams.omexml_writer import image_omexml
 from napari_tmaps.workflow.step import Batch, BatchArguments, JobResult, Step
+
+NAMESPACE = "napari-tmaps/acquisition"
+"""Of the annotation with all that the microscope says."""
 
 
 class MetaextractArguments(BatchArguments):
@@ -119,8 +125,14 @@ def _grouped(rows: Iterable[_Row], *names: str) -> dict[Any, list[_Row]]:
     return groups
 
 
-def _document(planes: Iterable[_Row], facts: dict[str, Any]) -> str:
+def _document(
+    planes: Iterable[_Row],
+    facts: dict[str, Any],
+    plate_size: tuple[int, int] | None = None,
+    notes: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
     """OME-XML of planes: an image for each site."""
+    started = _moment(facts.get("metadata", {}).get("started"))
     channels = {item["name"]: Channel(**item) for item in facts["channels"]}
     images = []
     for (well, site), rows in _grouped(planes, "well", "site").items():
@@ -128,13 +140,16 @@ def _document(planes: Iterable[_Row], facts: dict[str, Any]) -> str:
         names = [name for name in channels if name in present]
         c, z, t = _places(names), _counted(rows, "z"), _counted(rows, "t")
         first = rows[0]
+        times = [time for row in rows if (time := _known(row["time_s"])) is not None]
         images.append(
             OmeImage(
                 name=f"{well} site {site}",
                 shape=(len(t), len(names), len(z), int(first["height"]), int(first["width"])),
                 dtype=np.dtype(str(first["dtype"])),
                 pixel_size_um=(facts["z_step_um"], *(facts["pixel_size_um"] or (None, None))),
-                channels=tuple(channels[name] for name in names),
+                # Exposures stand with the planes; those that were never recorded have none.
+                channels=tuple(replace(channels[name], exposure_ms=None) for name in names),
+                acquired=started and started + timedelta(seconds=min(times, default=0)),
                 planes=tuple(
                     PlaneFacts(
                         t[row["t"]],
@@ -153,9 +168,18 @@ def _document(planes: Iterable[_Row], facts: dict[str, Any]) -> str:
                 plate=str(first["plate"]) or "plate",
                 well=WellName.parse(well),
                 site=max(int(site) - 1, 0),
+                plate_size=plate_size,
             )
         )
-    return image_omexml(*images, with_pixels=False)
+    return image_omexml(*images, with_pixels=False, notes=notes)
+
+
+def _moment(text: Any) -> datetime | None:
+    """A moment as ISO 8601 has it; None for other ways, which may be read wrong."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
 
 
 def _counted(rows: Iterable[_Row], name: str) -> dict[Any, int]:
@@ -200,6 +224,8 @@ def read_omexml(experiment: Experiment, plate: str, acquisition: str) -> Iterato
 def acquisition_omexml(experiment: Experiment, plate: str, acquisition: str) -> str:
     """One OME-XML document of a whole acquisition: an image for each site.
 
+    What else the microscope says (objective, operator …) is in an annotation.
+
     Raises
     ------
     NotFoundError
@@ -215,4 +241,10 @@ def acquisition_omexml(experiment: Experiment, plate: str, acquisition: str) -> 
     planes = experiment.catalogue.source_planes(acquisition=rows[name]["id"])
     known = planes[~planes["missing"] & (planes["height"] > 0)]
     columns = {name: column.tolist() for name, column in known.assign(plate=plate).items()}
-    return _document(_rows(columns), rows[name]["facts"])
+    form = experiment.catalogue.plate_format(plate)
+    facts = rows[name]["facts"]
+    notes = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in {"format": rows[name]["vendor"], **facts["metadata"]}.items()
+    }
+    return _document(_rows(columns), facts, (form.rows, form.columns), {NAMESPACE: notes})
