@@ -19,6 +19,7 @@ from napari_tmaps.cli.options import EngineKind
 from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.pipeline import save_pipeline
 from napari_tmaps.store.known import known_experiments
+from napari_tmaps.workflow import submission
 from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.steps import STEPS
 
@@ -196,7 +197,7 @@ def test_a_failing_job_tells(experiment, tmp_path):
     tmaps("imextract", experiment, "init")
     tmaps("imextract", experiment, "run", "-j", 1)
     assert "B02 site 1" in tmaps("imextract", experiment, "log", "-j", 1).output
-    assert "with 1 problems" in tmaps("imextract", experiment, "collect", code=1).output
+    assert "with 1 problem" in tmaps("imextract", experiment, "collect", code=1).output
 
 
 def test_the_workflow(experiment, tmp_path):
@@ -280,3 +281,13 @@ def test_kill_waits_until_it_has_stopped(experiment):
     assert "has stopped" in tmaps("workflow", experiment, "kill").output
     assert process.wait(10) == 0
     assert not (experiment / "workflow" / "kill").exists()
+
+
+def test_a_workflow_that_was_stopped_is_no_problem(experiment, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(submission, "is_asked_to_stop", lambda folder: True)
+        said = tmaps("workflow", experiment, "submit", "--engine", "threads", code=1).output
+    assert f"It was stopped. 'tmaps workflow {experiment} resume' goes on." in said
+    assert "problem" not in said
+    assert "STOPPED" in tmaps("workflow", experiment, "status").output
+    tmaps("workflow", experiment, "resume")

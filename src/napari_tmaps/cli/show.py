@@ -15,6 +15,7 @@ import typer
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.recorded import depth_text, times_text
+from napari_tmaps.model.words import counted
 
 Value = TypeVar("Value")
 
@@ -59,7 +60,8 @@ def finish(failures: int, experiment: Path) -> None:
     """Exit with 1 if there were failures."""
     if failures:
         typer.secho(
-            f"{failures} problems; see above or 'tmaps info {experiment}'. All the rest is done.",
+            f"{counted(failures, 'problem')}; see above or 'tmaps info {experiment}'. All the rest "
+            "is done.",
             fg=typer.colors.RED,
             err=True,
         )

@@ -24,6 +24,7 @@ from napari_tmaps.cli.options import (
 from napari_tmaps.cli.options import Workers as WorkersOption
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.words import counted
 from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.store.experiment import Experiment, is_experiment
 from napari_tmaps.workflow.batches import StepFolder
@@ -146,7 +147,9 @@ def _collect(step: type[Step]) -> _Verb:
             )
             failures = experiment.catalogue.failures()
             count = len(bad) + int((failures["step"] == step.name).sum())
-        typer.echo(f"{step.name} is collected" + (f", with {count} problems." if count else "."))
+        typer.echo(
+            f"{step.name} is collected" + (f", with {counted(count, 'problem')}." if count else ".")
+        )
         if count:
             raise typer.Exit(1)
 
@@ -224,7 +227,7 @@ def _process(
     StepFolder(experiment.path, step.name).collect_batch()
     failures, _ = show.follow(show.paced(events(), interval), quiet=depth == 0)
     if failures:
-        typer.secho(f"{failures} problems.", fg=typer.colors.RED, err=True)
+        typer.secho(f"{counted(failures, 'problem')}.", fg=typer.colors.RED, err=True)
         raise typer.Exit(1)
 
 

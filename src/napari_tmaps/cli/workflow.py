@@ -25,6 +25,7 @@ from napari_tmaps.cli.options import (
 )
 from napari_tmaps.cli.status import report, show_plan
 from napari_tmaps.errors import InputError, NotFoundError
+from napari_tmaps.model.words import counted
 
 if TYPE_CHECKING:
     from napari_tmaps.model.progress import Progress
@@ -106,7 +107,7 @@ def submit(
         elif detach:
             _detach(flow, request)
         else:
-            _follow(flow.send(request), depth, interval, called.text)
+            _follow(flow, flow.send(request), depth, interval, called.text)
 
 
 @app.command()
@@ -127,7 +128,7 @@ def resubmit(
         if detach:
             _detach(flow, request)
         else:
-            _follow(flow.send(request), depth, interval, called.text)
+            _follow(flow, flow.send(request), depth, interval, called.text)
 
 
 @app.command()
@@ -144,11 +145,12 @@ def resume(
 
     called: Called = context.obj
     with show.plain_errors(called.verbose), Experiment.open(called.folder) as experiment:
+        flow = experiment.workflow
         if detach:
-            _detach(experiment.workflow, None)
+            _detach(flow, None)
             return
         choice = None if engine is None else EngineChoice(kind=engine.value)
-        _follow(experiment.workflow.resume(choice), depth, interval, called.text)
+        _follow(flow, flow.resume(choice), depth, interval, called.text)
 
 
 @app.command()
@@ -252,16 +254,20 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--sites is '{text}', but must be numbers, e.g. 1,2,5.") from error
 
 
-def _follow(events: Iterator[Progress], depth: int, interval: float, called: str) -> None:
+def _follow(
+    flow: Workflow, events: Iterator[Progress], depth: int, interval: float, called: str
+) -> None:
     failures, _ = show.follow(show.paced(events, interval), quiet=depth == 0)
-    if failures:
-        typer.secho(
-            f"{failures} problems; see 'tmaps workflow {called} status' and 'tmaps info {called}'. "
-            f"'tmaps workflow {called} resume' tries them again.",
-            fg=typer.colors.RED,
-            err=True,
+    if not failures:
+        return
+    text = f"It was stopped. 'tmaps workflow {called} resume' goes on."
+    if flow.status()["submission"]["state"] != "STOPPED":
+        text = (
+            f"{counted(failures, 'problem')}; see 'tmaps workflow {called} status' and 'tmaps info "
+            f"{called}'. 'tmaps workflow {called} resume' tries again."
         )
-        raise typer.Exit(1)
+    typer.secho(text, fg=typer.colors.RED, err=True)
+    raise typer.Exit(1)
 
 
 def _detach(flow: Workflow, request: Request | None) -> None:
