@@ -29,6 +29,7 @@ from napari_tmaps.model.progress import run
 from napari_tmaps.pipeline import load_pipeline
 from napari_tmaps.store.exclusions import change
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.maps import MapLevel, open_map
 from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import analyse, convert
@@ -93,10 +94,17 @@ def test_values_of_objects() -> None:
     stride = 8
     numbers = np.array([[0, 1, 1], [8 + 3, 8 + 3, 8 + 5], [16 + 7, 0, 2]], np.int32)
     index = pd.MultiIndex.from_tuples(
-        [("p", "A01", 1, 1), ("p", "A01", 2, 3), ("p", "A01", 9, 1), ("q", "A01", 1, 1)],
-        names=["plate", "well", "site", "label"],
+        [
+            ("p", "A01", 1, 0, 1),
+            ("p", "A01", 2, 0, 3),
+            ("p", "A01", 9, 0, 1),
+            ("q", "A01", 1, 0, 1),
+            ("p", "A01", 2, 1, 3),
+            ("p", "A01", 3, 1, 7),
+        ],
+        names=INDEX,
     )
-    table = pd.Series([0.5, 7.0, 99.0, 98.0], index)
+    table = pd.Series([0.5, 7.0, 99.0, 98.0, -1.0, 4.0], index)
     places = ObjectPlaces(index, "p", [("A01", 1), ("A01", 2), ("A01", 3)])
     values = ObjectValues(table, places)
     nowhere = ObjectPlaces(index, "r", [("A01", 1)])
@@ -106,6 +114,13 @@ def test_values_of_objects() -> None:
     np.testing.assert_array_equal(
         found, np.array([[np.nan, 0.5, 0.5], [7, 7, np.nan], [np.nan] * 3], np.float32)
     )
+    # Objects of another time point have values of their own; of a third one there are none.
+    later = planes.plane(0, 1, 0, range(3), range(3))
+    np.testing.assert_array_equal(
+        later,
+        np.array([[np.nan] * 3, [-1, -1, np.nan], [4, np.nan, np.nan]], np.float32),
+    )
+    assert np.isnan(planes.plane(0, 2, 0, range(3), range(3))).all()
 
 
 def test_colours_are_viridis() -> None:
@@ -198,14 +213,14 @@ def test_objects_are_coloured_by_their_values(
     shown: tuple[ViewerModel, PlateView, Experiment],
 ) -> None:
     viewer, view, experiment = shown
-    table = experiment.features.read("Blocks", ["Intensity_mean_DAPI"]).droplevel("t")
+    table = experiment.features.read("Blocks", ["Intensity_mean_DAPI"])
     view.colour(ObjectColours("Blocks", table["Intensity_mean_DAPI"]))
     layer = viewer.layers["Blocks: Intensity_mean_DAPI"]
     site = open_map(experiment, "P1").plan.sites[5]
     box = np.asarray(layer.data[0][0, 0])[
         site.top : site.top + site.height, site.left : site.left + site.width
     ]
-    value = float(table.loc[("P1", site.well, site.site, 1)].iloc[0])
+    value = float(table.loc[("P1", site.well, site.site, 0, 1)].iloc[0])
     assert box[0, 9] == pytest.approx(value)
     # Close by only the border has the colour: one object fills the site.
     assert np.isnan(box[2:-2, 2:-2]).all()
@@ -220,7 +235,7 @@ def test_colours_go_with_the_user(
 ) -> None:
     viewer, view, experiment = shown
     plain = viewer.layers["Blocks"].colormap
-    table = experiment.features.read("Blocks", ["Intensity_mean_DAPI"]).droplevel("t")
+    table = experiment.features.read("Blocks", ["Intensity_mean_DAPI"])
     view.colour(ObjectColours("Blocks", table["Intensity_mean_DAPI"]))
     facts = read_facts(experiment)
     for well in ("B03", "C03"):
@@ -229,7 +244,7 @@ def test_colours_go_with_the_user(
         layer = viewer.layers["Blocks: Intensity_mean_DAPI"]
         data = np.asarray(layer.data[0] if layer.multiscale else layer.data)[0, 0]
         column = 9 if of is View.SITE else 64 + 9  # site 2 is the upper right one
-        wanted = float(table.loc[("P1", well, 2, 1)].iloc[0])
+        wanted = float(table.loc[("P1", well, 2, 0, 1)].iloc[0])
         assert data[0, column] == pytest.approx(wanted)
         # All others of the type stay in grey.
         assert viewer.layers["Blocks"].colormap.name == "grey"
@@ -251,7 +266,7 @@ def test_objects_are_coloured_by_their_classes(
     shown: tuple[ViewerModel, PlateView, Experiment],
 ) -> None:
     viewer, view, experiment = shown
-    table = experiment.features.read("Blocks", []).droplevel("t")
+    table = experiment.features.read("Blocks", [])
     classes = (table.index.get_level_values("well") == "B03").astype(float)
     values = pd.Series(classes, index=table.index, name="drug")
     view.colour(ObjectColours("Blocks", values, (("no", "#0072b2"), ("yes", "#e69f00"))))

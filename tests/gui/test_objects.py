@@ -261,7 +261,7 @@ def test_a_gate_colours_the_map(widget: ObjectsWidget, shown: Any, qtbot: Any) -
     assert colours is not None
     assert [name for name, _ in colours.classes] == ["gate 1", "low"]
     assert colours.values.to_numpy()[18:].tolist() == [1, 1, 0, 0, 0, 0]
-    assert colours.values.index[20] == ("P1", "C03", 3, 1)
+    assert colours.values.index[20] == ("P1", "C03", 3, 0, 1)
     assert "Blocks: gates" in shown.viewer.layers
     rows = gate_rows(book)
     assert [(row.name, row.count, row.is_active) for row in rows] == [

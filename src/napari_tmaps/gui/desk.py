@@ -34,7 +34,7 @@ class ObjectColours:
     Attributes
     ----------
     values
-        With the index plate, well, site, label; NaN is not coloured. Its name is shown.
+        With the index plate, well, site, t, label; NaN is not coloured. Its name is shown.
     classes
         (name, "#rrggbb") of the values 0, 1, 2 …; empty if the values are numbers on a scale.
     """

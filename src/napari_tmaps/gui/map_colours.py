@@ -61,7 +61,7 @@ class ObjectPlaces:
     Parameters
     ----------
     index
-        Plate, well, site and label of the objects.
+        Plate, well, site, t and label of the objects.
     plate
         The plate.
     sites
@@ -71,12 +71,15 @@ class ObjectPlaces:
     def __init__(self, index: pd.MultiIndex, plate: str, sites: Sequence[tuple[str, int]]) -> None:
         site_of = _numbers_of_sites(index, plate, sites)
         self.known = site_of >= 0
-        at, label = site_of[self.known], _level(index, "label")[self.known]
-        self.most = np.zeros(len(sites), np.int64)
+        label, t = (_level(index, name)[self.known] for name in ("label", "t"))
+        self.sites, self.times = len(sites), int(t.max(initial=-1)) + 1
+        # Sites of the first time point, then those of the next one.
+        at = site_of[self.known] + t * self.sites
+        self.most = np.zeros(self.sites * self.times, np.int64)
         np.maximum.at(self.most, at, label)
         # Values of a site lie together; its place 0 stands for all labels that are not known.
-        self.starts = np.concatenate([[0], np.cumsum(self.most + 1)[:-1]]).astype(np.int64)
-        self.size = int((self.most + 1).sum())
+        ends = np.cumsum(self.most + 1)
+        self.starts, self.size = ends - (self.most + 1), int(ends[-1]) if len(ends) else 0
         self.at = (self.starts[at] + label).astype(np.int32)
 
 
@@ -86,17 +89,17 @@ class ObjectValues:
     Parameters
     ----------
     table
-        Values with the index plate, well, site, label.
+        Values with the index plate, well, site, t, label.
     places
         Of that index.
     """
 
     def __init__(self, table: pd.Series[Any], places: ObjectPlaces) -> None:
-        self.most, self.starts = places.most, places.starts
+        self._places = places
         self.values = np.full(places.size, np.nan, np.float32)
         self.values[places.at] = table.to_numpy(np.float32)[places.known]
 
-    def of(self, numbers: npt.NDArray[np.int32], stride: int, width: int = 0) -> Values:
+    def of(self, numbers: npt.NDArray[np.int32], stride: int, t: int, width: int = 0) -> Values:
         """Values of the pixels of a label map; NaN where there is no object or no value.
 
         Parameters
@@ -106,9 +109,12 @@ class ObjectValues:
         width
             Of the outlines, in pixels; 0 gives whole objects.
         """
-        out = np.empty(numbers.shape, np.float32)
-        shift = stride.bit_length() - 1
-        look_up(numbers, self.starts, self.most, self.values, shift, width, out)
+        out = np.full(numbers.shape, np.nan, np.float32)
+        places = self._places
+        if t < places.times:
+            own = slice(t * places.sites, (t + 1) * places.sites)
+            starts, most, shift = places.starts[own], places.most[own], stride.bit_length() - 1
+            look_up(numbers, starts, most, self.values, shift, width, out)
         return out
 
 
@@ -171,12 +177,12 @@ class ValuePlanes:
         numbers = self._labels.plane(level, t, z, y, x, hurry=hurry)
         width = self._widths[level] if level < len(self._widths) else 0
         if not width:
-            return self._values.of(numbers, self._stride)
+            return self._values.of(numbers, self._stride, t)
         # Beyond the part that is asked for an object goes on, beyond the image it does not.
         _, _, height, length = self.shapes[level]
         ends = ((y.start == 0, y.stop == height), (x.start == 0, x.stop == length))
         around = [tuple(0 if end else width for end in axis) for axis in ends]
         beyond = [tuple(width - size for size in axis) for axis in around]
         numbers = np.pad(np.pad(numbers, around, mode="edge"), beyond)
-        found = self._values.of(numbers, self._stride, width)
+        found = self._values.of(numbers, self._stride, t, width)
         return found[width:-width, width:-width]

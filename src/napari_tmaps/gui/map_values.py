@@ -111,7 +111,8 @@ def well_values(
         There is no such object type or feature.
     """
     own = object_values(experiment, measure)
-    own = own[own.index.get_level_values("plate") == plate]
+    place, t = (own.index.get_level_values(name) for name in ("plate", "t"))
+    own = own[(place == plate) & (t == 0)]
     groups = own.groupby(level=level)
     if measure.feature == COUNT:
         counts = groups.size()
@@ -128,9 +129,9 @@ def well_values(
 
 
 def object_values(experiment: Experiment, measure: Measure) -> pd.Series[Any]:
-    """One number an object, without those of excluded sites; index plate, well, site, label.
+    """One number an object, without those of excluded sites; index plate, well, site, t, label.
 
-    Only the first time point. Objects that are counted have the number 1.
+    Objects that are counted have the number 1.
 
     Raises
     ------
@@ -139,7 +140,6 @@ def object_values(experiment: Experiment, measure: Measure) -> pd.Series[Any]:
     """
     count = measure.feature == COUNT
     table = experiment.features.read(measure.object_type, [] if count else [measure.feature])
-    table = table[table.index.get_level_values("t") == 0].droplevel("t")
     left_out = excluded(experiment.catalogue)
     if left_out:
         keys = zip(*(table.index.get_level_values(name) for name in SITE), strict=True)

@@ -271,10 +271,7 @@ class ObjectBook(QObject):
         assert self._data is not None, "there are objects"
         if self._index is None:
             self._index = index_of(self._data.table)
-        times = self._data.table.column("t")
-        assert isinstance(times, np.ndarray), "it is a number"
-        shown = values if len(self._index) == len(values) else values[times == 0]
-        series = pd.Series(shown, index=self._index, name=name)
+        series = pd.Series(values, index=self._index, name=name)
         self._own_colours = ObjectColours(self.object_type, series, tuple(classes))
         self.desk.setColours(self._own_colours)
 

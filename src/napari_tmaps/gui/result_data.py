@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.gui.desk import ObjectColours
+from napari_tmaps.gui.object_index import index_of
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.feature_table import Categories, FeatureTable
@@ -122,17 +123,13 @@ def colours_of(
         if not about.columns:
             continue
         value = store.column(table, name, about.columns[0])
-        first = np.asarray(table.numbers("t")) == 0
-        index = pd.MultiIndex.from_frame(
-            table.frame(["plate", "well", "site", "label"], np.flatnonzero(first))
-        )
         classes: tuple[tuple[str, str], ...] = ()
         if isinstance(value, Categories):
             classes = tuple((each, about.colors.get(each, "#999999")) for each in value.names)
             numbers = np.where(value.codes < 0, np.nan, value.codes)
         else:
             numbers = np.asarray(value, np.float64)
-        series = pd.Series(numbers[first].astype(np.float32), index=index, name=name)
+        series = pd.Series(numbers.astype(np.float32), index=index_of(table), name=name)
         found[layer_name(object_type, name)] = ObjectColours(object_type, series, classes)
     return found
 
