@@ -318,6 +318,20 @@ def test_files(widget, tmp_path):
     assert "broken.yaml" in widget._message.text()
 
 
+CPPIPE = """CellProfiler Pipeline: http://www.cellprofiler.org
+Version:5
+
+IdentifyPrimaryObjects:[module_num:1|enabled:True|wants_pause:False]
+    Select the input image:DAPI
+    Name the primary objects to be identified:Nuclei
+    Typical diameter of objects, in pixel units (Min,Max):8,30
+    Use advanced settings?:No
+
+TrackObjects:[module_num:2|enabled:True|wants_pause:False]
+    Choose a tracking method:Overlap
+"""
+
+
 def test_pipelines_of_other_programs(widget, tmp_path):
     from napari_tmaps.pipeline import ready_pipelines
     from napari_tmaps.pipeline.jterator_project_export import save_project
@@ -328,6 +342,16 @@ def test_pipelines_of_other_programs(widget, tmp_path):
     assert widget.steps.names() == steps
     widget.bar.fileSaved.emit(str(tmp_path / "mine.ipynb"))
     assert json.loads((tmp_path / "mine.ipynb").read_text())["nbformat"] == 4
+    (tmp_path / "other.cppipe").write_text(CPPIPE)
+    widget.open_file(str(tmp_path / "other.cppipe"))
+    assert widget.notes.isVisibleTo(widget)
+    left_out, differs = widget.notes.text.toPlainText().split("Done in another way")
+    assert "2 TrackObjects" in left_out
+    assert "1 IdentifyPrimaryObjects" in differs
+    widget.notes.close_button.click()
+    assert widget.form.isVisibleTo(widget)
+    widget.undo()
+    steps = widget.steps.names()
     (tmp_path / "not.cppipe").write_text("nothing of the kind")
     widget.open_file(str(tmp_path / "not.cppipe"))
     assert "not.cppipe" in widget._message.text()

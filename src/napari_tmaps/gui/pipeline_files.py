@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import load_pipeline, save_pipeline, to_script
-from napari_tmaps.pipeline.imported import State
+from napari_tmaps.pipeline.imported import Note
 
 OPENED = "Pipelines (*.yaml *.yml *.cppipe *.json)"
 SAVED = {
@@ -17,13 +17,13 @@ SAVED = {
 """Entry of the menu → kind of files for the dialog, and their suffix."""
 
 
-def read_any(path: Path) -> tuple[PipelineDescription, tuple[str, ...]]:
+def read_any(path: Path) -> tuple[PipelineDescription, tuple[Note, ...]]:
     """A pipeline of ours, of TissueMAPS (`pipeline.yaml` beside `handles`) or of CellProfiler.
 
     Returns
     -------
     tuple
-        The pipeline, and sentences on what could not be carried over as it was.
+        The pipeline, and what became of each part of it; nothing for a pipeline of ours.
 
     Raises
     ------
@@ -40,8 +40,7 @@ def read_any(path: Path) -> tuple[PipelineDescription, tuple[str, ...]]:
         imported = load_project(path)
     else:
         return load_pipeline(path), ()
-    told = tuple(str(note) for note in imported.notes if note.state is not State.TRANSLATED)
-    return imported.pipeline, told
+    return imported.pipeline, imported.notes
 
 
 def write_any(pipeline: PipelineDescription, path: Path) -> None:

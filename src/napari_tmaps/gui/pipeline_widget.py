@@ -19,6 +19,8 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui import step_edits
+from napari_tmaps.gui.import_notes import ImportNotes
 from napari_tmaps.gui.live_preview import LivePreview
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
@@ -29,19 +31,20 @@ from napari_tmaps.gui.pipeline_document import PipelineDocument
 from napari_tmaps.gui.pipeline_files import read_any, write_any
 from napari_tmaps.gui.pipeline_trials import PipelineTrials
 from napari_tmaps.gui.ports_button import PortsButton
+from napari_tmaps.gui.step_edits import StepEdit
 from napari_tmaps.gui.step_form import StepForm
 from napari_tmaps.gui.step_list import StepList
 from napari_tmaps.gui.try_button import TryButton
 from napari_tmaps.gui.trying import Sweep
-from napari_tmaps.gui.tuning import Shown, message, next_name, reads, threshold_setting, tune
+from napari_tmaps.gui.tuning import Shown, message, threshold_setting, tune
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.modules import known_categories
-from napari_tmaps.pipeline import edit
+from napari_tmaps.pipeline.imported import State
 
 if TYPE_CHECKING:
     import napari.viewer
 
-_TOLD = 4  # sentences that fit below the form
+_FORM, _PICKER, _NOTES = range(3)  # pages below the list
 
 
 class PipelineWidget(QWidget):
@@ -84,6 +87,7 @@ class PipelineWidget(QWidget):
         self.steps = StepList()
         self.form = StepForm()
         self.picker = ModulePicker(known_categories())
+        self.notes = ImportNotes()
         self.numbers = NumbersPanel()
         self._message = Message()
         self._lay_out()
@@ -118,6 +122,7 @@ class PipelineWidget(QWidget):
         inside.addStretch()
         self._below.addWidget(scrolled(page))
         self._below.addWidget(self.picker)
+        self._below.addWidget(self.notes)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self.steps)
@@ -149,26 +154,30 @@ class PipelineWidget(QWidget):
         self.ports.valueChanged.connect(
             lambda value: self._edit(value, "Change what goes in or out")
         )
-        self.add_button.toggled.connect(self._on_add_toggled)
-        self.picker.chosen.connect(self._on_module_chosen)
+        self.add_button.toggled.connect(lambda on: self._turn_to(_PICKER if on else _FORM))
+        self.picker.chosen.connect(
+            lambda module: self._add(module, step_edits.below(self.value(), self._chosen))
+        )
         self.steps.chosen.connect(self._on_step_chosen)
-        self.steps.moved.connect(
-            lambda name, to: self._edit(
-                edit.move_step(self.value(), name, to), f"Move {name}", chosen=name
-            )
-        )
+        for signal, act in (
+            (self.steps.moved, step_edits.moved),
+            (self.steps.activeChanged, step_edits.switched),
+            (self.steps.removeRequested, step_edits.removed),
+            (self.steps.duplicateRequested, step_edits.duplicated),
+            (self.steps.renameRequested, step_edits.renamed),
+        ):
+            signal.connect(lambda *told, act=act: self._do(act, *told))
         self.steps.moduleDropped.connect(self._add)
-        self.steps.activeChanged.connect(
-            lambda name, on: self._edit(
-                edit.set_active(self.value(), name, on), f"Switch {name} {'on' if on else 'off'}"
-            )
+        self.form.settingChanged.connect(
+            lambda name, value: self._do_to_chosen(step_edits.with_setting, name, value)
         )
-        self.steps.removeRequested.connect(self._on_remove)
-        self.steps.duplicateRequested.connect(self._on_duplicate)
-        self.steps.renameRequested.connect(self._on_step_renamed)
-        self.form.settingChanged.connect(self._on_setting_changed)
-        self.form.wireChanged.connect(self._on_wire_changed)
-        self.form.outputRenamed.connect(self._on_output_renamed)
+        self.form.wireChanged.connect(
+            lambda wire, item: self._do_to_chosen(step_edits.wired, wire, item, self.scene)
+        )
+        self.form.outputRenamed.connect(
+            lambda output, item: self._do_to_chosen(step_edits.with_output_named, output, item)
+        )
+        self.notes.closed.connect(lambda: self._turn_to(_FORM))
         self.numbers.thresholdMoved.connect(self._on_threshold_moved)
         for keys, action in (
             (QKeySequence(QKeySequence.StandardKey.Undo), self.undo),
@@ -201,16 +210,15 @@ class PipelineWidget(QWidget):
     def open_file(self, path: str) -> None:
         """Put a pipeline file on the shelf, and go on with it."""
         try:
-            pipeline, told = read_any(Path(path))
+            pipeline, notes = read_any(Path(path))
             self._document.begin(pipeline)
             self._edit(pipeline.model_copy(update={"name": self._document.name}), "Open")
         except TmapsError as error:
             self.show_message(str(error))
             return
-        if told:
-            more = f"\n… and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
-            self.show_message("Not carried over as it was:\n" + "\n".join(told[:_TOLD]) + more)
-            self._message.setToolTip("\n".join(told))
+        if any(note.state is not State.TRANSLATED for note in notes):
+            self.notes.show_notes(Path(path).name, notes)
+            self._turn_to(_NOTES)
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
@@ -272,76 +280,40 @@ class PipelineWidget(QWidget):
 
     # -- steps ----------------------------------------------------------------------------------
 
-    def _on_add_toggled(self, on: bool) -> None:
-        self._below.setCurrentIndex(int(on))
-        if on:
+    def _do(self, act: Callable[..., StepEdit], *told: Any) -> None:
+        """Do one of `step_edits`."""
+        try:
+            done = act(self.value(), *told)
+        except TmapsError as error:
+            self._show()
+            self.show_message(str(error))
+            return
+        self._edit(done.pipeline, done.what, done.key, done.chosen)
+
+    def _do_to_chosen(self, act: Callable[..., StepEdit], *told: Any) -> None:
+        if self._chosen:
+            self._do(act, self._chosen, *told)
+
+    def _add(self, module: str, at: int | None) -> None:
+        self.add_button.setChecked(False)
+        self._do(step_edits.added, module, at, self.scene)
+
+    def _turn_to(self, page: int) -> None:
+        """Show a page below the list."""
+        self._below.setCurrentIndex(page)
+        if page == _PICKER:
             self.picker.search.setFocus()
             self.picker.search.selectAll()
         else:
             self.steps.setFocus()  # else keys would go to the canvas
 
-    def _on_module_chosen(self, module: str) -> None:
-        names = [call.name for call in self.value().pipeline]
-        self._add(module, names.index(self._chosen) + 1 if self._chosen in names else None)
-
-    def _add(self, module: str, at: int | None) -> None:
-        """Add a step at an index; None is the end."""
-        pipeline = self.value()
-        for name in self._live.scene.images if not pipeline.input.channels else ():
-            pipeline = reads(pipeline, name, self._live.scene)
-        pipeline, name = edit.add_step(pipeline, module, at)
-        self.add_button.setChecked(False)
-        self._edit(pipeline, f"Add {module}", chosen=name)
-
     def _on_step_chosen(self, name: str) -> None:
         if name != self._chosen:
             self._chosen = name
             self.add_button.setChecked(False)
+            self._turn_to(_FORM)
             self._show()
             self._preview()
-
-    def _on_remove(self, name: str) -> None:
-        names = [call.name for call in self.value().pipeline]
-        after = next_name(names, name, -1 if name == names[-1] else 1)
-        chosen = "" if after == name else after
-        self._edit(edit.remove_step(self.value(), name), f"Remove {name}", chosen=chosen)
-
-    def _on_duplicate(self, name: str) -> None:
-        pipeline, copy = edit.duplicate_step(self.value(), name)
-        self._edit(pipeline, f"Duplicate {name}", chosen=copy)
-
-    def _on_step_renamed(self, name: str, new: str) -> None:
-        try:
-            pipeline = edit.rename_step(self.value(), name, new)
-        except TmapsError as error:
-            self.show_message(str(error))
-            return
-        self._edit(pipeline, f"Rename {name}", chosen=new)
-
-    def _on_setting_changed(self, setting: str, value: Any) -> None:
-        if self._chosen:
-            self._edit(
-                edit.set_setting(self.value(), self._chosen, setting, value),
-                f"Set {setting} of {self._chosen}",
-                key=f"{self._chosen} {setting}",
-            )
-
-    def _on_wire_changed(self, wire: str, item: str) -> None:
-        if self._chosen:
-            pipeline = reads(self.value(), item, self._live.scene) if item else self.value()
-            pipeline = edit.set_wire(pipeline, self._chosen, wire, item or None)
-            self._edit(pipeline, f"Wire {wire} of {self._chosen}")
-
-    def _on_output_renamed(self, output: str, item: str) -> None:
-        if not self._chosen:
-            return
-        try:
-            pipeline = edit.rename_output(self.value(), self._chosen, output, item.strip())
-        except TmapsError as error:
-            self.show_message(str(error))
-            self._show()
-            return
-        self._edit(pipeline, f"Name {output} of {self._chosen}")
 
     def _on_threshold_moved(self, value: float) -> None:
         call = next((c for c in self.value().pipeline if c.name == self._chosen), None)
@@ -350,7 +322,7 @@ class PipelineWidget(QWidget):
         found = threshold_setting(call, value, self._threshold)
         if found is not None:
             self._threshold = value
-            self._on_setting_changed(*found)
+            self._do_to_chosen(step_edits.with_setting, *found)
 
     # -- what is on the screen ------------------------------------------------------------------
 
@@ -389,8 +361,8 @@ class PipelineWidget(QWidget):
             self.numbers.clear()
 
     def _on_value_chosen(self, what: Sweep, value: Any) -> None:
-        pipeline = edit.set_setting(self.value(), what.step, what.setting, value)
-        self._edit(pipeline, f"Set {what.setting} of {what.step}", chosen=self._chosen)
+        done = step_edits.with_setting(self.value(), what.step, what.setting, value)
+        self._edit(done.pipeline, done.what, chosen=self._chosen)
 
     # -- model → widget -------------------------------------------------------------------------
 
