@@ -69,18 +69,26 @@ class ObjectPlaces:
     """
 
     def __init__(self, index: pd.MultiIndex, plate: str, sites: Sequence[tuple[str, int]]) -> None:
-        site_of = _numbers_of_sites(index, plate, sites)
-        self.known = site_of >= 0
-        label, t = (_level(index, name)[self.known] for name in ("label", "t"))
+        at, label, t = (
+            _numbers_of_sites(index, plate, sites),
+            _level(index, "label"),
+            _level(index, "t"),
+        )
+        self.known: Any = at >= 0
+        if self.known.all():
+            self.known = slice(None)
+        else:
+            at, label, t = at[self.known], label[self.known], t[self.known]
         self.sites, self.times = len(sites), int(t.max(initial=-1)) + 1
-        # Sites of the first time point, then those of the next one.
-        at = site_of[self.known] + t * self.sites
+        if self.times > 1:  # sites of the first time point, then those of the next one
+            at = at + t * self.sites
         self.most = np.zeros(self.sites * self.times, np.int64)
         np.maximum.at(self.most, at, label)
         # Values of a site lie together; its place 0 stands for all labels that are not known.
         ends = np.cumsum(self.most + 1)
         self.starts, self.size = ends - (self.most + 1), int(ends[-1]) if len(ends) else 0
-        self.at = (self.starts[at] + label).astype(np.int32)
+        self.at = self.starts.astype(np.int32)[at]
+        self.at += label
 
 
 class ObjectValues:
@@ -118,17 +126,17 @@ class ObjectValues:
         return out
 
 
-def _level(index: pd.MultiIndex, name: str) -> npt.NDArray[np.int64]:
+def _level(index: pd.MultiIndex, name: str) -> npt.NDArray[np.int32]:
     number = index.names.index(name)
-    return index.levels[number].to_numpy(np.int64)[index.codes[number]]
+    return index.levels[number].to_numpy(np.int32)[index.codes[number]]
 
 
 def _numbers_of_sites(
     index: pd.MultiIndex, plate: str, sites: Sequence[tuple[str, int]]
-) -> npt.NDArray[np.int64]:
+) -> npt.NDArray[np.int32]:
     """Number of the site of each object; -1 for those of other plates, and of unknown sites."""
     plates, wells, numbers = (index.levels[index.names.index(name)] for name in SITE)
-    table = np.full((len(plates), len(wells), len(numbers)), -1, np.int64)
+    table = np.full((len(plates), len(wells), len(numbers)), -1, np.int32)
     if plate in plates:
         of = plates.get_loc(plate)
         row = wells.get_indexer(pd.Index([well for well, _ in sites]))
@@ -136,7 +144,7 @@ def _numbers_of_sites(
         there = (row >= 0) & (column >= 0)
         table[of, row[there], column[there]] = np.flatnonzero(there)
     codes = (index.codes[index.names.index(name)] for name in SITE)
-    found: npt.NDArray[np.int64] = table[tuple(codes)]
+    found: npt.NDArray[np.int32] = table[tuple(codes)]
     return found
 
 

@@ -38,7 +38,7 @@ def index_of(table: FeatureTable) -> pd.MultiIndex:
         levels.append(list(column.names))
         codes.append(column.codes)
     for name in ("site", "t", "label"):
-        numbers = np.asarray(table.numbers(name), np.int64)
+        numbers = np.asarray(table.numbers(name), np.int32)
         levels.append(np.arange(int(numbers.max(initial=0)) + 1))
         codes.append(numbers)
     return pd.MultiIndex(
