@@ -337,10 +337,13 @@ def main() -> int:
     faulthandler.enable()
     monkey = Monkey(given.seed)
     memory = psutil.Process()
-    start, first = time.monotonic(), None
+    start, first, told = time.monotonic(), None, 1
     while (passed := time.monotonic() - start) < 60 * given.minutes and len(monkey.problems) < 5:
         monkey.step()
         used = memory.memory_info().rss / 1e6
+        if passed > 300 * told:
+            print(f"{passed / 60:.0f} min: {len(monkey.done)} actions, {used:.0f} MB", flush=True)
+            told += 1
         if first is None and passed > min(60, 30 * given.minutes):
             first = used
         if first is not None and used - first > GROWTH_MB:
