@@ -24,6 +24,8 @@ class ArrayPlan:
         Sizes of chunks, in planes or pixels.
     shard
         Chunks a shard along each dimension; all 1: a file a chunk.
+    index
+        Where a shard says where its chunks are. At the start it can be changed while it grows.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class ArrayPlan:
     shard: tuple[int, ...]
     compression: str
     zarr_format: Literal[2, 3]
+    index: Literal["start", "end"] = "start"
 
     @property
     def sharded(self) -> bool:
@@ -50,7 +53,7 @@ class ArrayPlan:
         """File → JSON text that describes the array with so many planes along each dimension."""
         texts = _describe(
             self.names, self.dtype, self.plane, self.chunk, self.shard, self.compression,
-            self.zarr_format,
+            self.zarr_format, self.index,
         )  # fmt: skip
         shape = json.dumps([*map(int, extent), *self.plane])
         return {name: text.replace(_SHAPE, shape, 1) for name, text in texts}
@@ -68,6 +71,7 @@ def _describe(
     shard: tuple[int, ...],
     compression: str,
     zarr_format: Literal[2, 3],
+    index: Literal["start", "end"],
 ) -> tuple[tuple[str, str], ...]:
     import zarr
     from zarr.storage import MemoryStore
@@ -78,7 +82,7 @@ def _describe(
         options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
     elif max(shard) > 1:
         sizes = [step * count for step, count in zip(chunk, shard, strict=True)]
-        options["shards"] = {"shape": sizes, "index_location": "start"}
+        options["shards"] = {"shape": sizes, "index_location": index}
     files: dict[str, Any] = {}
     zarr.create_array(
         MemoryStore(files),

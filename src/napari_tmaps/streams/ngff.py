@@ -33,7 +33,6 @@ from napari_tmaps.streams.ngff_groups import (
     write_plain_group,
 )
 from napari_tmaps.streams.ngff_metadata import (
-    AXES,
     OURS,
     VERSIONS,
     ImageInfo,
@@ -237,7 +236,7 @@ class ImageWriter:
                         zarr_format=2 if self._version == "0.4" else 3,
                         **self._packing,
                     )
-                    level.create(AXES)
+                    level.create()
                     self._levels.append(level)
         except BaseException:
             remove(self._folder)

@@ -276,12 +276,17 @@ class _Shard:
             self._file = DiskFile(self._path, new=False)
 
 
-def _head(index: npt.NDArray[np.uint64], size: int = 0) -> Bytes:
-    """Index and checksum, filled up with zeros to that size."""
+def index_bytes(index: npt.NDArray[np.uint64]) -> bytes:
+    """Index of a shard as it stands in the file: (begin, length) of each chunk, and a checksum."""
     import google_crc32c
 
-    data = index.tobytes()
-    data += int(google_crc32c.value(data)).to_bytes(4, "little")
+    data = index.astype("<u8").tobytes()
+    return data + int(google_crc32c.value(data)).to_bytes(4, "little")
+
+
+def _head(index: npt.NDArray[np.uint64], size: int = 0) -> Bytes:
+    """Index and checksum, filled up with zeros to that size."""
+    data = index_bytes(index)
     head: Bytes = page_memory((max(size, len(data)),))
     head[: len(data)] = np.frombuffer(data, np.uint8)
     return head
