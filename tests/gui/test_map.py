@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,27 @@ def test_what_lies_where(shown: tuple[ViewerModel, PlateView, Experiment], qtbot
         1,
     )
     assert found.features["Intensity_mean_DAPI"] == pytest.approx(1200 + 3.5)
+
+
+def test_names_of_wells_are_hidden_where_they_would_lie_over_each_other(
+    shown: tuple[ViewerModel, PlateView, Experiment],
+) -> None:
+    viewer, view, experiment = shown
+    layer = viewer.layers["Names of wells"]
+    left = sorted({float(x) for _, x in layer.data * layer.scale})
+    apart = left[1] - left[0]
+    for pixels, seen in ((20, False), (60, True), (29, False)):
+        viewer.scene.camera.zoom = pixels / apart
+        assert layer.text.visible is seen
+    # The same when the plate is shown anew.
+    choice = Choice(str(experiment.path), plate="P1", well="B02", site=1, view=View.SITE)
+    facts = read_facts(experiment)
+    for pixels in (20, 60):
+        view.show(resolve(facts, replace(choice, view=View.SITE)))
+        viewer.scene.camera.zoom = pixels / apart
+        view.show(resolve(facts, replace(choice, view=View.PLATE)))
+        zoom = viewer.scene.camera.zoom  # napari may show all of it
+        assert viewer.layers["Names of wells"].text.visible is (zoom * apart >= 30)
 
 
 def test_objects_are_coloured_by_their_values(

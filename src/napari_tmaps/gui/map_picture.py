@@ -276,6 +276,8 @@ class MapPicture:
         scale, units = scale_and_units(self.source)
         common = {"scale": scale[2:], "units": units[2:], "axis_labels": ("y", "x")}
         facts = {"experiment": str(self._experiment.path), "plate": self.parts[0].plate}
+        columns = np.unique([left for _, left in corners])
+        room = float(np.diff(columns).min() * scale[3]) if len(columns) > 1 else np.inf
         return [
             (
                 levels,
@@ -307,7 +309,7 @@ class MapPicture:
                         "anchor": "lower_left",
                         "color": "#dddddd",
                     },
-                    "metadata": {"tmaps": {**facts, "marks": "names"}},
+                    "metadata": {"tmaps": {**facts, "marks": "names", "room": room}},
                 },
                 "points",
             ),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _WHOLE = (View.PLATE, View.PLATES)
+_NAME_PX = 30
+"""Pixels of the screen that the name of a well takes."""
 
 
 class PlateView:
@@ -60,6 +62,7 @@ class PlateView:
         self._results: dict[str, Colouring] = {}
         self.status = MapStatus(viewer, self.place_at, self._features_at)
         self._reading.fresh.connect(self._layers.refresh_waiting)
+        viewer.scene.camera.events.zoom.connect(self._fit_names)
 
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
@@ -93,6 +96,12 @@ class PlateView:
         plate = "" if choice.view is View.PLATES else choice.plate
         shown = (plate, choice.view, choice.pixels, *place[choice.view])
         self._choice = choice
+        self._show(shown, state)
+        self._fit_names()
+
+    def _show(self, shown: tuple[object, ...], state: State) -> None:
+        """Show it, unless it is shown already."""
+        choice = state.choice
         if shown != self._shown:
             self._shown = shown
             try:
@@ -108,6 +117,14 @@ class PlateView:
             center = self._picture.center_of(choice.plate, choice.well, choice.site)
             if center is not None:
                 self._viewer.scene.camera.center = (0.0, *center)
+
+    def _fit_names(self, _event: object = None) -> None:
+        """Show the names of wells where they have room."""
+        zoom = float(self._viewer.scene.camera.zoom)
+        for layer in self._viewer.layers:
+            room = layer.metadata.get("tmaps", {}).get("room")
+            if room is not None:
+                layer.text.visible = room * zoom >= _NAME_PX
 
     def try_out(self, found: SiteObjects) -> None:
         """Show what a pipeline found on the site that is shown."""
