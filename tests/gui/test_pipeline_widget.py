@@ -460,3 +460,22 @@ def test_dragged_to_another_place(widget):
     assert steps.count() == 3  # Qt itself must not move or remove the row as well
     widget.undo()
     assert steps.names() == ["smooth", "threshold_manual", "fill"]
+
+
+def test_a_comparison_follows_the_changes(widget, viewer):
+    build(widget, "threshold_manual", "register_objects")
+    widget.bar.renamed.emit("stricter")
+    settle(widget)
+    first = next(name for name in widget._document.names() if name != "stricter")
+    widget.try_button.compareRequested.emit(first)
+    settle(widget)
+    assert "2 here, 2 in" in widget._compared.text()
+    widget.steps.setCurrentRow(0)
+    widget.form.settingChanged.emit("threshold", 700.0)
+    settle(widget)
+    assert "1 here, 2 in" in widget._compared.text()
+    assert "F1 0.667" in widget._compared.text()
+    viewer.layers.remove("differs: Objects")  # enough of it
+    widget.form.settingChanged.emit("threshold", 800.0)
+    settle(widget)
+    assert not widget._compared.text()

@@ -9,7 +9,7 @@ from typing import Any
 
 import napari.viewer  # napari looks for this type to pass the viewer
 from qtpy.QtCore import QByteArray, QEvent, QObject, Qt
-from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from napari_tmaps.errors import StorageError
 from napari_tmaps.store.user_folders import config_folder
@@ -87,6 +87,18 @@ def _dock(viewer: Any, name: str) -> tuple[Any, QWidget]:
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
     dock.setWindowTitle(name.removeprefix(_PREFIX))  # more would be cut off in a tab
     return dock, widget
+
+
+def dock_below(viewer: Any, panel: QWidget, name: str) -> QDockWidget:
+    """Dock a panel below the picture, between the columns, which keep their height."""
+    viewer.window.add_dock_widget(panel, name=name, area="bottom", tabify=True)
+    main = _main_window(panel)
+    dock = main.findChild(QDockWidget, name)
+    assert isinstance(dock, QDockWidget), "napari names it so"
+    main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+    main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    main.resizeDocks([dock], [main.height() * 2 // 5], Qt.Orientation.Vertical)
+    return dock
 
 
 def remembered() -> QByteArray | None:

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import MissingError
 from napari_tmaps.gui.kept_layers import KeptLayers
-from napari_tmaps.gui.live_layers import difference_layers
+from napari_tmaps.gui.live_layers import DIFFERS, difference_layers
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.tuning import upto
 from napari_tmaps.gui.workers import Outcome, Work
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
 Images = Callable[[PipelineDescription], Mapping[str, Any]]
+_CORRECTIONS: PipelineDescription | None = None
 
 
 def objects_of(
@@ -73,12 +74,12 @@ def corrected_objects(scene: Scene) -> dict[str, Labels]:
 
 
 class Comparer(QObject):
-    """Compares in the background, and shows where objects differ.
+    """Compares in the background, and shows where objects differ, again at each change.
 
     Signals
     -------
     told
-        What came of it, in sentences.
+        What came of it, in sentences; "" once nothing is compared any more.
     """
 
     told = Signal(str)
@@ -87,11 +88,14 @@ class Comparer(QObject):
         self, viewer: napari.viewer.Viewer, cache: Cache, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
+        self._viewer = viewer
         self._layers = KeptLayers(viewer)
         self._cache = cache
         self._work = Work(self)
         self._scene = Scene()
-        self._there = ""
+        self._is_on, self._other = False, _CORRECTIONS
+        self._shown = 0  # layers of differences
+        self._again: tuple[PipelineDescription, Scene, Images] | None = None
         self._work.ended.connect(self._on_ended)
 
     @property
@@ -106,11 +110,31 @@ class Comparer(QObject):
         scene: Scene,
         images: Images,
     ) -> None:
-        """Compare with another pipeline; None for corrections."""
+        """Compare with another pipeline, None for corrections, from now on."""
+        self._is_on, self._other, self._shown = True, other, 0
+        self._start(pipeline, scene, images)
+
+    def follow(self, pipeline: PipelineDescription, scene: Scene, images: Images) -> None:
+        """Compare the changed pipeline, or another site, until its layers are removed."""
+        if self._is_on and self._shown and not self._is_seen():
+            self._is_on = False
+            self.told.emit("")
+        if self._is_on:
+            self._start(pipeline, scene, images)
+
+    def cancel(self) -> None:
+        """Stop."""
+        self._is_on, self._again = False, None
+        self._work.cancel()
+
+    def _is_seen(self) -> bool:
+        return any(layer.name.startswith(DIFFERS) for layer in self._viewer.layers)
+
+    def _start(self, pipeline: PipelineDescription, scene: Scene, images: Images) -> None:
         if self._work.is_running:
+            self._again = pipeline, scene, images
             return
-        self._scene = scene
-        self._there = f"'{other.name}'" if other else "your corrections"
+        self._scene, other = scene, self._other
 
         def work() -> Generator[Progress, None, tuple[Comparison, ...]]:
             yield Progress("here", 0, 2)
@@ -122,21 +146,19 @@ class Comparer(QObject):
 
         self._work.start("Compare", work)
 
-    def clear(self) -> None:
-        """Show no differences any more."""
-        self._layers.clear()
-
-    def cancel(self) -> None:
-        """Stop."""
-        self._work.cancel()
-
     def _on_ended(self, outcome: Outcome) -> None:
-        if outcome.value is None:
+        if self._again is not None:
+            again, self._again = self._again, None
+            self._start(*again)
+            return
+        there = f"'{self._other.name}'" if self._other else "your corrections"
+        layers = difference_layers(outcome.value or (), self._scene)
+        self._layers.try_out(layers)
+        self._shown = len(layers)
+        if layers:
+            lines = [each.sentence(there) for each in outcome.value]
+            self.told.emit("\n".join([*lines, f"Orange is only here, blue only in {there}."]))
+        elif outcome.value is None:
             self.told.emit(f"⚠ {outcome.error}" if outcome.error else "")
-            return
-        if not outcome.value:
-            self.told.emit(f"⚠ No type of objects is both here and in {self._there}.")
-            return
-        self._layers.try_out(difference_layers(outcome.value, self._scene))
-        lines = [each.sentence(self._there) for each in outcome.value]
-        self.told.emit("\n".join([*lines, f"Orange is only here, blue only in {self._there}."]))
+        else:
+            self.told.emit(f"⚠ No type of objects is both here and in {there}.")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MASK_COLOR = "#00e5ff"
 """Of the outline of a mask: seen on dark and bright, and unlike the colours of most stains."""
+DIFFERS = "differs: "
+"""Begins the name of a layer of differences."""
 _COLOURS = 49
 """As many as napari's own labels have: an outline has the colour that its object would have."""
 
@@ -94,7 +96,7 @@ def difference_layers(found: Sequence[Comparison], scene: Scene) -> list[LayerTu
     """A layer for each object type: where it is only here, and only there."""
     layers: list[LayerTuple] = []
     for each in found:
-        layer = _layer(each.differs, f"differs: {each.object_type}", scene, (0, 0), "labels")
+        layer = _layer(each.differs, f"{DIFFERS}{each.object_type}", scene, (0, 0), "labels")
         layer[1]["colormap"] = _difference_colormap()
         layer[1]["visible"] = not layers  # one at a time can be read
         layers.append(layer)

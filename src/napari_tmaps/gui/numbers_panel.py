@@ -30,7 +30,8 @@ class NumbersPanel(QWidget):
         super().__init__(parent)
         self._text = Message()
         self.plot = pyqtgraph.PlotWidget(background=None)
-        self.plot.setFixedHeight(110)
+        self.plot.setMinimumHeight(70)  # a low screen has room for no more
+        self.plot.setMaximumHeight(110)
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(x=True, y=False)
         self.plot.hideButtons()

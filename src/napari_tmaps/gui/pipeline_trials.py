@@ -22,6 +22,7 @@ from napari_tmaps.gui.state import View
 from napari_tmaps.gui.trials_control import TrialsControl
 from napari_tmaps.gui.try_button import TryButton
 from napari_tmaps.gui.trying import Sweep, sweep_of
+from napari_tmaps.gui.tuning import Shown
 from napari_tmaps.modules.spec import SettingSpec
 from napari_tmaps.store.experiment import Experiment
 
@@ -52,10 +53,13 @@ class PipelineTrials(QObject):
         A `Sweep`, and the value of it that was clicked.
     told
         A sentence for the user.
+    compared
+        How the objects differ from others; "" while nothing is compared.
     """
 
     valueChosen = Signal(object, object)
     told = Signal(str)
+    compared = Signal(str)
 
     def __init__(
         self,
@@ -78,14 +82,14 @@ class PipelineTrials(QObject):
             self._comparer.cancel,
         )
         live.settled.connect(self._follow)
+        live.arrived.connect(self._compare_again)
         live.moved.connect(self._follow)
         self.trials.valueChosen.connect(self.valueChosen)
         self.trials.siteChosen.connect(self._on_site_chosen)
         self.trials.failed.connect(lambda why: self.told.emit(warning([why])))
         self._rehearsal.siteChosen.connect(self._on_site_chosen)
         self._rehearsal.runRequested.connect(self._on_run_requested)
-        self._comparer.told.connect(self.told)
-        document.changed.connect(self._comparer.clear)
+        self._comparer.told.connect(self.compared)
         button.sweepRequested.connect(self._on_sweep_requested)
         button.sitesRequested.connect(self._on_sites_requested)
         button.testRequested.connect(self._on_test_requested)
@@ -137,6 +141,11 @@ class PipelineTrials(QObject):
             return
         value, live = self._document.value(), self._live
         self._comparer.compare(value, other, live.scene, live.images)
+
+    def _compare_again(self, shown: Shown) -> None:
+        if shown.preview.result is not None:  # all that is compared is in the cache
+            live = self._live
+            self._comparer.follow(self._document.value(), live.scene, live.images)
 
     def _on_site_chosen(self, plate: str, well: str, site: int) -> None:
         """Go to the site in the Experiment widget, if that is there."""

@@ -90,6 +90,7 @@ class PipelineWidget(QWidget):
         self.notes = ImportNotes()
         self.numbers = NumbersPanel()
         self._message = Message()
+        self._compared = Message()
         self._lay_out()
 
         self._trials = PipelineTrials(viewer, self._document, self._live, self.try_button, self)
@@ -131,6 +132,7 @@ class PipelineWidget(QWidget):
         splitter.setStretchFactor(1, 3)
         layout.addWidget(splitter, 1)
         layout.addWidget(self._message)
+        layout.addWidget(self._compared)
         layout.addWidget(self.numbers)
         self.setMinimumWidth(360)  # of the row of buttons
 
@@ -143,6 +145,7 @@ class PipelineWidget(QWidget):
         self._document.failed.connect(self.show_message)
         self._trials.valueChosen.connect(self._on_value_chosen)
         self._trials.told.connect(self.show_message)
+        self._trials.compared.connect(self._compared.say)
         self.bar.opened.connect(self._on_open_requested)
         self.bar.undone.connect(self.undo)
         self.bar.redone.connect(self.redo)

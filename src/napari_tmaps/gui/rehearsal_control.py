@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_tmaps.gui.arrangement import dock_below
 from napari_tmaps.gui.probes import Probes
 from napari_tmaps.gui.rehearsal_panel import RehearsalPanel
 from napari_tmaps.gui.trying import probe_trials
@@ -97,9 +98,7 @@ class RehearsalControl(QObject):
             return
         self._what = what
         if self._dock is None:
-            self._dock = self._viewer.window.add_dock_widget(
-                self.panel, name="Test run", area="bottom", tabify=True
-            )
+            self._dock = dock_below(self._viewer, self.panel, "Test run")
         self._dock.setVisible(True)
         self._dock.raise_()
         self.panel.begin(tuple(objects.name for objects in pipeline.output.objects))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_tmaps.gui.arrangement import dock_below
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.probes import Probes
 from napari_tmaps.gui.trials_panel import TrialsPanel
@@ -79,10 +80,9 @@ class TrialsControl(QObject):
             return
         self._what = what
         if self._dock is None:
-            self._dock = self._viewer.window.add_dock_widget(
-                self.panel, name="Trials", area="bottom"
-            )
+            self._dock = dock_below(self._viewer, self.panel, "Trials")
         self._dock.setVisible(True)
+        self._dock.raise_()
         if isinstance(what, Sweep):
             title = f"{what.setting} of {what.step}: click the best"
             count = len(what.values)
