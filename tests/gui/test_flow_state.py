@@ -15,6 +15,10 @@ ROW = {"jobs": {}, "done": 0, "total": 0, "failed": [], "seconds": 0.0, "cpu_s":
     "wells": {},
 }
 SUBMITTED = {"id": 3, "created": "2026-01-02 03:04:05", "state": "TERMINATED", "message": ""}
+WELLS = {
+    "P1": {"B02": {"state": "done", "failed": 0}, "B03": {"state": "running", "failed": 0}},
+    "P2": {"B02": {"state": "failed", "failed": 1}},
+}
 BAD = [{"job": 2, "exitcode": 1, "message": "no disk"}]
 
 
@@ -44,6 +48,12 @@ def test_nothing_submitted() -> None:
     [
         pytest.param({"state": "RUNNING"}, "running", "starting", id="begins"),
         pytest.param({"state": "RUNNING", "done": 3, "total": 9}, "running", "3 of 9", id="runs"),
+        pytest.param(
+            {"state": "RUNNING", "done": 3, "total": 9, "wells": WELLS},
+            "running",
+            "3 of 9 · 2 of 3 wells · 1 site failed",
+            id="runs-by-wells",
+        ),
         pytest.param({"state": "TERMINATED", "done": 9, "total": 9}, "done", "9 of 9", id="done"),
         pytest.param(
             {"state": "TERMINATED", "done": 9, "total": 9, "failed": BAD, "seconds": 180.0},

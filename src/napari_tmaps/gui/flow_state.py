@@ -169,6 +169,10 @@ def _step(name: str, stage: Stage, active: bool, row: Mapping[str, Any] | None) 
         case _:
             standing = "waiting"
     parts = [f"{row['done']} of {row['total']}"] if row["total"] else []
+    if standing == "running" and row["wells"]:
+        wells = [well["state"] for plate in row["wells"].values() for well in plate.values()]
+        through = sum(state in ("done", "failed") for state in wells)
+        parts.append(f"{through} of {counted(len(wells), 'well')}")
     if failed:
         parts.append(f"{_bad(row)} failed")
     if row["seconds"] >= 1 and standing != "running":
