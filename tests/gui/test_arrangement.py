@@ -28,6 +28,7 @@ from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.guide_widget import STEPS, GuideWidget
 from napari_tmaps.gui.launch import launch
 from napari_tmaps.gui.state import Choice, View
+from napari_tmaps.pipeline import ready_pipelines
 from napari_tmaps.store.user_folders import config_folder
 
 
@@ -47,6 +48,24 @@ def test_all_widgets_are_docked_as_tabs_and_the_arrangement_is_remembered(
     assert len(viewer.window.dock_widgets) == before
     viewer.close()
     qtbot.waitUntil(lambda: remembered() is not None)
+
+
+def test_nothing_is_previewed_before_somebody_looks(
+    make_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_viewer(show=True)
+    open_tissuemaps(viewer)
+    viewer.add_image(np.tile(np.repeat(np.array([10, 1000], np.uint16), 16), (32, 1)), name="DAPI")
+    docked = (name for name in viewer.window.dock_widgets if "Pipeline" in name)
+    widget = viewer.window.dock_widgets[next(docked)]
+    widget.setValue(ready_pipelines()["nuclei"])
+    qtbot.waitUntil(lambda: bool(widget.scene.images))
+    qtbot.waitUntil(lambda: not widget.is_busy)
+    assert [layer.name for layer in viewer.layers] == ["DAPI"]
+    show_widget(viewer, "Pipeline")
+    qtbot.waitUntil(lambda: len(viewer.layers) > 1, timeout=20_000)
+    assert viewer.layers[1].name.startswith("preview")
+    viewer.close()
 
 
 def test_every_widget_that_is_arranged_is_offered() -> None:

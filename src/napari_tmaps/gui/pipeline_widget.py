@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -21,7 +21,7 @@ from superqt import QElidingLabel
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui import step_edits
 from napari_tmaps.gui.import_notes import ImportNotes
-from napari_tmaps.gui.live_preview import LivePreview
+from napari_tmaps.gui.live_preview import LivePreview, timer
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
 from napari_tmaps.gui.numbers_panel import NumbersPanel
@@ -66,6 +66,8 @@ class PipelineWidget(QWidget):
         self._failed: tuple[str, str] = ("", "")  # step, why
         self._threshold: float | None = None
         self._experiment = ""
+        self._is_seen = False
+        self._begin = timer(self, 0, self._preview)
 
         self.bar = PipelineBar()
         self._where = QElidingLabel()
@@ -339,8 +341,17 @@ class PipelineWidget(QWidget):
     # -- preview --------------------------------------------------------------------------------
 
     def _preview(self) -> None:
+        # Behind a tab that nobody has opened yet: nobody asked for layers.
+        if not self._is_seen and self.isVisible() and self.visibleRegion().isEmpty():
+            return
+        self._is_seen = True
         if self.live_box.isChecked():
             self._live.show(self.value(), self._chosen)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        super().paintEvent(event)
+        if not self._is_seen:
+            self._begin.start()
 
     def _on_failed(self, step: str, why: str) -> None:
         self._failed = (step, why)
