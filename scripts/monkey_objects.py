@@ -11,7 +11,7 @@ import numpy as np
 from qtpy.QtCore import Qt
 
 from napari_tmaps.gui.arrangement import show_widget
-from napari_tmaps.gui.edit_widget import Hand
+from napari_tmaps.gui.edit_layer import Hand
 from napari_tmaps.gui.map_values import measures
 from napari_tmaps.gui.object_rows import RowChoice
 from napari_tmaps.gui.plot_state import PlotChoice, PlotKind

@@ -25,7 +25,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_tmaps.gui.arrangement import open_tissuemaps, show_widget
 from napari_tmaps.gui.classes_widget import ClassesWidget
-from napari_tmaps.gui.edit_widget import EditWidget, Hand
+from napari_tmaps.gui.edit_layer import Hand
+from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.gallery_state import GalleryChoice
 from napari_tmaps.gui.gallery_widget import GalleryWidget
 from napari_tmaps.gui.object_rows import RowChoice

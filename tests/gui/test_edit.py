@@ -11,7 +11,8 @@ import pytest
 from napari.components import ViewerModel
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
 
-from napari_tmaps.gui.edit_widget import EditWidget, Hand
+from napari_tmaps.gui.edit_layer import Hand
+from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice, View
 from napari_tmaps.store.corrections import Corrections, SiteObjects
@@ -138,13 +139,13 @@ def test_walking_on_saves_and_undo_goes_back_to_the_site(
     shown.setValue(Choice(shown.value().experiment, plate="P1", well="B02", site=1))
     wait(qtbot, widget)
     assert 2 not in stored(shown)
-    assert widget._place == SiteObjects("Blocks", "P1", "B02", 1)
+    assert widget.place == SiteObjects("Blocks", "P1", "B02", 1)
     assert np.array_equal(np.asarray(widget.layer.data)[0, 0], squares())
     widget.history.undo_button.click()
     wait(qtbot, widget)
     assert (shown.value().well, shown.value().site) == ("B03", 2)
     assert np.array_equal(stored(shown), squares())
-    assert widget._place == PLACE
+    assert widget.place == PLACE
     shown.setValue(Choice(shown.value().experiment, plate="P1", view=View.PLATE))
     assert widget.layer is None
     assert not widget.edit_button.isChecked()

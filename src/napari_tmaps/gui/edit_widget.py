@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -23,13 +21,12 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import NotFoundError, TmapsError
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.edit_history import EditHistory
+from napari_tmaps.gui.edit_layer import EditLayer, Hand, stored_layer
 from napari_tmaps.gui.empty_page import EmptyPage
-from napari_tmaps.gui.layers import AXES
 from napari_tmaps.gui.parts import Message, push_button, wrapped
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workers import Outcome, Work
-from napari_tmaps.measure import reshape
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.words import counted
 from napari_tmaps.pipeline.remeasure import remeasure
@@ -40,17 +37,6 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
-class Hand(StrEnum):
-    """What the mouse does; the value is what is offered to the user."""
-
-    PAINT = "Paint"
-    NEW = "New object"
-    ERASE = "Erase"
-    SPLIT = "Split"
-    MERGE = "Merge"
-    DELETE = "Delete"
-
-
 _TIPS = {
     Hand.PAINT: "Paint with the label of the object where you begin",
     Hand.NEW: "Paint an object that is not there yet",
@@ -59,7 +45,6 @@ _TIPS = {
     Hand.MERGE: "Drag from one object to another: they become one",
     Hand.DELETE: "Click an object, or drag across several: they are gone",
 }
-_MODES = {Hand.PAINT: "paint", Hand.NEW: "paint", Hand.ERASE: "erase"}
 
 
 class EditWidget(QWidget):
@@ -76,10 +61,7 @@ class EditWidget(QWidget):
         self._viewer = viewer
         self._desk = desk_of(viewer)
         self._work = Work(self)
-        self._layer: Any = None
-        self._hidden: Any = None
-        self._place: SiteObjects | None = None
-        self._before: np.ndarray | None = None
+        self._edited: EditLayer | None = None
         self._after: Callable[[Any], None] = lambda _: None
 
         self.empty = EmptyPage(viewer)
@@ -156,15 +138,16 @@ class EditWidget(QWidget):
     @property
     def layer(self) -> Any:
         """The layer that is painted on; None while nothing is edited."""
-        return self._layer
+        return self._edited.layer if self._edited else None
+
+    @property
+    def place(self) -> SiteObjects | None:
+        """What is edited."""
+        return self._edited.place if self._edited else None
 
     def changed(self) -> int:
         """Number of objects that differ from those that are saved."""
-        if self._layer is None or self._before is None:
-            return 0
-        now = np.asarray(self._layer.data[0])
-        where = now != self._before
-        return len({*now[where].tolist(), *self._before[where].tolist()} - {0})
+        return self._edited.changed() if self._edited else 0
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
@@ -183,11 +166,11 @@ class EditWidget(QWidget):
         self._show()
 
     def _on_choice_changed(self) -> None:
-        if self._layer is None or self._place is None:
+        if self._edited is None:
             return
         choice = self._desk.choice
         here = (choice.plate, choice.well, choice.site)
-        if choice.view is View.SITE and here == self._place[1:4]:
+        if choice.view is View.SITE and here == self._edited.place[1:4]:
             return
         # What was painted is not lost because somebody walks on.
         if self.changed():
@@ -198,7 +181,7 @@ class EditWidget(QWidget):
             self.edit_button.setChecked(False)
 
     def _on_type_changed(self) -> None:
-        if self._layer is not None:
+        if self._edited is not None:
             if self.changed():
                 self._save(go_on=True)
             else:
@@ -222,7 +205,7 @@ class EditWidget(QWidget):
             self._desk.go(replace(choice, view=View.SITE))
             choice = self._desk.choice
         object_type = self.type_box.currentText()
-        below = self._shown_layer(object_type)
+        below = stored_layer(self._viewer, object_type)
         try:
             if below is None:
                 raise NotFoundError(f"This site has no {object_type}. Analyse it first.")
@@ -231,48 +214,23 @@ class EditWidget(QWidget):
             before = experiment.labels(*place[1:4], object_type, t=t)
         except TmapsError as error:
             self.show_message(str(error))
-            with QSignalBlocker(self.edit_button):
-                self.edit_button.setChecked(False)
+            self._check_edit_button(False)
             self._show()
             return
-        translate = (t * below.scale[0], *below.translate[1:])
-        layer = self._viewer.add_labels(
-            before[np.newaxis].copy(),
-            name=f"Edit: {object_type}",
-            scale=below.scale,
-            translate=translate,
-            units=below.units,
-            axis_labels=AXES,
-            opacity=0.6,
-        )
-        layer.brush_size = 10
-        layer.mouse_drag_callbacks.append(self._on_drag)
-        layer.events.set_data.connect(self._show_state)
-        layer.events.labels_update.connect(self._show_state)
-        self._layer, self._place, self._before = layer, place, before
-        self._hidden = below
-        below.visible = False
-        with QSignalBlocker(self.edit_button):
-            self.edit_button.setChecked(True)
+        self._edited = EditLayer(self._viewer, below, place, before, self._show_state)
+        self._check_edit_button(True)
         self.setHand(self.hand)
         self._show()
 
     def _leave(self) -> None:
-        if self._layer is not None:
-            if self._layer in self._viewer.layers:
-                self._viewer.layers.remove(self._layer)
-            self._layer = self._place = self._before = None
-            if self._hidden in self._viewer.layers:
-                self._hidden.visible = True
-        with QSignalBlocker(self.edit_button):
-            self.edit_button.setChecked(False)
+        if self._edited is not None:
+            edited, self._edited = self._edited, None
+            edited.remove()
+        self._check_edit_button(False)
 
-    def _shown_layer(self, object_type: str) -> Any:
-        for layer in self._viewer.layers:
-            facts = layer.metadata.get("tmaps", {})
-            if facts.get("objects") == object_type and facts.get("stored", True):
-                return layer
-        return None
+    def _check_edit_button(self, on: bool) -> None:
+        with QSignalBlocker(self.edit_button):
+            self.edit_button.setChecked(on)
 
     # -- the mouse ------------------------------------------------------------------------------
 
@@ -281,54 +239,18 @@ class EditWidget(QWidget):
         button = self.hands.button(list(Hand).index(hand))
         assert button is not None, "each hand has one"
         button.setChecked(True)
-        if self._layer is None:
-            return
-        self._viewer.layers.selection.active = self._layer
-        self._layer.mode = _MODES.get(hand, "pan_zoom")
-        self._layer.mouse_pan = hand not in (Hand.SPLIT, Hand.MERGE, Hand.DELETE)
+        if self._edited is not None:
+            self._edited.setHand(hand)
+
+    def stroke(self, hand: Hand, start: Any, end: Any) -> None:
+        """`EditLayer.stroke` on what is edited."""
+        if self._edited is not None:
+            self._edited.stroke(hand, start, end)
 
     @property
     def hand(self) -> Hand:
         """What the mouse does."""
         return list(Hand)[max(0, self.hands.checkedId())]
-
-    def _on_drag(self, layer: Any, event: Any) -> Generator[None, None, None]:
-        hand, start = self.hand, layer.world_to_data(event.position)
-        if hand in _MODES:
-            # napari paints with the label that is selected: take that of the object below.
-            value = int(layer.get_value(event.position, world=True) or 0)
-            if hand is Hand.NEW:
-                value = value or int(layer.data.max()) + 1
-            layer.selected_label = value or layer.selected_label
-            yield
-            return
-        yield
-        end = start
-        while event.type == "mouse_move":
-            end = layer.world_to_data(event.position)
-            yield
-        self.stroke(hand, start, end)
-
-    def stroke(self, hand: Hand, start: Any, end: Any) -> None:
-        """Split, merge or delete along a line (t, z, y, x) in pixels of the layer."""
-        z = round(float(start[1]))
-        data = self._layer.data
-        if not 0 <= z < data.shape[1]:
-            return
-        plane = np.asarray(data[0, z])
-        first, last = (float(start[2]), float(start[3])), (float(end[2]), float(end[3]))
-        if hand is Hand.SPLIT:
-            new = reshape.split(plane, first, last, int(data.max()) + 1)
-        elif hand is Hand.MERGE:
-            new = reshape.merge(plane, first, last)
-        else:
-            new = reshape.delete(plane, first, last)
-        y, x = np.nonzero(new != plane)
-        if len(y):
-            # So that it is one stroke for napari's own undo.
-            indices = (np.zeros_like(y), np.full_like(y, z), y, x)
-            self._layer.data_setitem(indices, new[y, x])
-        self._show()
 
     # -- saving ---------------------------------------------------------------------------------
 
@@ -338,15 +260,14 @@ class EditWidget(QWidget):
 
     def discard(self) -> None:
         """Forget what was not saved."""
-        if self._layer is not None and self._before is not None:
-            self._layer.data = self._before[np.newaxis].copy()
+        if self._edited is not None:
+            self._edited.discard()
             self._show()
 
     def _save(self, *, go_on: bool) -> None:
-        place, before = self._place, self._before
-        if self._layer is None or place is None or before is None or self._work.is_running:
+        if self._edited is None or self._work.is_running:
             return
-        after = np.array(self._layer.data[0], np.int32)
+        place, before, after = self._edited.place, self._edited.before, self._edited.after()
         experiment = self._desk.experiment
         assert experiment is not None, "objects are edited"
 
@@ -371,7 +292,7 @@ class EditWidget(QWidget):
 
         def after(edit: Edit) -> None:
             self._go(edit.place)
-            if self._layer is not None:
+            if self._edited is not None:
                 self._begin()
 
         self._start("Changing", make, after)
@@ -417,7 +338,7 @@ class EditWidget(QWidget):
 
     def _show_state(self, _event: object = None) -> None:
         """What may be pressed now."""
-        number, on, free = self.changed(), self._layer is not None, not self._work.is_running
+        number, on, free = self.changed(), self._edited is not None, not self._work.is_running
         self._hand_box.setVisible(on)
         self._state.setVisible(on)
         self._state.setText(
