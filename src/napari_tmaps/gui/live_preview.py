@@ -75,8 +75,8 @@ class LivePreview(QObject):
             (viewer.layers.events.removed, self._on_changed),
             (viewer.layers.selection.events.active, self._on_changed),
             (viewer.dims.events.point, self._on_changed),
-            (viewer.camera.events.center, self._on_moved),
-            (viewer.camera.events.zoom, self._on_moved),
+            (viewer.scene.camera.events.center, self._on_moved),
+            (viewer.scene.camera.events.zoom, self._on_moved),
         )
         for event, action in self._watched:
             event.connect(action)

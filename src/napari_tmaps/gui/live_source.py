@@ -173,7 +173,7 @@ class LiveSource:
 
     def pixel_size(self, scene: Scene) -> float:
         """Size of a pixel of the window in pixels of the scene."""
-        return 1 / (float(self._viewer.camera.zoom) * scene.scale[0])
+        return 1 / (float(self._viewer.scene.camera.zoom) * scene.scale[0])
 
     def corrected(self, scene: Scene, pipeline: PipelineDescription) -> dict[str, Array]:
         """The images of a scene, the illumination corrected where a pipeline asks for it.
