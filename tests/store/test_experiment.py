@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
+from tests.workflow.screen import PATTERN, name, plane, write_screen
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, StorageError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan, make_planes
 from napari_tmaps.model.wells import PlateFormat
 from napari_tmaps.store.experiment import Experiment, is_experiment, safe_name
+from napari_tmaps.vendors import scan
 
 
 def a_scan(tmp_path, **columns):
@@ -249,3 +253,20 @@ def test_a_hundred_thousand_planes(experiment, tmp_path):
     back = experiment.catalogue.source_planes()
     assert len(back) == count
     assert back["path"].tolist() == planes["path"].tolist()
+
+
+def test_files_that_are_imported_already_are_known_again(tmp_path):
+    write_screen(tmp_path / "first")
+    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    other = tmp_path / "copy" / name("B02", 1, "DAPI", 0)
+    tifffile.imwrite(other, plane("B02", 1, "DAPI", 0) + 1)
+    with Experiment.create(tmp_path / "a.tmaps") as made:
+        copied = scan(tmp_path / "copy", pattern=PATTERN)
+        made.add(scan(tmp_path / "first", pattern=PATTERN), plate="p")
+        made.add(copied, plate="another plate")
+        assert not [text for text in made.info()["oddities"] if "already" in text]
+        made.add(copied, plate="p", acquisition="again")
+        made.add(copied, plate="p", acquisition="again", update=True)
+        (told,) = (text for text in made.info()["oddities"] if "already" in text)
+    assert told.startswith("7 of 8 files are in acquisition 'acquisition01' already")
+    assert told.endswith("add it as 'acquisition01' with --update instead.")

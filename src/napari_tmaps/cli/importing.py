@@ -188,7 +188,10 @@ def add(
         )
         summary = found.summary()
         show.facts(show.summary_rows(summary) | {"Plates": ", ".join(names)})
-        show.oddities(summary["oddities"])
+        rows = opened.catalogue.acquisitions()
+        rows = rows[rows["plate"].isin(names) & (rows["name"] == acquisition)]
+        told = [item["message"] for facts in rows["facts"] for item in facts["oddities"]]
+        show.oddities(list(dict.fromkeys(told)))
         typer.echo(f"Next: tmaps convert {experiment}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +22,7 @@ from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
 from napari_tmaps.store import summary
 from napari_tmaps.store.catalogue import Catalogue
 from napari_tmaps.store.features import FeatureStore
-from napari_tmaps.store.fingerprint import fingerprints
+from napari_tmaps.store.fingerprint import fingerprints, told_again
 from napari_tmaps.store.illumination import IlluminationStore
 from napari_tmaps.store.images import OriginalImage, SiteImage, open_readers
 from napari_tmaps.store.parts import DATABASE
@@ -283,15 +284,19 @@ class Experiment:
             target = plate or safe_name(source or UNNAMED_PLATE)
             _check_name("plate", target)
             part = scan.planes[scan.planes["plate"] == source]
-            one_plate = Scan(**{**scan.__dict__, "planes": part})
+            there = part.loc[~part["missing"], "path"].unique()
+            files = list(fingerprints(scan.root, there))
+            known = self.catalogue.known_files(target, files, but=acquisition)
+            one_plate = replace(
+                scan, planes=part, oddities=(*scan.oddities, *told_again(known, len(files)))
+            )
             number = self.catalogue.add_acquisition(
                 target, acquisition, one_plate, plate_format, update=update
             )
             if update:  # what was told of the files is told anew by the next conversion
                 remove(self.path / "metadata" / target / acquisition)
             self.catalogue.set_jobs(FIRST_STEP, [])  # a workflow that is gone on with begins there
-            files = part.loc[~part["missing"], "path"].unique()
-            self.catalogue.set_fingerprints(number, fingerprints(scan.root, files))
+            self.catalogue.set_fingerprints(number, files)
             names.append(target)
         return names
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from napari_tmaps.model.planes import Oddity
+from napari_tmaps.model.words import counted
 
 _PART = 4096
 
@@ -37,3 +40,16 @@ def fingerprints(root: Path, names: Iterable[str]) -> Iterator[tuple[str, int, s
             yield (name, *fingerprint(root / name))
         except OSError:
             continue
+
+
+def told_again(known: Mapping[str, int], count: int) -> tuple[Oddity, ...]:
+    """What to say of files, so many in all, of which other acquisitions of the plate have some."""
+    return tuple(
+        Oddity(
+            "duplicate",
+            f"{same:,} of {counted(count, 'file')} are in acquisition '{name}' already: name, size "
+            "and checksum are the same. They are taken again, as a later time or cycle; if the "
+            f"folder has only grown, add it as '{name}' with --update instead.",
+        )
+        for name, same in known.items()
+    )

@@ -95,7 +95,7 @@ class Listing:
         counts = Counter(
             {kind or "without suffix": len(names) for kind, names in self.by_suffix.items()}
         )
-        shown = [f"{number} {kind}" for kind, number in counts.most_common(8)]
+        shown = [f"{number:,} {kind}" for kind, number in counts.most_common(8)]
         return ", ".join(shown) + (" and others" if len(counts) > 8 else "")
 
 

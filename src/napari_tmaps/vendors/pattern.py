@@ -200,7 +200,7 @@ def _nothing(listing: Listing, pattern: str) -> str:
             f"There are no images in '{listing.root}', only {listing.describe()}. Choose the "
             "folder with the images."
         )
-    text = f"None of {len(images)} images in '{listing.root}' matches the pattern '{pattern}'. "
+    text = f"None of {len(images):,} images in '{listing.root}' matches the pattern '{pattern}'. "
     for end in range(len(pattern) - 1, 0, -1):
         try:
             with warnings.catch_warnings():

@@ -7,6 +7,7 @@ pages that microscopes write; anything else is left to tifffile.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from dataclasses import dataclass
@@ -359,7 +360,8 @@ class TiffPlanes:
     def _check_complete(self, frame: Any, page: int) -> None:
         # tifffile fills pixels that were never written with zeros; here they are an error.
         segments = list(zip(frame.dataoffsets, frame.databytecounts, strict=True))
-        if not segments or any(
+        wanted = 1 if frame.is_contiguous else math.prod(frame.chunked)
+        if len(segments) < wanted or any(
             length == 0 or start + length > self._size for start, length in segments
         ):
             raise FormatError(

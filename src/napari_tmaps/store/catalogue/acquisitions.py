@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,8 @@ from napari_tmaps.model.planes import COLUMNS, Scan, sort_planes
 from napari_tmaps.model.wells import PlateFormat, WellName
 from napari_tmaps.store.catalogue import schema
 from napari_tmaps.store.catalogue.database import Database, insert_table, inserted
+
+_OF_FILES = (schema.files.c.path, schema.files.c.size, schema.files.c.digest)
 
 
 class Acquisitions(Database):
@@ -216,6 +219,24 @@ class Acquisitions(Database):
         )
         old = sa.delete(table).where(table.c.acquisition_id == acquisition)
         self._write(sa.insert(table), rows, after=old)
+
+    def known_files(
+        self, plate: str, files: Iterable[tuple[str, int, str]], *, but: str
+    ) -> dict[str, int]:
+        """How many of some files each acquisition of a plate has, those that have any but one.
+
+        Files of the same path, size and digest are the same.
+        """
+        wanted = set(files)
+        tables = schema.files.join(schema.acquisitions).join(schema.plates)
+        query = (
+            sa.select(schema.acquisitions.c.name, *_OF_FILES)
+            .select_from(tables)
+            .where(schema.plates.c.name == plate, schema.acquisitions.c.name != but)
+        )
+        with self._begin() as connection:
+            rows = connection.execute(query)
+            return dict(Counter(name for name, *file in rows if tuple(file) in wanted))
 
     def fingerprints(self) -> dict[tuple[str, str], list[Any]]:
         """[size, digest] by (number of the acquisition as text, path)."""
