@@ -44,6 +44,20 @@ def test_types_of_dimensions(fields, kind):
     assert Dimension(**fields).type == kind
 
 
+def test_names_of_ome_writers_for_older_scripts():
+    from napari_tmaps.streams import AcquisitionStream, OMEStream, PositionDimension
+
+    assert OMEStream is AcquisitionStream
+    with pytest.warns(DeprecationWarning, match="type='position'"):
+        dim = PositionDimension(positions=["left", "right"])
+    assert (dim.name, dim.type, dim.count) == ("p", "position", 2)
+    settings = AcquisitionSettings(
+        root_path="a.ome.zarr", dtype="uint8",
+        dimensions=[dim, *dims_from_standard_axes({"y": 4, "x": 4})],
+    )  # fmt: skip
+    assert [place.name for place in settings.positions] == ["left", "right"]
+
+
 def test_units():
     assert (len(LENGTHS), len(TIMES)) == (26, 23)
     for text in ("um", "u", "µm", "Micrometer", "micron"):

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
         Channel,
         Dimension,
         Position,
+        PositionDimension,
         StandardAxis,
         dims_from_standard_axes,
     )
     from napari_tmaps.streams.events import CoordUpdate
     from napari_tmaps.streams.formats import OmeTiffFormat, OmeZarrFormat, ScratchFormat
-    from napari_tmaps.streams.stream import AcquisitionStream, create_stream
+    from napari_tmaps.streams.stream import AcquisitionStream, OMEStream, create_stream
     from napari_tmaps.streams.useq import dims_from_useq, useq_to_acquisition_settings
     from napari_tmaps.streams.verify import verify_path
     from napari_tmaps.streams.view import StreamView
@@ -30,10 +31,12 @@ _WHERE = {
     "Channel": "dimensions",
     "CoordUpdate": "events",
     "Dimension": "dimensions",
+    "OMEStream": "stream",
     "OmeTiffFormat": "formats",
     "OmeZarrFormat": "formats",
     "Plate": "acquisition",
     "Position": "dimensions",
+    "PositionDimension": "dimensions",
     "ScratchFormat": "formats",
     "StandardAxis": "dimensions",
     "StreamView": "view",
@@ -50,10 +53,12 @@ __all__ = [
     "Channel",
     "CoordUpdate",
     "Dimension",
+    "OMEStream",
     "OmeTiffFormat",
     "OmeZarrFormat",
     "Plate",
     "Position",
+    "PositionDimension",
     "ScratchFormat",
     "StandardAxis",
     "StreamView",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -188,6 +189,28 @@ class Dimension(_Model):
     def labels(self) -> tuple[Any, ...] | None:
         """Coordinates by name, or as numbers; None if it has none."""
         return self.coords and tuple(getattr(item, "name", item) for item in self.coords)
+
+
+class PositionDimension(Dimension):
+    """As `Dimension(type="position")`, for scripts that have it so: "p" takes `positions=`."""
+
+    name: Name = "p"
+    type: Kind | None = "position"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _positions(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        warnings.warn(
+            "PositionDimension is deprecated. Use Dimension(name='p', type='position', coords=…).",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        values = {"name": "p", "type": "position", **given}
+        if "positions" in values:
+            values["coords"] = values.pop("positions")
+        return values
 
 
 _STANDARD: dict[str, Kind] = {"x": "space", "y": "space", "z": "space", "c": "channel", "t": "time",

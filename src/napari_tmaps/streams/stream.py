@@ -261,6 +261,10 @@ class AcquisitionStream:
             self._events.emit(CoordUpdate(reached, current, number, further))
 
 
+OMEStream = AcquisitionStream
+"""Its name in ome-writers."""
+
+
 class _Core:
     """What goes on when nobody holds the stream any more: its writer, threads and lock."""
 
