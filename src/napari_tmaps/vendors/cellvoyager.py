@@ -23,15 +23,22 @@ from collections import Counter
 
 import pandas as pd
 
-from napari_tmaps.errors import FormatError, InputError, TmapsError
-from napari_tmaps.model.channels import Channel
+from napari_tmaps.errors import FormatError, TmapsError
 from napari_tmaps.model.planes import Oddity, Scan, dense, make_planes, sort_planes
-from napari_tmaps.model.wells import WellName, sorted_wells
+from napari_tmaps.model.wells import WellName
 from napari_tmaps.vendors import checks
+from napari_tmaps.vendors.cellvoyager_facts import (
+    against_detail,
+    against_plan,
+    channel_of,
+    check_wells,
+    fluorophores,
+    objective_facts,
+    pixel_size,
+)
 from napari_tmaps.vendors.cellvoyager_index import (
     Detail,
     Settings,
-    float_or_none,
     read_detail,
     read_records,
     read_settings,
@@ -89,7 +96,7 @@ def scan(listing: Listing) -> Scan:
             f"None of the images of the measurement in '{listing.root}' is there, only "
             f"{listing.describe()}. Copy the images into the folder of the index."
         )
-    _check_wells(records, detail)
+    check_wells(records, detail)
     planes, plane_oddities, unreadable = _planes(listing, records)
     if not detail.channels:
         state = (
@@ -100,33 +107,33 @@ def scan(listing: Listing) -> Scan:
         )
         oddities.append(Oddity("incomplete", f"MeasurementDetail.mrf {state}"))
     numbers = dict(sorted(set(zip(records["channel"], records["ch"].tolist(), strict=True))))
-    dyes = _fluorophores(numbers, settings)
+    dyes = fluorophores(numbers, settings)
     if dyes:
         planes = sort_planes(planes.assign(channel=planes["channel"].map(dyes).astype("str")))
         numbers = {dyes[name]: ch for name, ch in numbers.items()}
-    pixel_size, pixel_oddities = _pixel_size(sorted(numbers.values()), detail)
+    size, pixel_oddities = pixel_size(sorted(numbers.values()), detail)
     z_step, step_oddities = checks.z_step(planes)
     corrections = [name for name in listing.names if _CORRECTION.search(name)]
     return Scan(
         vendor=NAME,
         root=listing.root,
         planes=planes,
-        channels=tuple(_channel(name, ch, detail, settings) for name, ch in numbers.items()),
-        pixel_size_um=pixel_size,
+        channels=tuple(channel_of(name, ch, detail, settings) for name, ch in numbers.items()),
+        pixel_size_um=size,
         z_step_um=z_step,
         reader="bioio" if planes["path"].map(suffix).isin(PICTURES).any() else "tiff",
         plate_format=detail.plate,
         oddities=(
             *plane_oddities,
             *oddities,
-            *([] if alone else _against_plan(planes, detail, settings)),
-            *_against_detail(planes, numbers, detail),
+            *([] if alone else against_plan(planes, detail, settings)),
+            *against_detail(planes, numbers, detail),
             *pixel_oddities,
             *step_oddities,
         ),
         metadata={
             **detail.facts,
-            **_objective(numbers, settings),
+            **objective_facts(numbers, settings),
             "stage_y_of_microscope": "grows upwards; stage_y_um is its negative",
             "correction_images": [posixpath.basename(name) for name in corrections],
             "set_aside": {"correction images of the microscope (dark, shading)": corrections},
@@ -324,118 +331,3 @@ def _planes(
         *sparse,
     ]
     return planes, oddities, list(reasons)
-
-
-# -- what else the index says ---------------------------------------------------------------
-
-
-def _check_wells(records: pd.DataFrame, detail: Detail) -> None:
-    if detail.plate:
-        for well in records["well"].unique():
-            try:
-                detail.plate.check(WellName.parse(well))
-            except InputError as error:
-                raise InputError(
-                    f"MeasurementData.mlf and MeasurementDetail.mrf do not fit each other: {error}"
-                ) from error
-
-
-def _fluorophores(numbers: dict[str, int], settings: Settings) -> dict[str, str]:
-    """Names of the dyes, by which people know channels, if each channel has one of its own."""
-    dyes = {
-        name: settings.channels.get(ch, {}).get("Fluorophore", "").strip()
-        for name, ch in numbers.items()
-    }
-    return dyes if all(dyes.values()) and len(set(dyes.values())) == len(dyes) else {}
-
-
-def _channel(name: str, ch: int, detail: Detail, settings: Settings) -> Channel:
-    setting = settings.channels.get(ch, {})
-    lights = [
-        settings.lights.get(light, 0) for light in setting.get("LightSources", "").split("\n")
-    ]
-    color = re.fullmatch(r"#[0-9A-Fa-f]{2}([0-9A-Fa-f]{6})", setting.get("Color", ""))  # ARGB
-    band = re.search(r"BP\s*(\d{3,4})(?!\d)", setting.get("Acquisition", ""))
-    bits = float_or_none(detail.channels.get(ch, {}).get("InputBitDepth", ""))
-    return Channel(
-        name,
-        color=f"#{color[1]}" if color else None,
-        excitation_nm=lights[0] or None if len(lights) == 1 else None,
-        emission_nm=float(band[1]) if band else None,
-        exposure_ms=float_or_none(setting.get("ExposureTime", "")),
-        bit_depth=int(bits) if bits else None,
-    )
-
-
-def _objective(numbers: dict[str, int], settings: Settings) -> dict[str, object]:
-    facts: dict[str, object] = {}
-    for key, name in (("objective", "Objective"), ("method", "Method"), ("binning", "Binning")):
-        values = {
-            channel: settings.channels[ch][name]
-            for channel, ch in numbers.items()
-            if settings.channels.get(ch, {}).get(name)
-        }
-        if values:
-            alike = len(set(values.values())) == 1
-            facts[key] = next(iter(values.values())) if alike else values
-    return facts
-
-
-def _pixel_size(
-    numbers: list[int], detail: Detail
-) -> tuple[tuple[float, float] | None, list[Oddity]]:
-    """Size of a pixel (y, x), µm, of the channels that were recorded."""
-    keys = ("VerticalPixelDimension", "HorizontalPixelDimension")
-    stated = [detail.channels[ch] for ch in numbers if ch in detail.channels]
-    sizes = [tuple(float_or_none(channel.get(key, "")) for key in keys) for channel in stated]
-    if not sizes:
-        return None, []
-    y, x = sizes[0]
-    if y is None or x is None:
-        text = "MeasurementDetail.mrf states no size of pixels that makes sense; it is unknown."
-        return None, [Oddity("doubtful", text)]
-    oddities = []
-    if len(set(sizes)) > 1:
-        text = f"Channels differ in size of pixels: {sorted(set(map(str, sizes)))} µm (y, x)."
-        oddities.append(Oddity("mixed", f"{text} That of the first channel is used."))
-    if not 0.01 <= min(y, x) <= max(y, x) <= 100:
-        oddities.append(Oddity("doubtful", f"Pixels of {y:g} × {x:g} µm are not plausible."))
-    return (y, x), oddities
-
-
-def _against_plan(planes: pd.DataFrame, detail: Detail, settings: Settings) -> list[Oddity]:
-    """Less was recorded than was planned."""
-    columns = {"fields": "site", "z planes": "z", "time points": "t"}
-    oddities = []
-    for name, planned in detail.declared.items():
-        recorded = planes[columns[name]].nunique()
-        if recorded < planned:
-            text = f"{planned} {name} were planned, {recorded} recorded."
-            oddities.append(Oddity("incomplete", text))
-    absent = sorted_wells(set(settings.wells) - set(planes["well"]))
-    if absent:
-        text = f"{examples(absent, 'well')} selected in the settings have no image."
-        oddities.append(Oddity("incomplete", text))
-    return oddities
-
-
-def _against_detail(planes: pd.DataFrame, numbers: dict[str, int], detail: Detail) -> list[Oddity]:
-    """Images have another size than the .mrf says."""
-    oddities = []
-    for channel, ch in numbers.items():
-        stated = detail.channels.get(ch, {})
-        size = stated.get("VerticalPixels"), stated.get("HorizontalPixels")
-        there = planes[(planes["channel"] == channel) & (planes["height"] > 0)]
-        if there.empty or None in size:
-            continue
-        height, width = there[["height", "width"]].iloc[0]
-        if size != (str(height), str(width)):
-            oddities.append(
-                Oddity(
-                    "doubtful",
-                    f"Images of channel {channel} have {height} × {width} pixels, but "
-                    f"MeasurementDetail.mrf says {size[0]} × {size[1]}; the size of pixels stated "
-                    "there may be wrong.",
-                )
-            )
-    return oddities
