@@ -19,16 +19,16 @@ from napari_tmaps.streams.atomic import disk_errors, write_text
 from napari_tmaps.streams.checksums import frame_checksum
 from napari_tmaps.streams.describe import started
 from napari_tmaps.streams.formats import OmeTiffFormat, split_suffix
+from napari_tmaps.streams.older import check_same, check_tiff_ours, tiffs_in_the_way
 from napari_tmaps.streams.omexml_writer import binary_only
 from napari_tmaps.streams.order import FrameOrder, Place, PlaneNumbers, Seen
 from napari_tmaps.streams.pixeltypes import IN_OME_TIFF, stored_type
 from napari_tmaps.streams.pyramid import pyramid
-from napari_tmaps.streams.tiff_files import TiffFileOfStream, TiffImage, check_ours, in_the_way
+from napari_tmaps.streams.tiff_files import TiffFileOfStream, TiffImage
 from napari_tmaps.streams.tiff_metadata import document, note_texts, read_back
 from napari_tmaps.streams.tiff_pages import TiffPages, encode_plane
 from napari_tmaps.streams.units import to_micrometers
 from napari_tmaps.streams.workers import Buffers, Workers
-from napari_tmaps.streams.zarr_stream import check_same
 
 if TYPE_CHECKING:
     from ome_types import OME
@@ -89,14 +89,14 @@ class TiffStream:
         ExistsError
             Something is there that is not ours, or must not be replaced.
         """
-        old = in_the_way(self.root, [file.path for file in self.files], self.companion)
+        old = tiffs_in_the_way(self.root, [file.path for file in self.files], self.companion)
         if old and not self.settings.overwrite:
             raise ExistsError(
                 f"'{self.root}' exists already. Choose another root_path, or overwrite=True to "
                 "replace it."
             )
         for path in old:
-            check_ours(path)
+            check_tiff_ours(path)
         with disk_errors(self.root):
             for path in old:
                 path.unlink()

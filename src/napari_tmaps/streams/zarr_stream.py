@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.errors import ExistsError, FormatError, NotFoundError
+from napari_tmaps.errors import FormatError, NotFoundError
 from napari_tmaps.streams.acquisition import AcquisitionSettings
-from napari_tmaps.streams.atomic import disk_errors, hidden_beside, remove, write_json, write_text
+from napari_tmaps.streams.atomic import disk_errors, remove, write_json, write_text
 from napari_tmaps.streams.blocks import common_tiles
 from napari_tmaps.streams.describe import ome_image, started
 from napari_tmaps.streams.ngff_groups import group_file, read_attributes, read_info
 from napari_tmaps.streams.ngff_metadata import OURS
+from napari_tmaps.streams.older import check_same, move_zarr_aside
 from napari_tmaps.streams.omexml import OmeImage
 from napari_tmaps.streams.omexml_writer import image_omexml
 from napari_tmaps.streams.order import FrameOrder, Place
@@ -28,10 +29,6 @@ from napari_tmaps.streams.pyramid import halved
 from napari_tmaps.streams.tiles import block_shape
 from napari_tmaps.streams.workers import Buffers, Workers
 from napari_tmaps.streams.zarr_images import ZarrImage, array_plans, make_sinks
-
-_OURS_OR_ZARR = re.compile(
-    r"zarr\.json|\.zarray|\.zgroup|\.zattrs|\.zmetadata|METADATA\.ome\.xml|c|\d+(\.\d+)*|\..*\.part"
-)
 
 
 def group_names(settings: AcquisitionSettings) -> list[str]:
@@ -96,7 +93,7 @@ class ZarrStream:
             Something is there that is not ours, or must not be replaced.
         """
         self._warm_up()
-        old = make_room(self.root, overwrite=self.settings.overwrite)
+        old = move_zarr_aside(self.root, overwrite=self.settings.overwrite)
         try:
             with disk_errors(self.root):
                 self.root.mkdir(parents=True)
@@ -221,7 +218,7 @@ class ZarrStream:
                 known[name].write_attributes(others)
             elif name == "":
                 self.notes |= others
-                self._write_root(always=True)
+                self._write_root()
             else:
                 raise NotFoundError(
                     f"Unknown path '{name}'. The groups are: {', '.join(sorted(['', *known]))}."
@@ -231,7 +228,7 @@ class ZarrStream:
         """Facts of the whole stream."""
         with self._lock:
             self.notes[namespace] = values
-            self._write_root(always=True)
+            self._write_root()
 
     # -- the root -------------------------------------------------------------------------------
 
@@ -255,7 +252,7 @@ class ZarrStream:
             **self.state,
         }
 
-    def _write_root(self, *, always: bool = True) -> None:
+    def _write_root(self) -> None:
         version = self.settings.format.version  # type: ignore[union-attr]
         state = {"stream": self._state()}
         if self._names == [""]:
@@ -335,65 +332,3 @@ class ZarrStream:
 _KEPT = ("ome", "version", "multiscales", "omero", "plate", "well", "series",
          "bioformats2raw.layout", OURS)  # fmt: skip
 """Attributes that follow from settings and frames, and are not for others to change."""
-
-
-def check_same(root: Path, state: Any, settings: AcquisitionSettings) -> None:
-    """Refuse to go on with a stream of other settings.
-
-    Raises
-    ------
-    FormatError
-        There is none of ours, or settings differ.
-    """
-    if not isinstance(state, dict) or "handed" not in state:
-        raise FormatError(
-            f"'{root}' holds no stream of napari-tmaps that could be resumed. Choose another path, "
-            "or start a new stream."
-        )
-    mine = settings.model_dump(mode="json", exclude={"overwrite", "root_path"})
-    differ = [key for key, value in mine.items() if state["settings"].get(key) != value]
-    if differ:
-        raise FormatError(
-            f"The stream at '{root}' has other settings ({', '.join(differ)}), so it cannot go on "
-            "with these. Use the same, or another path."
-        )
-
-
-def make_room(root: Path, *, overwrite: bool) -> Path | None:
-    """Move an older OME-Zarr aside, and return where it is now; None if there was nothing.
-
-    Raises
-    ------
-    ExistsError
-        Something is there that must not be replaced.
-    """
-    if not root.exists():
-        return None
-    if not overwrite:
-        raise ExistsError(
-            f"'{root}' exists already. Choose another root_path, or overwrite=True to replace it."
-        )
-    foreign = _foreign(root)
-    if foreign is not None:
-        raise ExistsError(
-            f"Refusing to overwrite '{root}': '{foreign}' was not written by a stream. Choose "
-            "another root_path, or remove it yourself."
-        )
-    aside = hidden_beside(root)
-    with disk_errors(root):
-        root.rename(aside)
-    return aside
-
-
-def _foreign(root: Path) -> Path | None:
-    """What does not belong to an OME-Zarr; the folder itself if it is none."""
-    try:
-        if OURS not in read_attributes(root):
-            return root
-    except (NotFoundError, FormatError, NotADirectoryError):
-        return root
-    for path in root.rglob("*"):
-        known = _OURS_OR_ZARR.fullmatch(path.name) and "labels" not in path.parts
-        if path.is_file() and not known:
-            return path
-    return None
