@@ -185,7 +185,8 @@ def test_mistakes_get_one_clear_message(experiment, command, words):
 
 def test_collect_waits_for_all_jobs(experiment):
     tmaps("metaextract", experiment, "init", "-b", 2)
-    tmaps("metaextract", experiment, "run", "-j", 1)
+    assert "JOB COMPLETED" not in tmaps("metaextract", experiment, "run", "-j", 1).output
+    assert "JOB COMPLETED" in tmaps("metaextract", "-vv", experiment, "run", "-j", 1).output
     assert "1 of 2 jobs" in tmaps("metaextract", experiment, "collect", code=1).output
 
 

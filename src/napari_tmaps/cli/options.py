@@ -30,7 +30,12 @@ class Called:
     """What stands before the verb; `text` is a folder, a name or a number."""
 
     text: str
-    verbose: bool
+    verbosity: int
+
+    @property
+    def verbose(self) -> bool:
+        """Whether tracebacks are wanted."""
+        return self.verbosity > 0
 
     @cached_property
     def folder(self) -> Path:
@@ -54,13 +59,19 @@ ExperimentText = Annotated[
     ),
 ]
 Verbosity = Annotated[
-    int, typer.Option("--verbosity", "-v", count=True, help="Show tracebacks of errors.")
+    int,
+    typer.Option(
+        "--verbosity",
+        "-v",
+        count=True,
+        help="-v: show tracebacks of errors; -vv: show also the log of a job that is run.",
+    ),
 ]
 
 
 def before(context: typer.Context, experiment: ExperimentText, verbose: Verbosity = 0) -> None:
     """Callback of the programs that take the experiment before a verb."""
-    context.obj = Called(experiment, verbose > 0)
+    context.obj = Called(experiment, verbose)
 
 
 class EngineKind(StrEnum):

@@ -118,6 +118,8 @@ def _run(step: type[Step]) -> _Verb:
             files.batch(job)
             files.start()
             outcome = run_job(JobCall(str(folder), step, job))
+            if called.verbosity > 1:
+                typer.echo(files.log("run", job), nl=False, err=True)
         if outcome.exitcode:
             typer.secho(f"Error: {outcome.message}", fg=typer.colors.RED, err=True)
             raise typer.Exit(outcome.exitcode)
