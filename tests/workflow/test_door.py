@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -131,3 +133,23 @@ def test_a_dry_run_on_a_bad_site_says_so(flow, folder):
 
 def test_the_class_for_experiments_of_the_store(make):  # noqa: F811
     assert Workflow(make("store")).status()["submission"] is None
+
+
+@pytest.mark.parametrize("kind", ["processes", "dask"])
+def test_a_script_needs_no_guard(flow, tmp_path, kind):
+    """Workers do not run it again, though it has no `if __name__ == "__main__":`."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from napari_tmaps import Experiment\n"
+        "from napari_tmaps.workflow.engines import EngineChoice\n"
+        "print('begun')\n"
+        "with Experiment.open(sys.argv[1]) as experiment:\n"
+        f"    choice = EngineChoice(kind={kind!r}, workers=1)\n"
+        "    failed = [e for e in experiment.workflow.submit(engine=choice) if e.failed]\n"
+        "print(len(failed), 'failed')\n"
+    )
+    command = [sys.executable, str(script), str(flow.experiment.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split("\n") == ["begun", "0 failed", ""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +23,12 @@ Value = TypeVar("Value")
 
 @contextmanager
 def plain_errors(verbose: bool) -> Iterator[None]:
-    """One clear message on the error stream and exit code 1; the traceback only on request."""
+    """One clear message on the error stream and exit code 1; on request, the traceback before."""
     try:
         yield
     except TmapsError as error:
         if verbose:
-            raise
+            traceback.print_exc()
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:

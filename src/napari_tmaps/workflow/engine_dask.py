@@ -21,6 +21,7 @@ from napari_tmaps.errors import FormatError, InputError, NotFoundError
 from napari_tmaps.workflow.engines import TICK_S, ClosesItself, Outcomes
 from napari_tmaps.workflow.job import JobCall, Outcome, run_job, stopped_by_limit
 from napari_tmaps.workflow.limits import KILLED
+from napari_tmaps.workflow.main_program import keep_main_program_out
 from napari_tmaps.workflow.threadpools import limit_environment, limit_this_process
 
 KINDS = {
@@ -127,6 +128,7 @@ def start_local(workers: int, *, threads: bool = False) -> Dask:
     # dask sets these in this process while it starts another. numba would notice, and refuse to
     # work from then on; a worker limits it before its first job.
     variables = {name: n for name, n in limit_environment().items() if "NUMBA" not in name}
+    keep_main_program_out()
     environment = {"distributed.nanny.pre-spawn-environ": variables}
     with dask.config.set({**environment, "distributed.scheduler.allowed-failures": 2}):
         cluster = LocalCluster(  # type: ignore[no-untyped-call]

@@ -29,6 +29,7 @@ from napari_tmaps.workflow.job import (
     took_too_long,
 )
 from napari_tmaps.workflow.limits import KILLED
+from napari_tmaps.workflow.main_program import WORKER, keep_main_program_out
 from napari_tmaps.workflow.threadpools import limit_this_process
 
 _GRACE_S = 10.0
@@ -83,7 +84,8 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs,), daemon=True)
+        keep_main_program_out()
+        self.process = context.Process(target=_work, args=(theirs,), name=WORKER, daemon=True)
         self.process.start()
         theirs.close()
         self.tasks: deque[_Task] = deque()
