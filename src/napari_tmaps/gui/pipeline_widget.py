@@ -390,14 +390,15 @@ class PipelineWidget(QWidget):
         chosen = tuning.chosen.name if tuning.chosen else ""
         self.steps.setPipeline(tuning.pipeline, chosen, marks)
         document = self._document
-        others = [name for name in document.names() if name != document.name]
+        names = document.names()  # looks into a folder
+        others = [name for name in names if name != document.name]
         self.try_button.setState(tuning, scene.experiment, others)
         self._trials.step = self._chosen
         self.ports.setValue(tuning.pipeline)
         self.ports.setChannels(tuple(scene.images))
         self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)
         history = document.history
-        self.bar.setState(document.names(), document.name, history.undoes, history.redoes)
+        self.bar.setState(names, document.name, history.undoes, history.redoes)
         if tuning.own_problems or why or not tuning.pipeline.pipeline:
             self.numbers.clear()
         self.show_message(message(tuning, scene, why))

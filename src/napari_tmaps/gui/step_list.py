@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from qtpy.QtCore import QEvent, QPoint, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import (
@@ -60,6 +61,7 @@ class StepList(QListWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._shown: tuple[Any, ...] = ()
         self._wires: list[Wire] = []
         self._hovered = -1
         self.setMouseTracking(True)
@@ -94,7 +96,11 @@ class StepList(QListWidget):
         marks
             What to tell of steps, by name, e.g. why one cannot run.
         """
-        self._wires = wires_of(pipeline)
+        calls = [call.model_copy(update={"settings": {}}) for call in pipeline.pipeline]
+        shown = (pipeline.input, calls, chosen, dict(marks))
+        if shown == self._shown:
+            return
+        self._shown, self._wires = shown, wires_of(pipeline)
         with QSignalBlocker(self):
             while self.count() > len(pipeline.pipeline):
                 self.takeItem(self.count() - 1)

@@ -25,6 +25,7 @@ class Wire:
 
 def wires_of(pipeline: PipelineDescription, modules: Modules | None = None) -> list[Wire]:
     """Which step feeds which, in the order of those that are fed; switched off steps feed none."""
+    modules = all_modules(modules)
     makers: dict[str, int] = {}
     wires = []
     for n, call in enumerate(pipeline.pipeline):
@@ -42,6 +43,7 @@ def items_before(
 
     In the order in which they are made.
     """
+    modules = all_modules(modules)
     found = {channel.name: Kind.INTENSITY_IMAGE for channel in pipeline.input.channels}
     found |= {objects.name: Kind.SEGMENTED_OBJECTS for objects in pipeline.input.objects}
     for call in pipeline.pipeline[:at]:
