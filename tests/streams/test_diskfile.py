@@ -76,32 +76,6 @@ def test_large_parts_go_straight_to_the_disk(
         assert sum(straight) >= 3 * 512 * 512 * 2
 
 
-SIZES = [
-    pytest.param([LEAST_DIRECT, 5], id="pages and some bytes"),
-    pytest.param([1, 3 * LEAST_DIRECT, 16], id="large between small ones"),
-    pytest.param([10, 20], id="small"),
-]
-
-
-@pytest.mark.parametrize("sizes", SIZES)
-def test_parts_anywhere_in_memory_become_one_file(tmp_path, monkeypatch, sizes):
-    straight = []
-    write = DiskFile._write_straight
-
-    def watched(self, offset, views, size):
-        straight.append(size)
-        return write(self, offset, views, size)
-
-    monkeypatch.setattr(DiskFile, "_write_straight", watched)
-    rng = np.random.default_rng(0)
-    for number in range(2):  # the second time the memory of the first is used again
-        parts = [rng.bytes(size) for size in sizes]
-        write_file(tmp_path / f"{number}.bin", parts, replace=bool(number))
-        assert (tmp_path / f"{number}.bin").read_bytes() == b"".join(parts)
-    if diskfile._DIRECT:
-        assert len(straight) == 2 * (sum(sizes) >= LEAST_DIRECT)
-
-
 @pytest.mark.parametrize("refused", ["open", "write"])
 def test_a_file_system_that_refuses_gets_them_as_usual(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str

@@ -29,7 +29,6 @@ Part = bytes | bytearray | memoryview
 PAGE = 4096
 """Bytes that the system writes whole or not at all when the process is killed."""
 LEAST_DIRECT = 2**18
-_MOST_COPIED = 2**26
 _MOST_PARTS = 512
 _BINARY = getattr(os, "O_BINARY", 0)
 _DIRECT = getattr(os, "O_DIRECT", 0)
@@ -121,15 +120,8 @@ class DiskFile:
 
 
 def write_file(path: Path, parts: Sequence[Part], *, replace: bool = False) -> None:
-    """Write a file of parts that follow each other; `replace`: it appears whole or not at all.
-
-    Large parts that lie anywhere in memory are copied to pages of it first, so that they go
-    straight to the disk: that costs a tenth of copying them into the system's memory.
-    """
+    """Write a file of parts that follow each other; `replace`: it appears whole or not at all."""
     target = hidden_part(path) if replace else path
-    size = sum(memoryview(part).nbytes for part in parts)
-    if _DIRECT and LEAST_DIRECT <= size <= _MOST_COPIED:
-        parts = [_in_pages(parts, size)]
     file = DiskFile(target, new=True)
     try:
         file.write(0, parts)
@@ -137,25 +129,6 @@ def write_file(path: Path, parts: Sequence[Part], *, replace: bool = False) -> N
         file.close()
     if replace:
         os.replace(target, path)
-
-
-_own = threading.local()
-"""Memory of each thread that begins at a page, used again for the next file."""
-
-
-def _in_pages(parts: Sequence[Part], size: int) -> memoryview:
-    """The parts, one after the other, from the beginning of a page."""
-    if len(parts) == 1 and _paged([memoryview(parts[0]).cast("B")]):
-        return memoryview(parts[0])
-    if getattr(_own, "memory", None) is None or _own.memory.size < size:
-        _own.memory = page_memory((size,))
-    memory: Bytes = _own.memory[:size]
-    at = 0
-    for part in parts:
-        piece = np.frombuffer(part, np.uint8)
-        memory[at : at + piece.size] = piece
-        at += piece.size
-    return memory.data
 
 
 def hidden_part(path: Path) -> Path:
