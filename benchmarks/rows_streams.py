@@ -139,7 +139,7 @@ def _contest(
     if suffix == ".ome.tiff":
         # Plain pages: of fewer the disk alone would be measured, which is the same for both. LZW:
         # the peer gives up 5 s after close, and would lose the rest.
-        count = 32 if settings.get("compression") == "lzw" else 400
+        count = 48 if settings.get("compression") == "lzw" else 400
 
     def peer(backend: str, folder_name: str) -> Callable[[], Path]:
         return _writer(

@@ -79,10 +79,15 @@ def encode_plane(plane: npt.NDArray[Any], compression: str) -> EncodedLevel:
         "zlib": partial(imagecodecs.zlib_encode, level=6),
         "zstd": partial(imagecodecs.zstd_encode, level=3),
     }[compression]
-    # Differences of neighbours pack better; of floats only few programs can read them.
-    if plane.dtype.kind != "f":
-        plane = imagecodecs.delta_encode(plane, axis=1)
-    strips = [encode(plane[top : top + rows].tobytes()) for top in range(0, height, rows)]
+    # Differences of neighbours pack better; of floats only few programs can read them. Made a strip
+    # at a time, they stay in the processor's memory until they are packed.
+    differences = np.empty((rows, width), plane.dtype) if plane.dtype.kind != "f" else None
+    strips = []
+    for top in range(0, height, rows):
+        strip = plane[top : top + rows]
+        if differences is not None:
+            strip = imagecodecs.delta_encode(strip, axis=1, out=differences[: len(strip)])
+        strips.append(encode(strip))
     return EncodedLevel((height, width), rows, strips)
 
 
