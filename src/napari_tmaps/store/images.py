@@ -306,6 +306,6 @@ def _refuse_gaps(name: str, channel: str, t: int, own: list[int], lost: set[int]
             f"{name}: channel '{channel}' has no image at t = {t}, z = {numbers_text(lost)}. If "
             "its file was damaged or missing and is there now, take it up with tmaps add "
             "EXPERIMENT FOLDER --update. To do without such planes, leave them out by an import "
-            "profile "
-            f"(exclude: ['channel={channel}, z={min(lost)}']), or project: tmaps convert --mip."
+            f"profile (exclude: ['channel={channel}, z={min(lost)}']), or project: tmaps convert "
+            "--mip."
         )
