@@ -100,6 +100,14 @@ def test_only_clicks_on_the_map_count_and_only_while_that_is_on(widget: Any) -> 
     assert labels(widget, "round") == [1]
 
 
+def test_nothing_is_selected_where_there_are_no_objects(widget: Any) -> None:
+    assert widget.selections.buttons["New"].isEnabled()
+    widget.book.open("")  # e.g. their table cannot be read
+    assert not widget.selections.buttons["New"].isEnabled()
+    widget.selections.buttons["New"].click()
+    assert not widget.book.selections
+
+
 def test_names(widget: Any) -> None:
     new(widget, "round", ("B02", 1, 1))
     new(widget, "odd")

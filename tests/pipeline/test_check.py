@@ -52,8 +52,9 @@ CASES = [
         [("inputs: {image: DAPI}", "inputs: {image: DAPY}")],
         [
             (
-                "Step 1 ('brighter'): 'image' needs IntensityImage but is 'DAPY', which does not "
-                "exist (Did you mean 'DAPI'?). Items that fit: 'DAPI', 'Alexa 488/GFP'."
+                "Step 1 ('brighter'): 'image' needs IntensityImage but is 'DAPY', which the "
+                "pipeline neither reads nor makes (Did you mean 'DAPI'?). Items that fit: "
+                "'DAPI', 'Alexa 488/GFP'."
             )
         ],
         id="unknown-item",

@@ -98,7 +98,7 @@ def test_two_acquisitions_in_one_folder_are_told(acquisition, tmp_path):
 def test_very_many_files_of_which_none_fits(tmp_path):
     listing = Listing(tmp_path, tuple(f"d{n % 100}/result_{n}.txt" for n in range(200_000)))
     assert not any(vendor.recognise(listing) for vendor in VENDORS)
-    assert listing.describe() == "200000 .txt"
+    assert listing.describe() == "200,000 .txt"
 
 
 def test_many_images_of_which_none_can_be_read(tmp_path):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from dataclasses import asdict
 from pathlib import Path
@@ -144,9 +145,9 @@ def test_a_job_that_kills_every_worker_is_given_up(empty, name, request):
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
 def test_a_hanging_job_is_stopped_when_its_time_is_up(empty, name, request):
-    failed, events = toy(empty, request.getfixturevalue(name), "hang", "ok", duration="0:00:04")
+    failed, events = toy(empty, request.getfixturevalue(name), "hang", "ok", duration="0:00:08")
     assert len(failed) == 1
-    assert "longer than 4 s" in failed[0]
+    assert "longer than 8 s" in failed[0]
     assert begun(empty.path, 1) == 1
     assert "total 4" in [event.message for event in events]
     assert jobs_of(empty)["exitcode"].tolist() == [TIMED_OUT, 0]
@@ -173,7 +174,13 @@ def test_cancelling_keeps_what_is_finished(empty, processes):
 
 
 def test_ctrl_c_stops_and_keeps_what_is_finished(empty, processes):
-    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    def interrupt() -> None:
+        while not begun(empty.path, 1):  # processes may take their time to start
+            time.sleep(0.05)
+        time.sleep(2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         toy(empty, processes, "ok", "hang", "hang")
     assert (empty.path / "toys" / "total").read_text() == "1"

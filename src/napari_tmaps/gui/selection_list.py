@@ -148,6 +148,7 @@ class SelectionList(QWidget):
         name = self.value()
         for key in ("Colour", "Delete"):
             self.buttons[key].setEnabled(bool(name))
+        self.buttons["New"].setEnabled(self._book.data is not None)
         self.buttons["Undo"].setEnabled(self._book.can_undo)
         self.click_button.setEnabled(bool(name))
         if not name:
