@@ -12,23 +12,15 @@ from pathlib import Path
 
 import typer
 
-STEPS = {
-    "metaextract": "Write what is known of each microscope file as OME-XML.",
-    "metaconfig": "Work out wells, the grid of sites, channels and cycles.",
-    "imextract": "Write the images of the sites into OME-Zarr plates.",
-    "corilla": "Compute illumination statistics of each channel.",
-    "align": "Find by how much the images of each cycle are shifted.",
-    "illuminati": "Build the coarse levels of the map of each plate.",
-    "jterator": "Run an image analysis pipeline over the sites.",
-}
+from napari_tmaps.model.steps import STEPS
 
 
 def attach_steps(app: typer.Typer) -> None:
     """Make each step a command of `app`, which hands everything on to the program of the step."""
-    for name, text in STEPS.items():
+    for name, entry in STEPS.items():
         app.command(
             name,
-            help=text,
+            help=entry.help,
             rich_help_panel="Steps of the workflow",
             add_help_option=False,
             context_settings={

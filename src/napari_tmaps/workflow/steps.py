@@ -1,27 +1,22 @@
-"""The steps, in the order in which they run. A new step is one file and one line here."""
+"""The steps themselves, of the list in `model.steps`."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from napari_tmaps.errors import unknown
 from napari_tmaps.model.layout import WorkflowType
-from napari_tmaps.workflow.align import ImageRegistrator
-from napari_tmaps.workflow.corilla import IlluminationCalculator
-from napari_tmaps.workflow.illuminati import PyramidBuilder
-from napari_tmaps.workflow.imextract import ImageExtractor
-from napari_tmaps.workflow.jterator import PipelineRunner
-from napari_tmaps.workflow.metaconfig import MetadataConfigurator
-from napari_tmaps.workflow.metaextract import MetadataExtractor
+from napari_tmaps.model.steps import STEPS as ENTRIES
 from napari_tmaps.workflow.step import Step
 
-STEPS: tuple[type[Step], ...] = (
-    MetadataExtractor,
-    MetadataConfigurator,
-    ImageExtractor,
-    IlluminationCalculator,
-    ImageRegistrator,
-    PyramidBuilder,
-    PipelineRunner,
-)
+
+def _loaded(where: str) -> type[Step]:
+    module, _, name = where.partition(":")
+    step: type[Step] = getattr(import_module(module), name)
+    return step
+
+
+STEPS: tuple[type[Step], ...] = tuple(_loaded(entry.where) for entry in ENTRIES.values())
 
 
 def find_step(name: str) -> type[Step]:
