@@ -82,7 +82,7 @@ def test_engines_are_those_of_the_workflow():
 
 
 def test_the_phases_of_a_step(experiment):
-    assert "1 jobs" in tmaps("metaextract", experiment, "init", "-b", 10).output
+    assert "1 job for" in tmaps("metaextract", experiment, "init", "-b", 10).output
     batch = json.loads(tmaps("metaextract", experiment, "info", "-j", 1).output)
     assert len(batch["planes"]["path"]) == 4
     collect = json.loads(tmaps("metaextract", experiment, "info", "-p", "collect").output)
@@ -93,7 +93,7 @@ def test_the_phases_of_a_step(experiment):
     log = tmaps("metaextract", experiment, "log", "-p", "collect").output
     assert "metaextract is collected." in log
     assert "JOB COMPLETED" in tmaps("metaextract", experiment, "log", "-j", 1).output
-    assert "1 jobs" in tmaps("metaextract", experiment, "log", "-p", "init").output
+    assert "1 job for" in tmaps("metaextract", experiment, "log", "-p", "init").output
     tmaps("metaconfig", experiment, "init", "--stitch-layout", "vertical", "--mip")
     tmaps("metaconfig", experiment, "collect")
     tmaps("imextract", experiment, "init")
@@ -206,7 +206,7 @@ def test_a_failing_job_tells(experiment, tmp_path):
 def test_the_workflow(experiment, tmp_path):
     assert "Nothing was submitted" in tmaps("workflow", experiment, "status").output
     plan = tmaps("workflow", experiment, "submit", "--dry-run").output
-    assert re.search(r"metaextract +1 jobs, 4 files or sites: about [0-9.]+ s of one worker", plan)
+    assert re.search(r"metaextract +1 job, 4 files or sites: about [0-9.]+ s of one worker", plan)
     assert re.search(r"In all about .* with \d+ workers, \d+ MB of memory, \d+ MB on disk", plan)
     plan = json.loads(tmaps("workflow", experiment, "submit", "--dry-run", "--json").output)
     assert plan["steps"][0]["units"] == 4

@@ -105,7 +105,7 @@ def show_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
         if row["jobs"] is None:
             typer.echo(f"{row['step']:<12}{row['note']}")
             continue
-        text = f"{row['jobs']} jobs, {row['units']} files or sites"
+        text = f"{counted(row['jobs'], 'job')}, {row['units']} files or sites"
         if row["units"] and row["seconds"] is not None:
             text += (
                 f": about {_duration(row['seconds'])} of one worker, {row['memory_mb']:.0f} MB of "

@@ -92,7 +92,7 @@ def _init(step: type[Step]) -> _Verb:
             with coordinating(experiment.path, f"{step.name} init"):
                 show.follow(salvage(experiment, step))
                 jobs = init_step(step(experiment), args)
-            typer.echo(f"{step.name}: {jobs} jobs for the run phase.")
+            typer.echo(f"{step.name}: {counted(jobs, 'job')} for the run phase.")
 
     text = "Make the batches for parallel processing; what is up to date gets none."
     return _with_options(init, step.Arguments), text

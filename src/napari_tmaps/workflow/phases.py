@@ -14,6 +14,7 @@ from typing import Any
 
 from napari_tmaps.errors import StorageError
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.words import counted
 from napari_tmaps.model.workflow import SubmissionArguments
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import remove
@@ -89,7 +90,7 @@ def init_step(step: Step, args: BatchArguments) -> int:
     store = catalogue.set_jobs if count else catalogue.update_jobs
     rows = (_row("run", item["job"], "NEW") for item in files.entries())
     store(step.name, chain(rows, [_row("collect", 1, "NEW")]))
-    files.write_log("init", [f"{step.name}: {count} jobs for the run phase."])
+    files.write_log("init", [f"{step.name}: {counted(count, 'job')} for the run phase."])
     return count
 
 
