@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.connecting import ask_where
+from napari_tmaps.gui.host import Host
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.samples import make_sample, sample_folder
 from napari_tmaps.gui.server_dialog import ServerDialog
@@ -19,24 +20,12 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment, is_experiment
 
 
-class Host(Protocol):
+class MakingHost(Host, Protocol):
     """The widget that experiments are made for."""
-
-    @property
-    def experiment(self) -> Experiment | None:
-        """The open experiment."""
 
     @property
     def is_busy(self) -> bool:
         """True while work goes on."""
-
-    def start_work(
-        self,
-        title: str,
-        make: Callable[[], Generator[Progress, None, Any]],
-        after: Callable[[Any], None],
-    ) -> None:
-        """Begin work in the background; `after` gets what it returns."""
 
     def open_folder(self, path: str) -> None:
         """Open an experiment, or look at what a microscope folder holds."""
@@ -64,7 +53,7 @@ class Making(QObject):
         All of it as a menu.
     """
 
-    def __init__(self, page: ImportPage, host: Host) -> None:
+    def __init__(self, page: ImportPage, host: MakingHost) -> None:
         super().__init__(page)
         self._page, self._host = page, host
         self.dialog: ServerDialog | None = None

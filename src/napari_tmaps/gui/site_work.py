@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from qtpy.QtCore import QObject
 
 from napari_tmaps.gui.facts import load
+from napari_tmaps.gui.host import Host
 from napari_tmaps.gui.map_pixels import build_map
 from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.running import SiteObjects, run_on_site
@@ -19,26 +20,14 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 
 
-class Host(Protocol):
+class PageHost(Host, Protocol):
     """The widget that the page is of."""
-
-    @property
-    def experiment(self) -> Experiment | None:
-        """The open experiment."""
 
     def value(self) -> Choice:
         """What is shown."""
 
     def setValue(self, choice: Choice) -> None:
         """Show something else."""
-
-    def start_work(
-        self,
-        title: str,
-        make: Callable[[], Generator[Progress, None, Any]],
-        after: Callable[[Any], None],
-    ) -> None:
-        """Begin work in the background; `after` gets what it returns."""
 
     def refresh(self) -> None:
         """Show what has changed on disk."""
@@ -60,7 +49,7 @@ class SiteWork(QObject):
         Does the work.
     """
 
-    def __init__(self, page: SitePage, view: PlateView, host: Host) -> None:
+    def __init__(self, page: SitePage, view: PlateView, host: PageHost) -> None:
         super().__init__(page)
         self._page, self._view, self._host = page, view, host
         page.runRequested.connect(self._on_run_requested)
