@@ -11,6 +11,7 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity
 from napari_tmaps.model.wells import WellName, sorted_wells
 from napari_tmaps.vendors.cellvoyager_index import Detail, Settings, float_or_none
+from napari_tmaps.vendors.checks import incomplete
 from napari_tmaps.vendors.listing import examples
 
 
@@ -100,12 +101,10 @@ def pixel_size(
 def against_plan(planes: pd.DataFrame, detail: Detail, settings: Settings) -> list[Oddity]:
     """Less was recorded than was planned."""
     columns = {"fields": "site", "z planes": "z", "time points": "t"}
-    oddities = []
-    for name, planned in detail.declared.items():
-        recorded = planes[columns[name]].nunique()
-        if recorded < planned:
-            text = f"{planned} {name} were planned, {recorded} recorded."
-            oddities.append(Oddity("incomplete", text))
+    oddities = incomplete(
+        (name, planned, planes[columns[name]].nunique())
+        for name, planned in detail.declared.items()
+    )
     absent = sorted_wells(set(settings.wells) - set(planes["well"]))
     if absent:
         text = f"{examples(absent, 'well')} selected in the settings have no image."

@@ -25,6 +25,15 @@ SITE = ["plate", "well", "site", "cycle"]
 SPARSEST = 20
 
 
+def incomplete(counts: Iterable[tuple[str, float, int]]) -> list[Oddity]:
+    """Less was recorded than was planned; given are what, how many planned, how many recorded."""
+    return [
+        Oddity("incomplete", f"{planned:.0f} {what} were planned, {recorded} recorded.")
+        for what, planned, recorded in counts
+        if recorded < planned
+    ]
+
+
 def read_headers(root: Path, names: Iterable[str]) -> tuple[dict[str, TiffHeader], dict[str, str]]:
     """Headers of TIFF files, and of those that cannot be read the reason; "" is passed over.
 

@@ -100,7 +100,7 @@ def scan(listing: Listing) -> Scan:
             *found,
             *oddities,
             *wave_oddities,
-            *_against_plan(planes, channels, plan),
+            *_against_plan(planes, plan),
             *scale_oddities,
             *step_oddities,
         ),
@@ -297,19 +297,16 @@ def _check_wells(images: pd.DataFrame, plan: Plan) -> None:
             ) from error
 
 
-def _against_plan(planes: pd.DataFrame, channels: dict[int, Channel], plan: Plan) -> list[Oddity]:
+def _against_plan(planes: pd.DataFrame, plan: Plan) -> list[Oddity]:
     """Less was recorded than was planned."""
-    planned = {
-        "site": ("sites a well", plan.sites),
-        "z": ("z planes", plan.z_steps),
-        "t": ("time points", plan.time_points),
-    }
-    oddities = []
-    for column, (name, number) in planned.items():
-        recorded = planes.loc[~planes["missing"], column].nunique()
-        if recorded < number:
-            text = f"{number} {name} were planned, {recorded} recorded."
-            oddities.append(Oddity("incomplete", text))
+    recorded = planes.loc[~planes["missing"], ["site", "z", "t"]].nunique()
+    oddities = checks.incomplete(
+        (
+            ("sites a well", plan.sites, recorded["site"]),
+            ("z planes", plan.z_steps, recorded["z"]),
+            ("time points", plan.time_points, recorded["t"]),
+        )
+    )
     absent = sorted_wells(set(plan.wells) - set(planes["well"]))
     if absent:
         text = f"{examples(absent, 'well')} selected in the .HTD file: no image."

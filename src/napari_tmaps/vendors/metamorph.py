@@ -268,11 +268,8 @@ def _believed(
             "and gaps are not listed."
         )
         return replace(nd, stages={}, time_points=1, z_steps=1), [Oddity("doubtful", text)]
-    oddities = []
     recorded = max((stack.planes for stack in stacks.values()), default=0)
-    if recorded < nd.z_steps:
-        text = f"{nd.z_steps} z planes were planned, {recorded} recorded."
-        oddities.append(Oddity("incomplete", text))
+    oddities = checks.incomplete([("z planes", nd.z_steps, recorded)])
     last = max((image.time for image in images), default=1)
     if last > nd.time_points:
         text = (

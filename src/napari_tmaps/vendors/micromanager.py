@@ -21,6 +21,7 @@ import numpy as np
 from napari_tmaps.errors import FormatError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan
+from napari_tmaps.vendors import checks
 from napari_tmaps.vendors.containers import (
     RGB_ODDITY,
     Container,
@@ -370,15 +371,14 @@ def _turned(x: float, y: float, facts: dict[str, Any]) -> tuple[float, float]:
 
 def _against_plan(stored: Stored) -> list[Oddity]:
     """Less was recorded than was planned, as when somebody stops a time series."""
-    oddities = []
-    nouns = (("Frames", "time", "time points"), ("Slices", "z", "z planes"))
-    for key, axis, noun in (*nouns, ("Positions", "position", "positions")):
-        planned = _first(stored.summary, key)
-        recorded = len({plane.axes.get(axis, 0) for plane in stored.planes})
-        if recorded < planned:
-            text = f"{planned:g} {noun} were planned, {recorded} recorded."
-            oddities.append(Oddity("incomplete", text))
-    return oddities
+    return checks.incomplete(
+        (noun, _first(stored.summary, key), len({p.axes.get(axis, 0) for p in stored.planes}))
+        for key, axis, noun in (
+            ("Frames", "time", "time points"),
+            ("Slices", "z", "z planes"),
+            ("Positions", "position", "positions"),
+        )
+    )
 
 
 def _facts(stored: Stored) -> dict[str, Any]:
