@@ -65,6 +65,13 @@ def test_the_search_goes_from_one_element_to_the_next_and_around(dialog: OmeDial
     assert "phalloidin 999" in dialog.message.text()
 
 
+def test_entries_of_annotations_are_called_by_their_keys(dialog: OmeDialog) -> None:
+    assert dialog.go_to("test microscope")
+    item = dialog.tree.currentItem()
+    assert item is not None
+    assert (item.text(0), item.text(1)) == ("format", "Test microscope")
+
+
 def test_what_is_saved_is_valid_ome_xml(dialog: OmeDialog, tmp_path: Path) -> None:
     dialog.save(tmp_path / "a.ome.xml")
     text = (tmp_path / "a.ome.xml").read_text(encoding="utf-8")

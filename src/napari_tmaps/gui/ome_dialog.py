@@ -162,7 +162,9 @@ class OmeDialog(QDialog):
 def _item(element: Element) -> QTreeWidgetItem:
     """An element; what is in it is filled in once somebody looks."""
     name = next((element.attrib[key] for key in _NAMES if key in element.attrib), "")
-    item = QTreeWidgetItem([_local(element.tag), (element.text or "").strip() or name])
+    # An entry of an annotation is called by its key.
+    title = element.attrib.get("K") or _local(element.tag)
+    item = QTreeWidgetItem([title, (element.text or "").strip() or name])
     item.setData(0, _ELEMENT, element)
     if len(element) or element.attrib:
         item.setChildIndicatorPolicy(QTreeWidgetItem.ChildIndicatorPolicy.ShowIndicator)
