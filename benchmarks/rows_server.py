@@ -22,7 +22,7 @@ import pandas as pd
 from large_plate import make_plate
 from napari_tmaps.client import TmClient
 from napari_tmaps.client.sending import local_files
-from napari_tmaps.server.routes_layers import tile
+from napari_tmaps.server.tiles import tile
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import open_map
 from timing import Contest

@@ -117,6 +117,28 @@ class ImageCalls(Calls):
         address = f"{self._address()}/channel_layers/{layer_id}/tiles"
         return self.session.fetch("GET", address, query={"x": x, "y": y, "z": z})
 
+    def get_segmentation_layers(self, plate_name: str = "") -> list[dict[str, Any]]:
+        """Layers of objects: plate, object type, from which zoom there are points and outlines."""
+        return self._list("segmentation_layers", plate_name=plate_name)
+
+    def download_outlines(
+        self, layer_id: str, z: int, y: int, x: int, result_name: str = ""
+    ) -> dict[str, Any]:
+        """Objects of a tile as GeoJSON, in pixels x, y of the map at full size.
+
+        Parameters
+        ----------
+        result_name
+            Result of a tool, whose `value` each object has then.
+        """
+        tiles = "labeled_tiles" if result_name else "tiles"
+        found: dict[str, Any] = self.session.json(
+            "GET",
+            f"{self._address()}/segmentation_layers/{layer_id}/{tiles}",
+            query={"x": x, "y": y, "z": z, "result_name": result_name or None},
+        )
+        return found
+
 
 def _site(
     plate_name: str,

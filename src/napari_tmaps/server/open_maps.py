@@ -90,7 +90,12 @@ class OpenMaps:
 def _state(path: Path, plate: str) -> tuple[int, ...]:
     """What changes when the experiment or the map does."""
     state = []
-    for name in ("experiment.db", "experiment.db-wal", f"maps/{plate}/map.json"):
+    for name in (
+        "experiment.db",
+        "experiment.db-wal",
+        f"maps/{plate}/map.json",
+        "corrections/journal.jsonl",
+    ):
         try:
             facts = (path / name).stat()
             state += [facts.st_mtime_ns, facts.st_size]

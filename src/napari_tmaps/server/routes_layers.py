@@ -12,13 +12,12 @@ from fastapi import APIRouter, Query, Response
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.server.access import Readable, ServerOf
 from napari_tmaps.server.ids import decode, encode
+from napari_tmaps.server.tiles import TILE, tile, zooms
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.store.maps import MapLevel, PlateMap
+from napari_tmaps.store.maps import PlateMap
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["map"])
 
-TILE = 256
-"""Height and width of a tile."""
 _QUALITY = 90
 Text = Annotated[str, Query(max_length=200)]
 Number = Annotated[int, Query(ge=0, le=10**7)]
@@ -30,14 +29,6 @@ class TileFormat(StrEnum):
 
     JPEG = "jpeg"
     PNG = "png"
-
-
-def zooms(plate: PlateMap) -> int:
-    """The zoom at which a pixel of the tile is a pixel of the site; at 0 all is in one tile."""
-    zoom = 0
-    while TILE << zoom < max(plate.plan.size):
-        zoom += 1
-    return zoom
 
 
 @router.get("/channel_layers")
@@ -99,41 +90,6 @@ def get_channel_tile(
     black, white = ends[0] if low is None else low, ends[1] if high is None else high
     scaled = (pixels.astype(np.float32) - black) * (255 / max(white - black, 1e-6))
     return _picture(np.clip(scaled, 0, 255).astype(np.uint8), "jpeg")
-
-
-def tile(
-    plate: PlateMap, levels: list[MapLevel], zoom: int, row: int, column: int, t: int, z: int
-) -> npt.NDArray[Any]:
-    """Pixels (TILE, TILE) of a tile.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such zoom, time point, plane or tile.
-    """
-    most = zooms(plate)
-    if zoom > most:
-        raise NotFoundError(f"There is no zoom {zoom}; they run from 0 to {most}.")
-    if t >= plate.plan.times or z >= plate.plan.depth:
-        raise NotFoundError(
-            f"There are {plate.plan.times} time points and {plate.plan.depth} planes; "
-            f"t {t}, z {z} is none of them."
-        )
-    wanted = 2 ** (most - zoom)
-    level = next((each for each in reversed(levels) if each.factor <= wanted), levels[0])
-    step = wanted // level.factor
-    height, width = level.shape[2:]
-    top, left = row * TILE * step, column * TILE * step
-    if top >= height or left >= width:
-        raise NotFoundError(f"There is no tile x {column}, y {row} at zoom {zoom}.")
-    bottom, right = min(top + TILE * step, height), min(left + TILE * step, width)
-    pixels = level.read(t, z, slice(top, bottom), slice(left, right))
-    canvas = np.zeros((TILE * step, TILE * step), pixels.dtype)
-    canvas[: bottom - top, : right - left] = pixels
-    if step == 1:
-        return canvas
-    means = canvas.reshape(TILE, step, TILE, step).mean((1, 3))
-    return np.asarray(means, pixels.dtype)
 
 
 def _picture(pixels: npt.NDArray[Any], kind: str) -> Response:

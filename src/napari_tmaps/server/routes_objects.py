@@ -41,6 +41,17 @@ def known_type(experiment: Experiment, type_id: str) -> str:
         There is none.
     """
     (name,) = decode(type_id)
+    return known_name(experiment, name)
+
+
+def known_name(experiment: Experiment, name: str) -> str:
+    """The name of an object type, once it is known that there is one.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
     names = [*experiment.catalogue.object_types()["name"]]
     if name not in names:
         raise unknown("object type", name, names)

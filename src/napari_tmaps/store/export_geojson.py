@@ -113,7 +113,7 @@ def write_geojson(
                         name = classified.names[classified.codes[row]]
                     feature = _feature(
                         f"{plate} {each.well} site {each.site} {table.object_type} {label}",
-                        _geometry(polygons, corner, (z, t) if several else None),
+                        geometry(polygons, corner, (z, t) if several else None),
                         facts[row],
                         name,
                         palette.get(name, ""),
@@ -127,7 +127,7 @@ def write_geojson(
     return written
 
 
-def _geometry(
+def geometry(
     polygons: Sequence[Polygon], corner: tuple[int, int], plane: tuple[int, int] | None
 ) -> dict[str, Any]:
     """A Polygon, or a MultiPolygon where the object is in pieces."""

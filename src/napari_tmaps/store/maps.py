@@ -157,6 +157,10 @@ class PlateMap:
         """
         if object_type not in self.object_types:
             raise unknown("object type", object_type, self.object_types)
+        return [self.site_labels(object_type), *self._coarse(object_type, 0)]
+
+    def site_labels(self, object_type: str) -> MapLevel:
+        """The finest level of an object type, also of one that the map does not have (yet)."""
         stride = self.plan.stride
 
         def read(t: int, z: int, y: slice, x: slice) -> Pixels:
@@ -168,7 +172,7 @@ class PlateMap:
 
             return self._fused(y, x, np.dtype(np.int32), part)
 
-        return [self._level_0(np.dtype(np.int32), read), *self._coarse(object_type, 0)]
+        return self._level_0(np.dtype(np.int32), read)
 
     def _level_0(
         self, dtype: np.dtype[Any], read: Callable[[int, int, slice, slice], Pixels]
