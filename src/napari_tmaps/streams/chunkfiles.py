@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from napari_tmaps.streams.array_plan import ArrayPlan
 from napari_tmaps.streams.codecs import encoder, most_bytes
-from napari_tmaps.streams.diskfile import Part, write_file
+from napari_tmaps.streams.diskfile import PAGE, Bytes, Part, page_memory, whole_pages, write_file
 from napari_tmaps.streams.ngff_metadata import AXES
 from napari_tmaps.streams.shards import index_bytes
 
@@ -96,27 +96,27 @@ class ChunkFiles:
         """
         plan = self._plan
         folder = self.folder if self.zarr_format == 2 else self.folder / "c"
-        parts = self._encoded(plane)
+        memory, spans = self._encoded(plane)
         if plan.sharded:
-            lengths = np.array([len(part) for part in parts], np.uint64)
-            index = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1)
             file = folder.joinpath(*map(str, (*place, *shard)))
-            write_parts(file, [*parts, index_bytes(index)])
+            write_parts(file, [_shard(memory, spans).data])
             return
-        for (row, column), part in zip(np.ndindex(*plan.grid), parts, strict=True):
+        for (row, column), (start, stop) in zip(np.ndindex(*plan.grid), spans, strict=True):
             grid = row + shard[0] * plan.grid[0], column + shard[1] * plan.grid[1]
-            write_parts(folder.joinpath(*map(str, (*place, *grid))), [part])
+            write_parts(folder.joinpath(*map(str, (*place, *grid))), [memory[start:stop].data])
 
-    def _encoded(self, plane: npt.NDArray[Any]) -> list[Part]:
-        """All chunks of a plane, good until the next plane of the same thread."""
+    def _encoded(self, plane: npt.NDArray[Any]) -> tuple[Bytes, list[tuple[int, int]]]:
+        """All chunks of a plane, one after the other, good until the next plane of the same thread;
+        and where each begins and ends."""
         height, width = self._plan.chunk[-2:]
         little_endian = self.dtype.newbyteorder("<")
         size = height * width * self.dtype.itemsize
-        most = most_bytes(size)
+        chunks = math.prod(self._plan.grid)
         encode = encoder(self.compression)
         whole = _memory("whole", size).view(little_endian).reshape(height, width)
-        memory = _memory("encoded", most * math.prod(self._plan.grid))
-        parts: list[Part] = []
+        memory = _memory("encoded", chunks * (most_bytes(size) + 16) + 2 * PAGE)
+        spans: list[tuple[int, int]] = []
+        end = 0
         for row, column in np.ndindex(*self._plan.grid):
             chunk = plane[row * height : (row + 1) * height, column * width : (column + 1) * width]
             if chunk.shape == (height, width) and chunk.flags.c_contiguous:
@@ -126,19 +126,30 @@ class ChunkFiles:
                     whole[...] = 0
                 whole[: chunk.shape[0], : chunk.shape[1]] = chunk
                 chunk = whole
-            place = memory[len(parts) * most : (len(parts) + 1) * most]
-            parts.append(place[: encode(chunk, place)].data)
-        return parts
+            begin, end = end, end + encode(chunk, memory[end:])
+            spans.append((begin, end))
+        return memory, spans
+
+
+def _shard(memory: Bytes, spans: list[tuple[int, int]]) -> Bytes:
+    """Chunks and their index behind them, as long as whole pages: the disk takes it as it is."""
+    index = np.array([(start, stop - start) for start, stop in spans], np.uint64)
+    data = np.frombuffer(index_bytes(index), np.uint8)
+    end = spans[-1][1]
+    whole = whole_pages(end + data.size)
+    memory[end : whole - data.size] = 0
+    memory[whole - data.size : whole] = data
+    return memory[:whole]
 
 
 _own = threading.local()
 
 
-def _memory(name: str, size: int) -> npt.NDArray[np.uint8]:
+def _memory(name: str, size: int) -> Bytes:
     """So many bytes, which the thread uses again: fetching new ones takes as long as copying."""
-    memory: npt.NDArray[np.uint8] | None = getattr(_own, name, None)
+    memory: Bytes | None = getattr(_own, name, None)
     if memory is None or memory.size < size:
-        memory = np.empty(size, np.uint8)
+        memory = page_memory((size,))
         setattr(_own, name, memory)
     return memory[:size]
 

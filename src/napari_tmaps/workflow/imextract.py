@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,6 +50,18 @@ _ATTRIBUTES: tuple[Literal["source", "z_of_channels", "t_of_channels"], ...] = (
     T_OF_CHANNELS,
 )
 """What of its plan an image keeps."""
+_AT_A_TIME = 2
+"""Images of a job: while the disk takes one, the next is read and packed."""
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of an image of a batch: of which, and the planes it lacks."""
+
+    number: int
+    written: bool
+    failures: list[dict[str, Any]]
+    gaps: list[dict[str, Any]]
 
 
 class ImextractArguments(BatchArguments):
@@ -125,37 +139,44 @@ class ImageExtractor(Step):
         StorageError
             The disk is full or refuses: no further site could be written either.
         """
+        coming = iter(enumerate(batch["images"]))
+        outcomes: list[_Outcome] = []
+        with ThreadPoolExecutor(_AT_A_TIME, "tmaps-imextract") as pool:
+            tasks = [pool.submit(self._convert, batch, coming) for _ in range(_AT_A_TIME)]
+        for task in tasks:
+            outcomes += task.result()
+        outcomes.sort(key=lambda outcome: outcome.number)
+        return JobResult(
+            [failure for outcome in outcomes for failure in outcome.failures],
+            {
+                "gaps": [gap for outcome in outcomes for gap in outcome.gaps],
+                "written": [_key(batch["images"][o.number]) for o in outcomes if o.written],
+            },
+        )
+
+    def _convert(self, batch: Batch, coming: Iterator[tuple[int, ImagePlan]]) -> list[_Outcome]:
+        """Convert images as long as there are some that no other thread took."""
         readers = open_readers(batch["sources"])
-        failures: list[dict[str, Any]] = []
-        gaps: list[dict[str, Any]] = []
-        written: list[tuple[str, str, int, int]] = []
+        outcomes = []
         try:
-            for image in batch["images"]:
+            for number, image in coming:
                 self.go_on()
                 where = (image["plate"], image["well"], image["site"])
                 try:
                     lost = self._write(image, readers, batch["version"])
                 except (FormatError, MissingError) as error:
-                    failures.append(failure(*where, error))
+                    outcomes.append(_Outcome(number, False, [failure(*where, error)], []))
                     continue
-                written.append((*where, image["cycle"]))
-                for plane, cause in lost:
-                    failures.append(failure(*where, cause))
-                    gaps.append(
-                        {
-                            "plate": image["plate"],
-                            "well": image["well"],
-                            "site": image["site"],
-                            "cycle": image["cycle"],
-                            "channel": image["channels"][plane["c"]]["name"],
-                            "z": plane["z"],
-                            "t": plane["t"],
-                            "reason": str(cause),
-                        }
-                    )
+                failures = [failure(*where, cause) for _, cause in lost]
+                gaps = [_gap(image, plane, cause) for plane, cause in lost]
+                outcomes.append(_Outcome(number, True, failures, gaps))
+        except BaseException:
+            for _ in coming:  # the others end, too
+                pass
+            raise
         finally:
             close_readers(readers)
-        return JobResult(failures, {"gaps": gaps, "written": written})
+        return outcomes
 
     def _write(
         self, image: ImagePlan, readers: dict[str, PlaneReader], version: str
@@ -259,3 +280,21 @@ class ImageExtractor(Step):
         self.experiment.catalogue.forget_analysed()
         for name in self.experiment.plate_names():
             remove(self.experiment.plate(name).path)
+
+
+def _key(image: ImagePlan) -> tuple[str, str, int, int]:
+    return image["plate"], image["well"], image["site"], image["cycle"]
+
+
+def _gap(image: ImagePlan, plane: PlannedPlane, cause: Exception) -> dict[str, Any]:
+    plate, well, site, cycle = _key(image)
+    return {
+        "plate": plate,
+        "well": well,
+        "site": site,
+        "cycle": cycle,
+        "channel": image["channels"][plane["c"]]["name"],
+        "z": plane["z"],
+        "t": plane["t"],
+        "reason": str(cause),
+    }
