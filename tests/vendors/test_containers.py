@@ -67,6 +67,13 @@ def test_channels_with_one_name_are_numbered():
     assert names == ["A", "A 2", "A 2 2"]
 
 
+def test_many_channels_without_names_are_numbered_in_no_time_that_matters() -> None:
+    # A damaged file announced hundreds of thousands; comparing all of them with all took hours.
+    named = unique_channels([Channel("A")] * 200_000)
+    assert len({channel.name for channel in named}) == 200_000
+    assert named[-1].name == "A 200000"
+
+
 FOLDERS = [
     pytest.param(["a.czi", "b.tif", "c.TIF"], "TIFF", id="most"),
     pytest.param(["a.czi", "b.tif"], "ZEISS CZI", id="tie"),

@@ -122,11 +122,15 @@ RGB_ODDITY = Oddity(
 def unique_channels(channels: Iterable[Channel]) -> tuple[Channel, ...]:
     """The channels of one image with repeated names numbered: Gray, Gray → Gray, Gray 2."""
     result: list[Channel] = []
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
     for channel in channels:
-        name, number, taken = channel.name, 1, {other.name for other in result}
+        name, number = channel.name, numbers.get(channel.name, 1)
         while name in taken:
             number += 1
             name = f"{channel.name} {number}"
+        numbers[channel.name] = number
+        taken.add(name)
         result.append(replace(channel, name=name))
     return tuple(result)
 
