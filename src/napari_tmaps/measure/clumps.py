@@ -10,11 +10,13 @@ import numpy.typing as npt
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.components import find_root, label_into
 from napari_tmaps.measure.distance import squared_distances
+from napari_tmaps.measure.histogram import count_values
 from napari_tmaps.measure.runs import (
     Boxes,
     Floats,
     Ints,
     Runs,
+    Seeds,
     boxes_of,
     group,
     paint,
@@ -207,12 +209,14 @@ def _flood(
 ) -> Labels:
     """Regions 1 and 2 that grow from two pixels."""
     height, width = levels.shape
-    seeds = np.zeros((height, width), np.int32)
-    seeds[one // width, one % width] = 1
-    seeds[two // width, two % width] = 2
+    value, place = np.array([1, 2]), np.array([one, two])
+    if one > two:
+        value, place = value[::-1].copy(), place[::-1].copy()
+    seeds = Seeds(value, place // width, place % width, place % width + 1)
+    counts = count_values(levels.reshape(-1), highest + 1)
     waiting, queue = np.empty(inside.size + 4, np.int32), np.empty(inside.size + 1, np.int32)
     state = np.full((height + 2) * (width + 2), np.int32(-1))
-    flood_into(levels, seeds, inside, waiting, queue, state)
+    flood_into(levels, 0, 1, counts, seeds, inside, waiting, queue, state)
     return state.reshape(height + 2, width + 2)[1:-1, 1:-1]
 
 

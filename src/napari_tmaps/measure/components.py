@@ -71,16 +71,16 @@ def _fill_holes(
             result[row[i], start[i] : stop[i]] = True
 
 
-def fill_objects(labels: Labels) -> None:
+def fill_objects(labels: npt.NDArray[np.signedinteger[Any]]) -> None:
     """Give the holes that lie within a single object of labels (y, x) to it, in place.
 
-    Gaps that several objects enclose together stay background.
+    Gaps that several objects enclose together stay background, which is everything up to 0.
     """
-    _fill_objects(labels, labels == 0)
+    _fill_objects(labels, labels <= 0)
 
 
 @kernel
-def _fill_objects(labels: Labels, background: npt.NDArray[np.bool_]) -> None:
+def _fill_objects(labels: npt.NDArray[Any], background: npt.NDArray[np.bool_]) -> None:
     _, row, start, stop = scan(background)
     piece, pieces = _connect(row, start, stop, True)
     owner = np.zeros(pieces, np.int32)  # 0: none met yet, -1: several, or the rim
@@ -93,7 +93,7 @@ def _fill_objects(labels: Labels, background: npt.NDArray[np.bool_]) -> None:
         for y in range(row[i] - 1, row[i] + 2):
             for x in range(start[i] - 1, stop[i] + 1):
                 label = labels[y, x]
-                if label != 0 and label != owner[k]:
+                if label > 0 and label != owner[k]:
                     owner[k] = label if owner[k] == 0 else -1
                 if owner[k] < 0:
                     break

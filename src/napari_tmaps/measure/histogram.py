@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.known import Known
 from napari_tmaps.measure.runs import Ints
+
+_known: Known[Ints] = Known()
 
 
 @kernel
@@ -29,8 +32,15 @@ def count_values(pixels: npt.NDArray[Any], bins: int) -> Ints:
 
 
 def histogram(image: npt.NDArray[Any]) -> Ints:
-    """How many pixels of a uint8 or uint16 image have each value; no value shares a bin."""
-    return count_values(np.ascontiguousarray(image).reshape(-1), 1 << (8 * image.itemsize))
+    """How many pixels of a uint8 or uint16 image have each value; no value shares a bin.
+
+    That of a read-only image is found once and then shared: do not change it.
+    """
+    known = _known.of(image)
+    if known is not None:
+        return known
+    pixels = np.ascontiguousarray(image).reshape(-1)
+    return _known.keep(image, count_values(pixels, 1 << (8 * image.itemsize)))
 
 
 def percentile(counts: Ints, percent: float) -> int:

@@ -6,13 +6,13 @@ without looking at labels again, whatever their numbers are.
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.known import Known
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -39,6 +39,15 @@ class Runs(NamedTuple):
     stop: Ints
 
 
+class Seeds(NamedTuple):
+    """The same pieces without objects: value, row, start and stop, in reading order."""
+
+    value: Ints
+    row: Ints
+    start: Ints
+    stop: Ints
+
+
 class Boxes(NamedTuple):
     """Bounding boxes of objects in pixels; bottom and right are exclusive."""
 
@@ -48,8 +57,7 @@ class Boxes(NamedTuple):
     right: Ints
 
 
-# Runs of label images that nobody can change, for as long as the images live, by their identity.
-_known: dict[int, tuple[weakref.ref[npt.NDArray[Any]], Runs]] = {}
+_known: Known[Runs] = Known()
 
 
 def find_runs(labels: npt.NDArray[Any]) -> Runs:
@@ -63,26 +71,20 @@ def find_runs(labels: npt.NDArray[Any]) -> Runs:
     value, row, start, stop = scan(labels)
     present, rank = _rank(value)
     first, order = group(rank, present.size)
-    runs = Runs(present, first, row[order], start[order], stop[order])
-    if _is_fixed(labels):
-        _remember(labels, runs)
-    return runs
-
-
-def _remember(labels: npt.NDArray[Any], runs: Runs) -> None:
-    key = id(labels)
-    _known[key] = (weakref.ref(labels, lambda _: _known.pop(key, None)), runs)
+    return _known.keep(labels, Runs(present, first, row[order], start[order], stop[order]))
 
 
 def known_runs(labels: npt.NDArray[Any]) -> Runs | None:
     """The runs of a read-only label image if they were found before."""
-    image, runs = _known.get(id(labels), (None, None))
-    return runs if image is not None and image() is labels and _is_fixed(labels) else None
+    return _known.of(labels)
 
 
-def _is_fixed(array: npt.NDArray[Any]) -> bool:
-    """Whether nobody can change the array: not through it, and not through what it is a view of."""
-    return not array.flags.writeable and array.base is None
+def in_reading_order(runs: Runs) -> Seeds:
+    """All runs from top to bottom, those of a row from left to right."""
+    owner = np.repeat(runs.labels, np.diff(runs.first))
+    width = int(runs.stop.max(initial=0)) + 1
+    order = np.argsort(runs.row * width + runs.start)
+    return Seeds(owner[order], runs.row[order], runs.start[order], runs.stop[order])
 
 
 def find_boxes(runs: Runs) -> Boxes:
@@ -234,7 +236,7 @@ def draw(runs: Runs, values: Ints, shape: tuple[int, int]) -> npt.NDArray[np.int
     # Of numpy, which asks for large pages of memory: a kernel's own image would cost more in
     # page faults than in painting.
     result = np.zeros(shape, np.int32)
-    _draw(runs, values, result)
+    draw_into(runs, values, result)
     return result
 
 
@@ -242,7 +244,7 @@ def draw_known(runs: Runs, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
     """Label image (y, x) of objects, read-only, so that nobody has to find its runs again."""
     result = draw(runs, runs.labels, shape)
     result.flags.writeable = False
-    _remember(result, runs)
+    _known.keep(result, runs)
     return result
 
 
@@ -256,7 +258,8 @@ def keep(runs: Runs, stays: npt.NDArray[np.bool_]) -> Runs:
 
 
 @kernel
-def _draw(runs: Runs, values: Ints, result: npt.NDArray[np.int32]) -> None:
+def draw_into(runs: Runs, values: npt.NDArray[Any], result: npt.NDArray[Any]) -> None:
+    """The same into an image that may have something already."""
     for k in range(runs.labels.size):
         for i in range(runs.first[k], runs.first[k + 1]):
             result[runs.row[i], runs.start[i] : runs.stop[i]] = values[k]

@@ -8,64 +8,96 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.histogram import histogram
 from napari_tmaps.measure.prefetch import prefetch
+from napari_tmaps.measure.runs import Ints, Seeds, find_runs, in_reading_order
 
 _AHEAD = 8  # pixels whose neighbours are on their way
 
+Mask = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.int32]
 
-def flood(
-    levels: npt.NDArray[np.uint16], seeds: npt.NDArray[np.int32], mask: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.int32]:
+
+def flood(levels: npt.NDArray[Any], seeds: Labels, mask: Mask) -> Labels:
     """Flood a landscape (y, x) from seeds; low levels first, within the mask.
 
     The watershed of Meyer, "Topographic distance and watershed lines" (1994), over 4 neighbours
     and without lines: a pixel takes the label of the neighbour that reaches it first. Water rises
     level by level; at one level, pixels are reached in the order of their neighbours, seeds in
     reading order. The result is therefore unique. Seeds outside the mask do not grow into it.
+
+    Parameters
+    ----------
+    levels
+        uint8 or uint16.
+    """
+    regions = flooded(levels, in_reading_order(find_runs(seeds)), mask)
+    result = np.empty(levels.shape, np.int32)
+    _read_labels(regions, result)
+    return result
+
+
+def flooded(
+    levels: npt.NDArray[Any], seeds: Seeds, mask: Mask, *, bright_first: bool = False
+) -> npt.NDArray[np.signedinteger[Any]]:
+    """`flood` as it ends: above 0 labels, everything else is at most 0.
+
+    Parameters
+    ----------
+    bright_first
+        Whether the highest level comes first instead of the lowest.
     """
     height, width = levels.shape
     stride = width + 2
     place = np.int32 if (height + 2) * stride < 2**31 else np.int64
-    pixels = np.count_nonzero(mask)
-    waiting, queue = np.empty(pixels + 4, place), np.empty(pixels + 1, place)
+    # Room for each level: what is outside the mask leaves its own unused, and costs nothing.
+    counts = histogram(levels)
+    low, high = np.flatnonzero(counts)[[0, -1]]
+    counts = counts[low : high + 1]
+    if bright_first:
+        counts = counts[::-1]
+    waiting, queue = np.empty(levels.size + 4, place), np.empty(levels.size + 1, place)
     # A closed frame around everything saves the tests for the rim. Above 0 the label; -1 closed;
     # below that free, and -2 - state is the level above the lowest. The fewer bytes, the more of
     # it stays near the processor.
-    depths = int(levels.max()) - int(levels.min()) + 1
-    small = max(depths + 1, int(seeds.max())) <= np.iinfo(np.int16).max
+    highest = int(seeds.value.max(initial=0))
+    small = max(counts.size + 1, highest) <= np.iinfo(np.int16).max
     state = np.empty((height + 2, stride), np.int16 if small else np.int32)
     state[0], state[-1], state[:, 0], state[:, -1] = -1, -1, -1, -1
-    flood_into(np.ascontiguousarray(levels), seeds, mask, waiting, queue, state.reshape(-1))
-    result = np.empty(levels.shape, np.int32)
-    _read_labels(state, result)
-    return result
+    first, sign = (high, -1) if bright_first else (low, 1)
+    line = np.ascontiguousarray(levels)
+    flood_into(line, first, sign, counts, seeds, mask, waiting, queue, state.reshape(-1))
+    return state[1:-1, 1:-1]
 
 
 @kernel
 def flood_into(
-    levels: npt.NDArray[np.uint16],
-    seeds: npt.NDArray[np.int32],
-    mask: npt.NDArray[np.bool_],
+    levels: npt.NDArray[Any],
+    first: int,
+    sign: int,
+    counts: Ints,
+    seeds: Seeds,
+    mask: Mask,
     waiting: npt.NDArray[Any],
     queue: npt.NDArray[Any],
     state: npt.NDArray[Any],
 ) -> None:
     """`flood` with its memory: two queues, and the state of all pixels, closed around them.
 
-    The queues have room for the pixels of the mask, `waiting` for four more, `queue` for one.
+    Level first + sign × n comes as number n, and is that of at most counts[n] pixels. The queues
+    have room for all of these, `waiting` for four more, `queue` for one.
     """
     height, width = np.uintp(levels.shape[0]), np.uintp(levels.shape[1])
     stride, one = width + np.uintp(2), np.uintp(1)
-    low, high = levels.min(), levels.max()
+    begin_at, up = np.int32(first), np.int32(sign)
     for y in range(height):
         at = (y + one) * stride + one
+        here, line, inside = state[at : at + width], levels[y], mask[y]
         for x in range(width):
-            free = np.int32(np.int32(low) - np.int32(levels[y, x]) - np.int32(2))
-            begun = seeds[y, x] if seeds[y, x] > 0 else free
-            state[at + x] = begun if mask[y, x] else np.int32(-1)
+            free = (begin_at - np.int32(line[x])) * up - np.int32(2)
+            here[x] = free if inside[x] else np.int32(-1)
     # Pixels of higher levels wait in a part of `waiting` that holds all of their level.
-    depths = int(high) - int(low) + 1
-    counts = _count_levels(levels, mask, low, depths)
+    depths = counts.size
     begin = np.zeros(depths + 1, np.int64)
     for level in range(depths):
         begin[level + 1] = begin[level] + counts[level]
@@ -74,7 +106,7 @@ def flood_into(
     end[:depths] = begin[:depths]
     for place in range(4):
         end[depths + place] = begin[depths] + place
-    _add_seeds(levels, state, waiting, end)
+    _add_seeds(levels, begin_at, up, seeds, stride, state, waiting, end)
     ahead = np.uintp(_AHEAD)
     for level in range(depths):
         n = np.uintp(0)
@@ -92,29 +124,10 @@ def flood_into(
 
 
 @kernel
-def _count_levels(
-    levels: npt.NDArray[np.uint16], mask: npt.NDArray[np.bool_], low: np.uint16, depths: int
-) -> npt.NDArray[np.int64]:
-    """How many pixels of the mask have each level above the lowest."""
-    # Two counters, because neighbouring pixels are alike and would wait for each other.
-    parts = np.zeros((2, depths), np.int64)
-    height, width = levels.shape
-    for y in range(height):
-        line, inside = levels[y], mask[y]
-        for x in range(0, width - 1, 2):
-            parts[0, line[x] - low] += inside[x]
-            parts[1, line[x + 1] - low] += inside[x + 1]
-        if width % 2:
-            parts[0, line[width - 1] - low] += inside[width - 1]
-    sums: npt.NDArray[np.int64] = parts[0] + parts[1]
-    return sums
-
-
-@kernel
-def _read_labels(state: npt.NDArray[Any], result: npt.NDArray[np.int32]) -> None:
+def _read_labels(regions: npt.NDArray[Any], result: Labels) -> None:
     height, width = result.shape
     for y in range(height):
-        inner, line = state[y + 1, 1 : width + 1], result[y]
+        inner, line = regions[y], result[y]
         for x in range(width):
             line[x] = max(np.int32(inner[x]), np.int32(0))
 
@@ -129,33 +142,31 @@ def _ask_for(state: npt.NDArray[Any], p: np.uintp, stride: np.uintp) -> None:
 
 @kernel
 def _add_seeds(
-    levels: npt.NDArray[np.uint16],
+    levels: npt.NDArray[Any],
+    first: np.int32,
+    sign: np.int32,
+    seeds: Seeds,
+    stride: np.uintp,
     state: npt.NDArray[Any],
     waiting: npt.NDArray[Any],
-    end: npt.NDArray[np.int64],
+    end: Ints,
 ) -> None:
-    """Let the pixels of seeds wait that have somewhere to grow."""
-    height, width = np.uintp(levels.shape[0]), np.uintp(levels.shape[1])
-    stride, one = width + np.uintp(2), np.uintp(1)
-    low = levels.min()
-    # Few do: eight pixels at a time are looked at.
-    grows = np.zeros((levels.shape[1] + 7) // 8 * 8, np.uint8)
-    eights = grows.view(np.uint64)
-    for y in range(height):
-        at = (y + one) * stride + one
-        for x in range(width):
-            p = at + x
+    """Draw the seeds, and let those of their pixels wait that have somewhere to grow."""
+    one = np.uintp(1)
+    for i in range(seeds.row.size):
+        at = (np.uintp(seeds.row[i]) + one) * stride + one
+        for p in range(at + np.uintp(seeds.start[i]), at + np.uintp(seeds.stop[i])):
+            state[p] = seeds.value[i] if state[p] < -1 else np.int64(-1)
+    for i in range(seeds.row.size):
+        at = (np.uintp(seeds.row[i]) + one) * stride + one
+        line = levels[seeds.row[i]]
+        for p in range(at + np.uintp(seeds.start[i]), at + np.uintp(seeds.stop[i])):
             above, below = min(state[p - stride], state[p + stride]), state[p - one]
             lowest = min(above, min(below, state[p + one]))
-            grows[x] = (state[p] > 0) & (lowest < -1)
-        for eight in range(np.uintp(eights.size)):
-            if eights[eight] == 0:
-                continue
-            for x in range(np.uintp(8) * eight, np.uintp(8) * (eight + one)):
-                if grows[x]:
-                    depth = np.uintp(levels[y, x] - low)
-                    waiting[end[depth]] = at + x
-                    end[depth] += 1
+            if state[p] > 0 and lowest < -1:
+                depth = np.uintp((np.int32(line[p - at]) - first) * sign)
+                waiting[end[depth]] = p
+                end[depth] += 1
 
 
 @kernel
@@ -204,31 +215,29 @@ def _take(
     return n + np.uintp(free) - np.uintp(waits)
 
 
-def draw_lines(regions: npt.NDArray[np.int32], seeds: npt.NDArray[np.int32]) -> None:
-    """Part regions (y, x) by a line of background, one pixel wide, in place; not within seeds.
+def parted(regions: npt.NDArray[np.signedinteger[Any]]) -> Labels:
+    """Regions (y, x), what is above 0, with a line of background between them, one pixel wide.
 
     On the line are the pixels with another region directly above or to the left.
     """
-    _draw_lines(regions, seeds, regions[:1].copy(), regions[:1].copy())
+    result = np.empty(regions.shape, np.int32)
+    _part(regions, np.zeros(regions.shape[1], np.int32), result)
+    return result
 
 
 @kernel
-def _draw_lines(
-    regions: npt.NDArray[np.int32],
-    seeds: npt.NDArray[np.int32],
-    above: npt.NDArray[np.int32],
-    here: npt.NDArray[np.int32],
-) -> None:
+def _part(regions: npt.NDArray[Any], above: Labels, result: Labels) -> None:
     height, width = regions.shape
+    here = above.copy()
     for y in range(height):
-        line, seed = regions[y], seeds[y]
+        here, above = above, here
+        inner, line = regions[y], result[y]
         for x in range(width):
-            here[0, x] = line[x]
-        for x in range(width):
-            line[x] = 0 if above[0, x] != here[0, x] and above[0, x] > 0 else here[0, x]
-        left, right, rest = here[0, :-1], here[0, 1:], line[1:]
+            here[x] = max(np.int32(inner[x]), np.int32(0))
+        line[0] = 0 if (above[0] != here[0]) & (above[0] > 0) else here[0]
+        # Views of the rows instead of x - 1: the loop then runs on vector registers.
+        left, right, top, rest = here[:-1], here[1:], above[1:], line[1:]
         for x in range(width - 1):
-            rest[x] = 0 if left[x] != right[x] and left[x] > 0 else rest[x]
-        for x in range(width):
-            line[x] = seed[x] if seed[x] > 0 else line[x]
-        above, here = here, above
+            meets = (left[x] != right[x]) & (left[x] > 0)
+            meets |= (top[x] != right[x]) & (top[x] > 0)
+            rest[x] = 0 if meets else right[x]

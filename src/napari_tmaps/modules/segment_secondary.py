@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_tmaps.model.kinds import BOTH, IntensityImage, LabelImage
 from napari_tmaps.modules.images import Intensity, Mask, brighter, check_same_shape
-from napari_tmaps.modules.stacks import check_pixels, labels_of
+from napari_tmaps.modules.stacks import check_pixels, labels_of, rows_of
 from napari_tmaps.modules.threshold_otsu import check_limits
 
 # Radius in pixels of the disc in which the contrast of a neighbourhood is taken.
@@ -72,26 +72,20 @@ def segment_secondary(
     check_pixels("intensity image", intensity_image)
     check_same_shape(primary_label_image=nuclei, intensity_image=intensity_image)
     check_limits(min_threshold, max_threshold)
-    if not nuclei.max() or nuclei.min():
+    from napari_tmaps.measure.cells import enclosed, grow_cells
+    from napari_tmaps.measure.runs import count_pixels, find_runs
+
+    runs = find_runs(rows_of("primary label image", nuclei))
+    if count_pixels(runs).sum() in (0, nuclei.size):
         return nuclei
-    from napari_tmaps.measure.components import fill_objects
-    from napari_tmaps.measure.watershed import draw_lines, flood
-
     foreground = _foreground(intensity_image, contrast_threshold, min_threshold, max_threshold)
-    # Nuclei are part of their cells whatever the stain says: background never enters them.
-    foreground |= nuclei > 0
-    levels = (~intensity_image).astype(np.uint16, copy=False)  # bright pixels lie low
-    if nuclei.ndim == 3:
-        from napari_tmaps.measure import stack
+    if nuclei.ndim == 2:
+        return grow_cells(intensity_image, runs, foreground)
+    from napari_tmaps.measure import stack
 
-        cells = stack.flood(levels, nuclei, foreground)
-    else:
-        cells = flood(levels, nuclei, foreground)
-    shape = (-1, *nuclei.shape[-2:])
-    for plane, seeds in zip(cells.reshape(shape), nuclei.reshape(shape), strict=True):
-        fill_objects(plane)
-        draw_lines(plane, seeds)
-    return cells
+    flooded = stack.flood(~intensity_image, nuclei, foreground | (nuclei > 0))
+    planes = zip(flooded, nuclei, strict=True)
+    return np.stack([enclosed(plane, find_runs(seeds)) for plane, seeds in planes])
 
 
 def _foreground(image: IntensityImage, contrast: float, low: float, high: float) -> Mask:

@@ -82,12 +82,10 @@ def watershed(
         from napari_tmaps.measure import stack
 
         return stack.flood(levels, labels, foreground, lines=lines)
-    from napari_tmaps.measure.watershed import draw_lines, flood
+    from napari_tmaps.measure.watershed import flood, parted
 
     grown = flood(levels, labels, foreground)
-    if lines:
-        draw_lines(grown, np.zeros_like(grown))
-    return grown
+    return parted(grown) if lines else grown
 
 
 def _height(
