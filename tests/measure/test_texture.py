@@ -76,6 +76,22 @@ def test_haralick_as_mahotas(labels, image, ceiling):
     assert judged > 10
 
 
+@pytest.mark.parametrize(
+    "intensities",
+    [
+        pytest.param([10, 200, 255], id="thousands-of-like-pairs"),
+        pytest.param([*range(256, 65535, 257), 65535], id="just-below-each-level"),
+    ],
+)
+def test_haralick_of_a_large_object_as_mahotas(intensities):
+    features = pytest.importorskip("mahotas.features", reason="mahotas is the judge here")
+    image = np.random.default_rng(4).choice(np.array(intensities, np.uint16), (90, 90))
+    ours = haralick(*prepare(np.ones((90, 90), np.int32)), image, 65535, np.array([1]))[0, 0]
+    levels = (image.astype(np.int64) * 255 // image.max()).astype(np.uint8)
+    theirs = features.haralick(levels, ignore_zeros=True, return_mean=True)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
 def test_haralick_by_hand():
     """Levels 255 | 127: one pair across, none in the other directions."""
     labels = np.array([[0, 7, 7, 0]], np.int32)

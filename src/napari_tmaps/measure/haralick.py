@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs
+from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, gather, largest_area
+
+Counts = npt.NDArray[np.int32]
 
 NAMES = (
     "angular-second-moment",
@@ -25,6 +27,17 @@ NAMES = (
     "info-measure-corr-1",
     "info-measure-corr-2",
 )
+
+_KINDS = 255 * 256 // 2  # of pairs of levels
+
+
+class Sums(NamedTuple):
+    """How many pairs have each difference and sum of levels, each level, and are of each kind."""
+
+    minus: Counts
+    plus: Counts
+    single: Counts
+    kinds: Counts
 
 
 @kernel
@@ -44,27 +57,32 @@ def haralick(
     count = runs.labels.size
     result = np.full((count, distances.size, 13), np.nan)
     reach = distances.max()
+    largest = largest_area(runs)
+    pixels, codes = np.empty(largest, image.dtype), np.empty(largest, np.uint16)
     pairs = np.zeros(65536, np.int32)  # by lower level × 256 + higher level
+    met = np.empty(min(_KINDS, largest) + 1, np.uint16)
+    sums = Sums(
+        np.zeros(256, np.int32),
+        np.zeros(512, np.int32),
+        np.zeros(256, np.int32),
+        np.empty(met.size, np.int32),
+    )
     bits = _bits(2048)
-    minus, plus, single = np.zeros(256, np.int64), np.zeros(511, np.int64), np.zeros(256, np.int64)
     for k in range(count):
         width = boxes.right[k] - boxes.left[k] + 2 * reach
         levels = np.zeros((boxes.bottom[k] - boxes.top[k] + reach) * width, np.uint8)
         corner = boxes.top[k] * width + boxes.left[k] - reach
-        _quantise(runs, k, image, ceiling, levels, corner, width)
-        met = np.empty(min(32768, levels.size) + 1, np.int32)
+        _quantise(runs, k, pixels[: gather(runs, k, image, pixels)], ceiling, levels, corner, width)
         for d in range(distances.size):
             distance = distances[d]
             values = np.zeros(13, np.float64)
             directions = 0
             for step in (1, width - 1, width, width + 1):
-                kinds, number = _count_pairs(
-                    runs, k, levels, corner, width, step * distance, pairs, met
-                )
+                area = _pair_up(runs, k, levels, corner, width, step * distance, codes)
+                kinds, number = _count(codes[:area], pairs, met)
                 if number:
                     directions += 1
-                    minus[:], plus[:], single[:] = 0, 0, 0
-                    _add_statistics(met[:kinds], number, pairs, minus, plus, single, bits, values)
+                    _add_statistics(met[:kinds], number, pairs, sums, bits, values)
             if directions:
                 result[k, d] = values / directions
     return result
@@ -80,71 +98,104 @@ def _bits(size: int) -> Floats:
 
 
 @kernel
-def _in_bits(n: np.int64, table: Floats) -> float:
-    return float(table[n] if n < table.size else n * np.log2(n))
+def _in_bits(counts: Counts, table: Floats) -> float:
+    """Sum of n × log2 n."""
+    largest = np.int32(0)
+    for i in range(counts.size):
+        largest = max(largest, counts[i])
+    # Four sums at a time, each of which would wait for its last addition.
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    begin = np.uintp(0)
+    if largest < table.size:
+        one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
+        while begin + four <= np.uintp(counts.size):
+            a += table[np.uintp(counts[begin])]
+            b += table[np.uintp(counts[begin + one])]
+            c += table[np.uintp(counts[begin + two])]
+            d += table[np.uintp(counts[begin + three])]
+            begin += four
+    for i in range(begin, np.uintp(counts.size)):
+        n = counts[i]
+        a += n * np.log2(n) if n >= table.size else table[np.uintp(n)]
+    return (a + b) + (c + d)
 
 
 @kernel
 def _quantise(
     runs: Runs,
     k: int,
-    image: npt.NDArray[Any],
+    pixels: npt.NDArray[Any],
     ceiling: int,
     levels: npt.NDArray[np.uint8],
     corner: int,
     width: int,
 ) -> None:
-    brightest = np.uint32(0)
-    for i in range(runs.first[k], runs.first[k + 1]):
-        for value in image[runs.row[i], runs.start[i] : runs.stop[i]]:
-            brightest = max(brightest, np.uint32(value))
-    brightest = min(brightest, np.uint32(ceiling))
+    brightest = np.int32(0)
+    for x in range(pixels.size):
+        brightest = max(brightest, np.int32(pixels[x]))
+    brightest = min(brightest, np.int32(ceiling))
     if brightest == 0:
         return
+    whole = np.float32(brightest)
+    n = np.uintp(0)
     for i in range(runs.first[k], runs.first[k + 1]):
-        at = runs.row[i] * width - corner
-        line = levels[at + runs.start[i] : at + runs.stop[i]]
-        values = image[runs.row[i], runs.start[i] : runs.stop[i]]
-        for x in range(line.size):
-            line[x] = np.uint32(255) * min(np.uint32(values[x]), brightest) // brightest
+        at = np.uintp(runs.row[i] * width - corner + runs.start[i])
+        length = np.uintp(runs.stop[i] - runs.start[i])
+        for x in range(length):
+            # 24 bits hold the product; no quotient comes so close to a whole number from below
+            # that it is rounded up to it.
+            value = np.float32(np.int32(255) * min(np.int32(pixels[n + x]), brightest))
+            levels[at + x] = np.uint8(np.int32(value / whole))
+        n += length
 
 
 @kernel
-def _count_pairs(
+def _pair_up(
     runs: Runs,
     k: int,
     levels: npt.NDArray[np.uint8],
     corner: int,
     width: int,
     step: int,
-    pairs: npt.NDArray[np.int32],
-    met: npt.NDArray[np.int32],
-) -> tuple[int, int]:
-    """Count the pairs of pixels that lie one step apart; how many kinds, and how many in all."""
-    # Unsigned positions, which need no test for being counted from the end.
-    kinds, found = np.uintp(0), np.uintp(0)
+    codes: npt.NDArray[np.uint16],
+) -> int:
+    """Codes of the pairs of each pixel with the one a step on; how many. No pair is below 256."""
+    n, on = np.uintp(0), np.uintp(step)
     for i in range(runs.first[k], runs.first[k + 1]):
-        at = runs.row[i] * width - corner
-        for p in range(np.uintp(at + runs.start[i]), np.uintp(at + runs.stop[i])):
-            a, b = levels[p], levels[p + np.uintp(step)]
-            if a != 0 and b != 0:
-                pair = np.uint32(min(a, b)) << np.uint32(8) | np.uint32(max(a, b))
-                count = pairs[pair]
-                pairs[pair] = count + np.int32(1)
-                met[kinds] = pair
-                kinds += np.uintp(count == 0)
-                found += np.uintp(1)
-    return int(kinds), int(found)
+        at = np.uintp(runs.row[i] * width - corner + runs.start[i])
+        length = np.uintp(runs.stop[i] - runs.start[i])
+        for x in range(length):
+            a, b = levels[at + x], levels[at + x + on]
+            codes[n + x] = np.uint16(min(a, b)) << np.uint16(8) | np.uint16(max(a, b))
+        n += length
+    return int(n)
+
+
+@kernel
+def _count(
+    codes: npt.NDArray[np.uint16], pairs: Counts, met: npt.NDArray[np.uint16]
+) -> tuple[int, int]:
+    """Count the pairs of each code; how many kinds were met, and how many pairs in all."""
+    pairs[:256] = 1  # what is no pair is never met
+    kinds = np.uintp(0)
+    for x in range(codes.size):
+        code = np.uintp(codes[x])
+        count = pairs[code]
+        pairs[code] = count + np.int32(1)
+        met[kinds] = codes[x]
+        kinds += np.uintp(count == 0)
+    none = np.int64(0)
+    for low in range(256):
+        none += np.int64(pairs[low]) - 1
+    return int(kinds), int(codes.size - none)
 
 
 @kernel
 def _add_statistics(
-    met: npt.NDArray[np.int32],
+    met: npt.NDArray[np.uint16],
     number: int,
-    pairs: npt.NDArray[np.int32],
-    minus: Ints,
-    plus: Ints,
-    single: Ints,
+    pairs: Counts,
+    sums: Sums,
     bits: Floats,
     values: Floats,
 ) -> None:
@@ -152,37 +203,36 @@ def _add_statistics(
 
     The matrix of pairs is symmetric: of n pairs of unlike levels, n / 2 stand on either side.
     """
-    squares, together, products = np.int64(0), 0.0, np.int64(0)
-    for pair in met:
-        low, high = np.int64(pair >> 8), np.int64(pair & 255)
-        n = np.int64(pairs[np.uintp(pair)])
-        pairs[np.uintp(pair)] = 0
-        minus[np.uintp(high - low)] += n
-        plus[np.uintp(high + low)] += n
-        single[np.uintp(low)] += n
-        single[np.uintp(high)] += n
-        products += n * low * high
-        squares += n * n * (2 if low == high else 1)
-        together += _in_bits(n, bits) + (n if low == high else 0)
-    sum_, sum_squares, levels, alone = np.int64(0), np.int64(0), 0, 0.0
+    minus, plus, single = sums.minus, sums.plus, sums.single
+    minus[:], plus[:], single[:] = 0, 0, 0
+    counts, squares = sums.kinds[: met.size], np.int64(0)
+    for i in range(met.size):
+        pair = np.uintp(met[i])
+        low, high = pair >> np.uintp(8), pair & np.uintp(255)
+        n = pairs[pair]
+        pairs[pair] = 0
+        minus[high - low] += n
+        plus[high + low] += n
+        single[low] += n
+        single[high] += n
+        squares += (np.int64(n) * np.int64(n)) << np.int64(low == high)
+        counts[i] = n
+    sum_, sum_squares, levels = np.int64(0), np.int64(0), np.int64(0)
+    contrast, gap_squares, plus_squares = np.int64(0), np.int64(0), np.int64(0)
     for v in range(256):
-        if single[v]:
-            sum_ += v * single[v]
-            sum_squares += v * v * single[v]
-            alone += _in_bits(single[v], bits)
-            levels += 1
-    contrast, similar, gap_squares, gaps = np.int64(0), 0.0, np.int64(0), 0.0
+        sum_ += v * np.int64(single[v])
+        sum_squares += v * v * np.int64(single[v])
+        levels += np.int64(single[v] > 0)
+        contrast += v * v * np.int64(minus[v])
+        gap_squares += np.int64(minus[v]) * np.int64(minus[v])
+    for v in range(512):
+        plus_squares += v * v * np.int64(plus[v])
+    similar = 0.0
     for v in range(256):
-        if minus[v]:
-            contrast += v * v * minus[v]
-            similar += minus[v] / (1 + v * v)
-            gap_squares += minus[v] * minus[v]
-            gaps += _in_bits(minus[v], bits)
-    plus_squares, plus_bits = np.int64(0), 0.0
-    for v in range(511):
-        if plus[v]:
-            plus_squares += v * v * plus[v]
-            plus_bits += _in_bits(plus[v], bits)
+        similar += minus[v] / (1.0 + v * v)
+    alone, plus_bits, gaps = _in_bits(single, bits), _in_bits(plus, bits), _in_bits(minus, bits)
+    together = _in_bits(counts, bits) + minus[0]
+    products = (plus_squares - contrast) // 4
     twice = 2 * number
     mean = sum_ / twice
     # Whole numbers, so that even objects have a variance of exactly 0.
