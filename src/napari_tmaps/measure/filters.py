@@ -64,81 +64,72 @@ def _convolve(
     whole: bool,
     result: npt.NDArray[Any],
 ) -> None:
-    height, width = image.shape
+    height, width = np.intp(image.shape[0]), np.uintp(image.shape[1])
     radius = weights.size - 1
-    # The rows that one row needs, in turn, as 32 bit floats: each is converted once.
-    window = 2 * radius + 1
-    near = np.empty((window, width), np.float32)
+    reach, window = np.uintp(radius), 2 * radius + 1
+    # The rows that one row needs, in turn, as 32 bit floats: each is converted once. They lie in
+    # one piece, at places that suit vector registers; views of rows would cost more than they do.
+    stride = (width + np.uintp(15)) // np.uintp(16) * np.uintp(16)
+    near = np.empty(window * stride, np.float32)
     wide = np.empty(columns.size, np.float32)
     sums = np.empty(width, np.float32)
-    for i in range(window - 1):
-        _convert(image[rows[i]], near[i])
-    for y in range(height):
-        _convert(image[rows[y + window - 1]], near[(y + window - 1) % window])
-        middle = near[(y + radius) % window]
+    above, below = np.empty(radius + 1, np.uintp), np.empty(radius + 1, np.uintp)
+    left, right = reach - np.arange(radius + 1).astype(np.uintp), np.empty_like(above)
+    right[:] = reach + reach - left
+    for y in range(1 - window, height):
+        last = np.uintp((y + window - 1) % window) * stride
+        source = rows[y + window - 1]
         for x in range(width):
-            sums[x] = weights[0] * middle[x]
-        k = 1
-        while k + 1 <= radius:
-            above, below = near[(y + radius - k) % window], near[(y + radius + k) % window]
-            above_2 = near[(y + radius - k - 1) % window]
-            below_2 = near[(y + radius + k + 1) % window]
-            _add_pairs(sums, weights[k], above, below, weights[k + 1], above_2, below_2)
-            k += 2
-        if k == radius:
-            above, below = near[(y + radius - k) % window], near[(y + radius + k) % window]
-            for x in range(width):
-                sums[x] += weights[k] * (above[x] + below[x])
-        for x in range(radius):
+            near[last + x] = np.float32(image[source, x])
+        if y < 0:
+            continue
+        for k in range(radius + 1):
+            above[k] = np.uintp((y + radius - k) % window) * stride
+            below[k] = np.uintp((y + radius + k) % window) * stride
+        for x in range(width):
+            sums[x] = weights[0] * near[above[0] + x]
+        _add_pairs(sums, weights, near, above, below)
+        for x in range(reach):
             wide[x] = sums[columns[x]]
-            wide[radius + width + x] = sums[columns[radius + width + x]]
-        inner = wide[radius : radius + width]
+            wide[reach + width + x] = sums[columns[reach + width + x]]
         for x in range(width):
-            inner[x] = sums[x]
+            wide[reach + x] = sums[x]
             sums[x] *= weights[0]
-        k = 1
-        while k + 1 <= radius:
-            _add_pairs(
-                sums,
-                weights[k],
-                wide[radius - k : radius - k + width],
-                wide[radius + k : radius + k + width],
-                weights[k + 1],
-                wide[radius - k - 1 : radius - k - 1 + width],
-                wide[radius + k + 1 : radius + k + 1 + width],
-            )
-            k += 2
-        if k == radius:
-            above, below = wide[:width], wide[2 * radius : 2 * radius + width]
-            for x in range(width):
-                sums[x] += weights[k] * (above[x] + below[x])
+        _add_pairs(sums, weights, wide, left, right)
         if whole:
             for x in range(width):
                 sums[x] = np.rint(sums[x])  # one half goes to the even number
-        line = result[y]
         for x in range(width):
-            line[x] = sums[x]
-
-
-@kernel
-def _convert(line: npt.NDArray[Any], result: npt.NDArray[np.float32]) -> None:
-    for x in range(line.size):
-        result[x] = np.float32(line[x])
+            result[y, x] = sums[x]
 
 
 @kernel
 def _add_pairs(
     sums: npt.NDArray[np.float32],
-    one: np.float32,
-    above: npt.NDArray[np.float32],
-    below: npt.NDArray[np.float32],
-    two: np.float32,
-    above_2: npt.NDArray[np.float32],
-    below_2: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    values: npt.NDArray[np.float32],
+    before: npt.NDArray[np.uintp],
+    after: npt.NDArray[np.uintp],
 ) -> None:
-    """Add two weights at a time, so that sums are read and written half as often."""
-    for x in range(sums.size):
-        sums[x] = (sums[x] + one * (above[x] + below[x])) + two * (above_2[x] + below_2[x])
+    """Add the lines that begin before and after the middle, all but the middle itself."""
+    k, size = 1, np.uintp(sums.size)
+    while k + 3 < weights.size:  # four at a time, so that sums are read and written less often
+        one, two, three, four = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        a, b, c, d = before[k], before[k + 1], before[k + 2], before[k + 3]
+        e, f, g, h = after[k], after[k + 1], after[k + 2], after[k + 3]
+        for x in range(size):
+            half = (sums[x] + one * (values[a + x] + values[e + x])) + two * (
+                values[b + x] + values[f + x]
+            )
+            sums[x] = (half + three * (values[c + x] + values[g + x])) + four * (
+                values[d + x] + values[h + x]
+            )
+        k += 4
+    while k < weights.size:
+        one, a, e = weights[k], before[k], after[k]
+        for x in range(size):
+            sums[x] += one * (values[a + x] + values[e + x])
+        k += 1
 
 
 def box_sums(image: npt.NDArray[Any], size: int, border: Border = "mirror") -> tuple[Ints, Ints]:
