@@ -23,7 +23,7 @@ from napari_tmaps.pipeline.run import call_step, check_items
 Array = npt.NDArray[Any]
 View = tuple[slice, slice]
 
-_STRIPS, _SHARE = 6, 1 / 8
+_STRIPS, _SHARE = 6, 1 / 12
 _SAMPLED_ROWS = 1024
 """Images with fewer rows are not sampled: there is little to gain."""
 
@@ -89,8 +89,6 @@ def iter_region(
     plan = _plan(checked, keys, upto, cache, may_sample=shape[0] >= _SAMPLED_ROWS)
     if not plan.parts:
         return None
-    rim = margin(plan.parts)
-    window = (_widen(view[0], rim, shape[0]), _widen(view[1], rim, shape[1]))
     values: dict[str, Value] = dict(items)
     for step in checked.steps:
         outputs = plan.known.get(step.name)
@@ -101,7 +99,13 @@ def iter_region(
         if outputs is not None:
             values.update(zip(step.outputs.values(), outputs, strict=True))
     parts: dict[str, Array] = {}
-    for step in plan.parts:
+    window = (slice(0, shape[0]), slice(0, shape[1]))
+    for n, step in enumerate(plan.parts):
+        rim = margin(plan.parts[n:])
+        smaller = (_widen(view[0], rim, shape[0]), _widen(view[1], rim, shape[1]))
+        if smaller != window:  # what a filter has looked at around the others is of no use to them
+            parts = {item: _cut(value, window, smaller) for item, value in parts.items()}
+            window = smaller
         for item in step.inputs.values():
             if item not in parts:
                 parts[item] = np.ascontiguousarray(_array(values[item])[..., *window])
@@ -110,12 +114,7 @@ def iter_region(
         for item, value in zip(step.outputs.values(), made, strict=True):
             parts[item] = _array(value)
         yield step.name
-    top, left = view[0].start - window[0].start, view[1].start - window[1].start
-    height, width = _size(view)
-    found = {
-        item: parts[item][..., top : top + height, left : left + width]
-        for item in plan.parts[-1].outputs.values()
-    }
+    found = {item: _cut(parts[item], window, view) for item in plan.parts[-1].outputs.values()}
     return RegionResult(view, found)
 
 
@@ -240,6 +239,15 @@ def _array(value: Value) -> Array:
 
 def _widen(part: slice, margin: int, size: int) -> slice:
     return slice(max(0, part.start - margin), min(size, part.stop + margin))
+
+
+def _cut(part: Array, window: View, smaller: View) -> Array:
+    """The smaller part of a site out of a part of it."""
+    rows, columns = (
+        slice(less.start - more.start, less.stop - more.start)
+        for less, more in zip(smaller, window, strict=True)
+    )
+    return np.ascontiguousarray(part[..., rows, columns])
 
 
 def _size(window: View) -> tuple[int, int]:
