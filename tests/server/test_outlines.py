@@ -13,8 +13,8 @@ from tests.server.running import make_screen, running, settings_with_users
 from tests.workflow.screen import SIZE
 
 from napari_tmaps.client import TmClient
+from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import MissingError, NotFoundError
-from napari_tmaps.server.ids import encode
 from napari_tmaps.server.outline_tiles import outline_tile, outline_zooms
 from napari_tmaps.server.tiles import tile
 from napari_tmaps.store.experiment import Experiment

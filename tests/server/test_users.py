@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_tmaps.client.ids import decode, decode_number, encode
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
-from napari_tmaps.server.ids import decode, decode_number, encode
 from napari_tmaps.server.users import ForbiddenError, LoginError, UserStore
 
 

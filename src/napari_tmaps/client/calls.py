@@ -64,7 +64,7 @@ class Calls:
             names = ", ".join(f"'{row['name']}'" for row in rows) or "none at all"
             raise InputError(f"Say which experiment: TmClient(…, experiment_name=…). You: {names}.")
         name = self.experiment_name or rows[0]["name"]
-        return f"/api/experiments/{_id_of('experiment', rows, name)}"
+        return f"/api/experiments/{id_of('experiment', rows, name)}"
 
     def _get(self, address: str, **query: Any) -> Any:
         return self.session.json("GET", address, query=query)["data"]
@@ -74,7 +74,7 @@ class Calls:
         return rows
 
     def _find(self, kind: str, what: str, name: str, **query: Any) -> str:
-        return f"{self._address()}/{what}/{_id_of(kind, self._list(what, **query), name)}"
+        return f"{self._address()}/{what}/{id_of(kind, self._list(what, **query), name)}"
 
     def _type(self, name: str) -> str:
         return self._find("object type", "mapobject_types", name)
@@ -99,7 +99,14 @@ class Calls:
         return path
 
 
-def _id_of(kind: str, rows: list[dict[str, Any]], name: str) -> str:
+def id_of(kind: str, rows: list[dict[str, Any]], name: str) -> str:
+    """The id of what has a name.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing has.
+    """
     for row in rows:
         if row["name"] == name:
             return str(row["id"])

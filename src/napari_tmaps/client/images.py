@@ -30,6 +30,11 @@ class ImageCalls(Calls):
         """Channels."""
         return self._list("channels")
 
+    def rename_channel(self, name: str, new_name: str) -> None:
+        """Give a channel another name, in its images and pipelines, too."""
+        address = self._find("channel", "channels", name)
+        self.session.json("PUT", address, body={"name": new_name})
+
     def download_channel_image(
         self,
         channel_name: str,

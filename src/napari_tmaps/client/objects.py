@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tmaps.client.calls import Calls
+from napari_tmaps.client.calls import Calls, id_of
 
 
 class ObjectCalls(Calls):
@@ -29,10 +29,20 @@ class ObjectCalls(Calls):
         """Delete objects that were sent, with all that was measured of them."""
         self.session.json("DELETE", self._type(name))
 
+    def rename_mapobject_type(self, name: str, new_name: str) -> None:
+        """Give objects that were sent another name."""
+        self.session.json("PUT", self._type(name), body={"name": new_name})
+
     def get_features(self, mapobject_type: str) -> list[dict[str, Any]]:
         """Features of an object type."""
         rows: list[dict[str, Any]] = self._get(f"{self._type(mapobject_type)}/features")
         return rows
+
+    def rename_feature(self, mapobject_type: str, name: str, new_name: str) -> None:
+        """Give a feature that was sent another name."""
+        number = id_of("feature", self.get_features(mapobject_type), name)
+        address = f"{self._address()}/features/{number}"
+        self.session.json("PUT", address, body={"name": new_name})
 
     def download_object_feature_values(
         self, mapobject_type: str, plate_name: str = "", well_name: str = ""

@@ -22,6 +22,7 @@ _PLATE: Option = (("-p", "--plate"), {"required": True, "help": "name of the pla
 _ANY_PLATE: Option = (("-p", "--plate"), {"default": "", "help": "name of the plate"})
 _ACQUISITION: Option = (("-a", "--acquisition"), {"required": True, "help": "its name"})
 _NAME: Option = (("-n", "--name"), {"required": True, "help": "its name"})
+_NEW_NAME: Option = (("--new-name",), {"required": True, "help": "its new name"})
 _ABOUT: Option = (("--description",), {"default": "", "help": "in words"})
 _FOLDER: Option = (("--directory",), {"default": None, "help": "folder to write to"})
 _FILE: Option = (("--file", "-f"), {"required": True, "help": "YAML file"})
@@ -127,7 +128,7 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
         ),
         "rename": (
             lambda c, a: c.rename_experiment(a.new_name),
-            (_NAME, (("--new-name",), {"required": True, "help": "its new name"})),
+            (_NAME, _NEW_NAME),
         ),
         "rm": (lambda c, a: c.delete_experiment(), (_NAME,)),
         "share": (
@@ -188,7 +189,10 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
             (_PLATE, _ACQUISITION, (("path",), {"help": "folder of the server"})),
         ),
     },
-    "channel": {"ls": (lambda c, a: c.get_channels(), ())},
+    "channel": {
+        "ls": (lambda c, a: c.get_channels(), ()),
+        "rename": (lambda c, a: c.rename_channel(a.name, a.new_name), (_NAME, _NEW_NAME)),
+    },
     "channel-image": {
         "download": (
             _download_image,
@@ -203,9 +207,16 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
     "object-type": {
         "ls": (lambda c, a: c.get_mapobject_types(), ()),
         "create": (lambda c, a: c.create_mapobject_type(a.name), (_NAME,)),
+        "rename": (lambda c, a: c.rename_mapobject_type(a.name, a.new_name), (_NAME, _NEW_NAME)),
         "rm": (lambda c, a: c.delete_mapobject_type(a.name), (_NAME,)),
     },
-    "feature": {"ls": (lambda c, a: c.get_features(a.object_type), (_TYPE,))},
+    "feature": {
+        "ls": (lambda c, a: c.get_features(a.object_type), (_TYPE,)),
+        "rename": (
+            lambda c, a: c.rename_feature(a.object_type, a.name, a.new_name),
+            (_TYPE, _NAME, _NEW_NAME),
+        ),
+    },
     "feature-values": {
         "download": (
             lambda c, a: c.download_feature_values_and_metadata_files(a.object_type, a.directory),
@@ -234,7 +245,7 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
         "ls": (lambda c, a: c.get_tool_results(), ()),
         "rename": (
             lambda c, a: c.rename_tool_result(a.object_type, a.name, a.new_name),
-            (_TYPE, _NAME, (("--new-name",), {"required": True, "help": "its new name"})),
+            (_TYPE, _NAME, _NEW_NAME),
         ),
         "rm": (lambda c, a: c.delete_tool_result(a.object_type, a.name), (_TYPE, _NAME)),
     },

@@ -15,13 +15,17 @@ import pandas as pd
 
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError, unknown
 from napari_tmaps.pipeline.tables import make_table
-from napari_tmaps.store.corrections import SiteObjects
+from napari_tmaps.store.corrections import Corrections, SiteObjects
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import INDEX
+from napari_tmaps.store.gates import GateStore
+from napari_tmaps.store.results import ResultStore
+from napari_tmaps.streams.atomic import disk_errors
 
 ELSEWHERE = ""
 """What the catalogue has as the pipeline of such objects."""
 _MOST = 2**31 - 1
+_BORDER = "is_border"
 
 
 def create_type(experiment: Experiment, name: str) -> None:
@@ -34,6 +38,11 @@ def create_type(experiment: Experiment, name: str) -> None:
     ExistsError
         There are objects of that name.
     """
+    _check_new(experiment, name)
+    experiment.catalogue.set_object_type(name, ELSEWHERE, 0, 0)
+
+
+def _check_new(experiment: Experiment, name: str) -> None:
     if not name.isidentifier() or not name.isascii():
         raise InputError(
             f"'{name}' cannot be the name of objects. Use letters, digits and _, beginning with a "
@@ -41,7 +50,73 @@ def create_type(experiment: Experiment, name: str) -> None:
         )
     if name in [*experiment.catalogue.object_types()["name"]]:
         raise ExistsError(f"There are objects of type '{name}' already. Choose another name.")
-    experiment.catalogue.set_object_type(name, ELSEWHERE, 0, 0)
+    if name in experiment.catalogue.channel_names():
+        raise ExistsError(f"There is a channel '{name}' already. Choose another name.")
+
+
+def rename_type(experiment: Experiment, old: str, new: str) -> None:
+    """Give objects that another program found another name, with all that is known of them.
+
+    Gates, selections and results go along. What was interrupted is finished by doing it again.
+
+    Raises
+    ------
+    NotFoundError, InputError
+        There are none, a pipeline made them, they were corrected by hand, or the name is none.
+    ExistsError
+        There are objects, or a channel, of that name.
+    """
+    _check_foreign(experiment, old)
+    if new == old:
+        return
+    _check_new(experiment, new)
+    if any(edit.place.object_type == old for edit in Corrections(experiment).edits()):
+        raise InputError(
+            f"The {old} were corrected by hand, and the corrections go by that name. Keep it."
+        )
+    for plate in experiment.plate_names():
+        folder = experiment.plate(plate)
+        for well in experiment.wells(plate):
+            for site in experiment.sites(plate, well)["site"]:
+                folder.rename_labels(well, int(site), old, new)
+    for kept in ("features/{}", "gates/{}.json", "selections/{}.parquet"):
+        path = experiment.path / kept.format(old)
+        if path.exists():
+            with disk_errors(path):
+                path.replace(experiment.path / kept.format(new))
+    ResultStore(experiment.path / "results").move(old, new)
+    experiment.catalogue.rename_object_type(old, new)
+
+
+def rename_feature(experiment: Experiment, object_type: str, old: str, new: str) -> None:
+    """Give a feature that another program measured another name; gates on it follow.
+
+    Raises
+    ------
+    NotFoundError
+        There are no such objects, or no such feature.
+    InputError
+        A pipeline measures these objects, it cannot be the name of a feature, or a gate filters
+        by it.
+    ExistsError
+        There is a feature of that name.
+    """
+    _check_foreign(experiment, object_type)
+    columns = experiment.features.columns(object_type)
+    if old not in columns or old == _BORDER:
+        raise unknown("feature", old, [name for name in columns if name != _BORDER])
+    if new == old:
+        return
+    _check_feature(new)
+    if new in columns:
+        raise ExistsError(f"The {object_type} have a feature '{new}' already. Choose another name.")
+    GateStore(experiment.path / "gates").rename_column(object_type, old, new)
+    experiment.features.rename_column(object_type, old, new)
+
+
+def _check_feature(name: str) -> None:
+    if name in (*INDEX, _BORDER) or not name.strip():
+        raise InputError(f"'{name}' cannot be the name of a feature. Choose another one.")
 
 
 def forget_type(experiment: Experiment, name: str) -> None:
@@ -149,8 +224,7 @@ def put_values(
             "the labels first."
         )
     for name, numbers in values.items():
-        if name in INDEX or name == "is_border" or not name.strip():
-            raise InputError(f"'{name}' cannot be the name of a feature. Choose another one.")
+        _check_feature(name)
         if len(numbers) != len(labels):
             raise InputError(
                 f"Feature '{name}' has {len(numbers)} values for {len(labels)} objects."

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from napari_tmaps.server.ids import decode_number
+from napari_tmaps.client.ids import decode_number
 from napari_tmaps.server.open_maps import OpenMaps
 from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.users import Entry, ForbiddenError, LoginError, UserStore
 from napari_tmaps.workflow.door import Experiment
+from napari_tmaps.workflow.lock import coordinating
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,19 @@ def owned(user: Caller, entry: Writable) -> Entry:
 
 
 Owned = Annotated[Entry, Depends(owned)]
+
+
+@contextmanager
+def alone(server: Server, experiment: Experiment, what: str) -> Iterator[None]:
+    """Write while nothing else does: neither another request nor a workflow.
+
+    Raises
+    ------
+    ExistsError
+        Something is at work on the experiment.
+    """
+    with server.uploading, coordinating(experiment.path, what):
+        yield
 
 
 def reading(entry: Readable) -> Iterator[Experiment]:

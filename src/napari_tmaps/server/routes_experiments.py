@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
 from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.server.access import Caller, Owned, Readable, Server, ServerOf
-from napari_tmaps.server.ids import encode
 from napari_tmaps.server.users import Entry
 from napari_tmaps.store.experiment import Experiment, is_experiment, safe_name
 from napari_tmaps.streams.atomic import remove

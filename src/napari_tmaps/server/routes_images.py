@@ -13,10 +13,10 @@ import pandas as pd
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import InputError, MissingError, NotFoundError, unknown
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.server.access import Reading
-from napari_tmaps.server.ids import decode, encode
 from napari_tmaps.store.prepared import read_prepared
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["images"])

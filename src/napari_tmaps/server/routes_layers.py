@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Query, Response
 
+from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.server.access import Readable, ServerOf
-from napari_tmaps.server.ids import decode, encode
 from napari_tmaps.server.tiles import TILE, tile, zooms
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import PlateMap

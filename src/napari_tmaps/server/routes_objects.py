@@ -9,9 +9,9 @@ import numpy as np
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
+from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import InputError, NotFoundError, unknown
 from napari_tmaps.server.access import Reading
-from napari_tmaps.server.ids import decode, encode
 from napari_tmaps.server.routes_images import Format, Place, attachment, image_answer
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.feature_table import Categories, FeatureTable

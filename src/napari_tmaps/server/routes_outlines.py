@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from fastapi import APIRouter, Query, Response
 
+from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import NotFoundError, unknown
 from napari_tmaps.server.access import Readable, ServerOf
-from napari_tmaps.server.ids import decode, encode
 from napari_tmaps.server.outline_tiles import outline_tile, outline_zooms
 from napari_tmaps.server.routes_layers import Number, Text
 from napari_tmaps.server.routes_objects import known_name

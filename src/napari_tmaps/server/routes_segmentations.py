@@ -7,8 +7,6 @@ import binascii
 import io
 import math
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,18 +14,17 @@ import numpy.typing as npt
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import InputError
 from napari_tmaps.pipeline.foreign import create_type, forget_type, put_labels, put_values
-from napari_tmaps.server.access import Server, ServerOf, Writing
-from napari_tmaps.server.ids import encode
+from napari_tmaps.server.access import ServerOf, Writing, alone
 from napari_tmaps.server.routes_images import Place
 from napari_tmaps.server.routes_objects import known_type
 from napari_tmaps.store.corrections import SiteObjects
-from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.workflow.lock import coordinating
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}/mapobject_types", tags=["objects"])
 
+_SENT = "objects that are sent"
 _MOST_BYTES = 2**29
 """Of labels; what is packed into a small archive may be huge."""
 
@@ -68,7 +65,7 @@ def create_object_type(experiment: Writing, new: NewType) -> dict[str, Any]:
 @router.delete("/{type_id}")
 def delete_object_type(server: ServerOf, experiment: Writing, type_id: str) -> dict[str, str]:
     """Delete objects that were sent, with all that was measured of them."""
-    with _alone(server, experiment):
+    with alone(server, experiment, _SENT):
         forget_type(experiment, known_type(experiment, type_id))
     return {"message": "ok"}
 
@@ -80,7 +77,7 @@ def add_segmentation(
     """Send the objects of a site; those that were there are replaced."""
     place = _place(experiment, type_id, new)
     labels = _array(new.image)
-    with _alone(server, experiment):
+    with alone(server, experiment, _SENT):
         number = put_labels(experiment, place, labels)
     return {"message": "ok", "objects": number}
 
@@ -98,7 +95,7 @@ def add_feature_values(
         )
     matrix = np.array(new.values, np.float64).reshape(len(new.labels), len(new.names))
     columns = {name: matrix[:, n] for n, name in enumerate(new.names)}
-    with _alone(server, experiment):
+    with alone(server, experiment, _SENT):
         put_values(experiment, place, new.labels, columns)  # type: ignore[arg-type]
     return {"message": "ok"}
 
@@ -108,13 +105,6 @@ def _place(experiment: Writing, type_id: str, at: Place) -> SiteObjects:
     if at.zplane:
         raise InputError("Labels of all planes of a site are sent at once, with zplane 0.")
     return SiteObjects(name, *at.site(experiment), at.tpoint)
-
-
-@contextmanager
-def _alone(server: Server, experiment: Experiment) -> Iterator[None]:
-    """Write while nothing else does: neither another request nor a workflow."""
-    with server.uploading, coordinating(experiment.path, "objects that are sent"):
-        yield
 
 
 def _array(text: str) -> npt.NDArray[Any]:

@@ -9,9 +9,9 @@ import numpy as np
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_tmaps.client.ids import decode, decode_number, encode
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.server.access import Caller, Reading, Writing
-from napari_tmaps.server.ids import decode, decode_number, encode
 from napari_tmaps.store.feature_table import FeatureTable
 from napari_tmaps.store.results import AboutResult
 from napari_tmaps.store.selections import Selection, SelectionStore

@@ -10,10 +10,10 @@ from typing import IO, Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import InputError, unknown
 from napari_tmaps.server import uploads
 from napari_tmaps.server.access import Caller, Reading, ServerOf, Writing
-from napari_tmaps.server.ids import decode, encode
 from napari_tmaps.server.uploads import Acquisition, ExpectedFile
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.vendors import scan

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import ExistsError, InputError
 from napari_tmaps.model.workflow import WorkflowDescription
 from napari_tmaps.pipeline.files import load_pipeline
@@ -17,7 +18,6 @@ from napari_tmaps.pipeline.jterator_project import load_project
 from napari_tmaps.pipeline.jterator_project_export import project_files
 from napari_tmaps.pipeline.shelf import Shelf
 from napari_tmaps.server.access import Reading, Writing
-from napari_tmaps.server.ids import decode, encode
 from napari_tmaps.server.uploads import take_up
 from napari_tmaps.streams.atomic import disk_errors
 from napari_tmaps.workflow.batches import StepFolder

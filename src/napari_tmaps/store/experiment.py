@@ -18,6 +18,7 @@ from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundEr
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.model.planes import UNNAMED_PLATE, Scan, find_duplicates
+from napari_tmaps.model.scanedit import renamed
 from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
 from napari_tmaps.store import summary
 from napari_tmaps.store.catalogue import Catalogue
@@ -279,6 +280,7 @@ class Experiment:
                 "leave out the name of the plate to add them all."
             )
         _check_name("acquisition", acquisition)
+        scan = self._as_renamed(scan)
         names = []
         for source in scan.plates:
             target = plate or safe_name(source or UNNAMED_PLATE)
@@ -299,6 +301,12 @@ class Experiment:
             self.catalogue.set_fingerprints(number, files)
             names.append(target)
         return names
+
+    def _as_renamed(self, scan: Scan) -> Scan:
+        """The scan with the names that its channels were given here."""
+        known = {channel.name for channel in scan.channels}
+        given = self.catalogue.given_names()
+        return renamed(scan, {name: new for name, new in given.items() if name in known})
 
     def rename(self, name: str) -> None:
         """Give the experiment another name; its folder stays.

@@ -272,6 +272,21 @@ class FeatureStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             table.to_parquet(temporary, index=False)
 
+    def rename_column(self, object_type: str, old: str, new: str) -> None:
+        """Call a feature by another name, in the files of all wells that have it."""
+        import pyarrow.parquet as pq
+
+        for path in self.files(object_type):
+            with readable(path):
+                table = pq.read_table(path, partitioning=None)
+            if old in table.column_names:
+                names = [new if name == old else name for name in table.column_names]
+                with replacing(path) as temporary, disk_errors(path):
+                    frame: pd.DataFrame = table.rename_columns(names).to_pandas(
+                        ignore_metadata=True
+                    )
+                    frame.to_parquet(temporary, index=False)
+
     def remove(self, object_type: str) -> None:
         """Remove the table of a type."""
         remove(self.root / object_type)

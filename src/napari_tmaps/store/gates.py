@@ -6,6 +6,7 @@ gates/<type>.json
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -225,6 +226,19 @@ class GateStore:
         colors = {name_of(name): color for name, color in before.colors.items()}
         self._write(object_type, gates, colors)
 
+    def rename_column(self, object_type: str, old: str, new: str) -> None:
+        """Have gates look at a column under its new name.
+
+        Raises
+        ------
+        InputError
+            A filter names the column.
+        """
+        before = self._read(object_type)
+        gates = {name: _with_column(name, gate, old, new) for name, gate in before.gates.items()}
+        if gates != before.gates:
+            self._write(object_type, gates, before.colors)
+
     def remove(self, object_type: str, name: str) -> None:
         """Forget a gate.
 
@@ -263,6 +277,24 @@ def _renamed(gate: Gate, name_of: Callable[[str], str]) -> Gate:
         name_of(part) if isinstance(part, str) else _renamed(part, name_of) for part in gate.gates
     )
     return CombinedGate(kind=gate.kind, gates=parts)
+
+
+def _with_column(name: str, gate: Gate, old: str, new: str) -> Gate:
+    if isinstance(gate, FilterGate):
+        if re.search(rf"(?<!\w){re.escape(old)}(?!\w)", gate.text):
+            raise InputError(
+                f"The gate '{name}' filters by '{old}': {gate.text}. Change or remove it first."
+            )
+        return gate
+    if isinstance(gate, CombinedGate):
+        parts = tuple(
+            part if isinstance(part, str) else _with_column(name, part, old, new)
+            for part in gate.gates
+        )
+        return CombinedGate(kind=gate.kind, gates=parts)
+    named = ("column",) if isinstance(gate, RangeGate) else ("x", "y")
+    changed = {side: new for side in named if getattr(gate, side) == old}
+    return gate.model_copy(update=changed)
 
 
 def _parts(gate: Gate) -> list[str]:

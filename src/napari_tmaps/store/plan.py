@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby, pairwise
 from math import isfinite
@@ -141,13 +141,18 @@ def image_plans(
 class ImagePlanner:
     """Makes the plans of images; what all of them need is read once.
 
+    Parameters
+    ----------
+    renamed
+        Names that channels shall have in the plans, by those that they have.
+
     Raises
     ------
     NotFoundError
         There is no acquisition or no layout yet.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, renamed: Mapping[str, str] | None = None) -> None:
         self._experiment = experiment
         catalogue = experiment.catalogue
         _acquisitions(experiment)
@@ -161,6 +166,8 @@ class ImagePlanner:
             )
         self._mip = bool(catalogue.get("mip", False))
         self._facts = {channel.name: asdict(channel) for channel in experiment.channels()}
+        for name, new in (renamed or {}).items():
+            self._facts[name]["name"] = new
         self._used = catalogue.recorded()
         self._names = {
             key: [name for name in self._facts if name in names]

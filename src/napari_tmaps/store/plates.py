@@ -22,8 +22,9 @@ from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 from napari_tmaps.store.images import StoredImage
 from napari_tmaps.streams import ngff
-from napari_tmaps.streams.atomic import remove
+from napari_tmaps.streams.atomic import disk_errors, remove
 from napari_tmaps.streams.ngff import ImageInfo, ImageWriter
+from napari_tmaps.streams.ngff_metadata import OURS
 
 
 @lru_cache(maxsize=1 << 14)
@@ -224,6 +225,18 @@ class PlateFolder:
             raise unknown("object type", object_type, known)
         ngff.update_labels(self.labels_path(well, site, object_type), place, corner, region)
 
+    def rename_labels(self, well: str, site: int, old: str, new: str) -> None:
+        """Call labels of a site by another object type, if it has them."""
+        known = self.label_names(well, site)
+        if old not in known:
+            return
+        folder = self.image_path(well, site) / "labels"
+        if (folder / old).is_dir():  # else it was interrupted after that
+            with disk_errors(folder):
+                (folder / old).replace(folder / new)
+        listed = sorted({*known, new} - {old})
+        ngff.write_group(folder, {"labels": listed}, self.version)
+
     def remove_labels(self, well: str, site: int, object_types: Iterable[str]) -> None:
         """Remove the labels of object types from a site, as far as it has them."""
         known = self.label_names(well, site)
@@ -236,6 +249,31 @@ class PlateFolder:
         ngff.write_group(folder, {"labels": kept}, self.version)
         for name in gone:
             remove(folder / name)
+
+    def rename_channel(
+        self, well: str, site: int, cycle: int, old: str, new: str, source: tuple[str, str]
+    ) -> None:
+        """Rename a channel in the metadata of an image.
+
+        Parameters
+        ----------
+        source
+            Digest of what it was made of, which tells that it is up to date, and the new one.
+
+        Raises
+        ------
+        NotFoundError, FormatError
+            The site has no image on disk, or it is damaged.
+        """
+        info, path = self.info(well, site, cycle), self.image_path(well, site, cycle)
+        attributes = ngff.read_attributes(path)
+        for shown in attributes["omero"]["channels"]:
+            if shown.get("label") == old:
+                shown["label"] = new
+        ours = attributes.get(OURS, {})
+        if ours.get("source") == source[0]:
+            attributes[OURS] = {**ours, "source": source[1]}
+        ngff.write_group(path, attributes, info.version)
 
     # -- reading --------------------------------------------------------------------------------
 

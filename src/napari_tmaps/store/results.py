@@ -155,6 +155,17 @@ class ResultStore:
         renamed = about.model_copy(update={"name": new})
         write_text(target / _FILE, renamed.model_dump_json(indent=2) + "\n")
 
+    def move(self, object_type: str, new: str) -> None:
+        """Have all results of an object type under the new name of that type."""
+        names = self.names(object_type)
+        folder = self.root / new
+        if names:
+            with disk_errors(folder):
+                (self.root / object_type).rename(folder)
+        for name in self.names(new):
+            moved = self.about(new, name).model_copy(update={"object_type": new})
+            write_text(folder / name / _FILE, moved.model_dump_json(indent=2) + "\n")
+
     def remove(self, object_type: str, name: str) -> None:
         """Delete a result.
 

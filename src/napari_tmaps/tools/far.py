@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import InputError, StorageError
 from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.store.experiment import Experiment
@@ -43,8 +43,7 @@ class FarResults(ResultStore):
 
 
 def _address(object_type: str, name: str) -> str:
-    key = base64.urlsafe_b64encode(f"{object_type}\x1f{name}".encode()).decode()
-    return f"/tools/results/{key}"
+    return f"/tools/results/{encode(object_type, name)}"
 
 
 def ask_for_tool(

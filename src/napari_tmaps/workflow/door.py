@@ -12,14 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.workflow import WorkflowDescription
+from napari_tmaps.pipeline.renaming import rename_channel
 from napari_tmaps.store import experiment as store
 from napari_tmaps.workflow import detached, submission
 from napari_tmaps.workflow.description import FILE, save_workflow, with_argument, workflow_of
 from napari_tmaps.workflow.engines import EngineChoice
-from napari_tmaps.workflow.lock import ask_to_stop, coordinator
+from napari_tmaps.workflow.lock import ask_to_stop, coordinating, coordinator
 from napari_tmaps.workflow.probe import dry_run
 from napari_tmaps.workflow.status import status
 from napari_tmaps.workflow.submission import Request, Subset, last_submission, prepare
@@ -168,3 +170,18 @@ class Experiment(store.Experiment):
 
             return RemoteWorkflow(self)
         return Workflow(self)
+
+    def rename_channel(self, old: str, new: str) -> None:
+        """Give a channel another name, in images, maps and pipelines; see `pipeline.renaming`.
+
+        Raises
+        ------
+        TmapsError
+            There is no such channel, the name does not fit, or something is at work.
+        """
+        if self.mirror is not None:
+            self.mirror.ask("PUT", f"/channels/{encode(old)}", body={"name": new})
+            self.refresh()
+            return
+        with coordinating(self.path, "a new name"):
+            rename_channel(self, old, new)

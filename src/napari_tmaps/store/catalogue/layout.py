@@ -12,6 +12,8 @@ from napari_tmaps.store.catalogue import schema
 from napari_tmaps.store.catalogue.acquisitions import Acquisitions
 from napari_tmaps.store.catalogue.database import insert_table
 
+_GIVEN = "channel_names"
+
 
 class Layout(Acquisitions):
     """Where everything lies."""
@@ -53,6 +55,45 @@ class Layout(Acquisitions):
     def channels(self) -> pd.DataFrame:
         """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
         return self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
+
+    def rename_channel(self, old: str, new: str) -> None:
+        """Give a channel another name, here and in the source planes that it comes from."""
+        channels, gaps, planes = schema.channels, schema.gaps, schema.planes
+        acquisitions = schema.acquisitions
+        multiplexing = self.get("workflow_type") == "multiplexing"
+        with self._begin() as connection:
+            row = connection.execute(sa.select(channels).where(channels.c.name == old)).one()
+            changed = {"name": new, "facts": {**row.facts, "name": new}}
+            connection.execute(sa.update(channels).where(channels.c.id == row.id).values(changed))
+            connection.execute(sa.update(gaps).where(gaps.c.channel == old).values(channel=new))
+            prefix = f"{row.cycle}_" if multiplexing else ""
+            source, target = old.removeprefix(prefix), new.removeprefix(prefix)
+            for one in connection.execute(sa.select(acquisitions)).all():
+                mine = (planes.c.acquisition_id == one.id, planes.c.channel == source)
+                here = (planes.c.cycle == row.cycle - one.cycle_offset,) if multiplexing else ()
+                of_it = sa.update(planes).where(*mine, *here).values(channel=target)
+                if not connection.execute(of_it).rowcount:
+                    continue
+                left = connection.scalar(sa.select(planes.c.channel).where(*mine).limit(1))
+                described = []
+                for facts in one.facts["channels"]:
+                    if facts["name"] != source or left is not None:
+                        described.append(facts)
+                    if facts["name"] == source:
+                        described.append({**facts, "name": target})
+                facts = {**one.facts, "channels": described}
+                connection.execute(
+                    sa.update(acquisitions).where(acquisitions.c.id == one.id).values(facts=facts)
+                )
+        if not multiplexing:
+            known = self.given_names()
+            later = {name: new if given == old else given for name, given in known.items()}
+            self.set(_GIVEN, later if old in known.values() else {**later, old: new})
+
+    def given_names(self) -> dict[str, str]:
+        """Names that channels were given, by those of the microscope; for acquisitions to come."""
+        names: dict[str, str] = self.get(_GIVEN, {})
+        return names
 
     def recorded(self) -> dict[tuple[str, int], dict[str, Recorded]]:
         """Channels that each (plate, cycle) of the layout has, and z and t of the planes of each.

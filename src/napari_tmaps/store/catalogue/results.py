@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 import pandas as pd
@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from napari_tmaps.store.catalogue import schema
 from napari_tmaps.store.catalogue.database import ROWS_AT_A_TIME, Database
+
+_KEY = ("pipeline", "plate", "well", "site")
 
 
 class Results(Database):
@@ -30,6 +32,11 @@ class Results(Database):
         table = schema.object_types
         self._change(sa.update(table).where(table.c.name == name).values(objects=objects))
 
+    def rename_object_type(self, old: str, new: str) -> None:
+        """Call an object type by another name."""
+        table = schema.object_types
+        self._change(sa.update(table).where(table.c.name == old).values(name=new))
+
     def mark_stale(self, pipelines: Iterable[str]) -> None:
         """Say of the results of pipelines that they were made from other images than today's."""
         table = schema.object_types
@@ -49,6 +56,18 @@ class Results(Database):
         with self._begin() as connection:
             rows = connection.execute(sa.select(table)).all()
         return [(row.pipeline, row.plate, row.well, row.site, row.sources) for row in rows]
+
+    def replace_sources(self, digests: Mapping[str, str]) -> None:
+        """Have other digests of images in the place of some, by those of before."""
+        table = schema.analysed
+        rows = self.analysed_sources()
+        with self._begin() as connection:
+            for pipeline, plate, well, site, sources in rows:
+                new = {cycle: digests.get(text, text) for cycle, text in sources.items()}
+                if new != sources:
+                    key = (pipeline, plate, well, site)
+                    here = [table.c[n] == value for n, value in zip(_KEY, key, strict=True)]
+                    connection.execute(sa.update(table).where(*here).values(sources=new))
 
     def set_analysed(
         self,

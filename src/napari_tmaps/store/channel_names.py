@@ -1,0 +1,147 @@
+"""Another name for a channel, wherever an experiment has it; nothing is converted or built anew.
+
+Images and maps keep their pixels. That they are up to date is known by digests of what they were
+made of, names included: these are made anew with the new name. What was measured keeps its names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
+from napari_tmaps.store.mapfiles import MapFiles, read_state
+from napari_tmaps.store.mapplan import plan_map
+from napari_tmaps.store.mapsources import well_sources
+from napari_tmaps.store.plan import ImagePlanner
+from napari_tmaps.streams.atomic import disk_errors, write_json
+
+if TYPE_CHECKING:
+    from napari_tmaps.store.experiment import Experiment
+
+_LONGEST = 100
+_Keys = dict[str, dict[str, str]]
+
+
+def rename_channel(experiment: Experiment, old: str, new: str) -> None:
+    """Give a channel another name; to be done while nothing else works on the experiment.
+
+    What was interrupted is finished by doing it again.
+
+    Parameters
+    ----------
+    new
+        In an experiment of several staining cycles it begins with the number of the cycle and "_".
+
+    Raises
+    ------
+    NotFoundError
+        There is no such channel.
+    InputError
+        It cannot be the name of a channel.
+    ExistsError
+        Another channel, or an object type, has that name.
+    """
+    channels = experiment.catalogue.channels().set_index("name")["cycle"]
+    if old not in channels.index:
+        raise unknown("channel", old, list(channels.index))
+    if new == old:
+        return
+    _check(experiment, new, list(channels.index), int(channels[old]))
+    before = {plate: _map_keys(experiment, plate) for plate in experiment.plate_names()}
+    digests = _rename_images(experiment, old, new)
+    illumination = experiment.illumination
+    entries = illumination.entries()
+    if any(entry.channel == old for entry in entries):
+        illumination.set_entries(
+            replace(entry, channel=new) if entry.channel == old else entry for entry in entries
+        )
+    experiment.catalogue.rename_channel(old, new)
+    experiment.catalogue.replace_sources(digests)
+    for plate, keys in before.items():
+        if keys is not None:
+            _rename_in_map(experiment, plate, keys, old, new)
+
+
+def _check(experiment: Experiment, name: str, channels: list[str], cycle: int) -> None:
+    if name != name.strip() or not name.isprintable() or not 0 < len(name) <= _LONGEST:
+        raise InputError(
+            f"'{name}' cannot be the name of a channel. Use up to {_LONGEST} letters, digits and "
+            "signs, with no space at either end."
+        )
+    if experiment.workflow_type == "multiplexing" and not name.startswith(f"{cycle}_"):
+        raise InputError(
+            f"'{name}' cannot be the name of a channel of cycle {cycle}: there, names begin with "
+            f"the number of the cycle, e.g. '{cycle}_{name}'."
+        )
+    if name in channels:
+        raise ExistsError(f"There is a channel '{name}' already. Choose another name.")
+    if name in [*experiment.catalogue.object_types()["name"]]:
+        raise ExistsError(f"Objects are called '{name}' already. Choose another name.")
+
+
+def _rename_images(experiment: Experiment, old: str, new: str) -> dict[str, str]:
+    """Rename in all images on disk; returns the digest of each image by that of before."""
+    try:
+        plans = zip(
+            ImagePlanner(experiment).plans(),
+            ImagePlanner(experiment, {old: new}).plans(),
+            strict=True,
+        )
+    except NotFoundError:  # no acquisition, or no layout yet
+        return {}
+    digests = {}
+    for plan, then in plans:
+        if all(facts["name"] != old for facts in plan["channels"]):
+            continue
+        digests[plan["source"]] = then["source"]
+        folder = experiment.plate(plan["plate"])
+        place = plan["well"], plan["site"], plan["cycle"]
+        try:
+            folder.rename_channel(*place, old, new, (plan["source"], then["source"]))
+        except (NotFoundError, FormatError):  # not converted, or damaged: to be converted (again)
+            continue
+    return digests
+
+
+def _map_keys(experiment: Experiment, plate: str) -> _Keys | None:
+    """Digests that the map of a plate would have now; None if it has none, or an older one."""
+    state = read_state(experiment.path / "maps" / plate)
+    if not state:
+        return None
+    plan = plan_map(experiment, plate)
+    if state.get("image") != plan.folder:
+        return None
+    works = well_sources(experiment, plan, state["settings"])
+    return {work["well"]: work["keys"] for work in works}
+
+
+def _rename_in_map(experiment: Experiment, plate: str, keys: _Keys, old: str, new: str) -> None:
+    folder = experiment.path / "maps" / plate
+    state, plan = read_state(folder), plan_map(experiment, plate)
+    names = {f"channel:{old}": f"channel:{new}"}
+    corrected = [new if name == old else name for name in state["settings"]["corrected"]]
+    settings = {**state["settings"], "corrected": corrected}
+    now = {work["well"]: work["keys"] for work in well_sources(experiment, plan, settings)}
+    wells = {}
+    for well, facts in state["wells"].items():
+        here = {}
+        for layer, key in facts["keys"].items():
+            name = names.get(layer, layer)
+            fresh = keys.get(well, {}).get(layer) == key
+            here[name] = now.get(well, {}).get(name, key) if fresh else key
+        lost = [[site, names.get(layer, layer)] for site, layer in facts["lost"]]
+        wells[well] = {**facts, "keys": here, "lost": lost}
+    contrast: Mapping[str, Any] = {
+        names.get(layer, layer): ends for layer, ends in state["contrast"].items()
+    }
+    files = MapFiles(folder, plan)
+    with disk_errors(folder):
+        (folder / state["image"]).replace(files.image)
+    layers = {layer.partition(":") for facts in wells.values() for layer in facts["keys"]}
+    types = {name for kind, _, name in layers if kind == "labels"}
+    ends = [tuple(contrast.get(f"channel:{facts['name']}", (0, 1))) for facts in plan.channels]
+    files.write_metadata(ends, sorted(types))
+    changed = {"image": plan.folder, "settings": settings, "wells": wells, "contrast": contrast}
+    write_json(folder / "map.json", {**state, **changed})
