@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from math import floor
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -237,24 +240,25 @@ def test_threshold_adjacency_by_hand():
 
 
 def plain_patterns(own, mask, radius):
-    """Loops over pixels and points; bins by the smallest rotation of the pattern."""
-    padded = np.pad(own.astype(float), radius + 1)
+    """Loops over pixels and points, with 28 digits; bins by the smallest rotation."""
+    padded = np.pad(own.astype(int), radius + 1)
+    slant = radius * Decimal("0.5").sqrt()
+    steps = [0, slant, radius, slant, 0, -slant, -radius, -slant]
     smallest = sorted({min(_turns(code)) for code in range(256)})
     seen = np.zeros(36)
     for y, x in np.argwhere(mask) + radius + 1:
         code = 0
         for n in range(8):
-            dy, dx = (radius * round(f(n * np.pi / 4), 12) for f in (np.sin, np.cos))
-            top, left = int(np.floor(y + dy)), int(np.floor(x + dx))
-            v, u = y + dy - top, x + dx - left
-            difference = 0.0
+            point_y, point_x = y + steps[n], x + steps[(n + 2) % 8]
+            top, left = floor(point_y), floor(point_x)
+            v, u = point_y - top, point_x - left
+            difference = Decimal(0)
             for i, weight_y in ((0, 1 - v), (1, v)):
                 for j, weight_x in ((0, 1 - u), (1, u)):
                     if weight_y * weight_x:
-                        difference += (
-                            weight_y * weight_x * (padded[top + i, left + j] - padded[y, x])
-                        )
-            code |= int(difference >= 0) << n
+                        gap = int(padded[top + i, left + j] - padded[y, x])
+                        difference += weight_y * weight_x * gap
+            code |= int(difference > -1e-20) << n
         seen[smallest.index(min(_turns(code)))] += 1
     return seen / mask.sum()
 
@@ -263,9 +267,12 @@ def _turns(code):
     return [(code >> n | code << (8 - n)) & 255 for n in range(8)]
 
 
+@pytest.mark.parametrize("levels", [6, 4000, 65535])
 @pytest.mark.parametrize("radius", [1, 2, 5])
-def test_patterns_as_plain_loops(radius):
+def test_patterns_as_plain_loops(radius, levels):
+    """Points that are exactly as bright as the pixel count, even if interpolated."""
     labels, image = scene(4, 50)
+    image = (image * (levels / image.max())).astype(np.uint16)
     runs, boxes = prepare(labels)
     ours = local_binary_patterns(runs, boxes, image, np.array([radius]), lbp_bins())
     for k, label in enumerate(runs.labels):

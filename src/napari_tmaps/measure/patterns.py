@@ -7,13 +7,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.compile import fused_kernel, kernel
+from napari_tmaps.measure.histogram import count_values
 from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, gather, largest_area
 
 TAS_NAMES = ("center", "mu-margin", "mu", "n-center", "n-mu-margin", "n-mu")
 LBP_BINS = 36
 _NO_CODE = np.uint8(255)
+_LANES = 8  # pixels that are compared at once
+# What rounding may make of a difference of intensities, relative to the brightest: in numbers of 32
+# bits, and of 64 bits.
+_UNSURE, _ROUNDED = 2.0**-21, 2.0**-50
 _FITS = 224  # pixels whose number fits 8 bits, whole registers
+
+Canvas = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint16]
 
 
 def lbp_bins() -> Ints:
@@ -39,78 +47,126 @@ def local_binary_patterns(
     count = runs.labels.size
     result = np.zeros((count, radii.size, LBP_BINS), np.float64)
     reach = radii.max()
+    codes = np.empty(largest_area(runs) // _LANES * _LANES + 2 * _LANES, np.uint16)
+    words = codes.view(np.uint64)
     for k in range(count):
         width = boxes.right[k] - boxes.left[k] + 2 * reach
         height = boxes.bottom[k] - boxes.top[k] + 2 * reach
-        canvas = np.zeros(height * width, np.float64)
+        canvas = np.zeros(height * width + _LANES, np.float32)
         corner = (boxes.top[k] - reach) * width + boxes.left[k] - reach
-        area = 0
-        for i in range(runs.first[k], runs.first[k + 1]):
-            at = runs.row[i] * width - corner + runs.start[i]
-            line = image[runs.row[i], runs.start[i] : runs.stop[i]]
-            area += line.size
-            for x in range(line.size):
-                canvas[at + x] = line[x]
-        codes = np.empty(width, np.int64)
+        brightest = _lay_out(runs, k, image, canvas, corner, width)
         for r in range(radii.size):
-            seen = np.zeros(LBP_BINS, np.int64)
+            near, weights = _between(radii[r])
+            few = np.float32(weights[0]), np.float32(weights[1]), np.float32(weights[2])
+            n = np.uintp(0)
             for i in range(runs.first[k], runs.first[k + 1]):
-                at = runs.row[i] * width - corner + runs.start[i]
-                length = runs.stop[i] - runs.start[i]
-                _patterns(canvas, at, width, radii[r], codes[:length])
-                for code in codes[:length]:
-                    seen[bins[code]] += 1
-            result[k, r] = seen / area
+                at = np.uintp(runs.row[i] * width - corner + runs.start[i])
+                length = np.uintp(runs.stop[i] - runs.start[i])
+                where = at, np.uintp(width), np.uintp(radii[r]), near
+                # Whole registers; the next run takes the place of what is too much.
+                lanes = (length + np.uintp(_LANES - 1)) // np.uintp(_LANES) * np.uintp(_LANES)
+                until = n + lanes
+                _patterns(canvas, where, few, brightest * np.float32(_UNSURE), codes, n, until)
+                if _any_unsure(words, n, length):
+                    _patterns(canvas, where, weights, brightest * _ROUNDED, codes, n, until)
+                n += length
+            area = int(n)
+            seen = count_values(codes[:area], 512)
+            for code in range(256):
+                result[k, r, bins[code]] += (seen[code] + seen[code + 256]) / area
     return result
 
 
 @kernel
-def _patterns(canvas: Floats, at: int, width: int, radius: int, codes: Ints) -> None:
-    """Patterns of the pixels from `at` on."""
+def _lay_out(
+    runs: Runs, k: int, image: npt.NDArray[Any], canvas: Canvas, corner: int, width: int
+) -> np.float32:
+    """Draw the intensities of an object, the rest is black; the brightest of them."""
+    brightest = np.int32(0)
+    for i in range(runs.first[k], runs.first[k + 1]):
+        at = np.uintp(runs.row[i] * width - corner + runs.start[i])
+        y, begin = np.uintp(runs.row[i]), np.uintp(runs.start[i])
+        for x in range(np.uintp(runs.stop[i]) - begin):
+            value = np.int32(image[y, begin + x])
+            canvas[at + x] = np.float32(value)
+            brightest = max(brightest, value)
+    return np.float32(brightest)
+
+
+@kernel
+def _between(radius: int) -> tuple[np.uintp, tuple[float, float, float]]:
+    """Whole pixels to the points on the diagonals; weights of the nearest, next, farthest pixel."""
     slant = radius * np.sqrt(0.5)
     near = int(slant)
-    part = slant - near
-    one, two, both = (1 - part) ** 2, part * (1 - part), part**2
+    part = (radius * radius / 2 - near * near) / (slant + near)  # slant - near, but exact
+    return np.uintp(near), ((1 - part) ** 2, part * (1 - part), part**2)
+
+
+@fused_kernel
+def _patterns(
+    canvas: Canvas,
+    where: tuple[np.uintp, np.uintp, np.uintp, np.uintp],
+    weights: tuple[Any, Any, Any],
+    rounded: Any,
+    codes: Codes,
+    begin: np.uintp,
+    end: np.uintp,
+) -> None:
+    """Patterns of the pixels from some place on, as precise as the weights.
+
+    A point counts as bright as the pixel up to what may be `rounded`. Of patterns with such a point
+    the bit of 256 is set.
+
+    Twice the difference of a point to its pixel is a + b √2 with whole numbers a and b. So either
+    it is 0, or far larger than what 64 bits round (to radii of 60 pixels): these always tell.
+    """
+    at, w, r, n = where
+    one, two, both = weights
     # Unsigned positions from one corner on: such loops run on vector registers.
-    first = np.uintp(at - radius * (width + 1))
-    mid = np.uintp(at) - first
-    w, n, r = np.uintp(width), np.uintp(near), np.uintp(radius)
-    step = np.uintp(1)
+    first, step = at - r * (w + np.uintp(1)), np.uintp(1)
+    mid = at - first
     se, sw = mid + n * w + n, mid + n * w - n
     nw, ne = mid - n * w - n, mid - n * w + n
-    for x in range(codes.size):
-        p = first + np.uintp(x)
+    for x in range(end - begin):
+        p = first + x
         here = canvas[p + mid]
-        code = np.int64(canvas[p + mid + r] >= here)
-        # Differences to the pixel, so that even regions compare as equal in spite of rounding.
-        code += 2 * np.int64(
-            one * (canvas[p + se] - here)
-            + two * ((canvas[p + se + step] - here) + (canvas[p + se + w] - here))
-            + both * (canvas[p + se + w + step] - here)
-            >= 0
+        a = one * canvas[p + se] + (
+            two * (canvas[p + se + step] + canvas[p + se + w])
+            + (both * canvas[p + se + w + step] - here)
         )
-        code += 4 * np.int64(canvas[p + mid + r * w] >= here)
-        code += 8 * np.int64(
-            one * (canvas[p + sw] - here)
-            + two * ((canvas[p + sw - step] - here) + (canvas[p + sw + w] - here))
-            + both * (canvas[p + sw + w - step] - here)
-            >= 0
+        b = one * canvas[p + sw] + (
+            two * (canvas[p + sw - step] + canvas[p + sw + w])
+            + (both * canvas[p + sw + w - step] - here)
         )
-        code += 16 * np.int64(canvas[p + mid - r] >= here)
-        code += 32 * np.int64(
-            one * (canvas[p + nw] - here)
-            + two * ((canvas[p + nw - step] - here) + (canvas[p + nw - w] - here))
-            + both * (canvas[p + nw - w - step] - here)
-            >= 0
+        c = one * canvas[p + nw] + (
+            two * (canvas[p + nw - step] + canvas[p + nw - w])
+            + (both * canvas[p + nw - w - step] - here)
         )
-        code += 64 * np.int64(canvas[p + mid - r * w] >= here)
-        code += 128 * np.int64(
-            one * (canvas[p + ne] - here)
-            + two * ((canvas[p + ne + step] - here) + (canvas[p + ne - w] - here))
-            + both * (canvas[p + ne - w + step] - here)
-            >= 0
+        d = one * canvas[p + ne] + (
+            two * (canvas[p + ne + step] + canvas[p + ne - w])
+            + (both * canvas[p + ne - w + step] - here)
         )
-        codes[x] = code
+        code = np.uint16(canvas[p + mid + r] >= here)
+        code |= np.uint16(a >= -rounded) << np.uint16(1)
+        code |= np.uint16(canvas[p + mid + r * w] >= here) << np.uint16(2)
+        code |= np.uint16(b >= -rounded) << np.uint16(3)
+        code |= np.uint16(canvas[p + mid - r] >= here) << np.uint16(4)
+        code |= np.uint16(c >= -rounded) << np.uint16(5)
+        code |= np.uint16(canvas[p + mid - r * w] >= here) << np.uint16(6)
+        code |= np.uint16(d >= -rounded) << np.uint16(7)
+        nearest = min(min(abs(a), abs(b)), min(abs(c), abs(d)))
+        # No point is darker than a black pixel.
+        unsure = (nearest < rounded) & (here > 0)
+        codes[begin + x] = code | np.uint16(unsure) << np.uint16(8)
+
+
+@kernel
+def _any_unsure(words: npt.NDArray[np.uint64], begin: np.uintp, length: np.uintp) -> bool:
+    """Whether the bit of 256 is set in some of the codes, four of which are a word."""
+    word, end = begin // np.uintp(4), (begin + length + np.uintp(3)) // np.uintp(4)
+    while word < end and not words[word] & np.uint64(0x0100010001000100):
+        word += np.uintp(1)
+    return bool(word < end)
 
 
 @kernel
