@@ -13,18 +13,24 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QInputDialog
 from tests.analysed import make_analysed
 from tests.server.running import running, settings_with_users
 
 from napari_tmaps.client.session import Session
 from napari_tmaps.gui import blocks, recent
+from napari_tmaps.gui.edit_layer import Hand
+from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.flow_state import with_step
 from napari_tmaps.gui.live_source import LiveSource
+from napari_tmaps.gui.map_menu import WellMenu
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.results_widget import ResultsWidget
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
+from napari_tmaps.store.corrections import Corrections
+from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.gates import GateStore, RangeGate
 from napari_tmaps.streams.mounts import ComingError
@@ -160,6 +166,49 @@ def test_nothing_is_changed_here_alone(
     rest(widget, qtbot)
     assert "that can be changed on that machine only" in widget.message
     assert widget.viewer.layers
+
+
+def test_objects_are_corrected_on_the_server(
+    widget: ExperimentWidget, address: str, far: Path, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    widget.setValue(replace(widget.value(), well="B03", site=2, view=View.SITE))
+    qtbot.waitUntil(lambda: widget.value().site == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: pixels(widget.viewer.layers["Blocks"]).any(), timeout=60_000)
+    edit = EditWidget(widget.viewer)
+    qtbot.addWidget(edit)
+    edit.edit_button.click()
+    edit.stroke(Hand.DELETE, (0, 0, 12, 12), (0, 0, 12, 12))
+    edit.save_button.click()
+    qtbot.waitUntil(lambda: not edit.is_busy, timeout=60_000)
+    assert edit._message.text() == "1 changed Blocks saved."
+    with Experiment.open(far) as theirs:
+        labels = theirs.labels("P1", "B03", 2, "Blocks")
+        assert 1 not in labels
+        assert Corrections(theirs).edits()[0].who == "demo"
+    rest(widget, qtbot)
+    shown = lambda: pixels(widget.viewer.layers["Blocks"])  # noqa: E731
+    qtbot.waitUntil(lambda: np.array_equal(shown(), labels), timeout=60_000)
+    assert edit.layer is not None, "the work goes on"
+    edit.edit_button.click()
+    edit.history.undo_button.click()
+    qtbot.waitUntil(lambda: not edit.is_busy, timeout=60_000)
+    assert edit._message.text() == "1 changed Blocks undone."
+
+
+def test_sites_are_excluded_on_the_server(
+    widget: ExperimentWidget, address: str, far: Path, monkeypatch: Any, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    menu = WellMenu(widget)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *args: ("dust", True))
+    menu.fill(widget.experiment, "P1", ["B03"], "B03", 2)
+    (action,) = [each for each in menu.menu.actions() if each.text() == "Exclude B03 site 2…"]
+    with qtbot.waitSignal(menu.changed, timeout=60_000):
+        action.trigger()
+    assert excluded(widget.experiment.catalogue) == {("P1", "B03", 2): "dust"}
+    with Experiment.open(far) as theirs:
+        assert excluded(theirs.catalogue) == {("P1", "B03", 2): "dust"}
 
 
 def test_a_lost_connection_is_told_and_the_window_lives(

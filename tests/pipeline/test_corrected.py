@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from napari_tmaps.cli.commands import app
 from napari_tmaps.errors import InputError, NotFoundError
+from napari_tmaps.model.progress import finish
 from napari_tmaps.pipeline import check, save_pipeline
+from napari_tmaps.pipeline.correcting import restore
 from napari_tmaps.pipeline.golden import golden, pooled, score_corrections
 from napari_tmaps.pipeline.remeasure import derived_from, measuring_of, outdated, remeasure
 from napari_tmaps.store.corrections import Corrections, SiteObjects
@@ -145,7 +147,7 @@ def test_an_analysis_leaves_corrected_sites_alone_and_says_so(experiment):
     assert experiment.labels(*PLACE[1:4], "Blocks").max() == 3
     corrections = Corrections(experiment)
     assert np.array_equal(corrections.truth(PLACE), corrected)
-    restored = corrections.restore(PLACE)
+    restored = finish(restore(experiment, PLACE))
     assert restored.touched == edit.touched
 
 

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from tests.server.running import USERS
 
 from napari_tmaps.server import (
+    routes_corrections,
     routes_experiments,
     routes_files,
     routes_images,
@@ -28,6 +29,7 @@ from napari_tmaps.server import (
 ROUTES = [
     (method, route.path)
     for part in (
+        routes_corrections,
         routes_experiments,
         routes_files,
         routes_images,

@@ -5,6 +5,8 @@ import pytest
 from tests.analysed import SIZE, analysed, analysed_once, squares  # noqa: F401
 
 from napari_tmaps.errors import FormatError, InputError, NotFoundError, StorageError
+from napari_tmaps.model.progress import finish
+from napari_tmaps.pipeline.correcting import restore
 from napari_tmaps.store.corrections import Corrections, SiteObjects
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams import ngff
@@ -148,7 +150,7 @@ def test_what_does_not_fit_is_one_sentence(experiment):
     with pytest.raises(NotFoundError, match="no object type 'Blobs'"):
         corrections.save(PLACE._replace(object_type="Blobs"), start, cut(start))
     with pytest.raises(NotFoundError, match="no corrections"):
-        corrections.restore(PLACE)
+        corrections.truth(PLACE)
 
 
 def test_a_correction_outlives_another_analysis_and_can_be_put_back(experiment):
@@ -162,7 +164,7 @@ def test_a_correction_outlives_another_analysis_and_can_be_put_back(experiment):
     with pytest.raises(InputError, match="analysed since"):
         corrections.undo()
     assert np.array_equal(corrections.truth(PLACE)[0], cut(squares()[np.newaxis])[0])
-    corrections.restore(PLACE)
+    finish(restore(experiment, PLACE))
     assert np.array_equal(read(experiment), cut(start))
     corrections.undo()
     assert np.array_equal(read(experiment), new[0])

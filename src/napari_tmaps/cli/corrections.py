@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,10 +10,11 @@ import typer
 from napari_tmaps.cli import show
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.options import Verbose
+from napari_tmaps.model.progress import finish_noting
 from napari_tmaps.model.words import counted
 
 if TYPE_CHECKING:
-    from napari_tmaps.store.corrections import Edit
+    from napari_tmaps.pipeline.correcting import Correcting
     from napari_tmaps.store.experiment import Experiment
 
 
@@ -34,30 +36,24 @@ def corrections(
 ) -> None:
     """List the sites where objects were corrected by hand; undo, restore, or test a pipeline."""
     with show.plain_errors(verbose):
+        from napari_tmaps.pipeline import correcting
         from napari_tmaps.pipeline.remeasure import outdated
         from napari_tmaps.store.corrections import Corrections
         from napari_tmaps.store.experiment import Experiment
 
         with Experiment.open(experiment) as opened:
             store = Corrections(opened)
-            changed: list[Edit | None] = []
             if undo:
-                changed.append(store.undo())
+                _do(correcting.undo(opened))
             if redo:
-                changed.append(store.redo())
+                _do(correcting.redo(opened))
             if restore:
-                changed += [store.restore(place) for place in store.corrected()]
-            for edit in changed:
-                if edit is not None:
-                    typer.echo(f"{'Undone' if edit.is_undone else 'Changed'}: {edit.sentence()}.")
-                    _measure(opened, edit)
+                for place in store.corrected():
+                    _do(correcting.restore(opened, place))
             if score:
                 _score(opened, score)
                 return
-            counts: dict[object, int] = {}
-            for edit in store.edits():
-                if not edit.is_undone:
-                    counts[edit.place] = counts.get(edit.place, 0) + 1
+            counts = Counter(edit.place for edit in store.edits() if not edit.is_undone)
             for place, number in counts.items():
                 typer.echo(f"{place}: {counted(number, 'change')}")
             if not counts:
@@ -67,15 +63,12 @@ def corrections(
                 show.oddities(older)
 
 
-def _measure(experiment: Experiment, edit: Edit) -> None:
-    from napari_tmaps.errors import NotFoundError
-    from napari_tmaps.model.progress import run
-    from napari_tmaps.pipeline.remeasure import remeasure
-
-    try:
-        run(remeasure(experiment, edit.place, edit.touched))
-    except NotFoundError as error:  # imported objects have no pipeline; the change stands
-        show.oddities([str(error)])
+def _do(work: Correcting) -> None:
+    edit, failures = finish_noting(work)
+    if edit is not None:
+        typer.echo(f"{'Undone' if edit.is_undone else 'Changed'}: {edit.sentence()}.")
+    if failures:
+        show.oddities(failures)
 
 
 def _score(experiment: Experiment, name: str) -> None:

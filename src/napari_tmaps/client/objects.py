@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tmaps.client.arrays import packed
 from napari_tmaps.client.calls import Calls, id_of
 
 
@@ -87,8 +86,6 @@ class ObjectCalls(Calls):
 
         Those that were there are replaced.
         """
-        file = io.BytesIO()
-        np.savez_compressed(file, labels=np.asarray(image))
         answer = self.session.json(
             "POST",
             f"{self._type(mapobject_type)}/segmentations",
@@ -98,7 +95,7 @@ class ObjectCalls(Calls):
                 "well_pos_x": well_pos_x,
                 "well_pos_y": well_pos_y,
                 "tpoint": tpoint,
-                "image": base64.b64encode(file.getvalue()).decode(),
+                "image": packed(np.asarray(image)),
             },
         )
         return int(answer["objects"])

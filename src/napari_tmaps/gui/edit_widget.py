@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +27,9 @@ from napari_tmaps.gui.parts import Message, push_button, wrapped
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workers import Outcome, Work
-from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.words import counted
-from napari_tmaps.pipeline.remeasure import remeasure
-from napari_tmaps.store.corrections import Corrections, Edit, SiteObjects
+from napari_tmaps.pipeline.correcting import Correcting, correct, redo, undo
+from napari_tmaps.store.corrections import Edit, SiteObjects
 from napari_tmaps.store.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -117,8 +116,8 @@ class EditWidget(QWidget):
         self.hands.idClicked.connect(lambda n: self.setHand(list(Hand)[n]))
         self.save_button.clicked.connect(self.save)
         self.discard_button.clicked.connect(self.discard)
-        self.history.undo_button.clicked.connect(lambda: self._step(Corrections.undo))
-        self.history.redo_button.clicked.connect(lambda: self._step(Corrections.redo))
+        self.history.undo_button.clicked.connect(lambda: self._step(undo))
+        self.history.redo_button.clicked.connect(lambda: self._step(redo))
         self.history.siteRequested.connect(self._go)
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self._work.progressed.connect(self.progress_row.show_progress)
@@ -271,24 +270,17 @@ class EditWidget(QWidget):
         experiment = self._desk.experiment
         assert experiment is not None, "objects are edited"
 
-        def make() -> Generator[Progress, None, Edit | None]:
-            yield Progress("writing the labels", 0, 0)
-            edit = Corrections(experiment).save(place, before, after)
-            if edit is not None:
-                yield from _measure(experiment, edit)
-            return edit
+        def make() -> Correcting:
+            return correct(experiment, place, before, after)
 
         self._start("Saving", make, lambda _: self._begin() if go_on else self._leave())
 
-    def _step(self, change: Callable[[Corrections], Edit]) -> None:
+    def _step(self, change: Callable[[Experiment], Correcting]) -> None:
         experiment = self._desk.experiment
         assert experiment is not None, "the buttons are shown only then"
 
-        def make() -> Generator[Progress, None, Edit]:
-            yield Progress("writing the labels", 0, 0)
-            edit = change(Corrections(experiment))
-            yield from _measure(experiment, edit)
-            return edit
+        def make() -> Correcting:
+            return change(experiment)
 
         def after(edit: Edit) -> None:
             self._go(edit.place)
@@ -353,11 +345,3 @@ class EditWidget(QWidget):
         self.history.setFree(free and not number)
         self.edit_button.setEnabled(free)
         self.type_box.setEnabled(free)
-
-
-def _measure(experiment: Experiment, edit: Edit) -> Generator[Progress, None, None]:
-    """Measure the touched objects; what cannot be measured is told, and the change stays."""
-    try:
-        yield from remeasure(experiment, edit.place, edit.touched)
-    except TmapsError as error:
-        yield Progress("measuring", 0, 0, f"The labels are saved, but not measured: {error}", True)

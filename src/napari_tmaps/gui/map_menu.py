@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from qtpy.QtCore import QObject, QPoint, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.store.exclusions import Site, change, excluded, history
+from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.model.progress import Progress, finish
+from napari_tmaps.store.exclusions import Site, exclude_or_include, excluded, history
 from napari_tmaps.store.experiment import Experiment
 
 
@@ -61,6 +63,8 @@ class WellMenu(QObject):
         super().__init__(parent)
         self._parent = parent
         self.menu = QMenu(parent)
+        self._work = Work(self)
+        self._work.ended.connect(self._on_ended)
 
     def fill(
         self, experiment: Experiment, plate: str, wells: Sequence[str], well: str, site: int
@@ -108,12 +112,28 @@ class WellMenu(QObject):
         )
         if not accepted:
             return
-        try:
-            change(experiment.catalogue, action, sites, reason)
-        except TmapsError as error:
-            self.failed.emit(str(error))
-            return
-        self.changed.emit()
+
+        def make() -> Generator[Progress, None, None]:
+            yield Progress(f"{action} {name}", 0, 0)
+            exclude_or_include(experiment, action, sites, reason)
+
+        if self._work.is_running:
+            self.failed.emit("The last change is still on its way to the server. Try again.")
+        elif experiment.mirror is not None:  # the window does not wait for a server
+            self._work.start("", make)
+        else:
+            try:
+                finish(make())
+            except TmapsError as error:
+                self.failed.emit(str(error))
+                return
+            self.changed.emit()
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        if outcome.error:
+            self.failed.emit(outcome.error)
+        else:
+            self.changed.emit()
 
     def _tell(self, experiment: Experiment, sites: list[Site]) -> None:
         box = QMessageBox(self._parent)

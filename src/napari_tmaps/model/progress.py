@@ -49,3 +49,15 @@ def finish(work: Generator[Any, None, Result]) -> Result:
         except StopIteration as stop:
             result: Result = stop.value
             return result
+
+
+def finish_noting(work: Generator[Progress, None, Result]) -> tuple[Result, list[str]]:
+    """Do work to its end; returns its result, and what could not be done, a sentence each."""
+    notes: list[str] = []
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as stop:
+            return stop.value, notes
+        if event.failed:
+            notes.append(event.message)

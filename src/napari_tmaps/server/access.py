@@ -14,6 +14,7 @@ from napari_tmaps.client.ids import decode_number
 from napari_tmaps.server.open_maps import OpenMaps
 from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.users import Entry, ForbiddenError, LoginError, UserStore
+from napari_tmaps.store import experiment as store
 from napari_tmaps.workflow.door import Experiment
 from napari_tmaps.workflow.lock import coordinating
 
@@ -98,7 +99,7 @@ Owned = Annotated[Entry, Depends(owned)]
 
 
 @contextmanager
-def alone(server: Server, experiment: Experiment, what: str) -> Iterator[None]:
+def alone(server: Server, experiment: store.Experiment, what: str) -> Iterator[None]:
     """Write while nothing else does: neither another request nor a workflow.
 
     Raises

@@ -25,6 +25,7 @@ from napari_tmaps.errors import (
 from napari_tmaps.model.version import __version__
 from napari_tmaps.server import (
     routes_auth,
+    routes_corrections,
     routes_experiments,
     routes_files,
     routes_images,
@@ -75,6 +76,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
     app.state.server = server
     for part in (
         routes_auth,
+        routes_corrections,
         routes_experiments,
         routes_files,
         routes_uploads,
@@ -89,6 +91,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
         routes_zarr,
     ):
         app.include_router(part.router)
+    app.openapi()  # makes all routes now: FastAPI else does so while the first requests wait
     app.add_exception_handler(TmapsError, _on_error)
     app.add_exception_handler(HTTPException, _on_error)
     app.add_exception_handler(RequestValidationError, _on_error)

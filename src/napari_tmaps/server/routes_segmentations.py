@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
-import math
-import zipfile
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +12,7 @@ from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import InputError
 from napari_tmaps.pipeline.foreign import create_type, forget_type, put_labels, put_values
 from napari_tmaps.server.access import ServerOf, Writing, alone
+from napari_tmaps.server.arrays import array_of
 from napari_tmaps.server.routes_images import Place
 from napari_tmaps.server.routes_objects import known_type
 from napari_tmaps.store.corrections import SiteObjects
@@ -25,8 +20,6 @@ from napari_tmaps.store.corrections import SiteObjects
 router = APIRouter(prefix="/api/experiments/{experiment_id}/mapobject_types", tags=["objects"])
 
 _SENT = "objects that are sent"
-_MOST_BYTES = 2**29
-"""Of labels; what is packed into a small archive may be huge."""
 
 
 class NewType(BaseModel):
@@ -76,7 +69,7 @@ def add_segmentation(
 ) -> dict[str, Any]:
     """Send the objects of a site; those that were there are replaced."""
     place = _place(experiment, type_id, new)
-    labels = _array(new.image)
+    labels = array_of(new.image, "image")
     with alone(server, experiment, _SENT):
         number = put_labels(experiment, place, labels)
     return {"message": "ok", "objects": number}
@@ -105,33 +98,3 @@ def _place(experiment: Writing, type_id: str, at: Place) -> SiteObjects:
     if at.zplane:
         raise InputError("Labels of all planes of a site are sent at once, with zplane 0.")
     return SiteObjects(name, *at.site(experiment), at.tpoint)
-
-
-def _array(text: str) -> npt.NDArray[Any]:
-    """The array in base64; nothing in it is run.
-
-    Raises
-    ------
-    InputError
-        It is no such array.
-    """
-    try:
-        content = base64.b64decode(text, validate=True)
-        file = io.BytesIO(content)
-        if content.startswith(b"PK"):
-            with zipfile.ZipFile(file) as archive:
-                (member, *more) = archive.infolist()
-                if more or member.file_size > _MOST_BYTES:
-                    raise ValueError("an archive of one array that is not huge is needed")
-                file = io.BytesIO(archive.read(member))
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError("the header is of a version that plain arrays do not have")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=10_000)
-        if dtype.itemsize * math.prod(shape) > _MOST_BYTES:
-            raise ValueError(f"it announces {shape} values")
-        file.seek(0)
-        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    except (binascii.Error, ValueError, zipfile.BadZipFile, EOFError, MemoryError) as error:
-        raise InputError(f"'image' is no array (.npy or .npz, base64): {error}.") from error
-    return array

@@ -29,6 +29,8 @@ from napari_tmaps.streams.atomic import disk_errors, remove, replacing
 from napari_tmaps.streams.mounts import bring
 
 Labels = npt.NDArray[np.int32]
+Box = tuple[int, int, int, int, int, int]
+"""First and one past the last z, y, x."""
 
 
 class SiteObjects(NamedTuple):
@@ -68,7 +70,7 @@ class Edit:
     when: str
     who: str
     place: SiteObjects
-    box: tuple[int, int, int, int, int, int]
+    box: Box
     gone: tuple[int, ...]
     made: tuple[int, ...]
     is_undone: bool = False
@@ -86,16 +88,23 @@ class Edit:
 class Corrections:
     """The corrections of one experiment.
 
+    Parameters
+    ----------
+    who
+        Who changes something; empty takes the name of the account.
+
     Raises
     ------
     FormatError
         The journal is damaged.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, who: str = "") -> None:
         self._experiment = experiment
+        self._who = who or user_name()
         self._root = experiment.path / "corrections"
-        self._finish()
+        if experiment.mirror is None:
+            self._finish()
 
     # -- what there is --------------------------------------------------------------------------
 
@@ -106,7 +115,7 @@ class Corrections:
             if event["event"] == "edit":
                 # As in any editor: who changes something after an undo cannot redo.
                 found = [edit for edit in found if not edit.is_undone]
-                found.append(_edit(event))
+                found.append(edit_of(event))
             elif event["event"] != "written":
                 undone = event["event"] == "undo"
                 found = [
@@ -169,27 +178,26 @@ class Corrections:
             The disk refuses.
         """
         self._check(place, before, after)
-        where = np.nonzero(before != after)
-        if not where[0].size:
+        box = changed_box(before, after)
+        if box is None:
             return None
-        box = tuple(int(n) for at in where for n in (at.min(), at.max() + 1))
-        part = _slices(box)
+        part = slices(box)
+        where = np.nonzero(before != after)
         events = self._events()
         number = 1 + max((event["number"] for event in events), default=0)
         edit = Edit(
             number,
             datetime.now(UTC).isoformat(timespec="microseconds"),
-            user_name(),
+            self._who,
             place,
-            box,  # type: ignore[arg-type]
+            box,
             _labels_in(before[where]),
             _labels_in(after[where]),
         )
         path = self._file(number)
         with replacing(path) as temporary, disk_errors(path), temporary.open("wb") as file:
             np.savez_compressed(file, before=before[part], after=after[part])
-        facts = {key: value for key, value in asdict(edit).items() if key != "is_undone"}
-        self._add({"event": "edit", **facts, "place": list(place)})
+        self._add({"event": "edit", **facts_of(edit)})
         self._write(edit, after[part])
         return edit
 
@@ -217,17 +225,6 @@ class Corrections:
         """
         return self._again(self.next(), "redo", "before", "after")
 
-    def restore(self, place: SiteObjects) -> Edit | None:
-        """Put the corrected objects back where a later analysis has replaced them.
-
-        Raises
-        ------
-        NotFoundError
-            They are not corrected.
-        """
-        now = self._experiment.labels(*place[1:4], place.object_type, t=place.t)
-        return self.save(place, now, self.truth(place))
-
     # -- inside ---------------------------------------------------------------------------------
 
     def _again(self, edit: Edit | None, event: str, have: str, want: str) -> Edit:
@@ -241,15 +238,12 @@ class Corrections:
                 "analysed since. Nothing is changed; the correction is kept."
             )
         when = datetime.now(UTC).isoformat(timespec="microseconds")
-        self._add({"event": event, "number": edit.number, "when": when, "who": user_name()})
+        self._add({"event": event, "number": edit.number, "when": when, "who": self._who})
         self._write(edit, stored[want])
         return replace(edit, is_undone=event == "undo")
 
     def _check(self, place: SiteObjects, before: Labels, after: Labels) -> None:
-        if before.shape != after.shape:
-            raise InputError(
-                f"Labels of shape {after.shape} cannot take the place of {before.shape}."
-            )
+        check_shapes(before, after)
         if after.size and (after.min() < 0 or after.max() > _MOST):
             raise InputError(f"Labels are whole numbers from 0 to {_MOST:,}.")
         now = self._experiment.labels(*place[1:4], place.object_type, t=place.t)
@@ -284,7 +278,7 @@ class Corrections:
     def _part(self, edit: Edit) -> Labels:
         place = edit.place
         labels = self._experiment.labels(*place[1:4], place.object_type, t=place.t)
-        return labels[_slices(edit.box)]
+        return labels[slices(edit.box)]
 
     def _finish(self) -> None:
         """Write the labels of the last event, if the program was ended in between."""
@@ -293,7 +287,7 @@ class Corrections:
             return
         last = events[-1]
         edits = (event for event in events if event["event"] == "edit")
-        edit = next(edit for edit in map(_edit, edits) if edit.number == last["number"])
+        edit = next(edit for edit in map(edit_of, edits) if edit.number == last["number"])
         stored = _load(self._file(edit.number))
         try:
             now = self._part(edit)
@@ -338,7 +332,37 @@ _MOST = (1 << 16) - 1
 """More objects of a site have no number of their own on the map of a plate."""
 
 
-def _edit(event: dict[str, Any]) -> Edit:
+def check_shapes(before: Labels, after: Labels) -> None:
+    """Refuse labels of another shape.
+
+    Raises
+    ------
+    InputError
+        The shapes differ.
+    """
+    if before.shape != after.shape:
+        raise InputError(f"Labels of shape {after.shape} cannot take the place of {before.shape}.")
+
+
+def changed_box(before: Labels, after: Labels) -> Box | None:
+    """The part (z, y, x) that differs, as of `Edit.box`; None if nothing does."""
+    where = np.nonzero(before != after)
+    if not where[0].size:
+        return None
+    front, end, top, bottom, left, right = (
+        int(n) for at in where for n in (at.min(), at.max() + 1)
+    )
+    return front, end, top, bottom, left, right
+
+
+def facts_of(edit: Edit) -> dict[str, Any]:
+    """A change as JSON values; see `edit_of`."""
+    facts = {key: value for key, value in asdict(edit).items() if key != "is_undone"}
+    return {**facts, "place": list(edit.place)}
+
+
+def edit_of(event: dict[str, Any]) -> Edit:
+    """A change from JSON values."""
     object_type, plate, well, site, t = event["place"]
     return Edit(
         event["number"],
@@ -348,6 +372,7 @@ def _edit(event: dict[str, Any]) -> Edit:
         tuple(event["box"]),
         tuple(event["gone"]),
         tuple(event["made"]),
+        event.get("is_undone", False),
     )
 
 
@@ -355,7 +380,8 @@ def _labels_in(pixels: npt.NDArray[Any]) -> tuple[int, ...]:
     return tuple(int(label) for label in np.unique(pixels) if label)
 
 
-def _slices(box: Iterable[int]) -> tuple[slice, slice, slice]:
+def slices(box: Iterable[int]) -> tuple[slice, slice, slice]:
+    """A part (z, y, x) as index of an array."""
     z0, z1, y0, y1, x0, x1 = box
     return slice(z0, z1), slice(y0, y1), slice(x0, x1)
 

@@ -16,6 +16,7 @@ from napari_tmaps.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from napari_tmaps.store.catalogue import Catalogue
+    from napari_tmaps.store.experiment import Experiment
 
 Site = tuple[str, str, int]
 
@@ -60,6 +61,25 @@ def change(
     name = who or user_name()
     rows = [[when, name, action, *site, reason.strip()] for site in wanted]
     catalogue.set(_KEY, [*catalogue.get(_KEY, []), *rows])
+
+
+def exclude_or_include(
+    experiment: Experiment, action: str, sites: Iterable[Site], reason: str
+) -> None:
+    """`change`, on the server if the experiment is there.
+
+    Raises
+    ------
+    TmapsError
+        See `change`; or the server refuses.
+    """
+    if experiment.mirror is None:
+        change(experiment.catalogue, action, sites, reason)
+        return
+    experiment.mirror.check_may_write()
+    body = {"action": action, "sites": [list(site) for site in sites], "reason": reason}
+    experiment.mirror.ask("POST", "/exclusions", body=body)
+    experiment.refresh(thoroughly=False)
 
 
 def history(catalogue: Catalogue) -> pd.DataFrame:

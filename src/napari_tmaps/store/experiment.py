@@ -437,9 +437,11 @@ class Experiment:
         Raises
         ------
         NotFoundError
-            No such plate, well, site or object type.
+            No such plate, well, site, object type or time point.
         """
         labels = self.plate(plate).read_labels(str(WellName.parse(well)), site, object_type)
+        if not 0 <= t < len(labels):
+            raise NotFoundError(f"There is no time point {t}; there are {len(labels)}.")
         at_t: npt.NDArray[np.int32] = labels[t]
         return at_t
 

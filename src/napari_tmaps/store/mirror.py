@@ -88,6 +88,17 @@ class Mirror:
             "only, not from here."
         )
 
+    def check_may_write(self) -> None:
+        """Refuse to change anything of what is shared to be read.
+
+        Raises
+        ------
+        StorageError
+            The user may only read.
+        """
+        if not self._server.may_write:
+            raise StorageError(self.refusal)
+
     def takes(self, path: Path) -> bool:
         """See Source."""
         return self._server.may_write and is_changeable(path.relative_to(self.root).as_posix())
