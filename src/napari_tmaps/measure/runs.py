@@ -16,6 +16,7 @@ from napari_tmaps.measure.known import Known
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_PLACES = np.uint64(0x0001020304050607)  # 256ⁿ times this has n in its highest byte, n from 0 to 7
 
 
 class Runs(NamedTuple):
@@ -137,11 +138,12 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
     room = 1024 + 8 * height
     table = np.empty((4, room), np.int64)
     # Where a pixel differs from the one before; runs are long, so that eight at a time are alike.
-    changes = np.zeros((width + 7) // 8 * 8, np.uint8)
+    changes = np.zeros(width // 8 * 8 + 8, np.uint8)
     eights = changes.view(np.uint64)
-    n = 0
+    unlike = np.empty(eights.size + 1, np.int64)
+    n, one, last = np.uintp(0), np.uint64(1), np.uintp(width - 1)
     for y in range(height if width else 0):
-        if n + width > room:
+        if n + np.uintp(width) > np.uintp(room):
             room = 2 * room + width
             larger = np.empty((4, room), np.int64)
             larger[:, :n] = table[:, :n]
@@ -152,23 +154,23 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
         here, before, change = line[1:], line[:-1], changes[1:]
         for x in range(width - 1):
             change[x] = here[x] != before[x]
-        inside = line[0] != 0
-        if inside:
-            value[n], row[n], start[n] = line[0], y, 0
-        for eight in range(eights.size):
-            if eights[eight] == 0:
-                continue
-            for x in range(8 * eight, 8 * eight + 8):
-                if changes[x]:
-                    if inside:
-                        stop[n] = x
-                        n += 1
-                    inside = line[x] != 0
-                    if inside:
-                        value[n], row[n], start[n] = line[x], y, x
-        if inside:
-            stop[n] = width
-            n += 1
+        changes[width] = 1
+        # Without branches, which would be guessed wrong at most changes. All pieces between
+        # changes are written, those of the background one over the other.
+        number = np.uintp(0)
+        for eight in range(np.uintp(eights.size)):
+            unlike[number] = eight
+            number += np.uintp(eights[eight] != 0)
+        begin, name = np.int64(0), np.int64(line[0])
+        for i in range(number):
+            rest = eights[np.uintp(unlike[i])]
+            while rest:
+                lowest = rest & (~rest + one)
+                end = np.int64(8) * unlike[i] + np.int64(lowest * _PLACES >> np.uint64(56))
+                value[n], row[n], start[n], stop[n] = name, y, begin, end
+                n += np.uintp(name != 0)
+                begin, name = end, np.int64(line[min(np.uintp(end), last)])
+                rest ^= lowest
     found = table[:, :n].copy()
     return found[0], found[1], found[2], found[3]
 

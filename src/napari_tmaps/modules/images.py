@@ -106,6 +106,11 @@ def as_labels(name: str, labels: npt.NDArray[Any]) -> Labels:
             f"The {name} has pixels of type {labels.dtype}, but objects are numbered with whole "
             "numbers. Use 'label' to number the objects of a mask."
         )
+    from napari_tmaps.measure.known import is_fixed
+    from napari_tmaps.measure.runs import find_runs
+
+    if is_fixed(labels):
+        find_runs(labels)  # what measuring asks for next; they tell the lowest label as well
     low = lowest_label(labels)
     high = int(labels.max()) if labels.dtype != np.int32 else 0
     if low < 0 or high > np.iinfo(np.int32).max:
