@@ -142,14 +142,14 @@ class StoredImage:
         uneven = self.info.attributes.get(key)
         return list(range(self.info.shape[axis])) if uneven is None else list(uneven[c])
 
-    def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
-        """See SiteImage."""
+    def read_channel(self, channel: str, t: int, level: int = 0) -> npt.NDArray[Any]:
+        """See SiteImage; `level` of the pyramid, 0 is full size."""
         c, own = _index(self.channels, channel), self.z_of(channel)
         _refuse_times(self.name, channel, t, self.t_of(channel))
         _refuse_gaps(self.name, channel, t, own, {z for z in own if (t, c, z) in self.info.missing})
         whole = slice(None)
         try:
-            planes = [self.parts.part(t, c, z, whole, whole) for z in own]
+            planes = [self._levels[level].part(t, c, z, whole, whole) for z in own]
             return planes[0][None] if len(planes) == 1 else np.stack(planes)
         except FormatError:
             raise
@@ -167,7 +167,11 @@ class StoredImage:
     @cached_property
     def parts(self) -> PlaneParts:
         """The same for small parts of planes."""
-        return ngff.read_parts(self.path)[0]
+        return self._levels[0]
+
+    @cached_property
+    def _levels(self) -> tuple[PlaneParts, ...]:
+        return ngff.read_parts(self.path)
 
     def close(self) -> None:
         """See SiteImage."""

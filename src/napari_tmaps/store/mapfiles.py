@@ -112,6 +112,7 @@ class MapFiles:
         corner: tuple[int, int],
         canvas: npt.NDArray[Any],
         labels: str | None = None,
+        level: int = 0,
     ) -> None:
         """Write a part of a well at the finer levels.
 
@@ -122,13 +123,18 @@ class MapFiles:
         corner
             Its first row and column at level 0.
         canvas
-            Its pixels at level 0 (y, x), of the size of a part.
+            Its pixels at `level` (y, x), of the size of a part.
+        level
+            0 or 1.
         """
         # What lies beyond the plate is no pixel of it, not even of value 0.
-        inside = canvas[: self.plan.size[0] - corner[0], : self.plan.size[1] - corner[1]]
-        planes = pyramid(inside, self.plan.fine + 1, labels=labels is not None)
-        for level, plane in enumerate(planes[1:], start=1):
-            files = self._shards(level, labels)
+        height, width = self.plan.level_size(level)
+        inside = canvas[: height - (corner[0] >> level), : width - (corner[1] >> level)]
+        planes = pyramid(inside, self.plan.fine + 1 - level, labels=labels is not None)
+        for number, plane in enumerate(planes, start=level):
+            if number == 0:
+                continue
+            files = self._shards(number, labels)
             whole = np.zeros(files.shape[3:], plane.dtype)
             whole[: plane.shape[0], : plane.shape[1]] = plane
             shard = corner[0] // self.plan.grid.part[0], corner[1] // self.plan.grid.part[1]

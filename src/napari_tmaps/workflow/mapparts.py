@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
 from napari_tmaps.model.recorded import shown_plane
-from napari_tmaps.store.images import SiteImage
+from napari_tmaps.store.images import SiteImage, StoredImage
 from napari_tmaps.store.mapfiles import MapFiles
 from napari_tmaps.store.mapplan import MapPlan, PlacedSite
 from napari_tmaps.store.plates import PlateFolder
@@ -45,6 +45,12 @@ def paint_layer(
     placed = [site for site in plan.sites_of_wells[work["well"]] if site.site in sites]
     channels = [facts["name"] for facts in plan.channels]
     c = 0 if labels is not None else channels.index(name.partition(":")[2])
+    level = 0
+    if labels is None and all(
+        _is_halved(root, plan, site, sites[site.site], plan.channels[c], settings)
+        for site in placed
+    ):
+        level = 1
     for t in range(plan.times):
         stacks: dict[PlacedSite, _Planes] = {}
         for row in range(plan.grid.parts[0]):
@@ -64,7 +70,15 @@ def paint_layer(
                             _read_labels(root, plan, site, labels, t)
                             if labels is not None
                             else _read(
-                                root, plan, site, item, plan.channels[c], t, settings, readers
+                                root,
+                                plan,
+                                site,
+                                item,
+                                plan.channels[c],
+                                t,
+                                settings,
+                                readers,
+                                level,
                             )
                         )
                     except (MissingError, NotFoundError, FormatError) as error:
@@ -75,16 +89,42 @@ def paint_layer(
                         }
                 dtype = np.int32 if labels is not None else plan.dtype
                 for z in range(plan.depth):
-                    canvas = np.zeros(plan.grid.part, dtype)
+                    canvas = np.zeros([size >> level for size in plan.grid.part], dtype)
                     for site in here:
                         plane = stacks[site][z] if z < len(stacks[site]) else None
                         if plane is not None:
-                            _paste(canvas, plane, site.top - top, site.left - left)
-                    files.write_part((t, c, z), (top, left), canvas, labels)
+                            y, x = (site.top - top) >> level, (site.left - left) >> level
+                            _paste(canvas, plane, y, x)
+                    files.write_part((t, c, z), (top, left), canvas, labels, level)
             bottom = plan.grid.corner(work["well"])[0] + (row + 1) * plan.grid.part[0]
             stacks = {
                 site: stack for site, stack in stacks.items() if site.top + site.height > bottom
             }
+
+
+def _is_halved(
+    root: Path,
+    plan: MapPlan,
+    site: PlacedSite,
+    item: dict[str, Any],
+    channel: dict[str, Any],
+    settings: dict[str, Any],
+) -> bool:
+    """Whether the map's finest level has the pixels that the image of a site has at half its size:
+    they are as they were recorded, and pairs of them are pairs of the map."""
+    where = (site.top, site.left, site.height, site.width)
+    located = item["images"].get(str(channel["cycle"]), {"plan": None})
+    if settings["align"] or channel["name"] in settings["corrected"] or "plan" in located:
+        return False
+    folder = PlateFolder(root / "plates" / f"{plan.plate}.ome.zarr", plan.version)
+    try:
+        info = folder.info(site.well, site.site, channel["cycle"])
+    except (NotFoundError, FormatError):  # reading it will tell
+        return False
+    halves = [shape[-2:] for shape in info.level_shapes[1:2]]
+    return not any(number % 2 for number in where) and halves == [
+        (site.height // 2, site.width // 2)
+    ]
 
 
 def _read(
@@ -96,8 +136,9 @@ def _read(
     t: int,
     settings: dict[str, Any],
     readers: dict[str, PlaneReader],
+    level: int,
 ) -> _Planes:
-    """Planes (y, x) of a site in its frame; none at times when the channel was not recorded."""
+    """Planes (y, x) of a site in its frame at a level; none when the channel was not recorded."""
     name, cycle = channel["name"], channel["cycle"]
     if str(cycle) not in item["images"]:
         raise MissingError(f"There is no image of channel '{name}'.")
@@ -110,7 +151,12 @@ def _read(
     shifts = {int(cycle): (y, x) for cycle, (y, x) in item["shifts"].items()}
     window = Window(shifts) if settings["align"] else None
     correct = root / "illumination" if name in settings["corrected"] else None
-    pixels = read_prepared(image, name, t, site=place, cycle=cycle, correct=correct, window=window)
+    if level and isinstance(image, StoredImage):
+        pixels = image.read_channel(name, t, level)
+    else:
+        pixels = read_prepared(
+            image, name, t, site=place, cycle=cycle, correct=correct, window=window
+        )
     if not np.can_cast(pixels.dtype, plan.dtype, "safe"):
         raise FormatError(f"Its pixels are {pixels.dtype}, those of the plate {plan.dtype}.")
     own, planes = image.z_of(name), pixels if window is None else window.paste(pixels)
