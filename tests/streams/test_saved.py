@@ -114,6 +114,35 @@ def test_estimate_is_close_to_what_is_written(options: SaveOptions, tmp_path: Pa
     assert expected == pytest.approx(written, rel=0.25)
 
 
+class Lazy:
+    """A plate as one picture: pixels are made when they are asked for, and counted."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.shape, self.dtype, self.ndim, self.read = (height, width), np.dtype(np.uint8), 2, 0
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray[Any, Any]:
+        y, x = (np.arange(size)[part] for part, size in zip(key, self.shape, strict=True))
+        self.read += y.size * x.size
+        return ((y[:, None] * 7919 + x * 104729) % 251).astype(np.uint8)
+
+
+def test_the_estimate_of_a_whole_plate_reads_a_little_of_it() -> None:
+    layer = Lazy(20_000, 24_000)
+    options = SaveOptions(compression="none")
+    expected = estimated_bytes([LayerData(layer, "plate", "image", "YX")], options)
+    # One byte a pixel, and a third more for the smaller copies.
+    assert expected == pytest.approx(20_000 * 24_000 * 4 / 3, rel=0.1)
+    assert layer.read < 0.03 * 20_000 * 24_000
+
+
+def test_a_plane_that_does_not_fit_into_memory_is_refused(tmp_path: Path) -> None:
+    layer = LayerData(Lazy(2_000_000, 3_000_000), "plate", "image", "YX")
+    words = "Layer 'plate' cannot be saved. A plane of it, 2,000,000 × 3,000,000 px, takes 6000.0"
+    with pytest.raises(InputError, match=words):
+        finish(saving_layers([layer], tmp_path / "a", SaveOptions()))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_compression_of_the_other_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="OME-TIFF has no compression 'blosc'; it has auto, zlib"):
         finish(saving_layers([IMAGE], tmp_path / "a", SaveOptions(compression="blosc")))

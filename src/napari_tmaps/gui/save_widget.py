@@ -226,7 +226,13 @@ class SaveWidget(QWidget):
             self.show_message(f"⚠ {error}")
         self._show()
 
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._judged.start()
+
     def _start_judging(self) -> None:
+        if not self.isVisible():  # nobody reads it; what is to be saved would be read for nothing
+            return
         job = self._job()
         if job is None:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import reprlib
 from difflib import get_close_matches
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -101,14 +102,18 @@ def dump_pipeline(pipeline: PipelineDescription) -> str:
 
 def ready_pipelines() -> dict[str, PipelineDescription]:
     """The pipelines that come with napari-tmaps, by name."""
+    return {pipeline.name: pipeline for pipeline in _ready()}
+
+
+@cache
+def _ready() -> tuple[PipelineDescription, ...]:
     folder = files("napari_tmaps").joinpath("pipelines")
     texts = sorted(
         (item.name, item.read_text(encoding="utf-8"))
         for item in folder.iterdir()
         if item.name.endswith(".yaml")
     )
-    pipelines = [_parse(text, f"'{name}'") for name, text in texts]
-    return {pipeline.name: pipeline for pipeline in pipelines}
+    return tuple(_parse(text, f"'{name}'") for name, text in texts)
 
 
 # --- YAML ----------------------------------------------------------------------------------

@@ -57,7 +57,15 @@ def full_shape(axes: str, shape: Sequence[int]) -> tuple[int, int, int, int, int
     return t, c, z, y, x
 
 
-def take_plane(data: Any, axes: str, t: int, c: int, z: int) -> npt.NDArray[Any]:
+def take_plane(
+    data: Any,
+    axes: str,
+    t: int,
+    c: int,
+    z: int,
+    y: slice = slice(None),
+    x: slice = slice(None),
+) -> npt.NDArray[Any]:
     """One plane (y, x), or (y, x, s) of RGB. Of a lazy array nothing else is computed.
 
     Parameters
@@ -66,10 +74,12 @@ def take_plane(data: Any, axes: str, t: int, c: int, z: int) -> npt.NDArray[Any]
         NumPy, dask or zarr array.
     axes
         As `check_axes` gives them.
+    y, x
+        Rows and columns; all by default.
     """
-    places: dict[str, Any] = {"T": t, "C": c, "Z": z}
+    places: dict[str, Any] = {"T": t, "C": c, "Z": z, "Y": y, "X": x}
     plane = np.asarray(data[tuple(places.get(axis, slice(None)) for axis in axes)])
-    rest = [axis for axis in axes if axis not in places]
+    rest = [axis for axis in axes if axis in "YXS"]
     return plane.transpose([rest.index(axis) for axis in "YXS" if axis in rest])
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_COPIES = 3
+"""What a plane takes while it is saved, in planes: itself, its smaller copies, and both packed."""
+
+
 @dataclass(frozen=True, eq=False)
 class LayerData:
     """One layer to save.
@@ -111,6 +115,7 @@ def check_layer(source: LayerData, format: str) -> CheckedLayer:  # noqa: A002
         else:
             known = IN_ZARR if format == "ome-zarr" else IN_OME_TIFF
             stored = stored_type(dtype, known, "OME-Zarr" if format == "ome-zarr" else "OME-TIFF")
+        _refuse_too_large(axes, data.shape, max(dtype.itemsize, stored.itemsize))
         steps = _by_axis(source.scale_um, axes, "scale")
         shifts = _by_axis(source.translation_um, axes, "translation")
     except InputError as error:
@@ -139,3 +144,17 @@ def _by_axis(values: Sequence[float | None], axes: str, what: str) -> dict[str, 
             f"Its {what} has {len(values)} numbers for the {len(axes)} axes {axes}. Give one each."
         )
     return dict(zip(axes, values, strict=False))
+
+
+def _refuse_too_large(axes: str, shape: Sequence[int], itemsize: int) -> None:
+    """Planes are written whole; one as large as a plate would fill the memory."""
+    import psutil  # type: ignore[import-untyped]
+
+    sizes = dict(zip(axes, shape, strict=True))
+    size = sizes["Y"] * sizes["X"] * sizes.get(SAMPLES, 1) * itemsize
+    if (free := psutil.virtual_memory().available) < _COPIES * size:
+        raise InputError(
+            f"A plane of it, {sizes['Y']:,} × {sizes['X']:,} px, takes {size / 1e9:.1f} GB, and "
+            f"saving it {_COPIES} times as much; {free / 1e9:.1f} GB of memory are free. Save the "
+            "wells or sites that it shows, or a part of it."
+        )

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from napari_tmaps.errors import FormatError
 from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.streams.axes import take_plane
-from napari_tmaps.streams.layerdata import LayerData, check_layer
+from napari_tmaps.streams.layerdata import CheckedLayer, LayerData, check_layer
 from napari_tmaps.streams.layers import (
     ChannelSource,
     plan_files,
@@ -26,12 +27,16 @@ from napari_tmaps.streams.layers import (
 from napari_tmaps.streams.ngff import read_levels
 from napari_tmaps.streams.saveoptions import SaveOptions
 
+_LARGE = 4096**2
+_PATCH, _PATCHES = 512, 6
+"""Of planes of more pixels than `_LARGE`: length of the side of a patch, and patches along each."""
+
 
 def estimated_bytes(layers: Sequence[LayerData], options: SaveOptions) -> int:
     """About how much saving the layers takes on the disk.
 
-    The middle plane of each layer is saved to a temporary folder with the same options; the rest
-    is taken to pack as well as that. Reads one plane a layer.
+    The middle plane of each layer, or parts of a large one, is saved to a temporary folder with the
+    same options; the rest is taken to pack as well as that.
 
     Raises
     ------
@@ -42,8 +47,7 @@ def estimated_bytes(layers: Sequence[LayerData], options: SaveOptions) -> int:
     total = 0.0
     for layer in layers:
         checked = check_layer(layer, options.format)
-        t, c, z = (size // 2 for size in checked.shape[:3])
-        plane = take_plane(checked.data, checked.axes, t, c, z)
+        plane = _sample(checked)
         sample = replace(
             layer,
             data=plane,
@@ -55,8 +59,26 @@ def estimated_bytes(layers: Sequence[LayerData], options: SaveOptions) -> int:
         )
         with tempfile.TemporaryDirectory(prefix="tmaps-save-") as folder:
             files = finish(saving_layers([sample], Path(folder) / "plane", options))
-            total += _size(files[0]) * math.prod(checked.shape[:3])
+            total += _size(files[0]) * math.prod(checked.shape) / math.prod(plane.shape[:2])
     return round(total)
+
+
+def _sample(layer: CheckedLayer) -> npt.NDArray[Any]:
+    """The middle plane; of one as large as a whole plate, patches from all over it."""
+    t, c, z = (size // 2 for size in layer.shape[:3])
+    height, width = layer.shape[3:]
+    take = partial(take_plane, layer.data, layer.axes, t, c, z)
+    if height * width <= _LARGE:
+        return take()
+    return np.concatenate(
+        [np.concatenate([take(y, x) for x in _spread(width)], 1) for y in _spread(height)]
+    )
+
+
+def _spread(size: int) -> list[slice]:
+    """A few parts of an axis, the first at its beginning and the last at its end."""
+    length = min(size, _PATCH)
+    return [slice(n, n + length) for n in map(int, np.linspace(0, size - length, _PATCHES))]
 
 
 def proving_layers(
