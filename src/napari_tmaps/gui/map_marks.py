@@ -22,6 +22,7 @@ COLORS = ("#00000000", "#8888884c", "#bbbbbbff", "#E69F00ff", "#D55E00ff")
 every kind of eye."""
 _HATCH = 16  # pixels of the screen between two lines
 _SMALLEST = 12  # frames of sites that are drawn smaller than this are left out
+_SMALL_WELL = 64  # frames of wells that are drawn smaller than this are faint
 
 
 class Marks:
@@ -83,8 +84,11 @@ class Marks:
                 _frame(canvas, sites[n], SITE, 1)
         for n in seen[self._signs[seen] > 0]:
             _hatch(canvas, sites[n], int(self._signs[n]), y.start + x.start)
+        # One line alone would be lost between two pixels; of small wells two would hide a part.
+        small = len(wells) and np.median(wells[:, 2] - wells[:, 0]) < _SMALL_WELL
+        mark, width = (SITE, 1) if small else (WELL, 2)
         for n in _seen(wells, canvas.shape):
-            _frame(canvas, wells[n], WELL, 2)  # one alone would be lost between two pixels
+            _frame(canvas, wells[n], mark, width)
         return canvas
 
 
