@@ -133,6 +133,7 @@ class Session:
         query: Mapping[str, Any] | None = None,
         kind: str = "application/octet-stream",
         tag: str = "",
+        part: tuple[int, int] | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         """The answer, to be read piece by piece.
 
@@ -140,6 +141,8 @@ class Session:
         ----------
         tag
             Of an answer that is known: status 304 says that it is still the same.
+        part
+            Only the bytes from one place up to another: status 206.
 
         Raises
         ------
@@ -153,6 +156,8 @@ class Session:
         headers = {"Content-Type": kind}
         if tag:
             headers["If-None-Match"] = tag
+        if part is not None:
+            headers["Range"] = f"bytes={part[0]}-{part[1] - 1}"
         if self._token:
             headers["Authorization"] = f"JWT {self._token}"
         try:

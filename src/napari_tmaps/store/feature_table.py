@@ -21,8 +21,8 @@ import pandas as pd
 
 from napari_tmaps.errors import InputError, unknown
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.store.features import INDEX, FeatureStore, readable
-from napari_tmaps.streams.mounts import bring, bring_all
+from napari_tmaps.store.features import INDEX, FeatureStore, footers, open_parquet, readable
+from napari_tmaps.streams.mounts import open_parts
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
@@ -76,20 +76,14 @@ class FeatureTable:
             A file is damaged.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         self.store, self.object_type = store, object_type
         self._files = store.files(object_type)
         if not self._files:
             raise unknown("table of objects", object_type, store.object_types())
-        bring_all(self._files)
-        rows, schemas, self._footers = [], [], []
-        for path in self._files:
-            with readable(path):
-                footer = pq.read_metadata(bring(path))
-                rows.append(footer.num_rows)
-                self._footers.append(footer)
-                schemas.append(footer.schema.to_arrow_schema().remove_metadata())
+        self._footers = footers(self._files)
+        rows = [footer.num_rows for footer in self._footers]
+        schemas = [each.schema.to_arrow_schema().remove_metadata() for each in self._footers]
         self._schema = pa.unify_schemas(schemas, promote_options="permissive")
         self._starts = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
         self._kept: OrderedDict[str, Column] = OrderedDict()
@@ -297,10 +291,16 @@ class FeatureTable:
 
     def _dataset(self) -> Any:
         import pyarrow.dataset as ds
+        from pyarrow.fs import LocalFileSystem
 
-        return ds.dataset(
-            [str(bring(path)) for path in self._files], schema=self._schema, format="parquet"
-        )
+        kind, local = ds.ParquetFileFormat(), LocalFileSystem()
+        fragments = [
+            kind.make_fragment(str(source), local)
+            if isinstance(source, Path)
+            else kind.make_fragment(source)
+            for source in map(open_parts, self._files)
+        ]
+        return ds.FileSystemDataset(fragments, self._schema, kind)
 
     def _of_files(self, name: str) -> Categories:
         values = [_place(path)[0 if name == "plate" else 1] for path in self._files]
@@ -328,13 +328,11 @@ class FeatureTable:
 
     def _piece(self, number: int, name: str) -> Values:
         """A column of one file. Footers were read before: reading them anew takes longer."""
-        import pyarrow.parquet as pq
-
         footer = self._footers[number]
         if name not in footer.schema.names:
             return np.full(footer.num_rows, np.nan, np.float32)
         path = self._files[number]
-        with readable(path), pq.ParquetFile(bring(path), metadata=footer) as file:
+        with readable(path), open_parquet(path, footer) as file:
             return _numpy(file.read(columns=[name], use_threads=False)[name].combine_chunks())
 
     def _keep(self, name: str, value: Column) -> None:

@@ -18,14 +18,16 @@ import pandas as pd
 from napari_tmaps.errors import FormatError, StorageError, unknown
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing
-from napari_tmaps.streams.mounts import bring, bring_all
+from napari_tmaps.streams.mounts import bring, open_parts, source_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 INDEX = ["plate", "well", "site", "t", "label"]
 
 _Well = tuple[str, str]  # plate, well
+_THREADS = 6
 
 
 @contextmanager
@@ -41,6 +43,44 @@ def readable(path: Path) -> Iterator[None]:
         raise FormatError(
             f"'{path}' is damaged: {error}. Run the analysis of well {path.stem} again."
         ) from error
+
+
+def open_parquet(
+    path: Path, footer: pq.FileMetaData | None = None, *, whole: bool = False
+) -> pq.ParquetFile:
+    """A file to read columns of; of one of a server, only these are fetched.
+
+    Parameters
+    ----------
+    footer
+        Read before; None: it is read now.
+    whole
+        All of it is to be read.
+    """
+    import pyarrow.parquet as pq
+
+    source = bring(path) if whole else open_parts(path)
+    return pq.ParquetFile(source, metadata=footer, pre_buffer=not isinstance(source, Path))
+
+
+def footers(files: Sequence[Path]) -> list[pq.FileMetaData]:
+    """What the ends of files say of them: rows and columns.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    def read(path: Path) -> pq.FileMetaData:
+        with readable(path), open_parquet(path) as file:
+            return file.metadata
+
+    if not files or source_of(files[0]) is None:
+        return [read(path) for path in files]
+    with ThreadPoolExecutor(_THREADS) as pool:  # most of the time is spent waiting for the server
+        return list(pool.map(read, files))
 
 
 class FeatureStore:
@@ -78,23 +118,15 @@ class FeatureStore:
 
     def _schema(self, object_type: str) -> pa.Schema:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         files = self.files(object_type)
         if not files:
             raise unknown("table of objects", object_type, self.object_types())
-        bring_all(files)
-        schemas = []
-        for path in files:
-            with readable(path):
-                schemas.append(pq.read_schema(bring(path)))
-        return pa.unify_schemas(schemas)
+        return pa.unify_schemas([footer.schema.to_arrow_schema() for footer in footers(files)])
 
     def count(self, object_type: str) -> int:
         """Number of rows, read from the footers alone."""
-        import pyarrow.parquet as pq
-
-        return sum(pq.read_metadata(bring(path)).num_rows for path in self.files(object_type))
+        return sum(footer.num_rows for footer in footers(self.files(object_type)))
 
     def tables(self, object_type: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The table well by well, in the order of the plates; all with the same columns.
@@ -107,7 +139,6 @@ class FeatureStore:
             A file is damaged.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         schema = self._schema(object_type)
         if columns is not None:
@@ -117,10 +148,10 @@ class FeatureStore:
             wanted = [*INDEX, *(name for name in columns if name not in INDEX)]
             schema = pa.schema([schema.field(name) for name in wanted])
         for path in self.files(object_type):
-            with readable(path):
-                there = set(pq.read_schema(bring(path)).names)
+            with readable(path), open_parquet(path, whole=columns is None) as file:
+                there = set(file.schema_arrow.names)
                 names = [name for name in schema.names if name in there]
-                table = pq.read_table(path, columns=names, partitioning=None)
+                table = file.read(columns=names)
             arrays = [
                 table[field.name] if field.name in there else pa.nulls(table.num_rows, field.type)
                 for field in schema

@@ -16,17 +16,15 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from napari_tmaps.client.address import Address
 from napari_tmaps.client.session import LoggedOutError, Session
-from napari_tmaps.errors import (
-    ExistsError,
-    StorageError,
-    TmapsError,
-)
-from napari_tmaps.store.mirror_files import OWN, MirrorFiles, is_fresh
+from napari_tmaps.errors import ExistsError, StorageError, TmapsError
+from napari_tmaps.store.mirror_files import OWN, RANGES, MirrorFiles, is_fresh
+from napari_tmaps.store.mirror_ranges import BLOCK, RangedFile
+from napari_tmaps.store.mirror_room import make_room, mark_used, most_bytes
 from napari_tmaps.store.parts import DATABASE, PartFile, files_of, is_changeable, part_of
 from napari_tmaps.streams.mounts import ComingError, unmount
 
@@ -35,6 +33,10 @@ _LATE = (".parquet", ".npz", ".tif", ".zip")
 _SOON = ("selections/", "results/")
 """… but for those in these folders, which are small."""
 _THREADS = 6
+_WHOLE = 4 * BLOCK
+"""Files up to this size are fetched whole when a part of them is read."""
+_SHARE = 1 / 50
+"""Of what may be kept; whenever so much has come, room is made."""
 _FAILED_S = 5.0
 """For so long a window is not made to ask again for what could not be fetched."""
 _LOCK = "workflow/coordinator.json"
@@ -67,6 +69,7 @@ class Mirror:
         self.on_problem: Callable[[str], None] = lambda sentence: None
         self.users = 0
         self._sending: dict[str, int] = {}
+        self._most, self._since_room = most_bytes(), 0
         self._pool = ThreadPoolExecutor(_THREADS, "mirror")
         self._sender = ThreadPoolExecutor(1, "mirror sends")
         self._parts: dict[str, dict[str, PartFile]] = {}
@@ -244,7 +247,10 @@ class Mirror:
         """See Source."""
         name = path.relative_to(self.root).as_posix()
         part = part_of(name)
-        if part is None or self._is_here(name, part):
+        if part is None:
+            return
+        if self._is_here(name, part):
+            mark_used(path)
             return
         self._wait([self._asked(name, part)], path.name)
 
@@ -258,6 +264,28 @@ class Mirror:
                 wanted.append(self._asked(name, part))
         if wanted:
             self._wait(wanted, f"{len(wanted)} files of {paths[0].parent.parent.name}")
+
+    def open_parts(self, path: Path) -> BinaryIO | None:
+        """See Source."""
+        name = path.relative_to(self.root).as_posix()
+        part = part_of(name)
+        file = None if part is None else self._parts.get(part, {}).get(name)
+        if file is None or file.size < _WHOLE or is_fresh(path, file):
+            self.bring(path)
+            return None
+        known = file
+
+        def fetch(start: int, end: int, keep: Callable[[bytes], None]) -> None:
+            def work() -> None:
+                try:
+                    keep(self._server.fetch_range(known, start, end))
+                    self._fetched(end - start)
+                except TmapsError as error:
+                    raise self._server.told(error) from error
+
+            self._wait([self._submit(work)], path.name)
+
+        return RangedFile(self.root / OWN / RANGES, file, fetch)  # type: ignore[return-value]
 
     def _asked(self, name: str, part: str) -> Future[None]:
         with self._lock:
@@ -308,6 +336,7 @@ class Mirror:
             file = self._listed(part).get(name)
             if file is not None and not is_fresh(self.root / name, file):
                 self._server.fetch(file)
+                self._fetched(file.size)
         except TmapsError as error:
             told = self._server.told(error)
             self._failed[name] = monotonic(), told
@@ -315,6 +344,15 @@ class Mirror:
         finally:
             with self._lock:
                 self._coming.pop(name, None)
+
+    def _fetched(self, size: int) -> None:
+        """Make room, now and then."""
+        with self._lock:
+            self._since_room += size
+            if self._since_room < self._most * _SHARE:
+                return
+            self._since_room = 0
+        make_room(self.root.parent.parent.parent, self._most)
 
     def _listed(self, part: str) -> dict[str, PartFile]:
         """The files of a part, which the server is asked for once after each change."""

@@ -23,6 +23,8 @@ from napari_tmaps.store.parts import PartFile, part_of
 _FORMAT = 1
 OWN = ".mirror"
 """Folder of the mirror's own notes."""
+RANGES = "ranges"
+"""Folder in it of files of which parts are here."""
 
 
 class MirrorFiles:
@@ -90,6 +92,24 @@ class MirrorFiles:
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("wb") as file:
                 shutil.copyfileobj(answer, file, 1 << 20)
+
+    def fetch_range(self, file: PartFile, start: int, end: int) -> bytes:
+        """Bytes of a file from one place up to another.
+
+        Raises
+        ------
+        StorageError
+            The file is another one now.
+        """
+        path = f"{self.address.path}/files/{file.path}"
+        with self.session.open("GET", path, part=(start, end)) as answer:
+            whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            content = answer.read()
+        if answer.status != 206 or whole != str(file.size) or len(content) != end - start:
+            raise StorageError(
+                f"'{file.path}' has just been changed on {self.address.server}. Try again."
+            )
+        return content
 
     def put(self, place: Path, content: bytes, modified: int = 0) -> None:
         part = self.root / OWN / uuid4().hex

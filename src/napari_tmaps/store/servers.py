@@ -17,6 +17,7 @@ from napari_tmaps.client.session import LoggedOutError, Session
 from napari_tmaps.errors import NotFoundError, unknown
 from napari_tmaps.store.mirror import Mirror
 from napari_tmaps.store.mirror_files import OWN
+from napari_tmaps.store.mirror_room import make_room, most_bytes
 from napari_tmaps.store.user_folders import cache_folder, config_folder
 from napari_tmaps.streams.mounts import mount, source_of
 
@@ -49,6 +50,7 @@ def open_mirror(text: str, password: str | None = None) -> Mirror:
         (root / OWN).mkdir(parents=True, exist_ok=True)
         (root / OWN / "about.json").write_text(json.dumps({"address": str(address)}))
         mirror = Mirror(root, address, session)
+        make_room(cache_folder() / "servers", most_bytes())
         mirror.refresh(thoroughly=True)
     except LoggedOutError:
         logins().keep(address.server, address.user, "")

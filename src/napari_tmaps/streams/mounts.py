@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from napari_tmaps.errors import StorageError
 
@@ -54,6 +54,15 @@ class Source(Protocol):
     def bring_all(self, paths: Sequence[Path]) -> None:
         """Begin to bring files that will be asked for."""
 
+    def open_parts(self, path: Path) -> BinaryIO | None:
+        """A file of which only what is read is brought; None if it is at its place, whole.
+
+        Raises
+        ------
+        StorageError
+            As `bring`, when it is opened or read.
+        """
+
 
 _sources: dict[Path, Source] = {}
 
@@ -82,6 +91,12 @@ def bring(path: Path) -> Path:
     if source is not None:
         source.bring(path)
     return path
+
+
+def open_parts(path: Path) -> Path | BinaryIO:
+    """The path; or, if it lies elsewhere and is large, a file that brings what is read of it."""
+    source = source_of(path) if _sources else None
+    return (None if source is None else source.open_parts(path)) or path
 
 
 def bring_all(paths: Sequence[Path]) -> None:
