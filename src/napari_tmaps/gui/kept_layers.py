@@ -184,7 +184,9 @@ class KeptLayers:
                 # napari prepares a new map of colours for each kind of numbers: dear, if often
                 if properties.get("colormap", layer.colormap) is not layer.colormap:
                     layer.colormap = properties["colormap"]
-                layer.features = properties.get("features")
+                features = properties.get("features")
+                if features is not None or len(layer.features.columns):
+                    layer.features = features
             return moved
         if layer is not None:
             self._remove(key)

@@ -130,10 +130,11 @@ class ModuleSpec:
         InputError
             A setting that does not exist, or a value that does not fit; the first of them.
         """
-        problems = self.problems(settings)
-        if problems:
-            raise InputError(f"Module '{self.name}': {next(iter(problems.values()))}")
-        return self.model.model_validate(_tuples(settings)).model_dump()
+        try:
+            return self.model.model_validate(_tuples(settings)).model_dump()
+        except ValidationError as error:
+            first = next(iter(self.problems(settings).values()))
+            raise InputError(f"Module '{self.name}': {first}") from error
 
     def problems(self, settings: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong with which setting, as sentences; empty if all fit."""

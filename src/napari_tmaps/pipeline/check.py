@@ -193,8 +193,9 @@ class _Checker:
             self._add(number, call, field, sentence)
         if not call.active:
             return  # its wires may well lead nowhere for now
-        if len(self.problems) == before:
-            for field, sentence in spec.missing(spec.validate(call.settings)).items():
+        settings = spec.validate(call.settings) if len(self.problems) == before else {}
+        if settings:
+            for field, sentence in spec.missing(settings).items():
                 self._add(number, call, field, sentence)
         self._check_wires(number, call, spec)
         self._check_outputs(number, call, spec)
@@ -205,7 +206,7 @@ class _Checker:
             name=call.name,
             spec=spec,
             inputs=dict(call.inputs),
-            settings=spec.validate(call.settings),
+            settings=settings,
             outputs={output.name: _item_name(call, output) for output in spec.outputs},
             target=_target(call, spec),
         )
