@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication, QMenu, QWidgetAction
 from scipy import ndimage
 
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
+from napari_tmaps.gui.state_bar import BAD
 from napari_tmaps.pipeline import edit, load_pipeline
 
 
@@ -72,6 +73,13 @@ def build(widget: PipelineWidget, *modules: str) -> None:
     for module in modules:
         widget.picker.chosen.emit(module)
     settle(widget)
+
+
+def is_marked(widget: PipelineWidget, row: int) -> bool:
+    """Whether a step has the sign of a fault, and its colour."""
+    item = widget.steps.item(row)
+    assert item.icon().isNull() == (item.foreground().color() != BAD)
+    return not item.icon().isNull()
 
 
 def preview(viewer, name="preview"):
@@ -158,7 +166,7 @@ def test_keys_of_the_list(widget):
     widget.steps.setCurrentRow(row)
     QTest.keyClick(widget.steps, Qt.Key.Key_J)
     assert widget.steps.names() == ["threshold_manual", "smooth", "fill"]
-    assert widget.steps.item(0).text().endswith("⚠")  # its image comes later now
+    assert is_marked(widget, 0)  # its image comes later now
     assert "only later" in widget.steps.item(0).toolTip()
     QTest.keyClick(widget.steps, Qt.Key.Key_K)
     assert widget.steps.names() == ["smooth", "threshold_manual", "fill"]
@@ -192,11 +200,11 @@ def test_an_error_of_a_module_stands_at_its_step(widget):
     widget.form.settingChanged.emit("min_threshold", 900.0)
     widget.form.settingChanged.emit("max_threshold", 100.0)
     settle(widget)
-    assert widget.steps.item(0).text().endswith("⚠")
+    assert is_marked(widget, 0)
     assert "900" in widget._message.text()
     widget.undo()
     settle(widget)
-    assert not widget.steps.item(0).text().endswith("⚠")
+    assert not is_marked(widget, 0)
 
 
 def test_a_channel_that_is_dropped_and_comes_back(widget, viewer):
@@ -304,6 +312,26 @@ def test_live_off(widget, viewer):
     assert preview(viewer).data.any()
 
 
+@pytest.mark.parametrize("how", ["dock", "live"])
+def test_left_the_picture_is_as_it_was(make_widget, viewer, how):
+    facts = {"experiment": "", "objects": "Nuclei"}
+    stored = viewer.add_labels(np.zeros((120, 160), np.int32), metadata={"tmaps": facts})
+    before = list(viewer.layers)
+    widget = make_widget()
+    build(widget, "threshold_manual")
+    assert not stored.visible
+    assert len(viewer.layers) > len(before)
+    if how == "dock":
+        # as its button to close does
+        viewer.window.remove_dock_widget(widget)
+        QApplication.processEvents()
+    else:
+        widget.live_box.click()
+    assert stored.visible
+    assert list(viewer.layers) == before
+    widget.close()
+
+
 def test_files(widget, tmp_path):
     build(widget, "threshold_manual", "register_objects")
     widget.bar.fileSaved.emit(str(tmp_path / "mine.yaml"))
@@ -393,9 +421,9 @@ def test_what_goes_in_and_out(widget, viewer):
     assert [o.name for o in widget.value().output.objects] == ["Objects"]
     action(widget, "Reads", "Actin").trigger()
     assert [c.name for c in widget.value().input.channels] == ["DAPI"]
-    assert widget.steps.item(0).text().endswith("⚠")  # its image is no longer read
+    assert is_marked(widget, 0)  # its image is no longer read
     widget.undo()
-    assert not widget.steps.item(0).text().endswith("⚠")
+    assert not is_marked(widget, 0)
 
 
 def test_a_pipeline_of_other_channels(widget, viewer):

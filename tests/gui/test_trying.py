@@ -154,6 +154,10 @@ def test_sweep():
     assert what.values[-1] == 400
     found = results(try_out(what, pipeline, "threshold_manual", scene_of(10), Cache()))
     assert [tried.trial.title for tried in found] == [f"{value:g}" for value in what.values]
+    assert [tried.pieces for tried in found] == sorted(
+        (tried.pieces for tried in found), reverse=True
+    )
+    assert found[0].share > found[-1].share
     broken = edit.set_wire(pipeline, "threshold_manual", "image", None)
     with pytest.raises(MissingError, match="cannot run"):
         list(try_out(what, broken, "threshold_manual", scene_of(10), Cache()))
@@ -166,6 +170,8 @@ def test_words_of_a_result():
     assert card_of(good).text == "1 object · area (px) 41 · 12 ms"
     assert card_of(good, "Intensity_mean_DAPI").text == "1 object · Intensity_mean_DAPI 7 · 12 ms"
     assert card_of(Tried(trial, error="The image was never recorded.")).failed
+    mask = Tried(trial, share=0.2512, pieces=1, seconds=0.002)
+    assert card_of(mask).text == "25.1 % covered · 1 piece · 2 ms"
     empty = Tried(trial, table=table[:0])
     assert card_of(empty).text == "0 objects · 0 ms"
     assert groups_of([good, Tried(trial, error="x"), empty]) == {"row B": [good, empty]}
@@ -209,19 +215,53 @@ def found(**changes):
 
 
 def test_before_a_run():
-    told = judge(found(), 48)
+    told = judge(found(), 48, {})
     assert told.can_run
     assert told.lines[0] == "40 of 48 sites, in 4 jobs on 2 workers."
     assert "About 1.5 minutes." in told.lines
     assert "About 1.5 GB of memory." in told.lines
-    full = judge(found(free_mb=2100.0), 48)
+    assert "About 2.0 GB of disk; 50 GB are free." in told.lines
+    assert "About 2 MB of disk; 50 GB are free." in judge(found(disk_mb=2.2), 48, {}).lines
+    full = judge(found(free_mb=2100.0), 48, {})
     assert "likely to be full" in full.warnings[0]
-    assert not judge(found(units=0, jobs=0), 48).can_run
-    assert judge(found(jobs=None, note="There is no channel."), 48).warnings == (
+    assert not judge(found(units=0, jobs=0), 48, {}).can_run
+    assert judge(found(jobs=None, note="There is no channel."), 48, {}).warnings == (
         "There is no channel.",
     )
-    unknown = judge(found(note="A site failed.", seconds=None, memory_mb=None, disk_mb=None), 48)
+    unknown = judge(
+        found(note="A site failed.", seconds=None, memory_mb=None, disk_mb=None), 48, {}
+    )
     assert "A site failed." in unknown.warnings[0]
+
+
+def test_sites_that_are_left_out_are_named():
+    why = {
+        ("P1", "B10", 1): "analysed already",
+        ("P1", "B03", 2): "excluded: out of focus",
+        ("P1", "B03", 1): "excluded: out of focus",
+        ("P1", "B03", 3): "corrected by hand",
+    }
+    assert judge(found(), 48, why).left_out == (
+        "B03, sites 1, 2: excluded: out of focus",
+        "B03, site 3: corrected by hand",
+        "B10, site 1: analysed already",
+    )
+    assert judge(found(), 48, why | {("P2", "B03", 1): "excluded"}).left_out[-1] == (
+        "P2 B03, site 1: excluded"
+    )
+
+
+def test_the_dialog_names_what_is_left_out(own_experiment: Path, qtbot):
+    with Experiment.open(own_experiment) as experiment:
+        site = ("P1", "B02", 2)
+        change(experiment.catalogue, "exclude", [site], "out of focus")
+    dialog = RunDialog(
+        str(own_experiment), load_pipeline(own_experiment / "pipelines" / "blocks.yaml")
+    )
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(dialog.run_button.isEnabled, timeout=120_000)
+    assert dialog.left_out.toPlainText() == "B02, site 2: excluded: out of focus"
+    assert "11 of 12 sites" in dialog.text.text()
 
 
 def test_the_dialog_sends_it_off(make_viewer, own_experiment: Path, qtbot, monkeypatch):

@@ -285,9 +285,23 @@ def test_stored_outlines_make_room_for_the_preview(viewer, computed):
     scene, (whole, _) = computed("register_objects")
     layers.show(whole, scene)
     assert not stored.visible
+    layers.clear()
+    assert stored.visible  # as it was before
+    layers.show(whole, scene)
+    assert not stored.visible
     stored.visible = True  # who wants to see both may
     layers.show(whole, scene)
     assert stored.visible
+
+
+def test_stored_outlines_that_were_hidden_before_stay_so(viewer, computed):
+    facts = {"experiment": "e", "objects": "Nuclei"}
+    stored = viewer.add_labels(np.ones((60, 80), int), metadata={"tmaps": facts}, visible=False)
+    layers = LiveLayers(viewer)
+    scene, (whole, _) = computed("register_objects")
+    layers.show(whole, scene)
+    layers.clear()
+    assert not stored.visible
 
 
 def test_ready_pipelines_fit_the_sample(viewer):

@@ -173,6 +173,7 @@ class LiveLayers:
         self._before = KeptLayers(viewer)
         self._objects = KeptLayers(viewer)
         self._met: set[str] = set()  # types of stored objects
+        self._hidden: set[str] = set()  # those of them that were hidden here
 
     def show(self, preview: Preview, scene: Scene) -> None:
         """Show what a step made, or the objects of the whole pipeline."""
@@ -192,12 +193,30 @@ class LiveLayers:
 
         Once: who shows them again wants to see both.
         """
+        for kept, layer in self._stored():
+            if kept not in self._met:
+                self._met.add(kept)
+                if layer.visible:
+                    self._hidden.add(kept)
+                    layer.visible = False
+
+    def _show_stored(self) -> None:
+        """Those that were hidden; they are hidden again with the next preview."""
+        for kept, layer in self._stored():
+            if kept in self._hidden and not layer.visible:
+                layer.visible = True
+                self._met.discard(kept)
+        self._hidden.clear()
+
+    def _stored(self) -> list[tuple[str, Any]]:
+        """Layers of objects that are kept, and their types."""
+        found = []
         for layer in self._viewer.layers:
             facts = layer.metadata.get("tmaps", {})
             kept = facts.get("objects") if facts.get("stored", True) else None
-            if kept and kept not in self._met:
-                self._met.add(kept)
-                layer.visible = False
+            if kept:
+                found.append((str(kept), layer))
+        return found
 
     def show_before(self, preview: Preview | None, scene: Scene, width: int = 1) -> None:
         """Show what a step worked on in place of what it made; None goes back."""
@@ -207,9 +226,10 @@ class LiveLayers:
                 layer.visible = preview is None
 
     def clear(self) -> None:
-        """Remove all of them."""
+        """Remove all of them, and show again what was hidden for them."""
         for layers in (self._step, self._before, self._objects):
             layers.clear()
+        self._show_stored()
 
 
 def _kinds(preview: Preview) -> dict[str, Kind]:

@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QWidgetAction,
 )
 
+from napari_tmaps.gui.state_bar import BAD
+
 
 class Message(QLabel):
     """Says something in place, and is hidden while there is nothing to say."""
@@ -37,13 +39,13 @@ class Message(QLabel):
 
 
 class Fault(Message):
-    """Says in red what is wrong with what was entered."""
+    """Says in the colour of faults what is wrong with what was entered."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("fault")
         palette = self.palette()
-        palette.setColor(self.foregroundRole(), Qt.GlobalColor.red)
+        palette.setColor(self.foregroundRole(), BAD)
         self.setPalette(palette)
 
 

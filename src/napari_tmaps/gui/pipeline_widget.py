@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -403,8 +403,15 @@ class PipelineWidget(QWidget):
             self.numbers.clear()
         self.show_message(message(tuning, scene, why))
 
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Taken out of its window: napari does so when the dock is closed, and says no more."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange and not self.parent():
+            self.close()
+
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Save, and give everything back."""
+        """Save, take the preview off the picture, and give everything back."""
+        self._live.clear()
         self._give_back()
         super().closeEvent(event)
 

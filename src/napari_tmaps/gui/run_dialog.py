@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tmaps.gui.parts import wrapped
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.words import counted
+from napari_tmaps.store.sites import Site
 
 _ENOUGH = 1.2  # times the disk that is needed
 
@@ -31,46 +38,65 @@ class Preflight:
         What may go wrong.
     can_run
         Whether it makes sense to begin.
+    left_out
+        Which sites are not worked on, and why: a line for each well and reason.
     """
 
     lines: tuple[str, ...]
     warnings: tuple[str, ...]
     can_run: bool
+    left_out: tuple[str, ...] = ()
 
 
-def judge(found: dict[str, Any], sites: int) -> Preflight:
+def judge(found: dict[str, Any], sites: int, left_out: Mapping[Site, str]) -> Preflight:
     """Make sentences of what `Workflow.dry_run` found.
 
     Parameters
     ----------
     sites
         That the experiment has.
+    left_out
+        Those that will not be worked on, and why.
     """
     (row,) = [row for row in found["steps"] if row["step"] == "jterator"]
     if row["jobs"] is None:
         return Preflight((), (row["note"],), False)
+    which = tuple(_by_well(left_out))
     if not row["units"]:
-        return Preflight(
-            (f"All {sites} sites were analysed with this pipeline already.",), (), False
-        )
-    lines = [
-        f"{row['units']} of {sites} sites, in {row['jobs']} jobs on {found['workers']} workers."
-    ]
+        lines = (f"There is nothing to do on {counted(sites, 'site')}.",)
+        return Preflight(lines, (), False, which)
+    jobs, workers = counted(row["jobs"], "job"), counted(found["workers"], "worker")
+    told = [f"{row['units']:,} of {counted(sites, 'site')}, in {jobs} on {workers}."]
     warnings = []
     if row["note"]:
         warnings.append(f"The probe failed: {row['note']}")
     if found["seconds"] is not None:
-        lines.append(f"About {duration(found['seconds'])}.")
+        told.append(f"About {duration(found['seconds'])}.")
     if found["memory_mb"] is not None:
-        lines.append(f"About {found['memory_mb'] / 1000:.1f} GB of memory.")
+        told.append(f"About {_size(found['memory_mb'])} of memory.")
     if found["disk_mb"] is not None:
-        lines.append(
-            f"About {found['disk_mb'] / 1000:.2g} GB of disk; {found['free_mb'] / 1000:.0f} GB are "
-            "free."
-        )
+        told.append(f"About {_size(found['disk_mb'])} of disk; {_size(found['free_mb'])} are free.")
         if found["disk_mb"] * _ENOUGH > found["free_mb"]:
             warnings.append("The disk is likely to be full before the end. Make room first.")
-    return Preflight(tuple(lines), tuple(warnings), True)
+    return Preflight(tuple(told), tuple(warnings), True, which)
+
+
+def _by_well(sites: Mapping[Site, str]) -> Iterator[str]:
+    """E.g. "B02, sites 1, 2: excluded"; the plate is named where there are several."""
+    plates = {plate for plate, _, _ in sites}
+    wells: dict[tuple[str, str, str], list[int]] = {}
+    for (plate, well, site), why in sorted(sites.items()):
+        wells.setdefault((plate if len(plates) > 1 else "", well, why), []).append(site)
+    for (plate, well, why), numbers in wells.items():
+        noun = "site" if len(numbers) == 1 else "sites"
+        yield f"{plate} {well}, {noun} {', '.join(map(str, numbers))}: {why}".strip()
+
+
+def _size(megabytes: float) -> str:
+    """E.g. "2 MB", "1.5 GB", "63 GB"."""
+    if megabytes < 1000:
+        return f"{max(1, round(megabytes))} MB"
+    return f"{megabytes / 1000:.1f} GB" if megabytes < 10_000 else f"{megabytes / 1000:.0f} GB"
 
 
 def duration(seconds: float) -> str:
@@ -109,8 +135,13 @@ class RunDialog(QDialog):
         assert self.run_button is not None
         self.run_button.setText("Run")
         self.run_button.setEnabled(False)
+        self.left_out = QPlainTextEdit()
+        self.left_out.setReadOnly(True)
+        self.left_out.setMaximumHeight(110)
+        self.left_out.setVisible(False)
         layout = QVBoxLayout(self)
         layout.addWidget(self.text, 1)
+        layout.addWidget(self.left_out)
         layout.addWidget(self.buttons)
         self.setMinimumWidth(420)
         self.buttons.accepted.connect(self._on_run)
@@ -120,12 +151,19 @@ class RunDialog(QDialog):
 
     def _probe(self) -> Generator[Progress, None, Preflight]:
         from napari_tmaps.workflow.door import Experiment
+        from napari_tmaps.workflow.jterator import JteratorArguments, PipelineRunner
 
         yield Progress("probe", 0, 1)
         with Experiment.open(self._path) as experiment:
             flow = experiment.workflow
             request = flow.request(stage="jterator", pipeline=self._pipeline.name)
-            return judge(flow.dry_run(request), len(experiment.catalogue.sites()))
+            found, sites = flow.dry_run(request), len(experiment.catalogue.sites())
+            known = any(
+                row["step"] == "jterator" and row["jobs"] is not None for row in found["steps"]
+            )
+            arguments = JteratorArguments(pipeline=self._pipeline.name)
+            left = PipelineRunner(experiment).left_out(arguments) if known else {}
+            return judge(found, sites, left)
 
     def done(self, result: int) -> None:
         """The probe is not waited for."""
@@ -140,7 +178,10 @@ class RunDialog(QDialog):
         kept = ", ".join(objects.name for objects in self._pipeline.output.objects) or "no objects"
         head = f"<b>{self._pipeline.name}</b> keeps {kept}."
         warnings = [f"⚠ {line}" for line in found.warnings]
-        self.text.setText("<br>".join([head, *found.lines, *warnings]))
+        below = ["Left out:"] if found.left_out else []
+        self.text.setText("<br>".join([head, *found.lines, *warnings, *below]))
+        self.left_out.setPlainText("\n".join(found.left_out))
+        self.left_out.setVisible(bool(found.left_out))
         assert self.run_button is not None
         self.run_button.setEnabled(found.can_run)
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QPoint, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import (
+    QBrush,
     QDragEnterEvent,
     QDragMoveEvent,
     QDropEvent,
+    QIcon,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -24,7 +26,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.fault_icon import fault_icon
 from napari_tmaps.gui.module_picker import dragged_module
+from napari_tmaps.gui.state_bar import BAD
 from napari_tmaps.gui.wire_arcs import draw_wires, read_by, story
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.wiring import Wire, wires_of
@@ -62,6 +66,7 @@ class StepList(QListWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shown: tuple[Any, ...] = ()
+        self._fault = fault_icon()
         self._wires: list[Wire] = []
         self._hovered = -1
         self.setMouseTracking(True)
@@ -113,8 +118,9 @@ class StepList(QListWidget):
                 module = "" if call.name.startswith(call.module) else f"   ({call.module})"
                 read = read_by(pipeline, row)
                 reads = f"   ← {', '.join(read)}" if read else ""
-                fault = "   ⚠" if mark else ""
-                item.setText(f"{row + 1}  {call.name}{module}{reads}{fault}")
+                item.setText(f"{row + 1}  {call.name}{module}{reads}")
+                item.setIcon(self._fault if mark else QIcon())
+                item.setForeground(QBrush(BAD) if mark else QBrush())
                 item.setToolTip(mark or f"{call.module}\n{story(pipeline, self._wires, row)}")
                 item.setData(_NAME, call.name)
                 item.setFlags(

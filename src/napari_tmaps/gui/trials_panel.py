@@ -46,6 +46,9 @@ def card_of(tried: Tried, feature: str = "") -> Card:
     name, values = values_of(tried, feature)
     if np.isfinite(values).any():
         parts.append(f"{name} {np.nanmedian(values):.4g}")
+    if tried.share is not None and tried.pieces is not None:
+        parts.append(f"{100 * tried.share:.3g} % covered")
+        parts.append(counted(tried.pieces, "piece"))
     parts.append(f"{1000 * tried.seconds:.0f} ms")
     return Card(tried.trial.title, " · ".join(parts), False)
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.modules.label import label
 from napari_tmaps.modules.spec import SettingSpec
 from napari_tmaps.pipeline.cache import Cache, Value
 from napari_tmaps.pipeline.checked import CheckedPipeline
@@ -59,6 +60,9 @@ class Tried:
     table
         A row for each object that it made: what the last step measured, else the area; None if it
         made no objects.
+    share, pieces
+        Of a mask: part of the site that it covers, and number of its connected pieces; None of
+        anything else.
     error
         Why it failed; empty if it did not.
     """
@@ -67,6 +71,8 @@ class Tried:
     picture: Picture | None = None
     table: pd.DataFrame | None = None
     seconds: float = 0.0
+    share: float | None = None
+    pieces: int | None = None
     error: str = ""
 
     @property
@@ -125,6 +131,10 @@ def _tried(
         if table is not None:
             return Tried(trial, picture, table.drop(columns="is_border", errors="ignore"), seconds)
     made = items[next(iter(last.outputs.values()))]
+    if isinstance(made, np.ndarray) and made.dtype == np.bool_:
+        share = float(np.count_nonzero(made)) / made.size
+        pieces = int(label(made).max())
+        return Tried(trial, picture, seconds=seconds, share=share, pieces=pieces)
     if not isinstance(made, np.ndarray) or made.dtype != np.int32:
         return Tried(trial, picture, seconds=seconds)
     areas = np.bincount(made.reshape(-1))

@@ -179,11 +179,8 @@ class PipelineRunner(Step):
         corrected = self._corrected(pipeline)
         cycle_of = experiment.catalogue.channels().set_index("name")["cycle"]
         cycles = {item.name: int(cycle_of[item.name]) for item in pipeline.input.channels}
-        rows = [(row[0], row[1], int(row[2])) for row in sites[SITE].to_numpy().tolist()]
-        left_out = set(excluded(experiment.catalogue))
-        if args.corrected_sites == "keep":
-            left_out |= _corrected_by_hand(experiment, pipeline)
-        rows = [row for row in rows if self.is_chosen(*row) and row not in left_out]
+        kept = self._kept_out(args, pipeline)
+        rows = [row for row in self._all_sites() if self.is_chosen(*row) and row not in kept]
         check_images(experiment, checked, rows, cycles)
         known = experiment.catalogue.analysed()
         fields = {
@@ -211,6 +208,32 @@ class PipelineRunner(Step):
         }
         for number, part in enumerate(split(work(), args.batch_size, default_workers()), 1):
             yield {"job": number, "units": len(part), "work": part, **common}
+
+    def left_out(self, args: JteratorArguments) -> dict[Site, str]:
+        """The sites that are in no batch, and why; see `create_run_batches`."""
+        kept = self._kept_out(args, self._load(args))
+        todo = {site for batch in self.create_run_batches(args) for site in self.sites_of(batch)}
+        return {
+            site: kept.get(site, "analysed already" if self.is_chosen(*site) else "not chosen")
+            for site in self._all_sites()
+            if site not in todo
+        }
+
+    def _all_sites(self) -> list[Site]:
+        table = self.experiment.catalogue.sites()
+        return [(row[0], row[1], int(row[2])) for row in table[SITE].to_numpy().tolist()]
+
+    def _kept_out(self, args: JteratorArguments, pipeline: PipelineDescription) -> dict[Site, str]:
+        """Sites that must not be analysed, and why."""
+        kept: dict[Site, str] = {}
+        if args.corrected_sites == "keep":
+            corrected = _corrected_by_hand(self.experiment, pipeline)
+            kept = dict.fromkeys(corrected, "corrected by hand")
+        reasons = excluded(self.experiment.catalogue)
+        return kept | {
+            site: f"excluded: {reason}" if reason else "excluded"
+            for site, reason in reasons.items()
+        }
 
     def run_job(self, batch: Batch, assume_clean_state: bool = False) -> JobResult:
         """Analyse the sites of one batch; a site that fails does not stop the others.
