@@ -11,6 +11,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from time import time_ns
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -79,7 +80,7 @@ class MirrorFiles:
         part = self.root / OWN / uuid4().hex
         try:
             self.download(file.path, part)
-            os.utime(part, ns=(file.modified * 1000, file.modified * 1000))
+            os.utime(part, ns=(time_ns(), file.modified * 1000))
             place.parent.mkdir(parents=True, exist_ok=True)
             part.replace(place)
         except NotFoundError:  # removed just now
@@ -114,7 +115,7 @@ class MirrorFiles:
     def put(self, place: Path, content: bytes, modified: int = 0) -> None:
         part = self.root / OWN / uuid4().hex
         part.write_bytes(content)
-        os.utime(part, ns=(modified * 1000, modified * 1000))
+        os.utime(part, ns=(time_ns(), modified * 1000))
         place.parent.mkdir(parents=True, exist_ok=True)
         part.replace(place)
 
