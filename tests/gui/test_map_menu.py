@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from qtpy.QtWidgets import QInputDialog, QWidget
 
+from napari_tmaps.gui.desk import Desk
 from napari_tmaps.gui.map_menu import WellMenu, story_of
 from napari_tmaps.gui.map_panel import MapPanel
 from napari_tmaps.gui.map_values import COUNT, Measure
@@ -59,7 +60,7 @@ def test_a_failure_is_told_with_its_message(own_experiment: Path) -> None:
 
 
 def test_panel_value(qtbot: Any) -> None:
-    panel = MapPanel()
+    panel = MapPanel(Desk())
     qtbot.addWidget(panel)
     wanted = Measure("Nuclei", "Morphology_Area")
     panel.setMeasures([Measure(), Measure("Nuclei", COUNT), wanted])
@@ -79,7 +80,7 @@ def test_panel_value(qtbot: Any) -> None:
 
 
 def test_the_slider_of_cycles_is_there_only_for_several(qtbot: Any) -> None:
-    panel = MapPanel()
+    panel = MapPanel(Desk())
     qtbot.addWidget(panel)
     assert not panel.cycle_slider.isVisibleTo(panel)
     panel.setCycles(3)

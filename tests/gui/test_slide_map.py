@@ -11,6 +11,7 @@ import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QContextMenuEvent
 
+from napari_tmaps.gui.desk import Desk
 from napari_tmaps.gui.facts import read_facts
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.slide_map import SlideMap
@@ -121,7 +122,7 @@ def make_slide(folder: Path) -> Path:
 
 def test_the_page_shows_a_slide(tmp_path: Path, qtbot: Any) -> None:
     path = make_slide(tmp_path)
-    page = SitePage()
+    page = SitePage(Desk())
     qtbot.addWidget(page)
     with Experiment.open(path) as experiment:
         facts = read_facts(experiment)

@@ -21,6 +21,14 @@ class Aggregate(StrEnum):
     STD = "std"
 
 
+class Program(StrEnum):
+    """What is trained."""
+
+    CELLPOSE = "cellpose"
+    STARDIST = "stardist"
+    PIXELS = "pixels"
+
+
 def export(
     experiment: ExperimentPath,
     object_type: Annotated[str, typer.Argument(metavar="TYPE", help="Object type, e.g. Nuclei.")],
@@ -39,6 +47,9 @@ def export(
     aggregate: Annotated[
         Aggregate, typer.Option(help="With --wells: how its objects become one value.")
     ] = Aggregate.MEDIAN,
+    over_time: Annotated[
+        bool, typer.Option("--over-time", help="With --wells: a row for each time point of a well.")
+    ] = False,
     plate: Annotated[str, typer.Option(help="Outlines: of this plate.")] = "",
     site: Annotated[
         str,
@@ -54,6 +65,17 @@ def export(
         bool, typer.Option("--masked", help="Crops: only the object, 0 around it.")
     ] = False,
     npy: Annotated[bool, typer.Option("--npy", help="Crops: NPY instead of OME-TIFF.")] = False,
+    training: Annotated[
+        Program | None,
+        typer.Option(
+            help="Corrected objects with their images, as Cellpose or StarDist learn from, or as "
+            "strokes for train-pixels. With --crops: squares of that side around what was "
+            "corrected, else whole sites."
+        ),
+    ] = None,
+    channels: Annotated[
+        str, typer.Option(help="Training data: of these channels, separated by commas; else all.")
+    ] = "",
     into_plate: Annotated[
         bool,
         typer.Option("--into-plate", help="Tables within the OME-Zarr plate, as ngio reads them."),
@@ -68,21 +90,30 @@ def export(
         kind: Kind = "objects"
         if into_plate:
             kind = "plate"
+        elif training is not None:
+            kind = "training"
         elif crops:
             kind = "crops"
         elif wells:
             kind = "wells"
         wanted = Export(
             kind=kind,
-            columns=tuple(name.strip() for name in columns.split(",") if name.strip()),
+            columns=_names(columns),
             where=where,
             plate=plate,
             site=site,
             classes=classes,
             aggregate=aggregate.value,
-            size_px=crops or 64,
+            over_time=over_time,
+            size_px=crops or (0 if training else 64),
             masked=masked,
             as_arrays=npy,
+            program=training.value if training else "cellpose",
+            channels=_names(channels),
         )
         with Experiment.open(experiment) as opened:
             typer.echo(show.ended(export_objects(opened, object_type, out, wanted)))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -57,6 +57,8 @@ class Desk(QObject):
         A `Choice` that somebody asks to be shown.
     wellsChanged
         Names of the wells of the shown plate that are marked on the plate map.
+    timeChanged
+        Another time point is looked at, or images with more or fewer of them.
     objectPicked
         The `PickedObject` that was clicked on the map, or chosen in a table.
     coloursChanged
@@ -74,6 +76,7 @@ class Desk(QObject):
     choiceChanged = Signal(object)
     choiceRequested = Signal(object)
     wellsChanged = Signal(object)
+    timeChanged = Signal()
     objectPicked = Signal(object)
     coloursChanged = Signal(object)
     resultsChanged = Signal(object)
@@ -85,6 +88,7 @@ class Desk(QObject):
         self._experiment: Experiment | None = None
         self._choice = Choice()
         self._wells: frozenset[str] = frozenset()
+        self._time, self._times = 0, 1
         self._colours: ObjectColours | None = None
         self._results: dict[str, ObjectColours] = {}
         self.is_kept = False
@@ -109,6 +113,16 @@ class Desk(QObject):
         return self._wells
 
     @property
+    def time(self) -> int:
+        """The time point that is looked at; 0 where images have only one."""
+        return self._time
+
+    @property
+    def times(self) -> int:
+        """How many time points the shown images have."""
+        return self._times
+
+    @property
     def colours(self) -> ObjectColours | None:
         """How objects are coloured; None if they are not."""
         return self._colours
@@ -125,6 +139,7 @@ class Desk(QObject):
         """Of the Experiment widget alone: it is gone."""
         self.is_kept, self.locate = False, _nowhere
         self.setWells(frozenset())
+        self.setTime(0, 1)
         self.setExperiment(None)
 
     def setChoice(self, choice: Choice) -> None:
@@ -138,6 +153,12 @@ class Desk(QObject):
         if wells != self._wells:
             self._wells = wells
             self.wellsChanged.emit(wells)
+
+    def setTime(self, time: int, times: int) -> None:
+        """Of the Experiment widget alone: another time point of so many is looked at."""
+        if (time, times) != (self._time, self._times):
+            self._time, self._times = time, times
+            self.timeChanged.emit()
 
     def go(self, choice: Choice) -> None:
         """Ask for a site, well or plate to be shown."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
+    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QSizePolicy,
@@ -31,6 +33,8 @@ from napari_tmaps.model.words import counted
 from napari_tmaps.pipeline.correcting import Correcting, correct, redo, undo
 from napari_tmaps.store.corrections import Edit, SiteObjects
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.export_training import For
+from napari_tmaps.tools.exporting import Export, export_objects
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -119,6 +123,7 @@ class EditWidget(QWidget):
         self.history.undo_button.clicked.connect(lambda: self._step(undo))
         self.history.redo_button.clicked.connect(lambda: self._step(redo))
         self.history.siteRequested.connect(self._go)
+        self.history.trainingRequested.connect(self._on_training_requested)
         self.progress_row.cancelRequested.connect(self._work.cancel)
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_ended)
@@ -300,6 +305,8 @@ class EditWidget(QWidget):
         self.progress_row.end()
         if outcome.error:
             self.show_message(outcome.error)
+        elif isinstance(outcome.value, str):  # what was exported
+            self.show_message(outcome.value)
         else:
             edit: Edit | None = outcome.value
             if edit is not None:
@@ -311,6 +318,19 @@ class EditWidget(QWidget):
                     self.show_message("\n".join(outcome.failures))
             self._after(edit)
         self._show()
+
+    def _on_training_requested(self, program: For) -> None:
+        experiment, object_type = self._desk.experiment, self.type_box.currentText()
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, "Export for training", f"{object_type} for {program}", "Folder (*)"
+        )
+        if chosen and experiment is not None:
+            wanted = Export("training", size_px=0, program=program)
+            self._start(
+                "Writing",
+                lambda: export_objects(experiment, object_type, Path(chosen), wanted),
+                lambda _: None,
+            )
 
     def _go(self, place: SiteObjects) -> None:
         choice = replace(

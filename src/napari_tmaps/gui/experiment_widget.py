@@ -90,7 +90,8 @@ class ExperimentWidget(QWidget):
         )
         open_button = push_button("Open", "Open another experiment, or make one")
         self.session_row = SessionRow(viewer, self._desk)
-        self.start_page, self.import_page, self.site_page = StartPage(), ImportPage(), SitePage()
+        self.start_page, self.import_page = StartPage(), ImportPage()
+        self.site_page = SitePage(self._desk)
         self._colouring = MapColouring(self.site_page, self._view, self._desk, self)
         self.plates_tree = PlatesTree()
         self.making = Making(self.import_page, self)
@@ -172,6 +173,7 @@ class ExperimentWidget(QWidget):
             self._show_wells()
             with still(self):
                 self._view.show(self._state)
+            self._colouring.look_at_time()
             self._show_map_state()
             self._pages.fit()
             if self.value().plate != before.plate:
@@ -231,6 +233,7 @@ class ExperimentWidget(QWidget):
             self._experiment.close()
         self._experiment = self._facts = self._state = None
         self._colouring.setState(None, None, Choice())
+        self._colouring.look_at_time()
         self._show_page()
 
     def show_message(self, text: str) -> None:

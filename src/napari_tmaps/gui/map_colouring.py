@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+import pandas as pd
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QWidget
 
@@ -14,6 +16,7 @@ from napari_tmaps.gui.desk import Desk, ObjectColours
 from napari_tmaps.gui.map_menu import WellMenu
 from napari_tmaps.gui.map_values import (
     COUNT,
+    Measure,
     crossed_out,
     object_values,
     well_colours,
@@ -54,10 +57,13 @@ class MapColouring(QObject):
         self._facts: Facts | None = None
         self._choice = Choice()
         self._own: ObjectColours | None = None
+        self._values: tuple[Measure, pd.Series[Any]] | None = None
         self._is_gone = False
         self._menu = WellMenu(widget)
         page.map_panel.valueChanged.connect(lambda _: self.show())
         page.map_panel.objectsToggled.connect(lambda _: self.show())
+        page.map_panel.time_box.valueChanged.connect(lambda _: self._show_wells())
+        view.watch_time(self.look_at_time)
         page.map_panel.edit_button.clicked.connect(self._on_edit_plate_map)
         page.map_panel.report_button.clicked.connect(self._on_report)
         page.plate_map.menuRequested.connect(self._on_menu_requested)
@@ -76,28 +82,57 @@ class MapColouring(QObject):
         """What is open and chosen from now on; `show` shows it."""
         self._experiment, self._facts, self._choice = experiment, facts, choice
 
+    def look_at_time(self, _event: object = None) -> None:
+        """Tell all which time point is looked at."""
+        if self._is_gone:
+            return
+        plate, now = self._choice.plate, (0, 1)
+        if self._experiment is not None and plate:
+            with suppress(TmapsError):  # nothing is shown, which is told where it is asked for
+                now = self._view.time_point(plate), self._view.times(plate)
+        self._desk.setTime(*now)
+
     def show(self) -> None:
         """Colour wells, and objects, by what is chosen; cross out wells that are excluded."""
+        experiment, panel = self._experiment, self._page.map_panel
+        if experiment is None:
+            return
+        measure = panel.value()
+        colours = self._values = None
+        try:
+            if measure.object_type:
+                self._values = measure, object_values(experiment, measure)
+                if measure.feature != COUNT and panel.objects_box.isChecked():
+                    colours = ObjectColours(measure.object_type, self._values[1])
+            # Colours that others gave stay until somebody asks for ours.
+            if colours is not None or self._own is self._desk.colours:
+                self._own = colours
+                self._desk.setColours(colours)
+        except TmapsError as error:
+            self.failed.emit(str(error))
+        self._show_wells()
+
+    def _show_wells(self) -> None:
+        """Colour wells by objects that are read already."""
         experiment, panel, plate = self._experiment, self._page.map_panel, self._choice.plate
         if experiment is None:
             return
         measure = panel.value()
         wells = sites = WellColours()
-        colours = None
         facts = self._facts.plates.get(plate) if self._facts else None
+        is_slide = facts is not None and bool(facts.boxes)
+        known = self._values[1] if self._values and self._values[0] == measure else None
         try:
-            if facts is not None and facts.boxes:
-                sites = well_colours(experiment, plate, measure, "site")
-            else:
-                wells = well_colours(experiment, plate, measure)
-            of_objects = bool(measure.object_type) and measure.feature != COUNT
-            if of_objects and panel.objects_box.isChecked():
-                values = object_values(experiment, measure)
-                colours = ObjectColours(measure.object_type, values)
-            # Colours that others gave stay until somebody asks for ours.
-            if colours is not None or self._own is self._desk.colours:
-                self._own = colours
-                self._desk.setColours(colours)
+            found = well_colours(
+                experiment,
+                plate,
+                measure,
+                "site" if is_slide else "well",
+                panel.time_box.value(),
+                values=known,
+                says_time=self._desk.times > 1,
+            )
+            wells, sites = (wells, found) if is_slide else (found, sites)
         except TmapsError as error:
             self.failed.emit(str(error))
         out_wells, out_sites = crossed_out(experiment, plate, facts.sites if facts else {})

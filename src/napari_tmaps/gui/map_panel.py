@@ -15,9 +15,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.desk import Desk
 from napari_tmaps.gui.map_values import COUNT, Measure
 from napari_tmaps.gui.parts import Message, tool_button
 from napari_tmaps.gui.state import Pixels
+from napari_tmaps.gui.time_box import TimeBox
 
 
 class MapPanel(QWidget):
@@ -30,7 +32,7 @@ class MapPanel(QWidget):
     cycleChanged = Signal(int)
     """The staining cycle that is shown, from 0; -1: all of them."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._measure = QComboBox()
         self._measure.setEditable(True)
@@ -46,6 +48,7 @@ class MapPanel(QWidget):
         self.edit_button = tool_button(
             "✎", "Edit the plate map: treatment, dose, replicate and control of each well"
         )
+        self.time_box = TimeBox(desk, follows=True)
         self.objects_box = QCheckBox("Colour objects, too")
         self.objects_box.setToolTip("Each by its own value, and all others in grey")
         self._pixels = QComboBox()
@@ -71,6 +74,7 @@ class MapPanel(QWidget):
         colour.addWidget(self._measure, 1)
         colour.addWidget(self.edit_button)
         layout.addRow("Colour", colour)
+        layout.addRow("", self.time_box)
         layout.addRow(self.objects_box)
         images = QHBoxLayout()
         images.addWidget(self._pixels, 1)
@@ -149,6 +153,7 @@ class MapPanel(QWidget):
         line = self._measure.lineEdit()
         if line is not None:
             line.setCursorPosition(0)  # the beginning of a long name says more than its end
+        self.time_box.setEnabled(bool(measure.object_type))
         self.objects_box.setVisible(bool(measure.object_type) and measure.feature != COUNT)
 
     def _on_measure_changed(self) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # features, if the user has chosen none
 
-Features = Callable[[Place, str], pd.DataFrame | None]
+Features = Callable[[Place, str, int], pd.DataFrame | None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class MapStatus(QObject):
     place_at
         The site at a point (y, x) of the world.
     features
-        Features of the objects of a type at a place, index label; None where there are none.
+        Features of the objects of a type at a place and time point, index label; None where there
+        are none.
     """
 
     objectSelected = Signal(object)
@@ -111,18 +112,14 @@ class MapStatus(QObject):
             if label:
                 shape = layer.data[0].shape if layer.multiscale else layer.data.shape
                 is_movie = len(shape) == 4 and shape[0] > 1
-                return PickedObject(
-                    place,
-                    facts["objects"],
-                    label,
-                    self._measured(place, facts["objects"], label),
-                    int(self._viewer.dims.current_step[0]) if is_movie else 0,
-                )
+                t = int(self._viewer.dims.current_step[0]) if is_movie else 0
+                measured = self._measured(place, facts["objects"], label, t)
+                return PickedObject(place, facts["objects"], label, measured, t)
         return None
 
-    def _measured(self, place: Place, object_type: str, label: int) -> dict[str, float]:
+    def _measured(self, place: Place, object_type: str, label: int, t: int) -> dict[str, float]:
         try:
-            table = self._features(place, object_type)
+            table = self._features(place, object_type, t)
         except TmapsError:  # a damaged table is told where it is opened, not at each move
             return {}
         if table is None or label not in table.index:

@@ -12,6 +12,7 @@ from napari_tmaps.errors import unknown
 from napari_tmaps.gui.map_alignment import ALIGNMENT, alignment_colours
 from napari_tmaps.gui.well_colours import WellColours, class_colours
 from napari_tmaps.model.layout import SITE
+from napari_tmaps.model.words import time_in_words
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plate_map import load_plate_map
@@ -29,7 +30,7 @@ class Measure:
     object_type
         "" for a column of the plate map, or for the alignment.
     feature
-        `COUNT`, or a feature, of which the mean over all objects is taken; or the column.
+        `COUNT`, or a feature, of which the mean over the objects is taken; or the column.
     alignment
         What of the alignment; see map_alignment.
     """
@@ -65,9 +66,23 @@ def measures(experiment: Experiment) -> list[Measure]:
 
 
 def well_colours(
-    experiment: Experiment, plate: str, measure: Measure, level: Level = "well"
+    experiment: Experiment,
+    plate: str,
+    measure: Measure,
+    level: Level = "well",
+    t: int | None = None,
+    *,
+    values: pd.Series[Any] | None = None,
+    says_time: bool = False,
 ) -> WellColours:
     """The colours of the wells of a plate, or of the sites of a slide, which has one well.
+
+    Parameters
+    ----------
+    t, values
+        As of `well_values`.
+    says_time
+        Whether the title tells of which time point the numbers are.
 
     Raises
     ------
@@ -77,7 +92,9 @@ def well_colours(
     if measure.alignment:
         return alignment_colours(experiment, plate, measure.alignment, level)
     if measure.object_type:
-        return WellColours(well_values(experiment, plate, measure, level), str(measure))
+        numbers = well_values(experiment, plate, measure, level, t, values=values)
+        title = f"{measure} ({time_in_words(t)})" if says_time else str(measure)
+        return WellColours(numbers, title)
     if measure == Measure() or level == "site":
         return WellColours()
     plate_map = load_plate_map(experiment.path, experiment.plate_names())
@@ -88,31 +105,47 @@ def well_colours(
     column = table[measure.feature]
     own = table["plate"] == plate
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        numbers = dict(zip(table["well"][own], column[own].astype(float), strict=True))
-        return WellColours(numbers, str(measure))
+        of_wells = dict(zip(table["well"][own], column[own].astype(float), strict=True))
+        return WellColours(of_wells, str(measure))
     # All plates have the same colours for the same names.
     names = sorted({str(value) for value in column if str(value)})
-    values = {
+    codes = {
         well: float(names.index(str(value)))
         for well, value in zip(table["well"][own], column[own], strict=True)
         if str(value)
     }
-    return WellColours(values, str(measure), tuple(zip(names, class_colours(names), strict=True)))
+    return WellColours(codes, str(measure), tuple(zip(names, class_colours(names), strict=True)))
 
 
 def well_values(
-    experiment: Experiment, plate: str, measure: Measure, level: Level = "well"
+    experiment: Experiment,
+    plate: str,
+    measure: Measure,
+    level: Level = "well",
+    t: int | None = None,
+    *,
+    values: pd.Series[Any] | None = None,
 ) -> dict[Any, float]:
     """One number a well (or site); excluded sites are left out. Without any objects: no mean.
+
+    Parameters
+    ----------
+    t
+        Time point; None for all together: the mean of all their objects, and the mean number of
+        objects of a time point.
+    values
+        Of `object_values`, if they are there already.
 
     Raises
     ------
     NotFoundError
         There is no such object type or feature.
     """
-    own = object_values(experiment, measure)
-    place, t = (own.index.get_level_values(name) for name in ("plate", "t"))
-    own = own[(place == plate) & (t == 0)]
+    own = object_values(experiment, measure) if values is None else values
+    place, times = (own.index.get_level_values(name) for name in ("plate", "t"))
+    kept = place == plate
+    number = max(times[kept].nunique(), 1) if t is None else 1
+    own = own[kept if t is None else kept & (times == t)]
     groups = own.groupby(level=level)
     if measure.feature == COUNT:
         counts = groups.size()
@@ -123,7 +156,8 @@ def well_values(
             if of == plate and (of, well, site) not in out
         }
         # A well that was analysed and is empty has 0 objects; others have no number.
-        return {place: float(counts.get(place, 0)) for place in there | set(counts.index)}
+        found = there | set(counts.index)
+        return {place: float(counts.get(place, 0)) / number for place in found}
     means = groups.mean().dropna()
     return dict(zip(means.index.tolist(), means.tolist(), strict=True))
 

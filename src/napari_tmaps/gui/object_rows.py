@@ -30,11 +30,14 @@ class RowChoice:
         A condition, see `tools.expression`; empty for all objects.
     sort
         Name of a column; empty for the order of the plates.
+    time
+        Only objects of this time point; None for all.
     """
 
     filter: str = ""
     sort: str = ""
     descending: bool = False
+    time: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,9 @@ def choose_rows(table: FeatureTable, choice: RowChoice) -> Generator[Progress, N
     if choice.filter.strip():
         yield Progress("filtering", 0, 0)
         mask = parse(choice.filter).evaluate(table)
+    if choice.time is not None:
+        now = table.numbers("t") == choice.time
+        mask = now if mask is None else mask & now
     if not choice.sort:
         return Rows(len(table), None if mask is None else np.flatnonzero(mask), mask)
     yield Progress("sorting", 0, 0)
@@ -102,10 +108,11 @@ def default_columns(table: FeatureTable) -> tuple[str, ...]:
 
 def _places(table: FeatureTable) -> list[str]:
     """Columns of the index that tell objects apart; one plate or time point alone tells nothing."""
-    names = [name for name in INDEX if name not in ("plate", "t")]
-    if len({plate for plate, _, _ in table.wells}) > 1:
-        names.insert(0, "plate")
-    return names
+    tells = {
+        "plate": len({plate for plate, _, _ in table.wells}) > 1,
+        "t": table.times > 1,
+    }
+    return [name for name in INDEX if tells.get(name, True)]
 
 
 _FORMS = "Write a well, a site and a label, e.g. B03 2 17, or less: B03, or B03 2."
@@ -139,10 +146,12 @@ def find(table: FeatureTable, text: str) -> npt.NDArray[np.int64]:
     return np.flatnonzero(found)
 
 
-def in_view(table: FeatureTable, plate: str, well: str = "", site: int = 0) -> Mask:
-    """The objects of the plate, the well or the site that is looked at."""
+def in_view(
+    table: FeatureTable, plate: str, well: str = "", site: int = 0, t: int | None = None
+) -> Mask:
+    """The objects of the plate, the well or the site that is looked at, at a time point or all."""
     found = np.zeros(len(table), bool)
     for of, name, rows in table.wells:
         if of == plate and (not well or name == well):
             found[rows] = table.numbers("site")[rows] == site if site else True
-    return found
+    return found if t is None else found & (table.numbers("t") == t)

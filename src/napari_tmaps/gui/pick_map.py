@@ -70,6 +70,10 @@ class PickMap(QWidget, Generic[Key]):
         self._fit()
         self.update()
 
+    def colours(self) -> WellColours:
+        """What the places are coloured by."""
+        return self._wanted
+
     @abstractmethod
     def _at(self, position: QPointF) -> Key:
         """The place at a point; nothing ("" or 0) where there is none."""

@@ -131,11 +131,19 @@ class PlateView:
         self._layers.try_out(object_layers(self._plate(found.plate), found))
         self._layers.grey(self._colouring is not None)
 
+    def times(self, plate: str) -> int:
+        """How many time points the images have that the user looks at."""
+        if self._picture is not None:
+            return self._picture.source.size_t
+        return self._source(plate, self._choice.well).size_t
+
     def time_point(self, plate: str) -> int:
         """The time point that the user looks at."""
-        if self._source(plate, self._choice.well).size_t == 1:
-            return 0
-        return int(self._viewer.dims.current_step[0])
+        return 0 if self.times(plate) == 1 else int(self._viewer.dims.current_step[0])
+
+    def watch_time(self, changed: Callable[[], None]) -> None:
+        """Call this whenever the user looks at another time point, or may."""
+        self._viewer.dims.events.current_step.connect(changed)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -353,14 +361,14 @@ class PlateView:
             self._sources[plate] = experiment_source(self._experiment, plate)
         return self._sources[plate]
 
-    def _features_at(self, place: Place, object_type: str) -> pd.DataFrame | None:
+    def _features_at(self, place: Place, object_type: str, t: int) -> pd.DataFrame | None:
         if self._experiment is None or object_type not in self._experiment.features.object_types():
             return None
         table = self._experiment.features.read_site(
             object_type, place.plate, place.well, place.site
         )
-        first = table[table.index.get_level_values("t") == self.time_point(place.plate)]
-        return first.droplevel(["plate", "well", "site", "t"]).select_dtypes("number")
+        now = table[table.index.get_level_values("t") == t]
+        return now.droplevel(["plate", "well", "site", "t"]).select_dtypes("number")
 
     def _features(self, choice: Choice, object_type: str) -> pd.DataFrame | None:
         assert self._experiment is not None, "an experiment is open"

@@ -16,15 +16,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.desk import Desk
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.name_box import NameBox
 from napari_tmaps.gui.parts import scrolled
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
+from napari_tmaps.gui.time_box import TimeBox
 from napari_tmaps.gui.well_colours import WellColours, limits
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import PlateFormat
+from napari_tmaps.model.words import time_in_words
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.tools.run import open_data
 from napari_tmaps.tools.wells import aggregate_wells
@@ -40,8 +43,9 @@ class PlatesPanel(QWidget):
     """Plate, well."""
     failed = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._desk = desk
         self._experiment: Experiment | None = None
         self._object_type = ""
         self._work = Latest(self)
@@ -49,6 +53,7 @@ class PlatesPanel(QWidget):
         self.aggregate_box = QComboBox()
         self.aggregate_box.addItems(_AGGREGATES)
         self.aggregate_box.setToolTip("How the objects of a well become one value")
+        self.time_box = TimeBox(desk, follows=True)
         self.maps: dict[str, PlateMap] = {}
         self._titles: list[QLabel] = []
         self._inside = QWidget()
@@ -61,9 +66,11 @@ class PlatesPanel(QWidget):
         row.addWidget(self.aggregate_box)
         layout = QVBoxLayout(self)
         layout.addLayout(row)
+        layout.addWidget(self.time_box)
         layout.addWidget(scroll, 1)
         self.feature_box.valueChanged.connect(lambda _: self._ask())
         self.aggregate_box.activated.connect(lambda _: self._ask())
+        self.time_box.valueChanged.connect(lambda _: self._ask())
         self._work.ended.connect(self._on_ended)
 
     @property
@@ -131,11 +138,12 @@ class PlatesPanel(QWidget):
         )
         if experiment is None or not feature:
             return
+        t = self.time_box.value()
 
         def make() -> Generator[Progress, None, pd.DataFrame]:
             yield Progress("wells", 0, 0)
             table = open_data(experiment, object_type).table
-            return aggregate_wells(table, feature, aggregate)  # type: ignore[arg-type]
+            return aggregate_wells(table, feature, aggregate, t=t)  # type: ignore[arg-type]
 
         self._work.ask("Wells", make)
 
@@ -149,10 +157,13 @@ class PlatesPanel(QWidget):
         wells: pd.DataFrame = outcome.value
         known = wells["value"].to_numpy(float)
         ends = limits({str(n): float(value) for n, value in enumerate(known)})
+        title = f"{aggregate} of {feature}"
+        if self._desk.times > 1:
+            title += f" ({time_in_words(self.time_box.value())})"
         for plate, plate_map in self.maps.items():
             own = wells[wells["plate"] == plate]
             numbers = dict(zip(own["well"], own["value"].astype(float), strict=True))
-            plate_map.setColours(WellColours(numbers, f"{aggregate} of {feature}", ends=ends))
+            plate_map.setColours(WellColours(numbers, title, ends=ends))
 
     def _on_well(self, plate: str, well: str) -> None:
         if well:

@@ -113,6 +113,7 @@ class PlotPanel(QWidget):
         book.opened.connect(self._on_opened)
         book.gatesChanged.connect(self.refresh)
         book.desk.choiceChanged.connect(self.refresh)
+        book.desk.timeChanged.connect(self.refresh)
         self.setHand(Hand.BOX)
         self._on_opened()
 

@@ -87,8 +87,13 @@ def _curves(
     table: FeatureTable, settings: Mapping[str, Any], fits: pd.DataFrame
 ) -> tuple[Curve, ...]:
     try:
+        t = settings.get("time_point", -1)
         wells = aggregate_wells(
-            table, settings["feature"], settings["aggregate"], settings.get("where", "")
+            table,
+            settings["feature"],
+            settings["aggregate"],
+            settings.get("where", ""),
+            None if t < 0 else t,
         )
         wells = wells.set_index("treatment")
     except (NotFoundError, KeyError):  # the feature or the plate map are gone: the fits are not

@@ -82,7 +82,7 @@ class ResultsWidget(QWidget):
         self.progress_row = ProgressRow()
         self.results = ResultList()
         self.report = ResultReport()
-        self.plates = PlatesPanel()
+        self.plates = PlatesPanel(self.book.desk)
         self._message = Message()
         self.empty = EmptyPage(viewer)
 

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.desk import Desk
 from napari_tmaps.gui.facts import pipeline_title
 from napari_tmaps.gui.map_panel import MapPanel
 from napari_tmaps.gui.parts import Message, push_button, tool_button
@@ -42,7 +43,7 @@ class SitePage(QWidget):
     mapRequested = Signal()
     pipelineFileRequested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state: State | None = None
         self._busy = False
@@ -50,7 +51,7 @@ class SitePage(QWidget):
         self._plate.setToolTip("Plate of the experiment")
         self.plate_map = PlateMap()
         self.slide_map = SlideMap()
-        self.map_panel = MapPanel()
+        self.map_panel = MapPanel(desk)
         self.previous_button = _tool("◀", "Previous site (Page Up)")
         self.next_button = _tool("▶", "Next site (Page Down)")
         self._site = QLabel()

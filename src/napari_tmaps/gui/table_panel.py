@@ -22,6 +22,7 @@ from napari_tmaps.gui.object_rows import (
 from napari_tmaps.gui.object_table import ObjectTableView
 from napari_tmaps.gui.parts import Fault, push_button
 from napari_tmaps.gui.state import View
+from napari_tmaps.gui.time_box import TimeBox
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.store.feature_table import FeatureTable, Mask
 from napari_tmaps.store.gates import FilterGate
@@ -59,6 +60,7 @@ class TablePanel(QWidget):
         self.columns = ColumnMenu("Columns")
         self.columns.setToolTip("Choose the columns that the table shows")
         self.fault = Fault()
+        self.time_box = TimeBox(book.desk, follows=False)
         self.view = ObjectTableView()
 
         layout = QVBoxLayout(self)
@@ -68,6 +70,7 @@ class TablePanel(QWidget):
             row.addWidget(pair[0], 1)
             row.addWidget(pair[1])
             layout.addLayout(row)
+        layout.addWidget(self.time_box)
         layout.addWidget(self.fault)
         layout.addWidget(self.view, 1)
 
@@ -78,10 +81,12 @@ class TablePanel(QWidget):
         self.columns.valueChanged.connect(self._on_columns_changed)
         self.view.sortRequested.connect(self._on_sort_requested)
         self.view.rowChosen.connect(self._on_row_chosen)
+        self.time_box.valueChanged.connect(self._on_time_changed)
         self._work.ended.connect(self._on_worked)
         book.opened.connect(self._on_opened)
         book.rowPicked.connect(self.view.show_row)
         book.desk.choiceChanged.connect(self._show_here)
+        book.desk.timeChanged.connect(self._show_here)
         self._on_opened()
 
     def value(self) -> RowChoice:
@@ -137,7 +142,7 @@ class TablePanel(QWidget):
         self.columns.setNames(self._table.columns)
         same = before is not None and before.object_type == self._table.object_type
         if not same:
-            self._choice = RowChoice()
+            self._choice = RowChoice(time=self.time_box.value())
             self.filter_line.clear()
         shown = kept if same and kept else default_columns(self._table)
         self.columns.setValue(shown)
@@ -163,6 +168,9 @@ class TablePanel(QWidget):
 
     def _on_filter_changed(self) -> None:
         self.setValue(replace(self._choice, filter=self.filter_line.text().strip()))
+
+    def _on_time_changed(self, time: int | None) -> None:
+        self.setValue(replace(self._choice, time=time))
 
     def _on_sort_requested(self, column: str) -> None:
         again = column == self._choice.sort
@@ -210,4 +218,5 @@ def here_of(book: ObjectBook) -> Mask | None:
         return None
     well = choice.well if choice.view in (View.SITE, View.WELL) else ""
     site = choice.site if choice.view is View.SITE else 0
-    return in_view(book.data.table, choice.plate, well, site)
+    t = book.desk.time if book.desk.times > 1 else None
+    return in_view(book.data.table, choice.plate, well, site, t)

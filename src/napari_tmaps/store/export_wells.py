@@ -28,6 +28,7 @@ def well_table(
     of_wells: Sequence[str] = (),
     rows: Mask | None = None,
     aggregate: Aggregate = "median",
+    over_time: bool = False,
 ) -> pd.DataFrame:
     """Each well as a row: plate, well, objects, facts of the well, then a number a feature.
 
@@ -40,6 +41,9 @@ def well_table(
         Columns that are the same for all objects of a well: those of the plate map.
     rows
         Only these objects.
+    over_time
+        A row for each time point of a well, with a column t after the well: for each time point at
+        which there are any objects at all.
 
     Raises
     ------
@@ -51,14 +55,22 @@ def well_table(
     if aggregate not in _FUNCTIONS:
         raise InputError(f"Wells are given as {', '.join(_FUNCTIONS)}, not as '{aggregate}'.")
     names = list(columns) or [name for name in table.features if name != "is_border"]
-    places = [(plate, well, place) for plate, well, place in table.wells]
+    places = table.wells
     kept = [
         np.arange(place.start, place.stop)[slice(None) if rows is None else rows[place]]
         for _, _, place in places
     ]
+    times: list[int] = []
+    if over_time:
+        t = table.numbers("t")
+        there = np.unique(t).tolist()
+        times = there * len(places)
+        kept = [here[t[here] == one] for here in kept for one in there]
+        places = [place for place in places for _ in there]
     found: dict[str, Any] = {
         "plate": [plate for plate, _, _ in places],
         "well": [well for _, well, _ in places],
+        **({"t": times} if over_time else {}),
         "objects": [len(here) for here in kept],
     }
     for name in of_wells:

@@ -116,6 +116,19 @@ class FeatureTable:
         ]
 
     @property
+    def times(self) -> int:
+        """Time points up to the last that has objects, at least 1; from the footers."""
+        last = 0
+        for footer in self._footers:
+            at = footer.schema.names.index("t")
+            for n in range(footer.num_row_groups):
+                known = footer.row_group(n).column(at).statistics
+                if known is None or not known.has_min_max:
+                    return int(self.numbers("t").max(initial=0)) + 1
+                last = max(last, known.max)
+        return int(last) + 1
+
+    @property
     def classes(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the classes of each column that was added as one of classes."""
         return self._classes

@@ -37,9 +37,9 @@ class Box:
 
 
 def conditions(table: FeatureTable) -> list[str]:
-    """Columns that objects can be grouped by: names, and the user's own numbers such as doses."""
+    """Columns to group objects by: names, time points, the user's own numbers such as doses."""
     own = [name for name in table.columns if name not in table.features]
-    skipped = ("t", "label")
+    skipped = ("label",) if table.times > 1 else ("t", "label")
     return [name for name in own if name not in skipped and _has_few(table.column(name))]
 
 

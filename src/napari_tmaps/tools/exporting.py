@@ -10,11 +10,13 @@ from typing import Literal
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import WellName
+from napari_tmaps.model.words import counted
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.export_anndata import write_objects_anndata
 from napari_tmaps.store.export_crops import write_crops
 from napari_tmaps.store.export_geojson import one_plate, write_geojson
 from napari_tmaps.store.export_ngio import write_plate_tables
+from napari_tmaps.store.export_training import MANIFEST, For, write_training
 from napari_tmaps.store.export_wells import Aggregate, well_table, write_wells
 from napari_tmaps.store.feature_export import write_objects
 from napari_tmaps.store.plate_map import load_plate_map
@@ -22,7 +24,7 @@ from napari_tmaps.tools.expression import parse
 from napari_tmaps.tools.run import open_data, results_of
 
 ENDINGS = (".csv", ".parquet", ".h5ad", ".zarr", ".geojson")
-Kind = Literal["objects", "wells", "crops", "plate"]
+Kind = Literal["objects", "wells", "crops", "plate", "training"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Export:
     ----------
     kind
         objects: a table, an AnnData or outlines, as the ending says. wells: a row a well. crops: a
-        folder of pictures. plate: tables within the plate, as ngio reads them.
+        folder of pictures. plate: tables within the plate, as ngio reads them. training: a folder
+        of corrected sites with their labels.
     columns
         Only these; all if there are none.
     where
@@ -44,8 +47,13 @@ class Export:
         For outlines and crops: a column of classes, e.g. "sizes:class".
     aggregate
         How the objects of a well become one value.
+    over_time
+        For wells: a row for each time point.
     size_px, masked, as_arrays
         For crops: their side, whether all but the object is 0, and NPY instead of OME-TIFF.
+        Training data are squares of that side around what was corrected; whole sites with 0.
+    program, channels
+        For training data: what is trained with them, and of which channels; all if none are named.
     """
 
     kind: Kind = "objects"
@@ -55,9 +63,12 @@ class Export:
     site: str = ""
     classes: str = ""
     aggregate: Aggregate = "median"
+    over_time: bool = False
     size_px: int = 64
     masked: bool = False
     as_arrays: bool = False
+    program: For = "cellpose"
+    channels: tuple[str, ...] = ()
 
 
 def export_objects(
@@ -82,6 +93,20 @@ def export_objects(
     StorageError
         The disk refuses; nothing half-written is left.
     """
+    written: int
+    if wanted.kind == "training":
+        if out is None:
+            raise InputError("Say where to write: --out FOLDER.")
+        written = yield from write_training(
+            experiment,
+            object_type,
+            out,
+            program=wanted.program,
+            channels=wanted.channels,
+            crop_px=wanted.size_px,
+        )
+        kind = f"of corrected {object_type} for {wanted.program}"
+        return f"Wrote {counted(written, 'image')} {kind} to '{out}', with {MANIFEST}."
     table = open_data(experiment, object_type).table
     if wanted.kind == "plate":
         images = yield from write_plate_tables(experiment, table)
@@ -94,7 +119,6 @@ def export_objects(
     rows = parse(wanted.where).evaluate(table) if wanted.where else None
     columns = wanted.columns
     classes = (wanted.classes,) if wanted.classes else ()
-    written: int
     if wanted.kind == "crops":
         written = yield from write_crops(
             experiment,
@@ -116,9 +140,11 @@ def export_objects(
             of_wells=() if plate_map is None else plate_map.columns,
             rows=rows,
             aggregate=wanted.aggregate,
+            over_time=wanted.over_time,
         )
         write_wells(out, wells)
-        return f"Wrote {len(wells)} wells of '{object_type}' to '{out}'."
+        lines = "time points of wells" if wanted.over_time else "wells"
+        return f"Wrote {len(wells)} {lines} of '{object_type}' to '{out}'."
     if ending == ".geojson":
         plate = one_plate(experiment, wanted.plate)
         written = yield from write_geojson(

@@ -16,11 +16,16 @@ from napari_tmaps.tools.expression import parse
 from napari_tmaps.tools.values import ObjectTable, Result, ToolData, ToolResult
 
 Aggregate = Literal["mean", "median", "std", "count", "sum"]
+TimePoint = Annotated[int, Field(ge=-1, le=1_000_000)]
 _MAPPED = ("treatment", "dose", "replicate", "control")
 
 
 def aggregate_wells(
-    table: FeatureTable, feature: str, aggregate: Aggregate = "median", where: str = ""
+    table: FeatureTable,
+    feature: str,
+    aggregate: Aggregate = "median",
+    where: str = "",
+    t: int | None = None,
 ) -> pd.DataFrame:
     """One value for each well, with what the plate map says of it.
 
@@ -28,6 +33,9 @@ def aggregate_wells(
     ----------
     where
         Only objects for which this filter holds.
+    t
+        Only objects of this time point. None takes all time points together; a count is then the
+        mean number of a time point.
 
     Returns
     -------
@@ -38,6 +46,11 @@ def aggregate_wells(
     kept = np.isfinite(values)
     if where:
         kept &= parse(where).evaluate(table)
+    number = 1  # of time points
+    if t is not None:
+        kept &= table.numbers("t") == t
+    elif aggregate == "count" and table.times > 1:
+        number = len(np.unique(table.numbers("t")))
     functions: dict[str, Callable[[np.ndarray], Any]] = {
         "mean": np.mean,
         "median": np.median,
@@ -47,7 +60,7 @@ def aggregate_wells(
     rows = []
     for plate, well, place in table.wells:
         part = values[place][kept[place]]
-        value = float(part.size)
+        value = part.size / number
         if aggregate != "count":
             value = float(functions[aggregate](part)) if part.size else np.nan
         row: dict[str, object] = {
@@ -71,6 +84,7 @@ def assay(
     feature: str = "",
     aggregate: Aggregate = "median",
     where: str = "",
+    time_point: TimePoint = -1,
     robust: bool = False,
 ) -> Result:
     """Judge an assay by its controls, plate by plate, and rank its hits.
@@ -85,6 +99,8 @@ def assay(
         How the objects of a well become one value.
     where
         Only objects for which this filter holds; all if it is empty.
+    time_point
+        Only objects of this time point; -1: of all together.
     robust
         Medians instead of means for Z′ and SSMD.
 
@@ -94,7 +110,7 @@ def assay(
     (against all its wells where it has fewer than two); ranked, the largest |z| among wells that
     are no controls first. The report has Z′, SSMD and CVs of each plate.
     """
-    wells = _wells(data, feature, aggregate, where)
+    wells = _wells(data, feature, aggregate, where, time_point)
     control = wells["control"] if "control" in wells else pd.Series("", index=wells.index)
     plates, parts = {}, []
     for plate, part in wells.groupby("plate", sort=False):
@@ -136,6 +152,7 @@ def dose_response(
     feature: str = "",
     aggregate: Aggregate = "median",
     where: str = "",
+    time_point: TimePoint = -1,
 ) -> Result:
     """Fit a dose-response curve of four parameters for each treatment.
 
@@ -149,12 +166,14 @@ def dose_response(
         How the objects of a well become one value.
     where
         Only objects for which this filter holds; all if it is empty.
+    time_point
+        Only objects of this time point; -1: of all together.
 
     Notes
     -----
     Treatments that cannot be fitted are told with the reason, and do not stop the others.
     """
-    wells = _wells(data, feature, aggregate, where)
+    wells = _wells(data, feature, aggregate, where, time_point)
     for name in ("treatment", "dose"):
         if name not in wells:
             raise InputError(
@@ -241,6 +260,14 @@ def _feature(data: ToolData, feature: str) -> np.ndarray:
     return data.table.numbers(feature)
 
 
-def _wells(data: ToolData, feature: str, aggregate: Aggregate, where: str) -> pd.DataFrame:
+def _wells(
+    data: ToolData, feature: str, aggregate: Aggregate, where: str, time_point: int
+) -> pd.DataFrame:
     _feature(data, feature)
-    return aggregate_wells(data.table, feature, aggregate, where)
+    t = None if time_point < 0 else time_point
+    if t is not None and t not in (there := np.unique(data.table.numbers("t")).tolist()):
+        raise InputError(
+            f"There are no objects at time point {t}. Time points that have any: "
+            f"{', '.join(map(str, there[:20])) or 'none'}."
+        )
+    return aggregate_wells(data.table, feature, aggregate, where, t)
