@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QFileDialog
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
 
 from napari_tmaps.gui.edit_layer import Hand
@@ -167,6 +168,28 @@ def test_what_goes_wrong_is_said_and_nothing_is_lost(
     widget.type_box.setCurrentText("Rings")
     shown._experiment.plate("P1").remove_labels("B03", 2, ["Rings"])
     widget.edit_button.setChecked(False)
+
+
+def test_corrections_are_exported_for_training(
+    shown: Any, widget: EditWidget, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert widget.history.train_button.isHidden(), "nothing is corrected yet"
+    widget.edit_button.click()
+    widget.stroke(Hand.DELETE, (0, 0, 12, 12), (0, 0, 12, 12))
+    widget.save()
+    wait(qtbot, widget)
+    assert not widget.history.train_button.isHidden()
+    chosen = str(tmp_path / "training")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
+    for_stardist = widget.history.training_menu.actions()[1]
+    assert for_stardist.text() == "For StarDist…"
+    for_stardist.trigger()
+    wait(qtbot, widget)
+    assert "Wrote 1 image of corrected Blocks for stardist" in widget._message.text()
+    assert (tmp_path / "training" / "masks" / "P1_B03_s2_t0.tif").is_file()
+    for_stardist.trigger()
+    wait(qtbot, widget)
+    assert "not empty" in widget._message.text()
 
 
 def test_without_objects_it_says_what_to_do(qtbot: Any) -> None:
