@@ -6,113 +6,118 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Ints
+from napari_tmaps.measure.runs import Ints, scan
 
 # Where the nearest 0 is farther than this, the envelope of parabolas is faster than comparing, and
 # squares do not fit 16 bits any more.
 _FARTHEST_COMPARED = 128
 _FAR = 200  # farther than what is compared; the sum of their squares fits 16 bits
-_PAD = 160  # more than what is compared, whole registers
-_LANES, _COMPARED = 32, 64  # pixels whose steps are counted, and that are compared, at once
-_TOGETHER = 2048  # pixels that stay in the fastest cache
-_LONGEST = 65535  # distance along a column; only images of more than twice as many rows have more
+_LANES = 16  # rows are so long, or a multiple: pixels above each other are alike in memory
+_COMPARED = 256  # pixels that are compared at once
 
-Steps = npt.NDArray[np.uint16]
+Squares = npt.NDArray[np.uint16]
 
 
 @kernel
 def squared_distances(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Squared distance of each pixel to the nearest 0, in whole pixels, exact.
 
-    The outermost pixels of the mask (y, x) must be 0. Distances along the columns come first; then
-    each pixel compares those of the pixels in its row. Where they are long, the row is done
-    after Meijster, Roerdink and Hesselink, "A general algorithm for computing distance transforms
-    in linear time" (2000).
+    The mask (y, x) is 0 and 1; its outermost pixels must be 0.
     """
-    height, width = mask.shape
-    columns = _along_columns(mask)
-    result = np.empty((height, width), np.int32)
-    # Some rows at a time, as one line. Beyond the end of a row comes the next one, which changes
-    # nothing: the 0 at the end of the row is nearer. A frame of far values saves further tests.
-    rows = max(1, _TOGETHER // max(1, width))
-    pad = np.uintp(_PAD)
-    squares = np.full(rows * width + 2 * _PAD + _COMPARED, np.uint16(_FAR * _FAR))
-    best = np.zeros(rows * width + _COMPARED, np.uint16)
-    exact = np.empty(width, np.int64)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        steps, line = columns[top:bottom].reshape(-1), result[top:bottom].reshape(-1)
-        size = np.uintp(steps.size)
-        for x in range(size):
-            step = np.uint16(min(steps[x], np.uint16(_FAR)))
-            square = np.uint16(step * step)
-            squares[x + pad] = square
-            best[x] = square
-        for begin in range(np.uintp(0), size, np.uintp(_COMPARED)):
-            _compare(squares, np.uintp(begin), best)
-        for x in range(size):
-            line[x] = best[x]
-        # No column of less height has a pixel that is so far from both of its ends.
-        for y in range(top, bottom if height > 2 * _FARTHEST_COMPARED else top):
-            if columns[y].max() > _FARTHEST_COMPARED:
-                _lower_envelope(columns[y].astype(np.int64), exact)
-                result[y] = exact
+    _, row, start, stop = scan(mask)
+    return distances_of_runs(row, start, stop, 0, 0, mask.shape)
+
+
+@kernel
+def distances_of_runs(
+    row: Ints, start: Ints, stop: Ints, top: int, left: int, shape: tuple[int, int]
+) -> npt.NDArray[np.int32]:
+    """The same of the pixels of runs in a crop, which do not reach its outermost pixels.
+
+    Distances along the rows come first: how far the ends of the run are. Then each pixel compares
+    those of the pixels in its column. Where they are long, the column is done after Meijster,
+    Roerdink and Hesselink, "A general algorithm for computing distance transforms in linear time"
+    (2000).
+    """
+    height, width = shape
+    stride = (width + _LANES - 1) // _LANES * _LANES
+    # As many pixels more as are looked at beyond the nearest 0.
+    before = _COMPARED + 3 * stride
+    squares = np.zeros(before + height * stride + _COMPARED + before, np.uint16)
+    for i in range(row.size):
+        at = np.uintp(before + (row[i] - top) * stride + start[i] - left)
+        length = np.int32(stop[i] - start[i])
+        for n in range(length):
+            step = min(min(n + np.int32(1), length - n), np.int32(_FAR))
+            squares[at + np.uintp(n)] = np.uint16(step * step)
+    result = np.empty(shape, np.int32)
+    best, farthest, y, x = np.empty(_COMPARED, np.uint16), np.uint16(0), 0, 0
+    for begin in range(0, height * stride, _COMPARED):
+        worst = _compare(squares, np.uintp(before + begin), np.uintp(stride), best)
+        farthest = max(farthest, worst)
+        # All rows are one line, which falls apart again.
+        done = 0
+        while done < _COMPARED and y < height:
+            size = min(stride - x, _COMPARED - done)
+            line, from_, to = result[y], np.uintp(done), np.uintp(x)
+            for n in range(np.uintp(max(0, min(size, width - x)))):
+                line[to + n] = best[from_ + n]
+            done, x = done + size, x + size
+            if x == stride:
+                y, x = y + 1, 0
+    if farthest > _FARTHEST_COMPARED**2:
+        _redo_far_columns(row, start, stop, top, left, result)
     return result
 
 
 @kernel
-def _along_columns(mask: npt.NDArray[np.uint8]) -> Steps:
-    """Steps from each pixel to the nearest 0 in its column."""
-    height, width = np.uintp(mask.shape[0]), np.uintp(mask.shape[1])
-    steps = np.zeros(mask.shape, np.uint16)
-    one, longest, lanes = np.uintp(1), np.uint16(_LONGEST - 1), np.uintp(_LANES)
-    # As many pixels at a time as registers hold; the last ones of a row twice, which changes
-    # nothing. Only narrow images have fewer.
-    pieces = (width + lanes - one) // lanes
-    for y in range(one, height):
-        for piece in range(pieces):
-            begin = min(piece * lanes, max(width, lanes) - lanes)
-            for x in range(begin, min(begin + lanes, width)):
-                step = np.uint16(min(steps[y - one, x], longest) + np.uint16(1))
-                steps[y, x] = step if mask[y, x] else np.uint16(0)
-    for y in range(mask.shape[0] - 2, -1, -1):
-        here, below = np.uintp(y), np.uintp(y + 1)
-        for piece in range(pieces):
-            begin = min(piece * lanes, max(width, lanes) - lanes)
-            for x in range(begin, min(begin + lanes, width)):
-                step = np.uint16(min(steps[below, x], longest) + np.uint16(1))
-                steps[here, x] = min(steps[here, x], step)
-    return steps
-
-
-@kernel
-def _compare(squares: Steps, begin: np.uintp, best: Steps) -> None:
-    """Compare some pixels of a line, from `begin` on, with those to the left and right."""
-    end, next_ = begin + np.uintp(_COMPARED), np.uintp(1)
-    dx, last, worst = np.uintp(1), np.uintp(_FARTHEST_COMPARED), np.uint16(_FAR)
+def _compare(squares: Squares, begin: np.uintp, stride: np.uintp, best: Squares) -> np.uint16:
+    """Compare some pixels, from `begin` on, with those above and below; the farthest of them."""
+    dy, last, worst = np.uintp(1), np.uintp(_FARTHEST_COMPARED), np.uint16(0)
+    for x in range(np.uintp(_COMPARED)):
+        best[x] = squares[begin + x]
+        worst = max(worst, best[x])
     # Pixels farther away than the worst distance so far change nothing.
-    while dx * dx < worst and dx <= last:
-        one, two = np.uint16(dx * dx), np.uint16((dx + np.uintp(1)) ** 2)
-        three, four = np.uint16((dx + np.uintp(2)) ** 2), np.uint16((dx + np.uintp(3)) ** 2)
+    while dy * dy < worst and dy <= last:
+        one, two = np.uint16(dy * dy), np.uint16((dy + np.uintp(1)) ** 2)
+        three, four = np.uint16((dy + np.uintp(2)) ** 2), np.uint16((dy + np.uintp(3)) ** 2)
+        above, below = begin - dy * stride, begin + dy * stride
+        above_2, below_2 = above - stride, below + stride
+        above_3, below_3 = above_2 - stride, below_2 + stride
+        above_4, below_4 = above_3 - stride, below_3 + stride
         worst = np.uint16(0)
-        for x in range(begin, end):
-            left, right = x + np.uintp(_PAD) - dx, x + np.uintp(_PAD) + dx
-            a = np.uint16(min(squares[left], squares[right]) + one)
-            left, right = left - next_, right + next_
-            b = np.uint16(min(squares[left], squares[right]) + two)
-            left, right = left - next_, right + next_
-            c = np.uint16(min(squares[left], squares[right]) + three)
-            left, right = left - next_, right + next_
-            d = np.uint16(min(squares[left], squares[right]) + four)
+        for x in range(np.uintp(_COMPARED)):
+            a = np.uint16(min(squares[above + x], squares[below + x]) + one)
+            b = np.uint16(min(squares[above_2 + x], squares[below_2 + x]) + two)
+            c = np.uint16(min(squares[above_3 + x], squares[below_3 + x]) + three)
+            d = np.uint16(min(squares[above_4 + x], squares[below_4 + x]) + four)
             nearest = min(min(best[x], a), min(b, min(c, d)))
             best[x] = nearest
             worst = max(worst, nearest)
-        dx += np.uintp(4)
+        dy += np.uintp(4)
+    return worst
+
+
+@kernel
+def _redo_far_columns(
+    row: Ints, start: Ints, stop: Ints, top: int, left: int, result: npt.NDArray[np.int32]
+) -> None:
+    """Set the columns that have a pixel which is farther away than what is compared."""
+    steps = np.zeros(result.shape, np.int32)
+    for i in range(row.size):
+        line, length = steps[row[i] - top, start[i] - left :], stop[i] - start[i]
+        for x in range(length):
+            line[x] = min(x + 1, length - x)
+    exact = np.empty(result.shape[0], np.int64)
+    for x in range(result.shape[1]):
+        if result[:, x].max() > _FARTHEST_COMPARED**2:
+            _lower_envelope(steps[:, x].astype(np.int64), exact)
+            result[:, x] = exact
 
 
 @kernel
 def _lower_envelope(line: Ints, result: Ints) -> None:
-    """The row of squared distances that follows from the distances along the columns."""
+    """The column of squared distances that follows from the distances along the rows."""
     width = line.size
     apex = np.empty(width, np.int64)
     begin = np.empty(width, np.int64)

@@ -142,18 +142,17 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
     eights = changes.view(np.uint64)
     unlike = np.empty(eights.size + 1, np.int64)
     n, one, last = np.uintp(0), np.uint64(1), np.uintp(width - 1)
-    for y in range(height if width else 0):
+    value, row, start, stop = table[0], table[1], table[2], table[3]
+    for y in range(np.uintp(height if width else 0)):
         if n + np.uintp(width) > np.uintp(room):
             room = 2 * room + width
             larger = np.empty((4, room), np.int64)
             larger[:, :n] = table[:, :n]
             table = larger
-        value, row, start, stop = table[0], table[1], table[2], table[3]
-        line = labels[y]
-        # Two views of the row instead of x - 1: the loop then runs on vector registers.
-        here, before, change = line[1:], line[:-1], changes[1:]
-        for x in range(width - 1):
-            change[x] = here[x] != before[x]
+            value, row, start, stop = table[0], table[1], table[2], table[3]
+        # Unsigned positions and no slices of the row: the loop then runs on vector registers.
+        for x in range(last):
+            changes[x + np.uintp(1)] = labels[y, x + np.uintp(1)] != labels[y, x]
         changes[width] = 1
         # Without branches, which would be guessed wrong at most changes. All pieces between
         # changes are written, those of the background one over the other.
@@ -161,7 +160,7 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
         for eight in range(np.uintp(eights.size)):
             unlike[number] = eight
             number += np.uintp(eights[eight] != 0)
-        begin, name = np.int64(0), np.int64(line[0])
+        begin, name = np.int64(0), np.int64(labels[y, 0])
         for i in range(number):
             rest = eights[np.uintp(unlike[i])]
             while rest:
@@ -169,7 +168,7 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
                 end = np.int64(8) * unlike[i] + np.int64(lowest * _PLACES >> np.uint64(56))
                 value[n], row[n], start[n], stop[n] = name, y, begin, end
                 n += np.uintp(name != 0)
-                begin, name = end, np.int64(line[min(np.uintp(end), last)])
+                begin, name = end, np.int64(labels[y, min(np.uintp(end), last)])
                 rest ^= lowest
     found = table[:, :n].copy()
     return found[0], found[1], found[2], found[3]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.distance import squared_distances
+from napari_tmaps.measure.distance import distances_of_runs
 from napari_tmaps.measure.hull import edges
 from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, areas, paint
 
@@ -214,21 +214,23 @@ def radii(runs: Runs, boxes: Boxes) -> Radii:
     roots = np.sqrt(np.arange(_ROOTS))
     for k in range(count):
         top, left = boxes.top[k] - 1, boxes.left[k] - 1
-        mask = np.zeros((boxes.bottom[k] - top + 1, boxes.right[k] - left + 1), np.uint8)
-        paint(runs, k, top, left, mask)
-        squared = squared_distances(mask)
+        begin, end = runs.first[k], runs.first[k + 1]
+        shape = boxes.bottom[k] - top + 1, boxes.right[k] - left + 1
+        squared = distances_of_runs(
+            runs.row[begin:end], runs.start[begin:end], runs.stop[begin:end], top, left, shape
+        )
         flat, high = squared.reshape(-1), np.int32(0)
         for p in range(flat.size):
             high = max(high, flat[p])
         largest[k] = np.sqrt(high)
         total = 0.0
-        for i in range(runs.first[k], runs.first[k + 1]):
-            at = (runs.row[i] - top) * mask.shape[1] - left
-            begin, stop = np.uintp(at + runs.start[i]), np.uintp(at + runs.stop[i])
+        for i in range(begin, end):
+            at = (runs.row[i] - top) * shape[1] - left
+            first, last = np.uintp(at + runs.start[i]), np.uintp(at + runs.stop[i])
             if high < roots.size:
-                total += _sum_of_known(flat, begin, stop, roots)
+                total += _sum_of_known(flat, first, last, roots)
             else:
-                for p in range(begin, stop):
+                for p in range(first, last):
                     total += np.sqrt(flat[p])
         mean[k] = total / area[k]
     return Radii(largest, mean)
