@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QInputDialog, QWidget
+from qtpy.QtWidgets import QInputDialog, QLabel, QWidget
 
 from napari_tmaps.gui.desk import Desk
 from napari_tmaps.gui.map_menu import WellMenu, story_of
@@ -88,5 +88,7 @@ def test_the_slider_of_cycles_is_there_only_for_several(qtbot: Any) -> None:
     with qtbot.waitSignal(panel.cycleChanged) as changed:
         panel.cycle_slider.setValue(2)
     assert changed.args == [1]
+    texts = [label.text() for label in panel.findChildren(QLabel)]
+    assert "1 of 0–2" in texts  # as the cycle is called elsewhere
     panel.setCycles(1)
     assert panel.cycle_slider.value() == 0

@@ -162,7 +162,8 @@ class MapPanel(QWidget):
 
     def _tell_cycle(self) -> None:
         number, last = self.cycle_slider.value(), self.cycle_slider.maximum()
-        self._cycle_text.setText(f"{number} of {last}" if number else "all")
+        # Counted from 0, as everywhere else.
+        self._cycle_text.setText(f"{number - 1} of 0–{last - 1}" if number else "all")
 
     def _on_cycle_changed(self, number: int) -> None:
         self._tell_cycle()
