@@ -263,10 +263,12 @@ class MapPicture:
                 elif key in lost:
                     signs[len(wells)] = MISSING
                 wells.append(f"{part.plate}/{well}")
+                top, left = int(tiles.top[n]), int(tiles.left[n]) + part.left
                 if len(wells) == 1 or wells[-1] != wells[-2]:
-                    first = (places["well"] == well).to_numpy()
-                    corners.append((tiles.top[first].min(), tiles.left[first].min() + part.left))
+                    corners.append((top, left))
                     names.append(f"{part.plate} {well}" if several and n == 0 else str(well))
+                else:
+                    corners[-1] = min(corners[-1][0], top), min(corners[-1][1], left)
             tops.append(tiles.top)
             lefts.append(tiles.left + part.left)
             heights.append(tiles.height)
