@@ -387,7 +387,8 @@ def test_pipelines_of_other_programs(widget, tmp_path):
 
 
 def test_pipelines_of_an_experiment_lie_in_it(widget, viewer, tmp_path):
-    viewer.layers["DAPI"].metadata["tmaps"] = {"experiment": str(tmp_path / "e"), "plate": "p"}
+    where = {"experiment": str(tmp_path / "e"), "plate": "p", "well": "A01", "site": 1}
+    viewer.layers["DAPI"].metadata["tmaps"] = where
     viewer.layers["DAPI"].events.data()  # anything that makes the widget look again
     settle(widget)
     build(widget, "threshold_manual")

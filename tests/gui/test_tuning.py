@@ -67,7 +67,8 @@ def test_planes_that_stay_are_the_same_arrays(viewer):
 
 
 def test_sites_of_an_experiment_are_whole_stacks_as_on_the_plate(viewer):
-    viewer.layers["DAPI"].metadata["tmaps"] = {"experiment": "e", "plate": "p"}
+    where = {"experiment": "e", "plate": "p", "well": "A01", "site": 1}
+    viewer.layers["DAPI"].metadata["tmaps"] = where
     viewer.layers.selection = {viewer.layers["DAPI"]}
     scene = LiveSource(viewer).scene()
     assert scene.images["DAPI"].shape == (3, 60, 80)
@@ -82,6 +83,19 @@ def test_sites_of_an_experiment_are_whole_stacks_as_on_the_plate(viewer):
     ((pixels, properties, _),) = preview_layers(shown[0], scene)
     np.testing.assert_array_equal(pixels, scene.images["DAPI"].max(axis=0))
     assert properties["scale"] == (0.5, 0.5)
+
+
+def test_wells_and_plates_are_refused_and_not_read(viewer):
+    class Unread(np.ndarray):
+        def __getitem__(self, key):
+            raise AssertionError("a whole well is read")
+
+    layer = viewer.layers["DAPI"]
+    layer.metadata["tmaps"] = {"experiment": "e", "plate": "p", "well": "A01"}
+    layer._data = layer.data.view(Unread)
+    viewer.layers.selection = {layer}
+    with pytest.raises(FormatError, match=r"Several sites are shown.*show one site"):
+        LiveSource(viewer).scene()
 
 
 def test_layers_of_another_grid_are_left_out(viewer):

@@ -174,9 +174,10 @@ def channel_colormap(color: str) -> Any:
 def _where(source: Source, places: pd.DataFrame) -> dict[str, Any]:
     facts = dict(source.facts)
     wells = list(dict.fromkeys(places["well"]))
-    if len(wells) == 1 and len(source.places) > 1:
+    named = len(source.places) > 1 or "experiment" in facts
+    if len(wells) == 1 and named:
         facts["well"] = wells[0]
-    if len(places) == 1 and len(source.places) > 1:
+    if len(places) == 1 and named:
         facts["site"] = int(places["site"].iloc[0])
     return facts
 

@@ -119,13 +119,16 @@ class LiveSource:
         # What belongs together has one grid of pixels; the chosen layer says which is meant.
         chosen = self._viewer.layers.selection.active
         first = chosen if chosen in images else images[0]
+        where = first.metadata.get("tmaps", {})
+        if where.get("experiment") and not where.get("site"):
+            # Nor are the pixels of all of them read for it.
+            raise FormatError("Several sites are shown. Pipelines run on sites: show one site.")
         if _plane_size(first) > LARGEST_PX:
             raise FormatError(
                 f"'{first.name}' shows {_plane_size(first) / 1e6:.0f} million pixels at once. "
                 "Pipelines run on sites: show one site."
             )
         grid = _grid(first)
-        where = first.metadata.get("tmaps", {})
         stacks = bool(where.get("experiment"))
         used: dict[tuple[Any, ...], tuple[Any, Array]] = {}
         found: dict[str, dict[str, Array]] = {"image": {}, "labels": {}}

@@ -26,6 +26,8 @@ from napari_tmaps.streams.ngff import ImageInfo
 _SAMPLED = 6
 """Images from which contrast is taken; more would make opening a plate slow."""
 _OPEN_IMAGES = 4096
+_FIVE = "tczyx"
+"""Axes of images that are read in parts, straight from their files."""
 
 
 class ZarrSource:
@@ -95,7 +97,7 @@ class ZarrSource:
             }
         self._label_images = label_images
         self.object_types = tuple(label_images)
-        self._open = lru_cache(_OPEN_IMAGES)(ngff.read_levels)
+        self._open = lru_cache(_OPEN_IMAGES)(_levels)
 
     @cached_property
     def _sample(self) -> list[int]:
@@ -195,7 +197,7 @@ class ZarrSource:
         from napari_tmaps.streams.pyramid import pyramid
 
         try:
-            levels = self._open(path)
+            levels = self._open(path, axes == _FIVE)
         except NotFoundError:
             return None
         if level >= len(levels):  # an image that is smaller than others: so is what it stores
@@ -210,6 +212,9 @@ class ZarrSource:
             if axis in "tcz" and wanted[axis] >= length:
                 return None
         try:
+            if axes == _FIVE:
+                pixels: npt.NDArray[Any] = array.part(t, c, z, y, x)
+                return pixels
             return np.asarray(array[tuple(wanted[axis] for axis in axes)])
         except (OSError, ValueError, RuntimeError) as error:
             raise FormatError(
@@ -368,6 +373,10 @@ def _places(rows: list[tuple[str, int, Path]], infos: list[ImageInfo]) -> pd.Dat
 def _well_name(path: str) -> WellName:
     row, _, column = path.strip("/").partition("/")
     return WellName.parse(f"{row}{column}")
+
+
+def _levels(path: Path, five: bool) -> tuple[Any, ...]:
+    return ngff.read_parts(path) if five else tuple(ngff.read_levels(path))
 
 
 def _length(info: ImageInfo, axis: str) -> int:
