@@ -8,32 +8,9 @@ from typing import Any
 
 from napari_tmaps.model.version import __version__
 from napari_tmaps.model.words import counted
+from napari_tmaps.workflow.citations import REFERENCES, sources_of
 
 _ALWAYS = ("numpy", "scipy", "scikit-image", "ome-zarr", "napari")
-CITATIONS: Mapping[str, str] = {
-    "numpy": "Harris CR et al. (2020) Array programming with NumPy. Nature 585:357–362.",
-    "scipy": "Virtanen P et al. (2020) SciPy 1.0. Nature Methods 17:261–272.",
-    "scikit-image": "van der Walt S et al. (2014) scikit-image. PeerJ 2:e453.",
-    "ome-zarr": "Moore J et al. (2021) OME-NGFF: a next-generation file format for expanding "
-    "bioimaging data-access strategies. Nature Methods 18:1496–1498.",
-    "napari": "napari contributors. napari: a multi-dimensional image viewer for Python. "
-    "doi:10.5281/zenodo.3555620.",
-    "scikit-learn": "Pedregosa F et al. (2011) Scikit-learn: Machine Learning in Python. JMLR "
-    "12:2825–2830.",
-    "threshold_otsu": "Otsu N (1979) A threshold selection method from gray-level histograms. IEEE "
-    "Trans Syst Man Cybern 9:62–66.",
-    "segment_cellpose": "Stringer C et al. (2021) Cellpose: a generalist algorithm for cellular "
-    "segmentation. Nature Methods 18:100–106.",
-    "segment_stardist": "Schmidt U et al. (2018) Cell detection with star-convex polygons. MICCAI "
-    "2018:265–273.",
-    "measure_texture": "Haralick RM, Shanmugam K, Dinstein I (1973) Textural features for image "
-    "classification. IEEE Trans Syst Man Cybern 3:610–621.",
-    "assay": "Zhang JH, Chung TDY, Oldenburg KR (1999) A simple statistical parameter for use in "
-    "evaluation and validation of high throughput screening assays. J Biomol Screen 4:67–73.",
-    "umap": "McInnes L, Healy J, Melville J (2018) UMAP: Uniform Manifold Approximation and "
-    "Projection for dimension reduction. arXiv:1802.03426.",
-}
-_LEARNING = ("classify", "cluster", "embed", "classify_pixels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +42,12 @@ def methods(
     """
     cited = list(_ALWAYS)
 
-    def cite(*names: str) -> str:
+    def cite(names: Iterable[str]) -> str:
         numbers = []
         for name in names:
-            if name in CITATIONS:
-                if name not in cited:
-                    cited.append(name)
-                numbers.append(str(cited.index(name) + 1))
+            if name not in cited:
+                cited.append(name)
+            numbers.append(str(cited.index(name) + 1))
         return f" [{', '.join(numbers)}]" if numbers else ""
 
     wells = len(info["wells"])
@@ -84,7 +60,7 @@ def methods(
         + (f" of {pixel:.4g} µm" if pixel else "")
         + f") in {counted(len(info['channels']), 'channel')} ({', '.join(info['channels'])})"
         + (f", recorded with {info['vendor']}," if info["vendor"] else "")
-        + f" were analysed with napari-tmaps {__version__}{cite(*_ALWAYS)}."
+        + f" were analysed with napari-tmaps {__version__}{cite(_ALWAYS)}."
     ]
     for pipeline in pipelines:
         steps = [step for step in pipeline["pipeline"] if step.get("active", True)]
@@ -94,7 +70,7 @@ def methods(
         for step in steps:
             settings = ", ".join(f"{k} = {_plain(v)}" for k, v in step["settings"].items())
             word = step["module"].replace("_", " ") + (f" ({settings})" if settings else "")
-            word += cite(step["module"])
+            word += cite(sources_of(step["module"], step["settings"]))
             words[word] = words.get(word, 0) + 1
         listed = "; ".join(f"{word}, {n} times" if n > 1 else word for word, n in words.items())
         text = f"Pipeline “{pipeline['name']}” made the objects {', '.join(kept) or 'none'}"
@@ -105,8 +81,6 @@ def methods(
     if counts:
         parts.append(f"This gave {', '.join(counts)}.")
     for about in results:
-        learns = ("scikit-learn",) if about["tool"] in _LEARNING else ()
-        extra = (about["tool"], "umap" if about["settings"].get("method") == "umap" else "")
         settings = ", ".join(
             f"{key} = {_plain(value)}"
             for key, value in about["settings"].items()
@@ -115,10 +89,10 @@ def methods(
         parts.append(
             f"The tool {about['tool'].replace('_', ' ')} was applied to {about['object_type']}"
             + (f" ({settings})" if settings else "")
-            + cite(*learns, *extra)
+            + cite(sources_of(about["tool"], about["settings"]))
             + "."
         )
-    return Methods(" ".join(parts), tuple(CITATIONS[name] for name in cited))
+    return Methods(" ".join(parts), tuple(REFERENCES[name] for name in cited))
 
 
 def _plain(value: Any) -> str:
