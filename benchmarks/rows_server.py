@@ -22,6 +22,7 @@ import pandas as pd
 from large_plate import make_plate
 from napari_tmaps.client import TmClient
 from napari_tmaps.client.sending import local_files
+from napari_tmaps.client.session import Session
 from napari_tmaps.server.tiles import tile
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import open_map
@@ -33,9 +34,7 @@ _READERS = 200
 @cache
 def _serve(folder: Path) -> TmClient:
     """A server of the experiments in a folder, and a client that is logged in."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     process = subprocess.Popen(
         [
             sys.executable,
@@ -52,12 +51,25 @@ def _serve(folder: Path) -> TmClient:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    _wait_for(process, port)
+    return TmClient("127.0.0.1", port, "me", "benchmark")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until a server listens; it ends with this process."""
     atexit.register(process.wait)
     atexit.register(process.terminate)
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return TmClient("127.0.0.1", port, "me", "benchmark")
+                return
         time.sleep(0.05)
 
 
@@ -156,49 +168,79 @@ def one_tile(folder: Path, full: bool) -> Contest:
 
 
 def readers(folder: Path, full: bool) -> Contest:
-    """200 readers of tiles at the same time, against one reader of as many tiles.
+    """200 readers of tiles at the same time, of the server and of one that only sends bytes.
 
-    The accuracy is the time within which 99 of 100 tiles were there.
+    The accuracy is the time within which 99 of 100 tiles were there, NaN if one was not the tile.
     """
     path = _plate(folder, full)
     client = _serve(path.parent)
     layer = client.get_channel_layers()[0]
     address = f"{client._address()}/channel_layers/{layer['id']}/tiles"
+    zoom, rows, columns = 4, 4, 8
+    expected = {
+        (y, x): client.download_tile(layer["id"], zoom, y, x)
+        for y in range(rows)
+        for x in range(columns)
+    }
+    content = folder / "tile.jpg"
+    content.write_bytes(expected[1, 1])
+    plain = Session("127.0.0.1", _serve_bytes(content))
     each = 5
 
-    def read(times: list[float]) -> None:
-        for _ in range(each):
+    def read(session: Session, number: int, times: list[float]) -> None:
+        for n in range(each):
+            y, x = (number + n) % rows, (number * 3 + n) % columns
             begin = time.perf_counter()
-            client.session.fetch("GET", address, query={"x": 0, "y": 0, "z": 2})
+            got = session.fetch("GET", address, query={"x": x, "y": y, "z": zoom})
             times.append(time.perf_counter() - begin)
+            if got != (expected[y, x] if session is not plain else expected[1, 1]):
+                times.append(float("nan"))
             time.sleep(1.0)  # a person looks at what came
-        client.session.close()
+        session.close()
 
-    def ours() -> list[float]:
+    def all_of(session: Session) -> list[float]:
         times: list[list[float]] = [[] for _ in range(_READERS)]
-        threads = [threading.Thread(target=read, args=(own,)) for own in times]
-        for n, thread in enumerate(threads):
+        threads = [
+            threading.Thread(target=read, args=(session, n, own)) for n, own in enumerate(times)
+        ]
+        for thread in threads:
             thread.start()
-            if n % 20 == 0:
-                time.sleep(0.05)
+            time.sleep(1.0 / _READERS)  # nobody starts in the same moment as all others
         for thread in threads:
             thread.join()
         return [one for own in times for one in own]
 
-    def peer() -> list[float]:
-        for _ in range(_READERS):
-            client.session.fetch("GET", address, query={"x": 0, "y": 0, "z": 2})
-        return []
+    def p99(times: list[float]) -> float:
+        whole = len(times) == each * _READERS
+        return quantiles(times, n=100)[98] if whole else float("nan")
 
     return Contest(
-        "one reader, a fifth of the tiles, without pauses",
-        ours,
-        peer,
-        lambda a, _: quantiles(a, n=100)[98] if len(a) == each * _READERS else float("nan"),
-        "seconds until 99 of 100 tiles were there, no error",
-        peer_share=1 / each,
+        "the same readers of a server that only sends the bytes",
+        lambda: all_of(client.session),
+        lambda: all_of(plain),
+        lambda a, _: p99(a),
+        "seconds until 99 of 100 tiles were there, all as they should be",
+        p99,
         in_this_process=False,
     )
+
+
+def _serve_bytes(file: Path) -> int:
+    """A server that answers everything with a file: what is left when nothing is done."""
+    program = (
+        "import sys, uvicorn\n"
+        "body = open(sys.argv[1], 'rb').read()\n"
+        "async def app(scope, receive, send):\n"
+        "    if scope['type'] != 'http': return\n"
+        "    head = [(b'content-length', str(len(body)).encode())]\n"
+        "    await send({'type': 'http.response.start', 'status': 200, 'headers': head})\n"
+        "    await send({'type': 'http.response.body', 'body': body})\n"
+        "uvicorn.run(app, port=int(sys.argv[2]), log_level='error')\n"
+    )
+    port = _free_port()
+    process = subprocess.Popen([sys.executable, "-c", program, str(file), str(port)])
+    _wait_for(process, port)
+    return port
 
 
 def values(folder: Path, full: bool) -> Contest:

@@ -18,7 +18,7 @@ from tests.server.running import make_screen, running, settings_with_users
 from napari_tmaps.client import TmClient
 from napari_tmaps.client.program import main
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
-from napari_tmaps.server.open_maps import OpenMaps
+from napari_tmaps.server.kept_open import kept_maps
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import open_map
 from napari_tmaps.workflow.lock import coordinating
@@ -312,11 +312,15 @@ def test_tiles_that_are_not_there(client: TmClient, change, text):
 
 
 def test_maps_are_opened_anew_when_something_changes(own: Path):
-    maps = OpenMaps()
+    maps = kept_maps()
     try:
         with maps.use(own, "plate01") as first:
             with maps.use(own, "plate01") as second:
                 assert first is second
+            with Experiment.open(own) as experiment:
+                assert experiment.plate_names() == ["plate01"]
+            with maps.use(own, "plate01") as again:
+                assert again is first, "who only reads changes nothing"
             with Experiment.open(own) as experiment:
                 experiment.catalogue.set("description", "changed")
             with maps.use(own, "plate01") as third:

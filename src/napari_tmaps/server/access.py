@@ -11,10 +11,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from napari_tmaps.client.ids import decode_number
-from napari_tmaps.server.open_maps import OpenMaps
+from napari_tmaps.server.kept_open import KeptOpen, Layout, kept_layouts, kept_maps
 from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.users import Entry, ForbiddenError, LoginError, UserStore
 from napari_tmaps.store import experiment as store
+from napari_tmaps.store.maps import PlateMap
 from napari_tmaps.workflow.door import Experiment
 from napari_tmaps.workflow.lock import coordinating
 
@@ -27,17 +28,19 @@ class Server:
     ----------
     uploading
         Held while a file is put in place.
-    maps
+    maps, layouts
         Kept open between requests.
     """
 
     settings: ServerSettings
     users: UserStore
     uploading: threading.Lock
-    maps: OpenMaps = field(default_factory=OpenMaps)
+    maps: KeptOpen[PlateMap] = field(default_factory=kept_maps)
+    layouts: KeptOpen[Layout] = field(default_factory=kept_layouts)
 
 
-def server_of(request: Request) -> Server:
+# What follows is asked at each request and takes microseconds; as coroutines, it needs no threads.
+async def server_of(request: Request) -> Server:
     """The server of the app that answers."""
     server: Server = request.app.state.server
     return server
@@ -46,7 +49,7 @@ def server_of(request: Request) -> Server:
 ServerOf = Annotated[Server, Depends(server_of)]
 
 
-def token_of(request: Request) -> str:
+async def token_of(request: Request) -> str:
     """The token of a request: `Authorization: JWT <token>`, or Bearer.
 
     Raises
@@ -66,7 +69,7 @@ def token_of(request: Request) -> str:
 Token = Annotated[str, Depends(token_of)]
 
 
-def caller(server: ServerOf, token: Token) -> str:
+async def caller(server: ServerOf, token: Token) -> str:
     """Name of the user who asks."""
     return server.users.user_of(token)
 
@@ -74,12 +77,12 @@ def caller(server: ServerOf, token: Token) -> str:
 Caller = Annotated[str, Depends(caller)]
 
 
-def readable(server: ServerOf, user: Caller, experiment_id: str) -> Entry:
+async def readable(server: ServerOf, user: Caller, experiment_id: str) -> Entry:
     """The experiment of the address, which the user may read."""
     return server.users.entry(user, decode_number(experiment_id))
 
 
-def writable(server: ServerOf, user: Caller, experiment_id: str) -> Entry:
+async def writable(server: ServerOf, user: Caller, experiment_id: str) -> Entry:
     """The experiment of the address, which the user may write to."""
     return server.users.entry(user, decode_number(experiment_id), write=True)
 
@@ -88,7 +91,7 @@ Readable = Annotated[Entry, Depends(readable)]
 Writable = Annotated[Entry, Depends(writable)]
 
 
-def owned(user: Caller, entry: Writable) -> Entry:
+async def owned(user: Caller, entry: Writable) -> Entry:
     """The experiment of the address, which belongs to the user."""
     if entry.owner != user:
         raise ForbiddenError(f"Only its owner, '{entry.owner}', may do that.")

@@ -71,6 +71,8 @@ def make_app(settings: ServerSettings) -> FastAPI:
     async def while_it_runs(_app: FastAPI) -> AsyncIterator[None]:
         yield
         server.maps.close()
+        server.layouts.close()
+        users.close()
 
     app = FastAPI(title="napari-tmaps", version=__version__, lifespan=while_it_runs)
     app.state.server = server

@@ -16,7 +16,10 @@ from pydantic import BaseModel, Field
 from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import InputError, MissingError, NotFoundError, unknown
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.server.access import Reading
+from napari_tmaps.server.access import Readable, Reading, ServerOf
+from napari_tmaps.server.kept_open import Layout
+from napari_tmaps.server.png import png
+from napari_tmaps.store.images import SiteImage
 from napari_tmaps.store.prepared import read_prepared
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["images"])
@@ -169,36 +172,44 @@ def get_channels(experiment: Reading, name: Text = "") -> dict[str, Any]:
 @router.get("/channels/{channel_id}/image-file", response_class=Response)
 @router.get("/channels/{channel_id}/image-files", response_class=Response)
 def get_image(
-    experiment: Reading, channel_id: str, place: Annotated[ImagePlace, Query()]
+    server: ServerOf, entry: Readable, channel_id: str, place: Annotated[ImagePlace, Query()]
 ) -> Response:
     """One plane of a channel: PNG of the original bit depth, TIFF, or raw bytes."""
     (channel,) = decode(channel_id)
-    channels = experiment.catalogue.channels().set_index("name")
-    if channel not in channels.index:
-        raise unknown("channel", channel, channels.index)
-    cycle = int(channels.loc[channel, "cycle"])  # type: ignore[arg-type]
-    site = place.site(experiment)
-    window = experiment.shifts.window(*site) if place.align else None
-    if place.align and window is None:
-        raise MissingError(f"Well {site[1]} site {site[2]} was not aligned. Run align.")
-    with closing(experiment.site_image(*site, cycle)) as image:
-        if place.tpoint >= image.times:
-            raise NotFoundError(f"There is no time point {place.tpoint}; there are {image.times}.")
-        pixels = read_prepared(
-            image,
-            channel,
-            place.tpoint,
-            site=site,
-            cycle=cycle,
-            correct=experiment.path / "illumination" if place.correct else None,
-            window=window,
-        )
-        own = image.z_of(channel)
+    with server.layouts.use(entry.path) as layout:
+        experiment, cycle = layout.experiment, layout.cycle(channel)
+        well = str(WellName.parse(place.well_name))
+        site = layout.site(place.plate_name, well, place.well_pos_y, place.well_pos_x)
+        window = experiment.shifts.window(*site) if place.align else None
+        if place.align and window is None:
+            raise MissingError(f"Well {site[1]} site {site[2]} was not aligned. Run align.")
+        with closing(_image(layout, site, cycle)) as image:
+            if place.tpoint >= image.times:
+                raise NotFoundError(
+                    f"There is no time point {place.tpoint}; there are {image.times}."
+                )
+            pixels = read_prepared(
+                image,
+                channel,
+                place.tpoint,
+                site=site,
+                cycle=cycle,
+                correct=experiment.path / "illumination" if place.correct else None,
+                window=window,
+            )
+            own = image.z_of(channel)
+        stem = f"{experiment.name}_{place.file_part()}_{channel}"
     if place.zplane not in own:
         listed = ", ".join(map(str, own))
         raise NotFoundError(f"Channel '{channel}' has no plane z {place.zplane}; it has {listed}.")
-    stem = f"{experiment.name}_{place.file_part()}_{channel}"
     return image_answer(pixels[own.index(place.zplane)], place.format, stem)
+
+
+def _image(layout: Layout, site: tuple[str, str, int], cycle: int) -> SiteImage:
+    try:
+        return layout.folders[site[0]].image(*site[1:], cycle)
+    except NotFoundError:  # not converted: from the microscope's files
+        return layout.experiment.site_image(*site, cycle)
 
 
 def image_answer(pixels: np.ndarray[Any, Any], form: Format, stem: str) -> Response:
@@ -223,10 +234,7 @@ def image_answer(pixels: np.ndarray[Any, Any], form: Format, stem: str) -> Respo
         return Response(file.getvalue(), media_type="image/tiff", headers=headers)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise InputError(f"PNG cannot hold {pixels.dtype}; ask for format=tiff or format=raw.")
-    import imagecodecs
-
-    content = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=1))
-    return Response(content, media_type="image/png", headers=headers)
+    return Response(png(pixels), media_type="image/png", headers=headers)
 
 
 def attachment(name: str) -> dict[str, str]:

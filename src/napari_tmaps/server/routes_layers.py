@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Response
 from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.server.access import Readable, ServerOf
+from napari_tmaps.server.png import png
 from napari_tmaps.server.tiles import TILE, tile, zooms
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import PlateMap
@@ -93,11 +94,10 @@ def get_channel_tile(
 
 
 def _picture(pixels: npt.NDArray[Any], kind: str) -> Response:
-    import imagecodecs
-
-    plain = np.ascontiguousarray(pixels)
     if kind == "png":
-        content = bytes(imagecodecs.png_encode(plain, level=1))
+        content = png(pixels)
     else:
-        content = bytes(imagecodecs.jpeg_encode(plain, level=_QUALITY))
+        import imagecodecs
+
+        content = bytes(imagecodecs.jpeg_encode(np.ascontiguousarray(pixels), level=_QUALITY))
     return Response(content, media_type=f"image/{kind}")

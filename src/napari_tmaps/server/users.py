@@ -1,7 +1,7 @@
 """Users, their tokens, whose an experiment is and with whom it is shared: one SQLite file.
 
 Passwords are kept as scrypt digests, tokens as SHA-256 digests: who reads the file can log in with
-neither. It is the only SQL of this room; a connection lives as long as one question.
+neither. It is the only SQL of this room.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError, TmapsError, unknown
 
@@ -70,6 +72,22 @@ class UserStore:
         with self._open() as db:
             db.execute("pragma journal_mode = wal")
             db.executescript(_TABLES)
+        self._reader: sqlite3.Connection | None = None
+        self._reading = Lock()
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+    def _look(self, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Rows of a query, by a connection that stays open: every request asks two of them."""
+        with self._reading:
+            if self._reader is None:
+                self._reader = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+            return self._reader.execute(query, values).fetchall()
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -155,14 +173,11 @@ class UserStore:
         LoginError
             Nobody has, or its time is over.
         """
-        with self._open() as db:
-            row = db.execute(
-                "select user from tokens where digest = ? and expires > ?",
-                (_digest(token), time.time()),
-            ).fetchone()
-        if row is None:
+        query = "select user from tokens where digest = :digest and expires > :now"
+        rows = self._look(query, {"digest": _digest(token), "now": time.time()})
+        if not rows:
             raise LoginError("The token is not valid, or its time is over. Log in again.")
-        return str(row[0])
+        return str(rows[0][0])
 
     def revoke(self, token: str) -> None:
         """End a token."""
@@ -192,8 +207,7 @@ class UserStore:
             "left join shares on experiment = id and user = :user "
             "where owner = :user or user is not null order by id"
         )
-        with self._open() as db:
-            rows = db.execute(query, {"user": user}).fetchall()
+        rows = self._look(query, {"user": user})
         return [Entry(number, Path(path), owner, bool(w)) for number, path, owner, w in rows]
 
     def entry(self, user: str, number: int, *, write: bool = False) -> Entry:

@@ -97,13 +97,20 @@ def files_of(folder: Path, part: str = "") -> list[PartFile]:
             continue
         size, modified = facts.st_size, facts.st_mtime_ns // 1000
         if path == DATABASE:
-            journal = _facts(folder / f"{DATABASE}-wal")
-            if journal[0]:  # an empty one is only a sign that somebody reads
-                size, modified = size + journal[0], max(modified, journal[1])
+            size, modified = state_of_tables(folder)
         found.append(PartFile(path, size, modified))
     if not part:
         found += _images(folder)
     return sorted(found, key=lambda file: file.path)
+
+
+def state_of_tables(folder: Path) -> tuple[int, int]:
+    """Size and time of change of the catalogue, with what SQLite keeps beside it for a while."""
+    size, modified = _facts(folder / DATABASE)
+    journal = _facts(folder / f"{DATABASE}-wal")
+    if journal[0]:  # an empty one is only a sign that somebody reads
+        return size + journal[0], max(modified, journal[1])
+    return size, modified
 
 
 def _facts(path: Path) -> tuple[int, int]:
