@@ -104,7 +104,10 @@ MISTAKES = [
     (["run", "squares.yaml", "GFP=dapi.tif"], "no image of channel 'DAPI'"),
     (["run", "squares.yaml", "DAPI=dapi.tif", "DAPI=dapi.tif"], "'DAPI' is given twice"),
     (["run", "nuclei_and_cells", "dapi.tif"], "Say which channel 'dapi.tif' is"),
-    (["import", "nowhere"], "is no jterator project"),
+    (["import", "nowhere"], "no such file or folder"),
+    (["import", "squares.yaml"], "a pipeline of napari-tmaps already"),
+    (["check", "nuclei_and_cell"], "Did you mean 'nuclei_and_cells'?"),
+    (["check", "none.yaml"], "There is no pipeline file 'none.yaml'."),
     (["import", "none.cppipe"], "There is no file 'none.cppipe'"),
     (["export", "squares.yaml", "--out", "dapi.tif"], "'dapi.tif' exists"),
 ]
@@ -201,7 +204,12 @@ def test_check_knows_the_channels_of_an_experiment(squares, experiment, tmp_path
     assert (rows[-1]["name"], rows[-1]["where"]) == ("mine", "experiment")
 
 
-SITES = [("B02", "names no site"), ("B02/x", "names no site"), ("B02/9", "9"), ("Z09/1", "Z09")]
+SITES = [
+    ("B02", "names no site"),
+    ("B02/x", "names no site"),
+    ("B02/9", "no B02 site '9'"),
+    ("Z9/1", "no well 'Z09'"),
+]
 
 
 @pytest.mark.parametrize(("site", "words"), SITES, ids=[site for site, _ in SITES])

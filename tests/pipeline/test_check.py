@@ -39,12 +39,19 @@ def test_inactive_steps_are_left_out(edited, modules):
 
 CASES = [
     pytest.param(
-        [("module: above", "module: abov")],
+        [("module: above", "module: xyz")],
         [
             (
-                "Step 2 ('threshold'): there is no module 'abov'. Did you mean 'above'? Modules: "
-                "'add', 'above', 'split', 'columns', 'register', 'measure'."
+                "Step 2 ('threshold'): there is no module 'xyz'. Modules: 'add', 'above', 'split', "
+                "'columns', 'register', 'measure'."
             )
+        ],
+        id="module-like-no-other",
+    ),
+    pytest.param(
+        [("module: above", "module: abov")],
+        [
+            "Step 2 ('threshold'): there is no module 'abov'. Did you mean 'above'?",
         ],
         id="module-without-followers",
     ),
@@ -238,10 +245,7 @@ CASES = [
     pytest.param(
         [("module: register\n  inputs: {labels: label.labels}", "module: registr\n  inputs: {}")],
         [
-            (
-                "Step 5 ('register_cells'): there is no module 'registr'. Did you mean 'register'? "
-                "Modules: 'add', 'above', 'split', 'columns', 'register', 'measure'."
-            )
+            "Step 5 ('register_cells'): there is no module 'registr'. Did you mean 'register'?",
         ],
         id="unknown-module-of-output",
     ),

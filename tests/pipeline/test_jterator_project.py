@@ -515,8 +515,10 @@ def test_a_fault_is_named_with_its_file_and_field(project, file, old, new, messa
 
 
 def test_missing_and_unreadable_files(project, tmp_path):
-    with pytest.raises(NotFoundError, match="is no jterator project"):
+    with pytest.raises(NotFoundError, match="no such file or folder"):
         load_project(tmp_path / "nowhere")
+    with pytest.raises(NotFoundError, match="is no jterator project"):
+        load_project(tmp_path)
     folder = project()
     (folder / SMOOTH).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PipelineError, match="is no text file"):

@@ -13,7 +13,8 @@ import typer
 
 from napari_tmaps.cli import show
 from napari_tmaps.cli.options import AsJson, Verbose
-from napari_tmaps.errors import ExistsError, InputError, NotFoundError
+from napari_tmaps.errors import ExistsError, InputError, NotFoundError, unknown
+from napari_tmaps.model.wells import WellName
 
 if TYPE_CHECKING:
     from napari_tmaps.model.pipeline import PipelineDescription
@@ -365,7 +366,16 @@ def _places(experiment: Experiment, texts: list[str]) -> list[tuple[str, str, in
             raise InputError(
                 f"Say of which plate '{text}' is: PLATE/{text}. There are {', '.join(plates)}."
             )
-        places.append((parts[0] if len(parts) == 3 else plates[0], parts[-2], int(parts[-1])))
+        plate = parts[0] if len(parts) == 3 else plates[0]
+        if plate not in plates:
+            raise unknown("plate", plate, plates)
+        well = str(WellName.parse(parts[-2]))
+        if well not in experiment.wells(plate):
+            raise unknown("well", well, experiment.wells(plate))
+        numbers = [int(number) for number in experiment.sites(plate, well)["site"]]
+        if int(parts[-1]) not in numbers:
+            raise unknown(f"{well} site", parts[-1], numbers)
+        places.append((plate, well, int(parts[-1])))
     return places
 
 

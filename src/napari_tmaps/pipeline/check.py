@@ -136,8 +136,8 @@ class _Checker:
             if call.module in self.specs:
                 self._check_step(number, call, self.specs[call.module])
             else:
-                text = f"there is no module '{call.module}'.{_near(call.module, self.modules)} "
-                text += f"Modules: {_listed(self.modules)}.{_why_not_loaded(call.module)}"
+                near = _near(call.module, self.modules) or f" Modules: {_listed(self.modules)}."
+                text = f"there is no module '{call.module}'.{near}{_why_not_loaded(call.module)}"
                 self._add(number, call, "module", text)
         self._check_output()
 

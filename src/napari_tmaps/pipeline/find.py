@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_tmaps.errors import NotFoundError
+from napari_tmaps.errors import NotFoundError, unknown
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.files import load_pipeline, ready_pipelines
 
@@ -37,7 +37,6 @@ def find_pipeline(folder: Path, text: str) -> PipelineDescription:
     ready = ready_pipelines()
     if text in ready:
         return ready[text]
-    raise NotFoundError(
-        f"There is no pipeline file '{text}', and no pipeline of that name. The experiment has "
-        f"{', '.join(path.stem for path in own) or 'none'}; ready ones are {', '.join(ready)}."
-    )
+    if text.endswith((".yaml", ".yml")):
+        raise NotFoundError(f"There is no pipeline file '{text}'.")
+    raise unknown("pipeline", text, [*(path.stem for path in own), *ready])

@@ -310,6 +310,8 @@ def _unique(handles: tuple[_Handle, ...], mode: str, file: Path) -> tuple[_Handl
 def _project_file(path: Path) -> Path:
     if path.is_file():
         return path
+    if not path.is_dir():
+        raise NotFoundError(f"There is no jterator project at '{path}': no such file or folder.")
     found = [path / "pipeline.yaml"] if (path / "pipeline.yaml").is_file() else []
     found = found or sorted([*path.glob("*.pipe.yaml"), *path.glob("*.pipe")])
     if not found:
@@ -350,6 +352,12 @@ def _read(model: type[Part], text: str, file: Path) -> Part:
         raise PipelineError(f"'{file}'{line} cannot be read as YAML.") from error
     if not isinstance(data, dict):
         raise PipelineError(f"'{file}' is no part of a project: it should be 'name: value' pairs.")
+    steps = data.get("pipeline")
+    if isinstance(steps, list) and any(isinstance(s, dict) and "module" in s for s in steps):
+        raise PipelineError(
+            f"'{file}' is no jterator project, but a pipeline of napari-tmaps already: there is "
+            "nothing to translate. Use it as it is."
+        )
     try:
         return model.model_validate(data)
     except ValidationError as error:
