@@ -55,6 +55,13 @@ def test_the_report_holds_all_that_it_shows(experiment, tmp_path):
     tips = page.xpath("//rect/title/text()")
     assert "B02: 6" in tips  # objects of the well
     assert "A01" in tips
+    # Wells without a number have the colour of the page, dark or light, not one of their own.
+    empty = page.xpath("//rect[title='A01']")[0]
+    assert empty.get("class") == "empty"
+    assert "fill" not in empty.attrib
+    assert "prefers-color-scheme: dark" in text
+    assert all(plate.get("viewbox") or plate.get("viewBox") for plate in page.xpath("//svg"))
+    assert not re.search(r"\bnan\b|\bNone\b", words), "what is not known is told in words"
     # A second report takes the place of the first.
     run(write_report(experiment, path))
     assert [each.name for each in tmp_path.glob("*.html")] == ["report.html"]

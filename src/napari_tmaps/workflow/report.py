@@ -38,20 +38,27 @@ _PACKAGES = (
     "napari",
 )  # fmt: skip
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1d2430; max-width: 62rem; margin: 2rem auto;
-  padding: 0 1rem; }
+:root { color-scheme: light dark; --page: #fff; --text: #1d2430; --faint: #56606f; --line: #cfd6e0;
+  --empty: #e6eaf0; --note: #fff4dc; }
+@media (prefers-color-scheme: dark) { :root { --page: #171b21; --text: #e4e8ee; --faint: #9aa5b4;
+  --line: #38414d; --empty: #2a313b; --note: #3a3016; } }
+body { font: 15px/1.45 system-ui, sans-serif; color: var(--text); background: var(--page);
+  max-width: 62rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.8rem; margin-bottom: 0; } h2 { font-size: 1.2rem; margin-top: 2rem;
-  border-bottom: 1px solid #cfd6e0; } h3 { font-size: 1rem; margin-bottom: .3rem; }
+  border-bottom: 1px solid var(--line); } h3 { font-size: 1rem; margin-bottom: .3rem; }
 table { border-collapse: collapse; margin: .5rem 0; } th, td { text-align: left;
-  padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #e4e8ee; vertical-align: top; }
-.row { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; } figcaption { font-size:
-  .85rem; color: #56606f; } img { width: 13.5rem; border-radius: 3px; display: block; }
-.note { background: #fff4dc; border-left: 4px solid #e69f00; padding: .4rem .8rem; margin: .4rem
+  padding: .2rem .7rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 14.2rem; }
+figcaption { font-size: .85rem; color: var(--faint); } img, svg { width: 100%; height: auto;
+  display: block; } img { border-radius: 3px; }
+.note { background: var(--note); border-left: 4px solid #e69f00; padding: .4rem .8rem; margin: .4rem
   0; }
-.faint { color: #56606f; } code, pre { font: .85rem ui-monospace, monospace; } svg text { font: 9px
-  system-ui, sans-serif; fill: #56606f; }
-@media print { body { margin: 0; max-width: none; font-size: 11px; } h2 { break-after: avoid; }
-  figure, table, .note { break-inside: avoid; } img { width: 10rem; } }
+.faint { color: var(--faint); } svg text { font: 11px system-ui, sans-serif; fill: var(--faint); }
+svg .empty { fill: var(--empty); }
+@media print { :root { color-scheme: light; --page: #fff; --text: #000; --faint: #444; --line: #bbb;
+  --empty: #e6eaf0; --note: #fff; } body { margin: 0; max-width: none; font-size: 11px; }
+  h2, h3 { break-after: avoid; } figure, tr, .note, li { break-inside: avoid; } figure { width:
+  10rem; } svg, .note { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 
 
@@ -175,7 +182,8 @@ def _plates(experiment: Experiment) -> str:
                 _plate_map(
                     plate_format,
                     dict(zip(own["well"], own[name].astype(float), strict=True)),
-                    f"number of {object_type}" if name == "objects" else f"mean of {name}",
+                    (f"number of {object_type}" if name == "objects" else f"mean of {name}")
+                    + (", all time points" if table.times > 1 else ""),
                 )
                 for name in ("objects", *names[:_FEATURES])
             )
@@ -196,14 +204,13 @@ def _plate_map(plate: PlateFormat, values: Mapping[str, float], title: str) -> s
             parts.append(f'<text x="2" y="{top + (row + 0.7) * side:g}">{row_letters(row)}</text>')
         for column in range(plate.columns):
             well = str(WellName.at(row, column))
-            color = "#eef1f5"
-            tip = well
+            look, tip = 'class="empty"', well
             if well in known:
                 share = (known[well] - low) / (high - low) if high > low else 0.5
-                color, tip = _color(share), f"{well}: {known[well]:.5g}"
+                look, tip = f'fill="{_color(share)}"', f"{well}: {known[well]:.5g}"
             parts.append(
                 f'<rect x="{left + column * side}" y="{top + row * side}" width="{side - 1}" '
-                f'height="{side - 1}" fill="{color}"><title>{tip}</title></rect>'
+                f'height="{side - 1}" {look}><title>{tip}</title></rect>'
             )
     if side >= 14:
         parts += [
@@ -217,11 +224,12 @@ def _plate_map(plate: PlateFormat, values: Mapping[str, float], title: str) -> s
         for n in range(32)
     )
     ends = (
-        f'<text x="{left}" y="{height + 18}">{low:.4g}</text><text x="{width}" y="{height + 18}" '
+        f'<text x="{left}" y="{height + 21}">{low:.4g}</text><text x="{width}" y="{height + 21}" '
         f'text-anchor="end">{high:.4g}</text>'
     )
     return (
-        f'<figure><svg width="{width + 2}" height="{height + 22}" role="img">{"".join(parts)}'
+        f'<figure><svg viewBox="0 0 {width + 2} {height + 25}" role="img" '
+        f'aria-label="{escape(title)}">{"".join(parts)}'
         f"{stops}{ends}</svg><figcaption>{escape(title)}</figcaption></figure>"
     )
 
@@ -288,11 +296,15 @@ def _quality(experiment: Experiment) -> str:
     if len(jobs):
         steps = jobs.groupby("step", sort=False)
         rows = [
-            (step, len(own), f"{own['seconds'].sum():.0f} s", f"{own['memory_mb'].max():.0f} MB")
+            (step, len(own), f"{own['seconds'].sum():.1f} s", _memory(own["memory_mb"].max()))
             for step, own in steps
         ]
         parts.append("<h3>Work</h3>" + _table(rows, ("step", "jobs", "time of all", "most memory")))
     return f"<h2>Quality</h2>{''.join(parts)}"
+
+
+def _memory(megabytes: float) -> str:
+    return f"{megabytes:.0f} MB" if np.isfinite(megabytes) else "not known"
 
 
 def _settings(experiment: Experiment) -> str:
