@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import Depends, Request
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request, Response
 
 from napari_tmaps.client.ids import decode_number
 from napari_tmaps.server.kept_open import KeptOpen, Layout, kept_layouts, kept_maps
@@ -30,6 +32,9 @@ class Server:
         Held while a file is put in place.
     maps, layouts
         Kept open between requests.
+    pictures
+        Threads for what is short and all processor: more of them than cores only get into each
+        other's way, and long requests shall not take them.
     """
 
     settings: ServerSettings
@@ -37,6 +42,11 @@ class Server:
     uploading: threading.Lock
     maps: KeptOpen[PlateMap] = field(default_factory=kept_maps)
     layouts: KeptOpen[Layout] = field(default_factory=kept_layouts)
+    pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(os.cpu_count() or 2))
+
+    async def picture(self, make: Callable[[], Response]) -> Response:
+        """Make an answer in one of the threads for pictures."""
+        return await to_thread.run_sync(make, limiter=self.pictures)
 
 
 # What follows is asked at each request and takes microseconds; as coroutines, it needs no threads.

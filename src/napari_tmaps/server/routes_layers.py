@@ -68,7 +68,7 @@ def _layer(plate: PlateMap, channel: str) -> dict[str, Any]:
 
 
 @router.get("/channel_layers/{layer_id}/tiles", response_class=Response)
-def get_channel_tile(
+async def get_channel_tile(
     server: ServerOf,
     entry: Readable,
     layer_id: str,
@@ -83,14 +83,18 @@ def get_channel_tile(
 ) -> Response:
     """One tile; black where nothing is. `low` and `high` are intensities of black and white."""
     plate_name, channel = decode(layer_id, 2)
-    with server.maps.use(entry.path, plate_name) as plate:
-        pixels = tile(plate, plate.channel(channel), z, y, x, tpoint, zplane)
-        ends = plate.contrast(channel) or (0.0, float(np.iinfo(pixels.dtype).max))
-    if form is TileFormat.PNG:
-        return _picture(pixels, "png")
-    black, white = ends[0] if low is None else low, ends[1] if high is None else high
-    scaled = (pixels.astype(np.float32) - black) * (255 / max(white - black, 1e-6))
-    return _picture(np.clip(scaled, 0, 255).astype(np.uint8), "jpeg")
+
+    def make() -> Response:
+        with server.maps.use(entry.path, plate_name) as plate:
+            pixels = tile(plate, plate.channel(channel), z, y, x, tpoint, zplane)
+            ends = plate.contrast(channel) or (0.0, float(np.iinfo(pixels.dtype).max))
+        if form is TileFormat.PNG:
+            return _picture(pixels, "png")
+        black, white = ends[0] if low is None else low, ends[1] if high is None else high
+        scaled = (pixels.astype(np.float32) - black) * (255 / max(white - black, 1e-6))
+        return _picture(np.clip(scaled, 0, 255).astype(np.uint8), "jpeg")
+
+    return await server.picture(make)
 
 
 def _picture(pixels: npt.NDArray[Any], kind: str) -> Response:
