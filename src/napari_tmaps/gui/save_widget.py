@@ -239,6 +239,7 @@ class SaveWidget(QWidget):
         if self._judge.is_running:
             self._judged.start()
         else:
+            self._size.setText("Working out the size …")
             self._judge.start("Size", job.judge)
 
     def _on_judged(self, outcome: Outcome) -> None:

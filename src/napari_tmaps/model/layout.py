@@ -12,6 +12,7 @@ from math import ceil, sqrt
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from napari_tmaps.errors import InputError
@@ -105,12 +106,19 @@ def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFra
     facts = grouped[["stage_y_um", "stage_x_um", "pixel_y_um", "pixel_x_um"]].first()
     facts[["height", "width"]] = grouped[["height", "width"]].max()
     sites = first.join(facts, on=SITE)
-    sites[["y", "x"]] = 0
     unplaced: list[str] = []
-    for (_plate, well), group in sites.groupby(["plate", "well"], sort=False):
-        count = len(group)
-        if group[["stage_y_um", "stage_x_um"]].notna().all(axis=None):
-            y, x = grid_from_positions(group["stage_y_um"], group["stage_x_um"], _field_um(group))
+    # NumPy within the loop: a screen has thousands of wells.
+    stage = sites[["stage_y_um", "stage_x_um"]].to_numpy(float)
+    sizes = sites[["height", "width"]].to_numpy(float)
+    fields = sizes * sites[["pixel_y_um", "pixel_x_um"]].to_numpy(float)
+    places = np.zeros((len(sites), 2), np.int64)
+    wells = sites["well"].tolist()
+    number = sites.groupby(["plate", "well"], sort=False).ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+        count = len(own)
+        if np.isfinite(stage[own]).all():
+            y, x = grid_from_positions(stage[own, 0], stage[own, 1], _known_field(fields[own[0]]))
         elif settings.n_vertical or settings.n_horizontal:
             rows, columns = _complete(settings, count)
             y, x = grid_from_layout(count, settings.stitch_layout, rows, columns)
@@ -118,9 +126,9 @@ def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFra
             columns = ceil(sqrt(count))
             y, x = np.divmod(np.arange(count), columns)
             if count > 1:
-                unplaced.append(str(well))
-        sites.loc[group.index, "y"] = y
-        sites.loc[group.index, "x"] = x
+                unplaced.append(str(wells[own[0]]))
+        places[own, 0], places[own, 1] = y, x
+    sites[["y", "x"]] = places
     notes = []
     if unplaced:
         shown = ", ".join(unplaced[:5]) + (" …" if len(unplaced) > 5 else "")
@@ -139,11 +147,9 @@ def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFra
     return sites.drop(columns=["pixel_y_um", "pixel_x_um"]), notes
 
 
-def _field_um(group: pd.DataFrame) -> tuple[float, float] | None:
-    height = float((group["height"] * group["pixel_y_um"]).iloc[0])
-    width = float((group["width"] * group["pixel_x_um"]).iloc[0])
-    known = np.isfinite([height, width]).all() and height > 0 and width > 0
-    return (height, width) if known else None
+def _known_field(field: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+    height, width = field.tolist()
+    return (height, width) if np.isfinite(field).all() and field.min() > 0 else None
 
 
 def _complete(settings: GridSettings, count: int) -> tuple[int, int]:
