@@ -13,7 +13,7 @@ from tests.workflow.test_analyse import discs
 
 from napari_tmaps.client import TmClient
 from napari_tmaps.client.program import main
-from napari_tmaps.pipeline.files import save_pipeline
+from napari_tmaps.pipeline.files import dump_pipeline, save_pipeline
 
 
 def tm_client(line: str, port: int) -> int:
@@ -91,3 +91,45 @@ def test_from_files_to_objects(
 def test_errors_are_one_line(port: int, capsys):
     assert main(["-P", str(port), "-u", "demo", "-p", "wrong", "experiment", "ls"]) == 1
     assert "The name or the password is wrong" in capsys.readouterr().err
+
+
+def test_a_workflow_that_failed_says_why(empty: TmClient, tmp_path: Path, capsys):
+    write_screen(tmp_path / "files")
+    empty.create_experiment("test")
+    empty.create_plate("plate01")
+    empty.create_acquisition("plate01", "acquisition01", pattern=PATTERN)
+    empty.upload_microscope_files("plate01", "acquisition01", tmp_path / "files")
+    save_pipeline(discs(channels=("DAPI", "Cy5")), tmp_path / "pipeline.yaml")
+    empty.upload_jterator_project_files(tmp_path)
+    empty.submit_workflow()
+    end = time.monotonic() + 200
+    while (found := empty.get_workflow_status(0)) is None or found["live"]:
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    start = f"tm_client -P {empty.session.port} -u demo -p XXX"
+    assert tm_client(f"{start} workflow -e test status", empty.session.port) == 0
+    said = capsys.readouterr().out
+    assert "FAILED" in said
+    assert "the experiment has no channel 'Cy5'" in said
+
+
+def test_code_that_is_sent_never_runs(empty: TmClient, tmp_path: Path):
+    files, ran = tmp_path / "files", tmp_path / "ran"
+    write_screen(files)
+    (files / "evil.py").write_text(f"open({str(ran)!r}, 'w').close()\ndef evil(image): ...\n")
+    empty.create_experiment("test")
+    empty.create_plate("plate01")
+    empty.create_acquisition("plate01", "acquisition01", pattern=PATTERN)
+    sent = empty.upload_microscope_files("plate01", "acquisition01", files)
+    assert "evil.py" in sent
+    text = dump_pipeline(discs()).replace("threshold_manual", "evil")
+    (tmp_path / "pipeline.yaml").write_text(text)
+    empty.upload_jterator_project_files(tmp_path)
+    empty.submit_workflow()
+    end = time.monotonic() + 200
+    while (found := empty.get_workflow_status(0)) is None or found["live"]:
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    assert found["state"] == "FAILED"
+    assert "no module 'evil'" in found["submission"]["message"]
+    assert not ran.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 from pathlib import Path
 
@@ -58,6 +59,19 @@ def test_image_file_has_the_name_of_the_guide(client: TmClient, tmp_path: Path):
     path = client.download_channel_image_file("DAPI", **PLACE, correct=False, directory=tmp_path)
     assert path.name == "test_plate01_C03_y000_x001_z000_t000_DAPI.png"
     np.testing.assert_array_equal(iio.imread(path), plane("C03", 2, "DAPI", 0))
+
+
+@pytest.mark.parametrize("start", ["", "/"])
+def test_image_by_the_address_of_the_guide(client: TmClient, start: str):
+    (channel, *_) = client.get_channels()
+    target = f"{start}{address(client)}/channels/{channel['id']}/image-files"
+    query = "plate_name=plate01,cycle_index=0,well_name=C03,x=1,y=0,tpoint=0,zplane=0"
+    connection = http.client.HTTPConnection("127.0.0.1", client.session.port)
+    head = {"Authorization": f"JWT {client.session.token}"}
+    connection.request("GET", f"{target}?{query}", headers=head)
+    content = connection.getresponse().read()
+    connection.close()
+    np.testing.assert_array_equal(iio.imread(content), plane("C03", 2, "DAPI", 0))
 
 
 @pytest.mark.parametrize(

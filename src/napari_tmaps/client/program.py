@@ -290,7 +290,9 @@ def _status_lines(task: dict[str, Any] | None, indent: int = 0) -> str:
         return "Nothing was submitted yet."
     name = "  " * indent + str(task["name"])
     lines = [f"{name:<28}{task['state']:<12}{task['percent_done']:6.1f} %"]
-    return "\n".join([*lines, *(_status_lines(each, indent + 1) for each in task["subtasks"])])
+    lines += [_status_lines(each, indent + 1) for each in task["subtasks"]]
+    why = (task.get("submission") or {}).get("message")
+    return "\n".join([*lines, why] if why else lines)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -41,6 +41,7 @@ from napari_tmaps.server import (
 )
 from napari_tmaps.server.access import Server
 from napari_tmaps.server.settings import ServerSettings
+from napari_tmaps.server.spelling import GuideSpelling
 from napari_tmaps.server.users import ForbiddenError, LoginError, UserStore
 from napari_tmaps.store.experiment import is_experiment
 
@@ -98,6 +99,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_error)
     app.add_exception_handler(RequestValidationError, _on_error)
     app.add_middleware(BodyLimit, limit=int(settings.body_limit_mb * 2**20), slow_s=SLOW_S)
+    app.add_middleware(GuideSpelling)
     return app
 
 
