@@ -1,6 +1,6 @@
 """Addresses as TissueMAPS' guide spells them, understood as those of the routes.
 
-`//api/…` (an address of a server that ends in "/"); images of `?plate_name=p,well_name=D03,x=0,y=0`.
+`//api/…` (a server whose address ends in "/"); images of `?plate_name=p,well_name=D03,x=0`.
 """
 
 from __future__ import annotations
