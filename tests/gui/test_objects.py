@@ -43,6 +43,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.feature_table import FeatureTable
 from napari_tmaps.store.gates import CombinedGate, FilterGate, RangeGate
 from napari_tmaps.store.selections import Selection
+from napari_tmaps.tools.values import ToolData
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ ROWS = [
 
 
 def rows_of(table: FeatureTable, choice: RowChoice) -> Rows:
-    events = choose_rows(table, choice)
+    events = choose_rows(ToolData(table), choice)
     while True:
         try:
             next(events)
@@ -249,6 +250,34 @@ def test_filter_sort_and_columns(widget: ObjectsWidget, qtbot: Any) -> None:
     panel.find_line.setText("C03 4 2")
     panel.find_line.returnPressed.emit()
     assert panel.view.currentIndex().row() == panel.rows.line_of(23)
+
+
+def test_what_the_table_shows_is_exported(
+    widget: ObjectsWidget, tmp_path: Path, qtbot: Any
+) -> None:
+    panel = widget.table
+    assert widget.book.save_gate("large", RangeGate(column="Area", low=200, high=1000))
+    offered = [panel.population.itemText(n) for n in range(panel.population.count())]
+    assert offered == ["All objects", "Gate large"]
+    panel.population.setCurrentIndex(1)
+    panel.population.activated.emit(1)
+    wait(widget, qtbot)
+    assert widget.note.text() == "5 of 24"
+    panel.setValue(replace(panel.value(), filter="label == 2"))
+    wait(widget, qtbot)
+    assert widget.note.text() == "3 of 24"
+    widget.export_button.requested.emit("objects", tmp_path / "shown.csv")
+    wait(widget, qtbot)
+    assert "Wrote 3 objects" in widget._message.text()
+    assert pd.read_csv(tmp_path / "shown.csv")["Area"].tolist() == [200.0, 220.0, 240.0]
+    # The gate changes, and is gone: the table follows.
+    widget.book.save_gate("large", RangeGate(column="Area", low=230, high=1000))
+    wait(widget, qtbot)
+    assert widget.note.text() == "1 of 24"
+    widget.book.remove_gate("large")
+    wait(widget, qtbot)
+    assert panel.population.currentText() == "All objects"
+    assert widget.note.text() == "12 of 24"
 
 
 def test_a_gate_colours_the_map(widget: ObjectsWidget, shown: Any, qtbot: Any) -> None:

@@ -43,6 +43,16 @@ def export(
         str, typer.Option(help="Only these features and results, separated by commas.")
     ] = "",
     where: Annotated[str, typer.Option(help="Only objects for which this filter holds.")] = "",
+    gate: Annotated[
+        list[str] | None, typer.Option(help="Only objects in this gate. Repeat for all of several.")
+    ] = None,
+    selection: Annotated[
+        list[str] | None, typer.Option(help="Only objects of this selection; likewise.")
+    ] = None,
+    of_class: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Only objects of this class of a result, e.g. sizes=large."),
+    ] = None,
     wells: Annotated[bool, typer.Option("--wells", help="One row a well.")] = False,
     aggregate: Annotated[
         Aggregate, typer.Option(help="With --wells: how its objects become one value.")
@@ -86,6 +96,7 @@ def export(
     with show.plain_errors(verbose):
         from napari_tmaps.store.experiment import Experiment
         from napari_tmaps.tools.exporting import Export, Kind, export_objects
+        from napari_tmaps.tools.population import Population, class_of
 
         kind: Kind = "objects"
         if into_plate:
@@ -100,6 +111,11 @@ def export(
             kind=kind,
             columns=_names(columns),
             where=where,
+            of=(
+                *(Population("gate", name) for name in gate or ()),
+                *(Population("selection", name) for name in selection or ()),
+                *map(class_of, of_class or ()),
+            ),
             plate=plate,
             site=site,
             classes=classes,

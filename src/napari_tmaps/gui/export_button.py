@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.rocrate import write_crate
 from napari_tmaps.tools.exporting import Export, export_objects
+from napari_tmaps.tools.population import Population
 from napari_tmaps.workflow.report import write_report
 
 
@@ -85,8 +86,17 @@ OFFERS = {
 }
 
 
+OF_OBJECTS = ("objects", "wells", "outlines", "crops")
+"""What can be written of some of the objects."""
+
+
 class ExportButton(QPushButton):
     """Asks what to write, and where.
+
+    Parameters
+    ----------
+    keys
+        Which of `OFFERS`.
 
     Signals
     -------
@@ -96,13 +106,14 @@ class ExportButton(QPushButton):
 
     requested = Signal(str, object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, keys: Iterable[str] = OFFERS, parent: QWidget | None = None) -> None:
         super().__init__("Export", parent)
         self.setToolTip("Write objects for other programs, or a report of the experiment")
         self.object_type = ""
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        for key, offer in OFFERS.items():
+        for key in keys:
+            offer = OFFERS[key]
             if key == "report":
                 menu.addSeparator()
             action = menu.addAction(offer.text)
@@ -132,7 +143,9 @@ def write(
     object_type: str,
     *,
     plate: str,
-    classes: str,
+    classes: str = "",
+    where: str = "",
+    of: tuple[Population, ...] = (),
 ) -> Generator[Progress, None, str]:
     """Write one of `OFFERS`.
 
@@ -142,6 +155,8 @@ def write(
         Outlines are of this one.
     classes
         Column of classes that colours outlines and goes along with pictures; "" for none.
+    where, of
+        Only some of the objects; see `Export`.
 
     Returns
     -------
@@ -152,7 +167,7 @@ def write(
     if export is not None:
         if key not in ("outlines", "crops"):  # tables have all columns
             classes = ""
-        wanted = replace(export, plate=plate, classes=classes)
+        wanted = replace(export, plate=plate, classes=classes, where=where, of=of)
         return (yield from export_objects(experiment, object_type, path, wanted))
     if path is None:
         yield Progress("description", 0, 0)

@@ -51,12 +51,12 @@ class ObjectPage(QWidget):
         self.empty = EmptyPage(viewer)
         full = QWidget()
         full.setMinimumWidth(_NARROWEST)
-        top = QHBoxLayout()
-        top.addWidget(self.type_box, 1)
-        top.addWidget(self.note)
+        self.top = QHBoxLayout()
+        self.top.addWidget(self.type_box, 1)
+        self.top.addWidget(self.note)
         self._inside = QVBoxLayout(full)
         self._inside.setContentsMargins(0, 0, 0, 0)
-        self._inside.addLayout(top)
+        self._inside.addLayout(self.top)
         self._inside.addWidget(self._message)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.empty)
@@ -71,9 +71,9 @@ class ObjectPage(QWidget):
         self.book.selectionsChanged.connect(self._on_changed)
         self._on_opened()
 
-    def add(self, content: QWidget) -> None:
-        """Put the content below the type of the objects."""
-        self._inside.addWidget(content, 1)
+    def add(self, content: QWidget, stretch: int = 1) -> None:
+        """Put content below the type of the objects."""
+        self._inside.addWidget(content, stretch)
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""

@@ -15,6 +15,8 @@ from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.feature_table import Categories, FeatureTable, Mask
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.tools.expression import parse
+from napari_tmaps.tools.population import ALL, Population, members
+from napari_tmaps.tools.values import ToolData
 
 _SHOWN = 6
 """Features that are shown before anybody chose."""
@@ -32,12 +34,22 @@ class RowChoice:
         Name of a column; empty for the order of the plates.
     time
         Only objects of this time point; None for all.
+    population
+        Only objects of this gate, selection or class.
     """
 
     filter: str = ""
     sort: str = ""
     descending: bool = False
     time: int | None = None
+    population: Population = ALL
+
+    @property
+    def where(self) -> str:
+        """Filter and time point as one condition."""
+        now = "" if self.time is None else f"t == {self.time}"
+        text = self.filter.strip()
+        return f"({text}) and {now}" if text and now else text or now
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +89,7 @@ class Rows:
         return int(found[0]) if len(found) else -1
 
 
-def choose_rows(table: FeatureTable, choice: RowChoice) -> Generator[Progress, None, Rows]:
+def choose_rows(data: ToolData, choice: RowChoice) -> Generator[Progress, None, Rows]:
     """The rows of a choice (value of the generator).
 
     Raises
@@ -85,10 +97,14 @@ def choose_rows(table: FeatureTable, choice: RowChoice) -> Generator[Progress, N
     TmapsError
         The filter or the column does not fit.
     """
-    mask = None
+    table, mask = data.table, None
+    if choice.population != ALL:
+        yield Progress("choosing", 0, 0)
+        mask = members(choice.population, data)
     if choice.filter.strip():
         yield Progress("filtering", 0, 0)
-        mask = parse(choice.filter).evaluate(table)
+        found = parse(choice.filter).evaluate(table)
+        mask = found if mask is None else mask & found
     if choice.time is not None:
         now = table.numbers("t") == choice.time
         mask = now if mask is None else mask & now

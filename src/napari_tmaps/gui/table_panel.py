@@ -21,11 +21,13 @@ from napari_tmaps.gui.object_rows import (
 )
 from napari_tmaps.gui.object_table import ObjectTableView
 from napari_tmaps.gui.parts import Fault, push_button
+from napari_tmaps.gui.population_box import PopulationBox
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.time_box import TimeBox
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.store.feature_table import FeatureTable, Mask
 from napari_tmaps.store.gates import FilterGate
+from napari_tmaps.tools.population import Population
 
 
 class TablePanel(QWidget):
@@ -60,6 +62,7 @@ class TablePanel(QWidget):
         self.columns = ColumnMenu("Columns")
         self.columns.setToolTip("Choose the columns that the table shows")
         self.fault = Fault()
+        self.population = PopulationBox()
         self.time_box = TimeBox(book.desk, follows=False)
         self.view = ObjectTableView()
 
@@ -70,7 +73,10 @@ class TablePanel(QWidget):
             row.addWidget(pair[0], 1)
             row.addWidget(pair[1])
             layout.addLayout(row)
-        layout.addWidget(self.time_box)
+        row = QHBoxLayout()
+        row.addWidget(self.population, 1)
+        row.addWidget(self.time_box)
+        layout.addLayout(row)
         layout.addWidget(self.fault)
         layout.addWidget(self.view, 1)
 
@@ -82,6 +88,9 @@ class TablePanel(QWidget):
         self.view.sortRequested.connect(self._on_sort_requested)
         self.view.rowChosen.connect(self._on_row_chosen)
         self.time_box.valueChanged.connect(self._on_time_changed)
+        self.population.valueChanged.connect(self._on_population_changed)
+        book.gatesChanged.connect(self._on_populations_changed)
+        book.selectionsChanged.connect(self._on_populations_changed)
         self._work.ended.connect(self._on_worked)
         book.opened.connect(self._on_opened)
         book.rowPicked.connect(self.view.show_row)
@@ -99,6 +108,7 @@ class TablePanel(QWidget):
             self._choice = choice
             if self.filter_line.text() != choice.filter:
                 self.filter_line.setText(choice.filter)
+            self.population.setValue(choice.population)
             self._work_out()
             self.valueChanged.emit(choice)
 
@@ -113,11 +123,11 @@ class TablePanel(QWidget):
         return self._work.is_running
 
     def _work_out(self) -> None:
-        table, choice = self._table, self._choice
+        data, choice = self._book.data, self._choice
         self._say("")
         self.gate_button.setEnabled(bool(choice.filter.strip()))
-        if table is not None:
-            self._work.ask("", lambda: choose_rows(table, choice))
+        if data is not None:
+            self._work.ask("", lambda: choose_rows(data, choice))
 
     def _on_worked(self, outcome: Outcome) -> None:
         if outcome.error:
@@ -141,8 +151,10 @@ class TablePanel(QWidget):
         kept = self.columns.value()
         self.columns.setNames(self._table.columns)
         same = before is not None and before.object_type == self._table.object_type
+        self.population.setData(data)
         if not same:
             self._choice = RowChoice(time=self.time_box.value())
+            self.population.setValue(self._choice.population)
             self.filter_line.clear()
         shown = kept if same and kept else default_columns(self._table)
         self.columns.setValue(shown)
@@ -168,6 +180,17 @@ class TablePanel(QWidget):
 
     def _on_filter_changed(self) -> None:
         self.setValue(replace(self._choice, filter=self.filter_line.text().strip()))
+
+    def _on_population_changed(self, population: Population) -> None:
+        self.setValue(replace(self._choice, population=population))
+
+    def _on_populations_changed(self) -> None:
+        """Gates or selections were made, changed, or are gone."""
+        self.population.setData(self._book.data)
+        if self.population.value() != self._choice.population:  # it is gone
+            self._on_population_changed(self.population.value())
+        elif self._choice.population.kind in ("gate", "selection"):
+            self._work_out()
 
     def _on_time_changed(self, time: int | None) -> None:
         self.setValue(replace(self._choice, time=time))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import WellName
@@ -19,9 +21,11 @@ from napari_tmaps.store.export_ngio import write_plate_tables
 from napari_tmaps.store.export_training import MANIFEST, For, write_training
 from napari_tmaps.store.export_wells import Aggregate, well_table, write_wells
 from napari_tmaps.store.feature_export import write_objects
+from napari_tmaps.store.feature_table import Mask
 from napari_tmaps.store.plate_map import load_plate_map
-from napari_tmaps.tools.expression import parse
+from napari_tmaps.tools.population import Population, members
 from napari_tmaps.tools.run import open_data, results_of
+from napari_tmaps.tools.values import ToolData
 
 ENDINGS = (".csv", ".parquet", ".h5ad", ".zarr", ".geojson")
 Kind = Literal["objects", "wells", "crops", "plate", "training"]
@@ -41,6 +45,8 @@ class Export:
         Only these; all if there are none.
     where
         Only objects for which this filter holds.
+    of
+        Only objects that belong to all of these gates, selections and classes.
     plate, site
         For outlines: of which plate; of which site ("B03/2"), else of the whole map.
     classes
@@ -59,6 +65,7 @@ class Export:
     kind: Kind = "objects"
     columns: tuple[str, ...] = ()
     where: str = ""
+    of: tuple[Population, ...] = ()
     plate: str = ""
     site: str = ""
     classes: str = ""
@@ -107,7 +114,13 @@ def export_objects(
         )
         kind = f"of corrected {object_type} for {wanted.program}"
         return f"Wrote {counted(written, 'image')} {kind} to '{out}', with {MANIFEST}."
-    table = open_data(experiment, object_type).table
+    data = open_data(experiment, object_type)
+    table = data.table
+    if wanted.kind == "plate" and (wanted.where or wanted.of):
+        raise InputError(
+            "Tables within the plate hold all objects of their images: they cannot be of a filter, "
+            "gate, selection or class. Write a file instead."
+        )
     if wanted.kind == "plate":
         images = yield from write_plate_tables(experiment, table)
         return f"Wrote tables of '{object_type}' into {images} images of the plates."
@@ -116,7 +129,7 @@ def export_objects(
     ending = out.suffix.lower()
     if wanted.kind in ("objects", "wells") and ending not in ENDINGS:
         raise InputError(f"'{out.name}' should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
-    rows = parse(wanted.where).evaluate(table) if wanted.where else None
+    rows = _rows(data, wanted)
     columns = wanted.columns
     classes = (wanted.classes,) if wanted.classes else ()
     if wanted.kind == "crops":
@@ -167,6 +180,13 @@ def export_objects(
     else:
         written = write_objects(table, out, columns=columns, rows=rows)
     return f"Wrote {written} objects of type '{object_type}' to '{out}'."
+
+
+def _rows(data: ToolData, wanted: Export) -> Mask | None:
+    """The objects that are written; None for all."""
+    chosen = [Population("filter", wanted.where)] if wanted.where else []
+    masks = [members(each, data) for each in (*chosen, *wanted.of)]
+    return np.logical_and.reduce(masks) if masks else None
 
 
 def _site(text: str) -> tuple[str, int] | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_tmaps.errors import unknown
+from napari_tmaps.errors import InputError, unknown
 from napari_tmaps.store.feature_table import Categories, Mask
 from napari_tmaps.tools.expression import parse
 from napari_tmaps.tools.gating import objects_in
@@ -41,6 +41,20 @@ class Population:
 
 
 ALL = Population()
+
+
+def class_of(text: str) -> Population:
+    """ "sizes:class=large", or shorter "sizes=large" → the class "large" of the result "sizes".
+
+    Raises
+    ------
+    InputError
+        Nothing stands before or after the "=".
+    """
+    column, _, name = (part.strip() for part in text.partition("="))
+    if not column or not name:
+        raise InputError(f"'{text}' is no class; write result=class, e.g. sizes=large.")
+    return Population("class", name, column if ":" in column else f"{column}:class")
 
 
 def populations(data: ToolData) -> list[Population]:
