@@ -19,6 +19,7 @@ from napari_tmaps.client import TmClient
 from napari_tmaps.client.program import main
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
 from napari_tmaps.server.kept_open import kept_maps
+from napari_tmaps.server.tile_cache import TileCache
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import open_map
 from napari_tmaps.workflow.lock import coordinating
@@ -309,6 +310,24 @@ def test_tiles_that_are_not_there(client: TmClient, change, text):
     target = f"{address(client)}/channel_layers/{layer['id']}/tiles"
     with pytest.raises(NotFoundError, match=text):
         client.session.fetch("GET", target, query={"x": 0, "y": 0, "z": 0, **change})
+
+
+def test_tiles_are_kept_until_the_map_changes(own: Path):
+    maps, tiles = kept_maps(), TileCache(most=10)
+    assert maps.fresh(own, "plate01") is None
+    with maps.use(own, "plate01") as plate:
+        assert maps.fresh(own, "plate01") is plate
+        tiles.keep(plate, "a", b"1234")
+        tiles.keep(plate, "b", b"1234")
+        assert tiles.get(plate, "a") == b"1234"
+        tiles.keep(plate, "c", b"1234")
+        assert [tiles.get(plate, key) for key in "abc"] == [b"1234", None, b"1234"]
+    with Experiment.open(own) as experiment:
+        experiment.catalogue.set("description", "changed again")
+    assert maps.fresh(own, "plate01") is None
+    with maps.use(own, "plate01") as plate:
+        assert tiles.get(plate, "a") is None
+    maps.close()
 
 
 def test_maps_are_opened_anew_when_something_changes(own: Path):

@@ -15,6 +15,7 @@ from fastapi import Depends, Request, Response
 from napari_tmaps.client.ids import decode_number
 from napari_tmaps.server.kept_open import KeptOpen, Layout, kept_layouts, kept_maps
 from napari_tmaps.server.settings import ServerSettings
+from napari_tmaps.server.tile_cache import TileCache
 from napari_tmaps.server.users import Entry, ForbiddenError, LoginError, UserStore
 from napari_tmaps.store import experiment as store
 from napari_tmaps.store.maps import PlateMap
@@ -32,6 +33,8 @@ class Server:
         Held while a file is put in place.
     maps, layouts
         Kept open between requests.
+    tiles
+        Those that were made last.
     pictures
         Threads for what is short and all processor: more of them than cores only get into each
         other's way, and long requests shall not take them.
@@ -42,6 +45,7 @@ class Server:
     uploading: threading.Lock
     maps: KeptOpen[PlateMap] = field(default_factory=kept_maps)
     layouts: KeptOpen[Layout] = field(default_factory=kept_layouts)
+    tiles: TileCache = field(default_factory=TileCache)
     pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(os.cpu_count() or 2))
 
     async def picture(self, make: Callable[[], Response]) -> Response:

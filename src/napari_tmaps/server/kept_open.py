@@ -66,6 +66,13 @@ class KeptOpen(Generic[Value]):
                 found.users -= 1
                 self._close_unused(found)
 
+    def fresh(self, path: Path, name: str = "") -> Value | None:
+        """What is open and as its files are, to look up what was made of it; None if it is not."""
+        state = self._state(path, name)
+        with self._lock:
+            found = self._open.get((path, name))
+            return found.value if found is not None and found.state == state else None
+
     def close(self) -> None:
         """Give all files back."""
         with self._lock:

@@ -83,25 +83,32 @@ async def get_channel_tile(
 ) -> Response:
     """One tile; black where nothing is. `low` and `high` are intensities of black and white."""
     plate_name, channel = decode(layer_id, 2)
+    key = (channel, z, y, x, tpoint, zplane, low, high, form)
+    media = f"image/{form}"
+    known = server.maps.fresh(entry.path, plate_name)
+    content = None if known is None else server.tiles.get(known, key)
+    if content is not None:
+        return Response(content, media_type=media)
 
     def make() -> Response:
         with server.maps.use(entry.path, plate_name) as plate:
             pixels = tile(plate, plate.channel(channel), z, y, x, tpoint, zplane)
             ends = plate.contrast(channel) or (0.0, float(np.iinfo(pixels.dtype).max))
-        if form is TileFormat.PNG:
-            return _picture(pixels, "png")
-        black, white = ends[0] if low is None else low, ends[1] if high is None else high
-        scaled = (pixels.astype(np.float32) - black) * (255 / max(white - black, 1e-6))
-        return _picture(np.clip(scaled, 0, 255).astype(np.uint8), "jpeg")
+            made = _picture(
+                pixels, ends[0] if low is None else low, ends[1] if high is None else high, form
+            )
+            if plate.built and z < zooms(plate):  # what is read from the sites may change unseen
+                server.tiles.keep(plate, key, made)
+        return Response(made, media_type=media)
 
     return await server.picture(make)
 
 
-def _picture(pixels: npt.NDArray[Any], kind: str) -> Response:
-    if kind == "png":
-        content = png(pixels)
-    else:
-        import imagecodecs
+def _picture(pixels: npt.NDArray[Any], black: float, white: float, form: TileFormat) -> bytes:
+    if form is TileFormat.PNG:
+        return png(pixels)
+    import imagecodecs
 
-        content = bytes(imagecodecs.jpeg_encode(np.ascontiguousarray(pixels), level=_QUALITY))
-    return Response(content, media_type=f"image/{kind}")
+    scaled = (pixels.astype(np.float32) - black) * (255 / max(white - black, 1e-6))
+    grey = np.ascontiguousarray(np.clip(scaled, 0, 255).astype(np.uint8))
+    return bytes(imagecodecs.jpeg_encode(grey, level=_QUALITY))
