@@ -368,8 +368,18 @@ def test_pipelines_of_other_programs(widget, tmp_path):
     widget.open_file(str(tmp_path / "project" / "pipeline.yaml"))
     steps = [call.name for call in ready_pipelines()["nuclei"].pipeline]
     assert widget.steps.names() == steps
+    assert widget.notes.isVisibleTo(widget)
+    widget.bar.fileSaved.emit(str(tmp_path / "mine.yaml"))
+    widget.open_file(str(tmp_path / "mine.yaml"))  # of which there is nothing to note
+    assert not widget.notes.isVisibleTo(widget)
+    settle(widget)
+    assert "ms" in widget.numbers.text()
     widget.bar.fileSaved.emit(str(tmp_path / "mine.ipynb"))
     assert json.loads((tmp_path / "mine.ipynb").read_text())["nbformat"] == 4
+    (tmp_path / "strange.cppipe").write_text(CPPIPE.replace("DAPI", "DNA"))
+    widget.open_file(str(tmp_path / "strange.cppipe"))
+    assert "no channel 'DNA'" in widget._message.text()
+    assert widget.numbers.text() == ""
     (tmp_path / "other.cppipe").write_text(CPPIPE)
     widget.open_file(str(tmp_path / "other.cppipe"))
     assert widget.notes.isVisibleTo(widget)

@@ -281,13 +281,10 @@ def test_channels_and_objects_must_be_the_experiments(edited, modules):
     )
     assert [str(problem) for problem in problems] == [
         (
-            "Input: the experiment has no channel 'Alexa 488/GFP'. Did you mean 'Alexa 488_GFP'? "
-            "It has: 'DAPI', 'Alexa 488_GFP'."
+            "Input: there is no channel 'Alexa 488/GFP'. Did you mean 'Alexa 488_GFP'? "
+            "There are: 'DAPI', 'Alexa 488_GFP'."
         ),
-        (
-            "Input: the experiment has no object type 'Nuclei'. Did you mean 'nuclei'? It has: "
-            "'nuclei'."
-        ),
+        ("Input: there is no object type 'Nuclei'. Did you mean 'nuclei'? There are: 'nuclei'."),
     ]
     assert find_problems(description, modules=modules) == ()
     assert len(find_problems(description, objects=(), modules=modules)) == 1

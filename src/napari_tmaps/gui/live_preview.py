@@ -94,11 +94,19 @@ class LivePreview(QObject):
         timers = (self._settle, self._look, self._again)
         return any(timer.isActive() for timer in timers) or not self._live.wait(0.0)
 
-    def show(self, pipeline: PipelineDescription, step: str) -> None:
-        """Show what a step makes: what is seen now, and the whole site once nothing changes."""
+    def show(self, pipeline: PipelineDescription, step: str) -> bool:
+        """Show what a step makes: what is seen now, and the whole site once nothing changes.
+
+        Returns
+        -------
+        bool
+            False if nothing can be shown.
+        """
         self._pipeline, self._step = pipeline, step
-        if self._request(whole=False):
+        can_show = self._request(whole=False)
+        if can_show:
             self._settle.start()
+        return can_show
 
     def clear(self) -> None:
         """Show nothing."""

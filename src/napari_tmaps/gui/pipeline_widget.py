@@ -261,6 +261,7 @@ class PipelineWidget(QWidget):
 
     def _on_opened(self) -> None:
         self.show_message("")
+        self._below.setCurrentIndex(_FORM)  # notes were of the pipeline before
         names = [call.name for call in self.value().pipeline]
         self._chosen = self._chosen if self._chosen in names else next(iter(names), "")
         self._begin_anew()
@@ -345,8 +346,8 @@ class PipelineWidget(QWidget):
         if not self._is_seen and self.isVisible() and self.visibleRegion().isEmpty():
             return
         self._is_seen = True
-        if self.live_box.isChecked():
-            self._live.show(self.value(), self._chosen)
+        if self.live_box.isChecked() and not self._live.show(self.value(), self._chosen):
+            self.numbers.clear()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         super().paintEvent(event)

@@ -155,8 +155,8 @@ class _Checker:
                 text = f"Input: '{name}' is listed twice; remove one of them."
                 self.problems.append(Problem(text))
             elif name not in there:
-                text = f"Input: the experiment has no {what} '{name}'.{_near(name, there)} "
-                self.problems.append(Problem(f"{text}It has: {_listed(there)}."))
+                text = f"Input: there is no {what} '{name}'.{_near(name, there)} "
+                self.problems.append(Problem(f"{text}There are: {_listed(there)}."))
             self.items.setdefault(name, _Item(kind, 0))
 
     def _check_output(self) -> None:
