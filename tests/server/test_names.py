@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,6 +165,27 @@ def test_objects_that_were_sent(drops: TmClient, own: Path, capsys):
     assert list(SelectionStore(own / "selections").load("Droplets")) == ["mine"]
     with Experiment.open(own) as experiment:
         assert experiment.plate("plate01").label_names("C03", 2) == ["Discs", "Droplets"]
+
+
+def test_objects_and_values_from_files(drops: TmClient, tmp_path: Path, capsys):
+    labels = np.zeros((SIZE, SIZE + 16), np.uint16)
+    labels[2:5, 2:5] = 3
+    iio.imwrite(tmp_path / "labels.png", labels)
+    (tmp_path / "values.csv").write_text("object_number,Area\n3,9.5\n")
+    start = ["-P", str(drops.session.port), "-u", "demo", "-p", "XXX"]
+    where = ["-o", "Drops", "-p", "plate01", "-w", "C03", "-x", "1", "-y", "0", "--filename"]
+    send = ["segmentation", "-e", "test", "upload", *where, str(tmp_path / "labels.png")]
+    assert main([*start, *send]) == 0
+    assert capsys.readouterr().out.strip() == "1 object sent."
+    np.testing.assert_array_equal(drops.download_segmentation_image("Drops", **PLACE), labels)
+    send = ["feature-values", "-e", "test", "upload", *where, str(tmp_path / "values.csv")]
+    assert main([*start, *send]) == 1
+    assert "has no column 'label'" in capsys.readouterr().err
+    assert main([*start, *send, "--index-col", "object_number"]) == 0
+    assert drops.download_object_feature_values("Drops")["Area"].tolist() == [9.5]
+    send = ["segmentation", "-e", "test", "upload", *where, str(tmp_path / "values.csv")]
+    assert main([*start, *send]) == 1
+    assert "cannot be read as a picture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from napari_tmaps.client.arrays import packed
 from napari_tmaps.client.calls import Calls, id_of
+from napari_tmaps.errors import InputError
 
 
 class ObjectCalls(Calls):
@@ -99,6 +100,64 @@ class ObjectCalls(Calls):
             },
         )
         return int(answer["objects"])
+
+    def upload_segmentation_image_file(
+        self,
+        mapobject_type: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_x: int,
+        well_pos_y: int,
+        path: str | Path,
+        tpoint: int = 0,
+    ) -> int:
+        """The same from a file, PNG or TIFF, whose pixels are labels.
+
+        Raises
+        ------
+        InputError
+            It is no such picture.
+        """
+        import imagecodecs
+
+        try:
+            image = imagecodecs.imread(str(path))
+        except (OSError, ValueError) as error:
+            raise InputError(f"'{path}' cannot be read as a picture: {error}.") from error
+        return self.upload_segmentation_image(
+            mapobject_type, plate_name, well_name, well_pos_x, well_pos_y, image, tpoint
+        )
+
+    def upload_feature_value_file(
+        self,
+        mapobject_type: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_x: int,
+        well_pos_y: int,
+        path: str | Path,
+        index_col: str = "label",
+        tpoint: int = 0,
+    ) -> None:
+        """Send a CSV of what was measured of objects of a site: a row each.
+
+        Parameters
+        ----------
+        index_col
+            Column of the labels.
+
+        Raises
+        ------
+        InputError
+            It is no such table.
+        """
+        try:
+            values = pd.read_csv(path, index_col=index_col)
+        except (OSError, ValueError) as error:
+            raise InputError(f"'{path}' has no column '{index_col}': {error}.") from error
+        self.upload_feature_values(
+            mapobject_type, plate_name, well_name, well_pos_x, well_pos_y, values, tpoint
+        )
 
     def upload_feature_values(
         self,

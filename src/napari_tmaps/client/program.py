@@ -14,6 +14,7 @@ from typing import Any
 from napari_tmaps.client.api import TmClient
 from napari_tmaps.client.login import kept_password
 from napari_tmaps.errors import InputError, TmapsError
+from napari_tmaps.model.words import counted
 
 Do = Callable[[TmClient, argparse.Namespace], Any]
 Option = tuple[tuple[str, ...], dict[str, Any]]
@@ -27,12 +28,15 @@ _ABOUT: Option = (("--description",), {"default": "", "help": "in words"})
 _FOLDER: Option = (("--directory",), {"default": None, "help": "folder to write to"})
 _FILE: Option = (("--file", "-f"), {"required": True, "help": "YAML file"})
 _TYPE: Option = (("-o", "--object-type"), {"required": True, "help": "object type"})
-_PLACE: tuple[Option, ...] = (
+_SITE: tuple[Option, ...] = (
     _PLATE,
     (("-w", "--well"), {"required": True, "help": "name of the well"}),
     (("-x", "--well-pos-x"), {"type": int, "default": 0, "help": "column of the site"}),
     (("-y", "--well-pos-y"), {"type": int, "default": 0, "help": "row of the site"}),
     (("-t", "--tpoint"), {"type": int, "default": 0, "help": "time point"}),
+)
+_PLACE: tuple[Option, ...] = (
+    *_SITE,
     (("-z", "--zplane"), {"type": int, "default": 0, "help": "plane"}),
     (("--align",), {"action": "store_true", "help": "cut to what all cycles show"}),
     _FOLDER,
@@ -67,6 +71,17 @@ def _download_labels(client: TmClient, a: argparse.Namespace) -> Path:
         align=a.align,
         directory=a.directory,
     )
+
+
+def _upload_labels(client: TmClient, a: argparse.Namespace) -> str:
+    where = (a.object_type, a.plate, a.well, a.well_pos_x, a.well_pos_y)
+    number = client.upload_segmentation_image_file(*where, a.filename, a.tpoint)
+    return f"{counted(number, 'object')} sent."
+
+
+def _upload_values(client: TmClient, a: argparse.Namespace) -> None:
+    where = (a.object_type, a.plate, a.well, a.well_pos_x, a.well_pos_y)
+    client.upload_feature_value_file(*where, a.filename, a.index_col, a.tpoint)
 
 
 def _upload(client: TmClient, a: argparse.Namespace) -> str:
@@ -221,9 +236,24 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
         "download": (
             lambda c, a: c.download_feature_values_and_metadata_files(a.object_type, a.directory),
             (_TYPE, _FOLDER, (("--parallel",), {"type": int, "default": 0, "help": "not needed"})),
-        )
+        ),
+        "upload": (
+            _upload_values,
+            (
+                _TYPE,
+                *_SITE,
+                (("--filename",), {"required": True, "help": "CSV, a row an object"}),
+                (("--index-col",), {"default": "label", "help": "column of their labels"}),
+            ),
+        ),
     },
-    "segmentation": {"download": (_download_labels, (_TYPE, *_PLACE))},
+    "segmentation": {
+        "download": (_download_labels, (_TYPE, *_PLACE)),
+        "upload": (
+            _upload_labels,
+            (_TYPE, *_SITE, (("--filename",), {"required": True, "help": "PNG or TIFF of labels"})),
+        ),
+    },
     "tool": {
         "ls": (lambda c, a: c.get_tools(), ()),
         "run": (

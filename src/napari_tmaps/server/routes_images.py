@@ -230,7 +230,7 @@ def image_answer(pixels: np.ndarray[Any, Any], form: Format, stem: str) -> Respo
         import tifffile
 
         file = io.BytesIO()
-        tifffile.imwrite(file, pixels, compression="zlib")
+        tifffile.imwrite(file, pixels, compression="zlib", compressionargs={"level": 1})
         return Response(file.getvalue(), media_type="image/tiff", headers=headers)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise InputError(f"PNG cannot hold {pixels.dtype}; ask for format=tiff or format=raw.")
