@@ -369,6 +369,10 @@ def test_pipelines_of_other_programs(widget, tmp_path):
     steps = [call.name for call in ready_pipelines()["nuclei"].pipeline]
     assert widget.steps.names() == steps
     assert widget.notes.isVisibleTo(widget)
+    widget.bar.opened.emit("", True)
+    assert "nuclei" in widget._document.names()  # it can be found again
+    widget.bar.opened.emit("nuclei", False)
+    assert widget.steps.names() == steps
     widget.bar.fileSaved.emit(str(tmp_path / "mine.yaml"))
     widget.open_file(str(tmp_path / "mine.yaml"))  # of which there is nothing to note
     assert not widget.notes.isVisibleTo(widget)

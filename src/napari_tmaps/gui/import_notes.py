@@ -49,10 +49,10 @@ class ImportNotes(QWidget):
 def title_of(name: str, notes: Sequence[Note]) -> str:
     """How many parts of a file were carried over."""
     same, other, none = (sum(note.state is state for note in notes) for state in State)
-    return (
-        f"<b>{escape(name)}</b>: of {len(notes)} parts {same} are as they were, {other} done in "
-        f"another way, {none} left out."
-    )
+    told = [f"{other} done in another way"] if other else []
+    told += [f"{none} left out"] if none else []
+    told.append(f"{same} as they were" if same else "all else as it was")
+    return f"<b>{escape(name)}</b>: {', '.join(told)}."
 
 
 def html_of(notes: Sequence[Note]) -> str:

@@ -217,7 +217,8 @@ class PipelineWidget(QWidget):
         try:
             pipeline, notes = read_any(Path(path))
             self._document.begin(pipeline)
-            self._edit(pipeline.model_copy(update={"name": self._document.name}), "Open")
+            self._document.save()  # without an edit nobody else would
+            self._show()
         except TmapsError as error:
             self.show_message(str(error))
             return
