@@ -6,8 +6,9 @@ for crop in crops(experiment, "Cells", table.index(rows), size_px=96):
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ OUTSIDE = -1
 _LARGEST_PX = 2048
 _COARSE_PX = 512
 """Objects are looked for in the first level of the labels that is at most this wide."""
+_THREADS, _AHEAD = 2, 4
+"""Sites that are read at a time, and that wait to be cut."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,9 +134,18 @@ class CropReader:
             if name not in known:
                 raise unknown("channel", name, known)
         wanted = tuple(channels) or tuple(known)
-        for site, labels in self._sites(object_type, objects):
-            with closing(site.cut(labels, size_px, wanted)) as found:
-                yield from found
+        with ThreadPoolExecutor(_THREADS) as pool:
+            waiting: deque[Future[_Seen | None]] = deque()
+            try:
+                for site, labels in self._sites(object_type, objects):
+                    waiting.append(pool.submit(site.read, labels, size_px, wanted))
+                    if len(waiting) > _AHEAD:
+                        yield from _cut(waiting.popleft())
+                while waiting:
+                    yield from _cut(waiting.popleft())
+            finally:  # whoever closes the generator waits for what is being read, not for the rest
+                for each in waiting:
+                    each.cancel()
 
     def middles(self, object_type: str, objects: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Middle (y, x) of the bounding box of each object, in pixels of its site; (objects, 2).
@@ -199,8 +211,8 @@ class _Site:
     t: int
     levels: Sequence[PlaneParts]
 
-    def cut(self, labels: dict[int, int], size: int, channels: Sequence[str]) -> Generator[Crop]:
-        """Crops of some labels, by number of the object.
+    def read(self, labels: dict[int, int], size: int, channels: Sequence[str]) -> _Seen | None:
+        """What some labels, by number of the object, are cut out of; None if none is there.
 
         The part of the site that they span is read once: each reading costs more than its pixels.
         """
@@ -210,22 +222,20 @@ class _Site:
             for label, middle in middles.items()
         }
         if not corners:
-            return
+            return None
         y = _span([corner[0] for corner in corners.values()], size, self.placed.height)
         x = _span([corner[1] for corner in corners.values()], size, self.placed.width)
-        seen = self._plane(0, y, x)
-        parts = [self._channel(name, y, x) for name in channels]
-        for number, label in labels.items():
-            if label not in corners:
-                continue
-            top, left = corners[label][0] - y.start, corners[label][1] - x.start
-            pixels = np.zeros((len(channels), size, size), np.dtype(self.plate.plan.dtype))
-            for canvas, part in zip(pixels, parts, strict=True):
-                if part is not None:
-                    _paste(canvas, part, top, left)
-            around = np.full((size, size), OUTSIDE, np.int32)
-            _paste(around, seen, top, left)
-            yield Crop(number, label, pixels, around)
+        return _Seen(
+            {
+                number: (label, corners[label][0] - y.start, corners[label][1] - x.start)
+                for number, label in labels.items()
+                if label in corners
+            },
+            size,
+            self._plane(0, y, x),
+            [self._channel(name, y, x) for name in channels],
+            np.dtype(self.plate.plan.dtype),
+        )
 
     def _plane(self, level: int, y: slice, x: slice) -> Labels:
         parts = self.levels[level]
@@ -272,6 +282,38 @@ class _Site:
         )
         there = [plane for plane in planes if plane is not None]
         return np.maximum.reduce(there) if there else None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Seen:
+    """The part of a site that some objects are cut out of.
+
+    Attributes
+    ----------
+    corners
+        Label, top and left of each object, by its number.
+    """
+
+    corners: dict[int, tuple[int, int, int]]
+    size: int
+    labels: Labels
+    channels: Sequence[npt.NDArray[Any] | None]
+    dtype: np.dtype[Any]
+
+    def crops(self) -> Iterator[Crop]:
+        for number, (label, top, left) in self.corners.items():
+            pixels = np.zeros((len(self.channels), self.size, self.size), self.dtype)
+            for canvas, part in zip(pixels, self.channels, strict=True):
+                if part is not None:
+                    _paste(canvas, part, top, left)
+            around = np.full((self.size, self.size), OUTSIDE, np.int32)
+            _paste(around, self.labels, top, left)
+            yield Crop(number, label, pixels, around)
+
+
+def _cut(reading: Future[_Seen | None]) -> Iterator[Crop]:
+    seen = reading.result()
+    return iter(()) if seen is None else seen.crops()
 
 
 def _span(starts: Sequence[int], size: int, length: int) -> slice:
