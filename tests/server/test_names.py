@@ -20,6 +20,8 @@ from napari_tmaps.client import TmClient
 from napari_tmaps.client.ids import encode
 from napari_tmaps.client.program import main
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
+from napari_tmaps.model.progress import finish_noting
+from napari_tmaps.pipeline.correcting import correct
 from napari_tmaps.pipeline.files import load_pipeline
 from napari_tmaps.pipeline.foreign import rename_feature
 from napari_tmaps.pipeline.renaming import rename_channel
@@ -91,6 +93,25 @@ def test_by_the_command_and_from_afar(own: Path, tmp_path: Path):
         np.testing.assert_array_equal(image[0], plane("B02", 1, "GFP", 0))
         with pytest.raises(NotFoundError, match="no channel 'Cy5'"):
             experiment.rename_channel("Cy5", "x")
+
+
+def test_objects_of_before_are_still_measured(own: Path):
+    with Experiment.open(own) as experiment:
+        rename_channel(experiment, "DAPI", "DNA")
+        rename_channel(experiment, "DNA", "Hoechst")
+        assert experiment.catalogue.former_names() == {"DAPI": "Hoechst", "DNA": "Hoechst"}
+        before = experiment.features.read_site("Discs", "plate01", "C03", 2)
+        labels = experiment.labels("plate01", "C03", 2, "Discs")
+        place = SiteObjects("Discs", "plate01", "C03", 2)
+        corner = np.argwhere(labels == 1)[0]
+        after = labels.copy()
+        after[tuple(corner)] = 0
+        edit, notes = finish_noting(correct(experiment, place, labels, after))
+        assert edit is not None
+        assert not notes
+        table = experiment.features.read_site("Discs", "plate01", "C03", 2)
+        assert list(table.columns) == list(before.columns)
+        assert table["Intensity_sum_DAPI"].iloc[0] < before["Intensity_sum_DAPI"].iloc[0]
 
 
 def test_what_is_recorded_later_has_the_name_that_was_given(own: Path, tmp_path: Path):

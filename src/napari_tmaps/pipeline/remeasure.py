@@ -77,7 +77,9 @@ def remeasure(
     object_type, plate, well, site, t = place
     description = made_by(experiment, object_type)
     known = tuple(experiment.catalogue.object_types()["name"])
-    checked = check(description, experiment.catalogue.channel_names(), known)
+    catalogue = experiment.catalogue
+    channels = (*catalogue.channel_names(), *catalogue.former_names())
+    checked = check(description, channels, known)
     names = [item.name for item in description.output.objects]
     measuring = measuring_of(checked, object_type)
     total = len(measuring.steps) + 1

@@ -52,20 +52,23 @@ def site_inputs(
         A file is damaged.
     """
     channels = experiment.catalogue.channels().set_index("name")
+    former = experiment.catalogue.former_names()
     place = (plate, well, site)
     window = experiment.shifts.window(*place)
     images: dict[str, Array] = {}
     size: Geometry = (None, None, None)
     for channel in reads.channels:
-        if channel.name not in channels.index:
-            raise unknown("channel", channel.name, channels.index)
-        cycle = int(channels.at[channel.name, "cycle"])  # type: ignore[arg-type]
+        # A pipeline that ran before a channel was renamed goes on under the names of then.
+        name = former.get(channel.name, channel.name)
+        if name not in channels.index:
+            raise unknown("channel", name, channels.index)
+        cycle = int(channels.at[name, "cycle"])  # type: ignore[arg-type]
         with closing(experiment.site_image(*place, cycle)) as image:
             size = image.pixel_size_um
             correct = experiment.path / "illumination" if channel.correct else None
             images[channel.name] = plane_or_stack(
                 read_prepared(
-                    image, channel.name, t, site=place, cycle=cycle, correct=correct, window=window
+                    image, name, t, site=place, cycle=cycle, correct=correct, window=window
                 )
             )
     objects = {}

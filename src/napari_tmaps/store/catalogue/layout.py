@@ -13,6 +13,7 @@ from napari_tmaps.store.catalogue.acquisitions import Acquisitions
 from napari_tmaps.store.catalogue.database import insert_table
 
 _GIVEN = "channel_names"
+_FORMER = "former_channel_names"
 
 
 class Layout(Acquisitions):
@@ -85,10 +86,18 @@ class Layout(Acquisitions):
                 connection.execute(
                     sa.update(acquisitions).where(acquisitions.c.id == one.id).values(facts=facts)
                 )
+        former = {name: new if now == old else now for name, now in self.get(_FORMER, {}).items()}
+        self.set(_FORMER, {**former, old: new})
         if not multiplexing:
             known = self.given_names()
             later = {name: new if given == old else given for name, given in known.items()}
             self.set(_GIVEN, later if old in known.values() else {**later, old: new})
+
+    def former_names(self) -> dict[str, str]:
+        """Names of channels now, by names that they had and none has any more."""
+        names = self.channel_names()
+        former: dict[str, str] = self.get(_FORMER, {})
+        return {old: now for old, now in former.items() if old not in names and now in names}
 
     def given_names(self) -> dict[str, str]:
         """Names that channels were given, by those of the microscope; for acquisitions to come."""
