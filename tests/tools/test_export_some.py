@@ -73,7 +73,7 @@ def test_outlines_pictures_and_wells_of_some_objects(experiment, tmp_path):
 GONE = [
     pytest.param({"of": (Population("gate", "old"),)}, "no gate 'old'.*'small', 'late'", id="gate"),
     pytest.param({"of": (Population("selection", "old"),)}, "no selection 'old'", id="selection"),
-    pytest.param({"of": (class_of("old=tiny"),)}, "no column of classes 'old:class'", id="result"),
+    pytest.param({"of": (class_of("old=tiny"),)}, "no column of classes 'old'", id="result"),
     pytest.param({"of": (class_of("sizes=old"),)}, "no class of 'sizes:class' 'old'", id="class"),
     pytest.param({"where": "Gone > 2"}, "no column 'Gone'", id="column"),
 ]
@@ -100,10 +100,23 @@ def test_tables_within_the_plate_are_whole(experiment):
 
 
 def test_a_class_is_a_result_and_a_name():
-    assert class_of("sizes=tiny") == Population("class", "tiny", "sizes:class")
+    assert class_of("sizes=tiny") == Population("class", "tiny", "sizes")
     assert class_of("sizes:group = a b") == Population("class", "a b", "sizes:group")
     with pytest.raises(InputError, match="write result=class"):
         class_of("tiny")
+
+
+def test_groups_of_a_cluster_are_classes_too(experiment, tmp_path):
+    run_tool(experiment, "cluster", "Blocks", {"clusters": 2, "smallest": 2}, name="found")
+    (column,) = (n for n in open_data(experiment, "Blocks").table.classes if "found" in n)
+    names = open_data(experiment, "Blocks").table.classes[column]
+    assert str(Population("class", names[0], column)) == f"found: {names[0]}"
+    counts = []
+    for name in names:
+        write(experiment, tmp_path / "some.csv", of=(class_of(f"found={name}"),))
+        counts.append(len(pd.read_csv(tmp_path / "some.csv")))
+    assert sum(counts) == 12
+    assert min(counts) > 0
 
 
 def test_the_command_line_takes_the_same(experiment, tmp_path):

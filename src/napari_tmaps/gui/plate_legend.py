@@ -7,6 +7,7 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QLinearGradient, QPainter
 
 from napari_tmaps.gui.well_colours import WellColours, colours, limits
+from napari_tmaps.model.words import short_number
 
 _LINES = 5  # of class names; more are told by the wells themselves
 _COLUMNS = 2
@@ -38,7 +39,7 @@ def _paint_scale(painter: QPainter, wanted: WellColours, room: QRectF, text: QCo
     painter.fillRect(QRectF(left, room.top(), width, line / 2), scale)
     painter.setPen(text)
     box = QRectF(left, room.top() + line / 2, width, line + 2)
-    ends = f"{low:.4g}", f"{high:.4g}"
+    ends = short_number(low), short_number(high)
     free = width - sum(metrics.horizontalAdvance(end) + 8 for end in ends)
     title = metrics.elidedText(wanted.title, Qt.TextElideMode.ElideMiddle, int(free))
     for words, side in zip(

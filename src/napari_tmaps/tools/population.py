@@ -25,7 +25,7 @@ class Population:
     name
         The filter as it was typed, or the name of the gate, the selection or the class.
     column
-        Where the class stands, e.g. "classify 1:class".
+        Where the class stands, e.g. "classify 1:class"; the name of the result is enough.
     """
 
     kind: Kind = "all"
@@ -36,7 +36,7 @@ class Population:
         if self.kind == "all":
             return "All objects"
         if self.kind == "class":
-            return f"{self.column.removesuffix(':class')}: {self.name}"
+            return f"{self.column.partition(':')[0]}: {self.name}"
         return f"{self.kind.capitalize()} {self.name}"
 
 
@@ -44,7 +44,7 @@ ALL = Population()
 
 
 def class_of(text: str) -> Population:
-    """ "sizes:class=large", or shorter "sizes=large" → the class "large" of the result "sizes".
+    """ "sizes:class=large", or shorter "sizes=large": the class "large" of the result "sizes".
 
     Raises
     ------
@@ -54,7 +54,7 @@ def class_of(text: str) -> Population:
     column, _, name = (part.strip() for part in text.partition("="))
     if not column or not name:
         raise InputError(f"'{text}' is no class; write result=class, e.g. sizes=large.")
-    return Population("class", name, column if ":" in column else f"{column}:class")
+    return Population("class", name, column)
 
 
 def populations(data: ToolData) -> list[Population]:
@@ -94,11 +94,13 @@ def members(population: Population, data: ToolData) -> Mask:
             found[data.selections[population.name].rows(table)[0]] = True
             return found
         case "class":
-            if population.column not in table.classes:
-                raise unknown("column of classes", population.column, table.classes)
-            column = table.column(population.column)
+            fitting = (n for n in table.classes if n.partition(":")[0] == population.column)
+            where = next(fitting, population.column)
+            if where not in table.classes:
+                raise unknown("column of classes", where, table.classes)
+            column = table.column(where)
             assert isinstance(column, Categories), "it was added as one"
             if population.name not in column.names:
-                raise unknown(f"class of '{population.column}'", population.name, column.names)
+                raise unknown(f"class of '{where}'", population.name, column.names)
             fits: Mask = column.codes == column.names.index(population.name)
             return fits

@@ -20,7 +20,7 @@ from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.scale import SCALE
 from napari_tmaps.model.version import __version__
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
-from napari_tmaps.model.words import counted
+from napari_tmaps.model.words import counted, short_number
 from napari_tmaps.pipeline.remeasure import outdated
 from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.exclusions import excluded
@@ -224,8 +224,8 @@ def _plate_map(plate: PlateFormat, values: Mapping[str, float], title: str) -> s
         for n in range(32)
     )
     ends = (
-        f'<text x="{left}" y="{height + 21}">{low:.4g}</text><text x="{width}" y="{height + 21}" '
-        f'text-anchor="end">{high:.4g}</text>'
+        f'<text x="{left}" y="{height + 21}">{short_number(low)}</text>'
+        f'<text x="{width}" y="{height + 21}" text-anchor="end">{short_number(high)}</text>'
     )
     return (
         f'<figure><svg viewBox="0 0 {width + 2} {height + 25}" role="img" '
