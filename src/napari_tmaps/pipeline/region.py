@@ -103,8 +103,15 @@ def iter_region(
     for n, step in enumerate(plan.parts):
         rim = margin(plan.parts[n:])
         smaller = (_widen(view[0], rim, shape[0]), _widen(view[1], rim, shape[1]))
-        if smaller != window:  # what a filter has looked at around the others is of no use to them
-            parts = {item: _cut(value, window, smaller) for item, value in parts.items()}
+        # What a filter has looked at around the others is of no use to them. Where nothing looks
+        # around any more, only the end is cut.
+        if smaller != window and (rim or not n):
+            wanted = {item for later in plan.parts[n:] for item in later.inputs.values()}
+            parts = {
+                item: np.ascontiguousarray(_cut(value, window, smaller))
+                for item, value in parts.items()
+                if item in wanted
+            }
             window = smaller
         for item in step.inputs.values():
             if item not in parts:
@@ -247,7 +254,7 @@ def _cut(part: Array, window: View, smaller: View) -> Array:
         slice(less.start - more.start, less.stop - more.start)
         for less, more in zip(smaller, window, strict=True)
     )
-    return np.ascontiguousarray(part[..., rows, columns])
+    return part[..., rows, columns]
 
 
 def _size(window: View) -> tuple[int, int]:
