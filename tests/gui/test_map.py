@@ -124,6 +124,17 @@ def test_values_of_objects() -> None:
     assert np.isnan(planes.plane(0, 2, 0, range(3), range(3))).all()
 
 
+def test_values_are_found_in_whatever_order_objects_come() -> None:
+    stride, random = 16, np.random.default_rng(0)
+    keys = [("p", "A01", site, 0, label) for site in (1, 2, 3) for label in range(1, 4 * site)]
+    order = random.permutation(len(keys))
+    index = pd.MultiIndex.from_tuples([keys[n] for n in order], names=INDEX)
+    places = ObjectPlaces(index, "p", [("A01", 1), ("A01", 2), ("A01", 3)])
+    values = ObjectValues(pd.Series(order.astype(float), index), places)
+    numbers = np.array([[(site - 1) * stride + label for _, _, site, _, label in keys]], np.int32)
+    np.testing.assert_array_equal(values.of(numbers, stride, 0)[0], np.arange(len(keys)))
+
+
 def test_colours_are_viridis() -> None:
     from napari.utils.colormaps import AVAILABLE_COLORMAPS
 

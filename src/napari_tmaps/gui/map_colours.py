@@ -83,7 +83,9 @@ class ObjectPlaces:
         if self.times > 1:  # sites of the first time point, then those of the next one
             at = at + t * self.sites
         self.most = np.zeros(self.sites * self.times, np.int64)
-        np.maximum.at(self.most, at, label)
+        if at.size:  # objects of a site mostly follow each other: few runs are to be joined
+            runs = np.concatenate([[0], np.flatnonzero(at[1:] != at[:-1]) + 1])
+            np.maximum.at(self.most, at[runs], np.maximum.reduceat(label, runs))
         # Values of a site lie together; its place 0 stands for all labels that are not known.
         ends = np.cumsum(self.most + 1)
         self.starts, self.size = ends - (self.most + 1), int(ends[-1]) if len(ends) else 0
