@@ -247,3 +247,20 @@ def test_oib_with_tables_of_tables(tmp_path):
     path.write_bytes(bytes(header) + b"".join(sector.tobytes() for sector in whole))
     with pytest.raises(FormatError, match="leads in a circle"):
         check_chains(path)
+
+
+def test_a_picture_that_announces_more_strips_than_there_are(tmp_path):
+    path = write_oif(tmp_path / "a.oif")
+    picture = tmp_path / "a.oif.files" / "s_C001Z001T001.tif"
+    data = bytearray(picture.read_bytes())
+    with tifffile.TiffFile(picture) as file:
+        tags = file.pages.first.tags
+        for tag, value in ((tags["ImageLength"], 4_194_305), (tags["RowsPerStrip"], 1)):
+            data[tag.offset + 2 : tag.offset + 4] = (4).to_bytes(2, "little")  # of 32 bits
+            data[tag.valueoffset : tag.valueoffset + 4] = value.to_bytes(4, "little")
+    picture.write_bytes(data)
+    planes = olympus.OibPlanes(path)
+    with pytest.raises(FormatError, match=r"s_C001Z001T001\.tif' are cut off"):
+        planes.read(0, 0)
+    assert planes.read(0, 1).shape == (5, 9)
+    planes.close()

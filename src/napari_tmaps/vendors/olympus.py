@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ from napari_tmaps.vendors.containers import Container, SiteImage, scan_files, un
 from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import OIF_PARTS, Listing
 from napari_tmaps.vendors.opening import DAMAGE, library, no_plane, open_file
+from napari_tmaps.vendors.tiff import check_complete
 
 NAME = "Olympus OIB/OIF"
 
@@ -70,6 +72,7 @@ class OibPlanes:
                 _part(self._path, self._file, self._names.flat[page]) as part,
                 tifffile.TiffFile(part) as tiff,
             ):
+                check_complete(tiff.pages.first, 0, self._names.flat[page], part.seek(0, SEEK_END))
                 return np.asarray(tiff.asarray())
         except FileNotFoundError as error:
             raise MissingError(f"A file of '{self._path}' is gone: {error.filename}.") from error

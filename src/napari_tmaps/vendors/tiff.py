@@ -345,7 +345,7 @@ class TiffPlanes:
                     f"Page {page} of '{self._path}' has the shape {frame.shape}: a colour picture "
                     "or a stack, not a plane of one channel. Save each channel as its own page."
                 )
-            self._check_complete(frame, page)
+            check_complete(frame, page, self._path, self._size)
             pixels = np.asarray(frame.asarray())
             if pixels.shape != frame.shape or not pixels.size:
                 raise ValueError(f"page {page} gives {pixels.size} pixels for {frame.shape}")
@@ -357,18 +357,6 @@ class TiffPlanes:
         except _DAMAGE as error:
             raise self._damaged(error) from error
 
-    def _check_complete(self, frame: Any, page: int) -> None:
-        # tifffile fills pixels that were never written with zeros; here they are an error.
-        segments = list(zip(frame.dataoffsets, frame.databytecounts, strict=True))
-        wanted = 1 if frame.is_contiguous else math.prod(frame.chunked)
-        if len(segments) < wanted or any(
-            length == 0 or start + length > self._size for start, length in segments
-        ):
-            raise FormatError(
-                f"Pixels of page {page} of '{self._path}' are cut off (the file has "
-                f"{self._size:,} bytes). Copy it again from the microscope."
-            )
-
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
@@ -378,4 +366,25 @@ class TiffPlanes:
         reason = str(error).strip() or type(error).__name__
         return FormatError(
             f"'{self._path}' is no readable TIFF: {reason}. Copy it again from the microscope."
+        )
+
+
+def check_complete(frame: Any, page: int, path: Path | str, size: int) -> None:
+    """Refuse a page of tifffile whose pixels are not all in a file of that size.
+
+    tifffile fills what was never written with zeros, and makes room for all that is announced.
+
+    Raises
+    ------
+    FormatError
+        They are cut off.
+    """
+    segments = list(zip(frame.dataoffsets, frame.databytecounts, strict=True))
+    wanted = 1 if frame.is_contiguous else math.prod(frame.chunked)
+    if len(segments) < wanted or any(
+        length == 0 or start + length > size for start, length in segments
+    ):
+        raise FormatError(
+            f"Pixels of page {page} of '{path}' are cut off (the file has {size:,} bytes). Copy it "
+            "again from the microscope."
         )
