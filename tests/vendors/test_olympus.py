@@ -252,6 +252,8 @@ def test_oib_with_tables_of_tables(tmp_path):
 def test_a_picture_that_announces_more_strips_than_there_are(tmp_path):
     path = write_oif(tmp_path / "a.oif")
     picture = tmp_path / "a.oif.files" / "s_C001Z001T001.tif"
+    plane = np.zeros((5, 9), np.uint16)
+    tifffile.imwrite(picture, plane, rowsperstrip=5, metadata=None, compression="zlib")
     data = bytearray(picture.read_bytes())
     with tifffile.TiffFile(picture) as file:
         tags = file.pages.first.tags

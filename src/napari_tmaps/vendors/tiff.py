@@ -380,7 +380,11 @@ def check_complete(frame: Any, page: int, path: Path | str, size: int) -> None:
         They are cut off.
     """
     segments = list(zip(frame.dataoffsets, frame.databytecounts, strict=True))
-    wanted = 1 if frame.is_contiguous else math.prod(frame.chunked)
+    if frame.is_contiguous:
+        segments = [(segments[0][0], frame.nbytes)] if segments else []
+        wanted = 1
+    else:
+        wanted = math.prod(frame.chunked)
     if len(segments) < wanted or any(
         length == 0 or start + length > size for start, length in segments
     ):
