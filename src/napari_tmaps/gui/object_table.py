@@ -22,6 +22,7 @@ from napari_tmaps.store.feature_table import FeatureTable, Mask
 
 _PAGE = 256  # lines that are read together
 _KEPT_PAGES = 512
+_LINE = 12  # letters of a line of a name
 
 Parent = QModelIndex
 
@@ -57,7 +58,9 @@ class ObjectTableModel(QAbstractTableModel):
 
     def width_of(self, section: int, letter: int) -> int:
         """Pixels that a column needs, for the width of a letter."""
-        letters = {"well": 6, "site": 5, "t": 4, "label": 7}.get(self._columns[section], 12)
+        name = self._columns[section]
+        longest = max(map(len, in_lines(name).split("\n"))) + 2
+        letters = {"well": 6, "site": 5, "t": 4, "label": 7}.get(name, max(14, longest))
         return letters * letter
 
     def setHere(self, here: Mask | None) -> None:
@@ -88,10 +91,11 @@ class ObjectTableModel(QAbstractTableModel):
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
-        is_name = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
-        if orientation == Qt.Orientation.Horizontal and section < len(self._columns) and is_name:
-            return self._columns[section]
-        return None
+        if orientation != Qt.Orientation.Horizontal or section >= len(self._columns):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return in_lines(self._columns[section])
+        return self._columns[section] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def _text(self, line: int, name: str) -> str:
         number, at = divmod(line, _PAGE)
@@ -105,6 +109,21 @@ class ObjectTableModel(QAbstractTableModel):
             while len(self._pages) > _KEPT_PAGES:
                 self._pages.popitem(last=False)
         return page[at]
+
+
+def in_lines(name: str) -> str:
+    """A name of several parts in lines of about the width of a number.
+
+    >>> in_lines("Intensity_mean_DAPI").split("\\n")
+    ['Intensity_', 'mean_DAPI']
+    """
+    lines = [""]
+    parts = name.split("_")
+    for part in [*(f"{part}_" for part in parts[:-1]), parts[-1]]:
+        if lines[-1] and len(lines[-1]) + len(part) > _LINE:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _shown(value: object) -> str:
@@ -138,7 +157,6 @@ class ObjectTableView(QTableView):
         side.setDefaultSectionSize(self.fontMetrics().height() + 6)
         header.setSectionsClickable(True)
         header.setDefaultSectionSize(84)
-        header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setAccessibleName("Objects")
         header.sectionClicked.connect(self._on_section_clicked)
         self.doubleClicked.connect(self._on_double_clicked)
