@@ -110,7 +110,7 @@ def test_a_workflow_that_failed_says_why(empty: TmClient, tmp_path: Path, capsys
     assert tm_client(f"{start} workflow -e test status", empty.session.port) == 0
     said = capsys.readouterr().out
     assert "FAILED" in said
-    assert "the experiment has no channel 'Cy5'" in said
+    assert "there is no channel 'Cy5'" in said
 
 
 def test_code_that_is_sent_never_runs(empty: TmClient, tmp_path: Path):
