@@ -167,7 +167,11 @@ MISTAKES = [
     pytest.param(["corilla", "{e}", "init"], "Convert it first", id="no-layout"),
     pytest.param(["illuminati", "{e}", "init", "-c"], "Convert it first", id="no-map"),
     pytest.param(["jterator", "{e}", "init"], "Convert it first", id="order"),
-    pytest.param(["jterator", "{e}", "init", "--pipeline", "x"], "no pipeline 'x'. There are: ", id="pipeline"),
+    pytest.param(
+        ["jterator", "{e}", "init", "--pipeline", "x"],
+        "no pipeline 'x'. There are: ",
+        id="pipeline",
+    ),
     pytest.param(["workflow", "{e}", "resume"], "no submission yet", id="resume"),
     pytest.param(["workflow", "{e}", "kill"], "Nothing is at work", id="kill"),
     pytest.param(["workflow", "{e}", "log"], "into the background", id="log"),
