@@ -109,8 +109,7 @@ class ImageExtractor(Step):
             and not (plan["plate"] in begun and self._up_to_date(plan, begun[plan["plate"]]))
         )
         sources = source_folders(self.experiment)
-        parts = split(images, args.batch_size, default_workers(), _AT_A_TIME)
-        for number, part in enumerate(parts, 1):
+        for number, part in enumerate(split(images, args.batch_size, default_workers()), 1):
             yield {
                 "job": number,
                 "units": len(part),

@@ -229,16 +229,14 @@ def failure(plate: str, well: str, site: int, error: Exception) -> dict[str, Any
     return {"plate": plate, "well": well, "site": int(site), "message": str(error)}
 
 
-def split(items: Iterable[Any], size: int, workers: int, together: int = 1) -> Iterator[list[Any]]:
+def split(items: Iterable[Any], size: int, workers: int) -> Iterator[list[Any]]:
     """Cut work into batches of at most `size`, but at least a few for each worker.
 
-    A job does so many `together`: a batch of a few items has a multiple of that. No more is taken
-    from `items` at a time than that takes to know.
+    No more is taken from `items` at a time than that takes to know.
     """
     coming = iter(items)
     first = list(islice(coming, 4 * workers * size))
-    few = -(-len(first) // (4 * workers * together)) * together
-    size = max(1, min(size, few))
+    size = max(1, min(size, -(-len(first) // (4 * workers))))
     for start in range(0, len(first), size):
         yield first[start : start + size]
     while part := list(islice(coming, size)):
