@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,15 @@ from napari_tmaps.pipeline.files import dump_pipeline, save_pipeline
 def tm_client(line: str, port: int) -> int:
     """One line of the guide, with the port of this server."""
     return main(shlex.split(line.replace("-P 8002", f"-P {port}"))[1:])
+
+
+def ended(client: TmClient) -> dict[str, Any]:
+    """The status of the workflow once it is over."""
+    end = time.monotonic() + 200
+    while (found := client.get_workflow_status(0)) is None or found["live"]:
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    return found
 
 
 def test_from_files_to_objects(
@@ -50,10 +60,7 @@ def test_from_files_to_objects(
         assert tm_client(line, port) == 0, line
     assert "COMPLETE" in capsys.readouterr().out
     client = TmClient("localhost", port, "demo", "XXX")
-    end = time.monotonic() + 200
-    while (found := client.get_workflow_status(0)) is None or found["live"]:
-        assert time.monotonic() < end
-        time.sleep(0.3)
+    found = ended(client)
     assert found["state"] == "TERMINATED"
     assert tm_client(f"{start} workflow -e test status", port) == 0
     assert "jterator" in capsys.readouterr().out
@@ -102,10 +109,7 @@ def test_a_workflow_that_failed_says_why(empty: TmClient, tmp_path: Path, capsys
     save_pipeline(discs(channels=("DAPI", "Cy5")), tmp_path / "pipeline.yaml")
     empty.upload_jterator_project_files(tmp_path)
     empty.submit_workflow()
-    end = time.monotonic() + 200
-    while (found := empty.get_workflow_status(0)) is None or found["live"]:
-        assert time.monotonic() < end
-        time.sleep(0.3)
+    ended(empty)
     start = f"tm_client -P {empty.session.port} -u demo -p XXX"
     assert tm_client(f"{start} workflow -e test status", empty.session.port) == 0
     said = capsys.readouterr().out
@@ -126,10 +130,7 @@ def test_code_that_is_sent_never_runs(empty: TmClient, tmp_path: Path):
     (tmp_path / "pipeline.yaml").write_text(text)
     empty.upload_jterator_project_files(tmp_path)
     empty.submit_workflow()
-    end = time.monotonic() + 200
-    while (found := empty.get_workflow_status(0)) is None or found["live"]:
-        assert time.monotonic() < end
-        time.sleep(0.3)
+    found = ended(empty)
     assert found["state"] == "FAILED"
     assert "no module 'evil'" in found["submission"]["message"]
     assert not ran.exists()

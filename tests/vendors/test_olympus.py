@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from tests.vendors.damaged import announce_strips
 
 from napari_tmaps.errors import FormatError, MissingError
 from napari_tmaps.vendors import olympus, opening, scan
@@ -254,13 +255,7 @@ def test_a_picture_that_announces_more_strips_than_there_are(tmp_path):
     picture = tmp_path / "a.oif.files" / "s_C001Z001T001.tif"
     plane = np.zeros((5, 9), np.uint16)
     tifffile.imwrite(picture, plane, rowsperstrip=5, metadata=None, compression="zlib")
-    data = bytearray(picture.read_bytes())
-    with tifffile.TiffFile(picture) as file:
-        tags = file.pages.first.tags
-        for tag, value in ((tags["ImageLength"], 4_194_305), (tags["RowsPerStrip"], 1)):
-            data[tag.offset + 2 : tag.offset + 4] = (4).to_bytes(2, "little")  # of 32 bits
-            data[tag.valueoffset : tag.valueoffset + 4] = value.to_bytes(4, "little")
-    picture.write_bytes(data)
+    announce_strips(picture)
     planes = olympus.OibPlanes(path)
     with pytest.raises(FormatError, match=r"s_C001Z001T001\.tif' are cut off"):
         planes.read(0, 0)

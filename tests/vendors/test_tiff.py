@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.vendors.damaged import announce_strips
 
 from napari_tmaps.errors import FormatError, MissingError, StorageError, TmapsError
 from napari_tmaps.vendors.pixels import PlaneReader
@@ -211,12 +212,6 @@ def test_more_strips_announced_than_there_are(tmp_path):
     path = tmp_path / "a.tif"
     plane = np.zeros((8, 6), np.uint16)
     tifffile.imwrite(path, plane, rowsperstrip=8, metadata=None, compression="zlib")
-    data = bytearray(path.read_bytes())
-    with tifffile.TiffFile(path) as file:
-        tags = file.pages.first.tags
-        for tag, value in ((tags["ImageLength"], 4_194_305), (tags["RowsPerStrip"], 1)):
-            data[tag.offset + 2 : tag.offset + 4] = (4).to_bytes(2, "little")  # of 32 bits
-            data[tag.valueoffset : tag.valueoffset + 4] = value.to_bytes(4, "little")
-    path.write_bytes(data)
+    announce_strips(path)
     with closing(TiffPlanes(path)) as planes, pytest.raises(FormatError, match="are cut off"):
         planes.read(0, 0)

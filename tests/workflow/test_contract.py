@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import thread_time
 
 import pytest
 from tests.workflow.test_analyse import discs
@@ -128,3 +129,20 @@ def test_what_cannot_begin_leaves_the_batches_that_are_there(experiment):
     with pytest.raises(NotFoundError):
         init_step(Refused(experiment), ToyArguments())
     assert files.jobs() == before
+
+
+def test_processor_time_of_a_job_is_that_of_all_its_threads(experiment, monkeypatch):
+    for made in (MetadataExtractor, MetadataConfigurator):
+        by_hand(made(experiment))
+    init_step(ImageExtractor(experiment), ImageExtractor.Arguments())
+
+    def busy(self, image, readers, version):
+        end = thread_time() + 0.1
+        while thread_time() < end:
+            pass
+        return []
+
+    monkeypatch.setattr(ImageExtractor, "_write", busy)
+    call = JobCall(str(experiment.path), ImageExtractor, 1)
+    images = len(call.files.batch(1)["images"])
+    assert run_job(call, own_process=False).cpu_s >= 0.1 * images

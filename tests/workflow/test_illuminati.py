@@ -22,7 +22,7 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import PlateMap, open_map
 from napari_tmaps.streams import ngff
 from napari_tmaps.vendors import scan
-from napari_tmaps.workflow import analyse, convert
+from napari_tmaps.workflow import analyse, convert, mapparts
 from napari_tmaps.workflow.illuminati import IlluminatiArguments, PyramidBuilder
 from napari_tmaps.workflow.local import run_step
 
@@ -118,6 +118,34 @@ def test_every_level_is_the_plate(tmp_path, version):
                 expected = halved(expected)
             part = levels[0].read(0, 0, slice(140, 330), slice(150, 500))
             np.testing.assert_array_equal(part, picture((620, 1266), channel)[140:330, 150:500])
+
+
+@pytest.mark.parametrize(("shape", "taken"), [((300, 268), True), ((299, 268), False)])
+def test_half_size_pixels_of_the_sites_make_the_same_map(tmp_path, monkeypatch, shape, taken):
+    rng = np.random.default_rng(3)
+    (tmp_path / "files").mkdir()
+    for site in (1, 2, 3, 4):
+        pixels = rng.integers(100, 4000, shape, dtype=np.uint16)
+        tifffile.imwrite(tmp_path / "files" / name("B02", site, "DAPI"), pixels)
+    is_halved = mapparts._Channel.is_halved
+    told, maps = [], []
+
+    def asked(allowed: bool):
+        def answer(self, site):
+            told.append(is_halved(self, site))
+            return allowed and told[-1]
+
+        return answer
+
+    with make(tmp_path) as made:
+        for allowed in (True, False):
+            monkeypatch.setattr(mapparts._Channel, "is_halved", asked(allowed))
+            PyramidBuilder(made).delete_previous_job_output()
+            build(made)
+            maps.append([whole(level) for level in open_map(made, "p").channel("DAPI")])
+    assert told[0] is taken
+    for half, full in zip(*maps, strict=True):
+        np.testing.assert_array_equal(half, full)
 
 
 def test_other_programs_open_it(screen):

@@ -21,7 +21,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceba
 
 Threads = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Threads to use; by default one for each processor."),
+    typer.Option("--workers", min=1, help="Jobs at a time; by default one a processor."),
 ]
 
 

@@ -99,6 +99,19 @@ class Calls:
         return path
 
 
+def place_of(
+    plate_name: str, well_name: str, well_pos_x: int, well_pos_y: int, tpoint: int
+) -> dict[str, Any]:
+    """A site at a time point, as the server is asked for it."""
+    return {
+        "plate_name": plate_name,
+        "well_name": well_name,
+        "well_pos_y": well_pos_y,
+        "well_pos_x": well_pos_x,
+        "tpoint": tpoint,
+    }
+
+
 def id_of(kind: str, rows: list[dict[str, Any]], name: str) -> str:
     """The id of what has a name.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.client.calls import Calls
+from napari_tmaps.client.calls import Calls, place_of
 
 
 class ImageCalls(Calls):
@@ -154,12 +154,5 @@ def _site(
     zplane: int,
     align: bool,
 ) -> dict[str, Any]:
-    return {
-        "plate_name": plate_name,
-        "well_name": well_name,
-        "well_pos_y": well_pos_y,
-        "well_pos_x": well_pos_x,
-        "tpoint": tpoint,
-        "zplane": zplane,
-        "align": align,
-    }
+    place = place_of(plate_name, well_name, well_pos_x, well_pos_y, tpoint)
+    return {**place, "zplane": zplane, "align": align}

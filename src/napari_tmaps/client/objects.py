@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tmaps.client.arrays import packed
-from napari_tmaps.client.calls import Calls, id_of
+from napari_tmaps.client.calls import Calls, id_of, place_of
 from napari_tmaps.errors import InputError
 
 
@@ -91,11 +91,7 @@ class ObjectCalls(Calls):
             "POST",
             f"{self._type(mapobject_type)}/segmentations",
             body={
-                "plate_name": plate_name,
-                "well_name": well_name,
-                "well_pos_x": well_pos_x,
-                "well_pos_y": well_pos_y,
-                "tpoint": tpoint,
+                **place_of(plate_name, well_name, well_pos_x, well_pos_y, tpoint),
                 "image": packed(np.asarray(image)),
             },
         )
@@ -175,11 +171,7 @@ class ObjectCalls(Calls):
             "POST",
             f"{self._type(mapobject_type)}/feature-values",
             body={
-                "plate_name": plate_name,
-                "well_name": well_name,
-                "well_pos_x": well_pos_x,
-                "well_pos_y": well_pos_y,
-                "tpoint": tpoint,
+                **place_of(plate_name, well_name, well_pos_x, well_pos_y, tpoint),
                 "names": [str(name) for name in values.columns],
                 "labels": [int(label) for label in values.index],
                 "values": rows.to_numpy().tolist(),

@@ -29,7 +29,8 @@ def convert(
         Copy nothing: work out the layout only. Pixels are read from the microscope's files when
         they are needed; a later conversion without this copies them.
     workers
-        Threads; by default one a processor.
+        Jobs at a time, in threads; by default one a processor. Each has two images under way, one
+        of which waits for the disk.
     layout
         Arguments of metaconfig that differ from last time's: stitch_layout, n_vertical,
         n_horizontal, mip.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from time import thread_time
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -141,10 +142,13 @@ class ImageExtractor(Step):
         """
         coming = iter(enumerate(batch["images"]))
         outcomes: list[_Outcome] = []
+        threads_s = 0.0
         with ThreadPoolExecutor(_AT_A_TIME, "tmaps-imextract") as pool:
             tasks = [pool.submit(self._convert, batch, coming) for _ in range(_AT_A_TIME)]
         for task in tasks:
-            outcomes += task.result()
+            done, spent_s = task.result()
+            outcomes += done
+            threads_s += spent_s
         outcomes.sort(key=lambda outcome: outcome.number)
         return JobResult(
             [failure for outcome in outcomes for failure in outcome.failures],
@@ -152,10 +156,20 @@ class ImageExtractor(Step):
                 "gaps": [gap for outcome in outcomes for gap in outcome.gaps],
                 "written": [_key(batch["images"][o.number]) for o in outcomes if o.written],
             },
+            threads_s,
         )
 
-    def _convert(self, batch: Batch, coming: Iterator[tuple[int, ImagePlan]]) -> list[_Outcome]:
-        """Convert images as long as there are some that no other thread took."""
+    def _convert(
+        self, batch: Batch, coming: Iterator[tuple[int, ImagePlan]]
+    ) -> tuple[list[_Outcome], float]:
+        """Convert images as long as there are some that no other thread took.
+
+        Returns
+        -------
+        list, float
+            What became of them, and the processor time that it took.
+        """
+        start_s = thread_time()
         readers = open_readers(batch["sources"])
         outcomes = []
         try:
@@ -176,7 +190,7 @@ class ImageExtractor(Step):
             raise
         finally:
             close_readers(readers)
-        return outcomes
+        return outcomes, thread_time() - start_s
 
     def _write(
         self, image: ImagePlan, readers: dict[str, PlaneReader], version: str

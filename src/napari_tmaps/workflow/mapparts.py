@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,15 @@ def paint_layer(
 ) -> Iterator[dict[str, Any]]:
     """Write one channel or object type of a well; yields what could not be read."""
     plan, labels = files.plan, type_of(name)
-    sites = {item["site"]: item for item in work["sites"]}
-    placed = [site for site in plan.sites_of_wells[work["well"]] if site.site in sites]
-    channels = [facts["name"] for facts in plan.channels]
-    c = 0 if labels is not None else channels.index(name.partition(":")[2])
-    level = 0
-    if labels is None and all(
-        _is_halved(root, plan, site, sites[site.site], plan.channels[c], settings)
-        for site in placed
-    ):
-        level = 1
+    items = {item["site"]: item for item in work["sites"]}
+    placed = [site for site in plan.sites_of_wells[work["well"]] if site.site in items]
+    source: _Labels | _Channel
+    if labels is not None:
+        source = _Labels(root, plan, labels)
+    else:
+        c = [facts["name"] for facts in plan.channels].index(name.partition(":")[2])
+        source = _Channel(root, plan, c, items, settings, readers)
+    level = 1 if all(map(source.is_halved, placed)) else 0
     for t in range(plan.times):
         stacks: dict[PlacedSite, _Planes] = {}
         for row in range(plan.grid.parts[0]):
@@ -65,120 +64,133 @@ def paint_layer(
                     if site in stacks:
                         continue
                     try:
-                        item = sites[site.site]
-                        stacks[site] = (
-                            _read_labels(root, plan, site, labels, t)
-                            if labels is not None
-                            else _read(
-                                root,
-                                plan,
-                                site,
-                                item,
-                                plan.channels[c],
-                                t,
-                                settings,
-                                readers,
-                                level,
-                            )
-                        )
+                        stacks[site] = source.read(site, t, level)
                     except (MissingError, NotFoundError, FormatError) as error:
                         stacks[site] = []
                         yield {
                             **failure(plan.plate, site.well, site.site, error),
                             "layer": name,
                         }
-                dtype = np.int32 if labels is not None else plan.dtype
                 for z in range(plan.depth):
-                    canvas = np.zeros([size >> level for size in plan.grid.part], dtype)
+                    canvas = np.zeros([size >> level for size in plan.grid.part], source.dtype)
                     for site in here:
                         plane = stacks[site][z] if z < len(stacks[site]) else None
                         if plane is not None:
                             y, x = (site.top - top) >> level, (site.left - left) >> level
                             _paste(canvas, plane, y, x)
-                    files.write_part((t, c, z), (top, left), canvas, labels, level)
+                    files.write_part((t, source.c, z), (top, left), canvas, labels, level)
             bottom = plan.grid.corner(work["well"])[0] + (row + 1) * plan.grid.part[0]
             stacks = {
                 site: stack for site, stack in stacks.items() if site.top + site.height > bottom
             }
 
 
-def _is_halved(
-    root: Path,
-    plan: MapPlan,
-    site: PlacedSite,
-    item: dict[str, Any],
-    channel: dict[str, Any],
-    settings: dict[str, Any],
-) -> bool:
-    """Whether the map's finest level has the pixels that the image of a site has at half its size:
-    they are as they were recorded, and pairs of them are pairs of the map."""
-    where = (site.top, site.left, site.height, site.width)
-    located = item["images"].get(str(channel["cycle"]), {"plan": None})
-    if settings["align"] or channel["name"] in settings["corrected"] or "plan" in located:
-        return False
-    folder = PlateFolder(root / "plates" / f"{plan.plate}.ome.zarr", plan.version)
-    try:
-        info = folder.info(site.well, site.site, channel["cycle"])
-    except (NotFoundError, FormatError):  # reading it will tell
-        return False
-    halves = [shape[-2:] for shape in info.level_shapes[1:2]]
-    return not any(number % 2 for number in where) and halves == [
-        (site.height // 2, site.width // 2)
-    ]
+class _Channel:
+    """A channel at the sites of a well.
 
+    Parameters
+    ----------
+    c
+        Its number in the map.
+    items
+        What there is of each site; see `store.mapsources`.
+    """
 
-def _read(
-    root: Path,
-    plan: MapPlan,
-    site: PlacedSite,
-    item: dict[str, Any],
-    channel: dict[str, Any],
-    t: int,
-    settings: dict[str, Any],
-    readers: dict[str, PlaneReader],
-    level: int,
-) -> _Planes:
-    """Planes (y, x) of a site in its frame at a level; none when the channel was not recorded."""
-    name, cycle = channel["name"], channel["cycle"]
-    if str(cycle) not in item["images"]:
-        raise MissingError(f"There is no image of channel '{name}'.")
-    place: Site = (plan.plate, site.well, site.site)
-    image: SiteImage = open_located(
-        root, place, cycle, item["images"][str(cycle)], plan.version, readers
-    )
-    if t not in image.t_of(name):
-        return []
-    shifts = {int(cycle): (y, x) for cycle, (y, x) in item["shifts"].items()}
-    window = Window(shifts) if settings["align"] else None
-    correct = root / "illumination" if name in settings["corrected"] else None
-    if level and isinstance(image, StoredImage):
-        pixels = image.read_channel(name, t, level)
-    else:
-        pixels = read_prepared(
-            image, name, t, site=place, cycle=cycle, correct=correct, window=window
+    def __init__(
+        self,
+        root: Path,
+        plan: MapPlan,
+        c: int,
+        items: Mapping[int, dict[str, Any]],
+        settings: Mapping[str, Any],
+        readers: Mapping[str, PlaneReader],
+    ) -> None:
+        self._root, self._plan, self._items, self._readers = root, plan, items, readers
+        self._name, self._cycle = plan.channels[c]["name"], plan.channels[c]["cycle"]
+        self._is_aligned = bool(settings["align"])
+        self._is_corrected = self._name in settings["corrected"]
+        self.c, self.dtype = c, np.dtype(plan.dtype)
+
+    def is_halved(self, site: PlacedSite) -> bool:
+        """Whether the map's finest level has the pixels that the image has at half its size: they
+        are as they were recorded, and pairs of them are pairs of the map."""
+        if self._is_aligned or self._is_corrected:
+            return False
+        if any(number % 2 for number in (site.top, site.left, site.height, site.width)):
+            return False
+        try:
+            image = self._image(site)
+        except (MissingError, NotFoundError, FormatError):  # reading it will tell
+            return False
+        halves = image.info.level_shapes[1:2] if isinstance(image, StoredImage) else ()
+        return [half[-2:] for half in halves] == [(site.height // 2, site.width // 2)]
+
+    def read(self, site: PlacedSite, t: int, level: int) -> _Planes:
+        """Planes (y, x) of a site in its frame; none at times when the channel was not recorded."""
+        image = self._image(site)
+        if t not in image.t_of(self._name):
+            return []
+        window = None
+        if level:
+            assert isinstance(image, StoredImage), "others are not halved"
+            pixels = image.read_channel(self._name, t, level)
+        else:
+            shifts = self._items[site.site]["shifts"]
+            if self._is_aligned:
+                window = Window({int(cycle): (y, x) for cycle, (y, x) in shifts.items()})
+            pixels = read_prepared(
+                image,
+                self._name,
+                t,
+                site=(self._plan.plate, site.well, site.site),
+                cycle=self._cycle,
+                correct=self._root / "illumination" if self._is_corrected else None,
+                window=window,
+            )
+        if not np.can_cast(pixels.dtype, self.dtype, "safe"):
+            raise FormatError(f"Its pixels are {pixels.dtype}, those of the plate {self.dtype}.")
+        own, planes = image.z_of(self._name), pixels if window is None else window.paste(pixels)
+        shown = [shown_plane(own, z) for z in range(self._plan.depth)]
+        return [None if number is None else planes[number] for number in shown]
+
+    def _image(self, site: PlacedSite) -> SiteImage:
+        images = self._items[site.site]["images"]
+        if str(self._cycle) not in images:
+            raise MissingError(f"There is no image of channel '{self._name}'.")
+        place: Site = (self._plan.plate, site.well, site.site)
+        located = images[str(self._cycle)]
+        return open_located(
+            self._root, place, self._cycle, located, self._plan.version, self._readers
         )
-    if not np.can_cast(pixels.dtype, plan.dtype, "safe"):
-        raise FormatError(f"Its pixels are {pixels.dtype}, those of the plate {plan.dtype}.")
-    own, planes = image.z_of(name), pixels if window is None else window.paste(pixels)
-    shown = [shown_plane(own, z) for z in range(plan.depth)]
-    return [None if number is None else planes[number] for number in shown]
 
 
-def _read_labels(root: Path, plan: MapPlan, site: PlacedSite, object_type: str, t: int) -> _Planes:
-    """Labels (y, x) of a site, numbered for the whole plate; none where it has none."""
-    folder = PlateFolder(root / "plates" / f"{plan.plate}.ome.zarr", plan.version)
-    if object_type not in folder.label_names(site.well, site.site):
-        return []
-    labels = folder.read_labels(site.well, site.site, object_type)
-    if t >= len(labels):
-        return []
-    if labels[t].max(initial=0) >= plan.stride:
-        raise FormatError(
-            f"It has {labels[t].max()} objects of type '{object_type}'; the map of this plate "
-            f"has room for {plan.stride - 1} a site."
-        )
-    first = site.number * plan.stride
-    return list(np.where(labels[t] > 0, labels[t] + first, 0).astype(np.int32))
+class _Labels:
+    """The objects of a type at the sites of a well, numbered for the whole plate."""
+
+    def __init__(self, root: Path, plan: MapPlan, object_type: str) -> None:
+        self._folder = PlateFolder(root / "plates" / f"{plan.plate}.ome.zarr", plan.version)
+        self._plan, self._type = plan, object_type
+        self.c, self.dtype = 0, np.dtype(np.int32)
+
+    def is_halved(self, site: PlacedSite) -> bool:
+        """See _Channel."""
+        return False
+
+    def read(self, site: PlacedSite, t: int, level: int) -> _Planes:
+        """Labels (y, x) of a site; none where it has none."""
+        if self._type not in self._folder.label_names(site.well, site.site):
+            return []
+        labels = self._folder.read_labels(site.well, site.site, self._type)
+        if t >= len(labels):
+            return []
+        stride = self._plan.stride
+        if labels[t].max(initial=0) >= stride:
+            raise FormatError(
+                f"It has {labels[t].max()} objects of type '{self._type}'; the map of this plate "
+                f"has room for {stride - 1} a site."
+            )
+        first = site.number * stride
+        return list(np.where(labels[t] > 0, labels[t] + first, 0).astype(np.int32))
 
 
 def _meets(site: PlacedSite, top: int, left: int, plan: MapPlan) -> bool:

@@ -89,10 +89,13 @@ class JobResult:
         Sites that could not be done: plate, well, site, message.
     facts
         What collect of the step needs.
+    threads_s
+        Processor time of threads that the job had of its own.
     """
 
     failures: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    threads_s: float = 0.0
 
 
 def failures_of(results: Iterable[JobResult]) -> Iterator[dict[str, Any]]:
