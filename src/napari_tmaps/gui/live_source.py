@@ -122,7 +122,7 @@ class LiveSource:
         where = first.metadata.get("tmaps", {})
         if where.get("experiment") and not where.get("site"):
             # Nor are the pixels of all of them read for it.
-            raise FormatError("Several sites are shown. Pipelines run on sites: show one site.")
+            raise FormatError("Show one site: pipelines run on single sites.")
         if _plane_size(first) > LARGEST_PX:
             raise FormatError(
                 f"'{first.name}' shows {_plane_size(first) / 1e6:.0f} million pixels at once. "
