@@ -221,6 +221,35 @@ def test_what_lies_where(shown: tuple[ViewerModel, PlateView, Experiment], qtbot
     assert found.features["Intensity_mean_DAPI"] == pytest.approx(1200 + 3.5)
 
 
+def test_frames_and_names_come_once_the_picture_is_drawn(
+    shown: tuple[ViewerModel, PlateView, Experiment], qtbot: Any
+) -> None:
+    viewer, view, experiment = shown
+    facts = read_facts(experiment)
+    choice = Choice(str(experiment.path), plate="P1", well="B02", site=1, view=View.PLATE)
+    site = resolve(facts, replace(choice, view=View.SITE))
+    marks = {"Wells and sites", "Names of wells"}
+
+    def there() -> set[str]:
+        return marks & {layer.name for layer in viewer.layers}
+
+    view.show(site)
+    view.show(resolve(facts, choice))
+    assert not there()
+    qtbot.waitUntil(lambda: there() == marks)
+    assert {layer.name for layer in viewer.layers[-2:]} == marks, "they lie on top"
+    assert viewer.layers.selection.active.name not in marks
+    view.forget()
+    view.show(resolve(facts, choice))
+    assert there() == marks, "they stay while the same is shown anew"
+    # Who goes on before they come sees none of them.
+    view.show(site)
+    view.show(resolve(facts, choice))
+    view.show(site)
+    qtbot.wait(100)
+    assert not there()
+
+
 def test_names_of_wells_are_hidden_where_they_would_lie_over_each_other(
     shown: tuple[ViewerModel, PlateView, Experiment],
 ) -> None:
@@ -238,6 +267,7 @@ def test_names_of_wells_are_hidden_where_they_would_lie_over_each_other(
         view.show(resolve(facts, replace(choice, view=View.SITE)))
         viewer.scene.camera.zoom = pixels / apart
         view.show(resolve(facts, replace(choice, view=View.PLATE)))
+        view.mark()
         zoom = viewer.scene.camera.zoom  # napari may show all of it
         assert viewer.layers["Names of wells"].text.visible is (zoom * apart >= 30)
 
@@ -405,6 +435,7 @@ def test_a_channel_that_a_well_lacks(tmp_path: Path, qapp: Any) -> None:
         facts = read_facts(experiment)
         for of in (View.PLATE, View.WELL, View.SITE):
             view.show(resolve(facts, Choice(str(path), well="B02", site=1, view=of)))
+            view.mark()
             assert np.asarray(viewer.layers["DAPI"].data[0])[..., :64, :64].any()
             if of is View.PLATE:
                 actin = np.asarray(viewer.layers["Actin"].data[0])[0, 0]

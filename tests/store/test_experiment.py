@@ -270,3 +270,21 @@ def test_files_that_are_imported_already_are_known_again(tmp_path):
         (told,) = (text for text in made.info()["oddities"] if "already" in text)
     assert told.startswith("7 of 8 files are in acquisition 'acquisition01' already")
     assert told.endswith("add it as 'acquisition01' with --update instead.")
+
+
+def test_a_layout_that_another_process_has_changed_is_read_anew(experiment, tmp_path):
+    experiment.add(a_scan(tmp_path, plate="P1", well="A01"))
+    none = pd.DataFrame()
+
+    def lay_out(who, well):
+        row = {"plate": "P1", "well": well, "site": 1, "y": 0, "x": 0, "height": 10, "width": 10}
+        who.catalogue.set_layout(pd.DataFrame([row]), none, none)
+
+    with Experiment.open(experiment.path) as other:
+        for who, well in ((experiment, "A01"), (other, "A02"), (experiment, "A03")):
+            lay_out(who, well)
+            for reader in (experiment, other):
+                sites = reader.catalogue.sites()
+                assert list(sites["well"]) == [well]
+                sites["well"] = "Z99"  # the table is of him who asked for it
+                assert list(reader.catalogue.sites()["well"]) == [well]

@@ -31,6 +31,7 @@ from napari_tmaps.gui.object_book import ObjectBook
 from napari_tmaps.gui.parts import Fault, wrapped
 from napari_tmaps.gui.plot_state import plottable
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
+from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.training import (
     SHOWN,
     TOOL,
@@ -77,6 +78,7 @@ class ClassifierPanel(QWidget):
         self._at = -1
         self._work = Latest(self)
         self._saving = Latest(self)
+        self._sight = Sight(self, self._on_changed)  # examples may come while nobody looks
         self._wait = QTimer(self)
         self._wait.setSingleShot(True)
         self._wait.setInterval(_PATIENCE_MS)
@@ -206,10 +208,6 @@ class ClassifierPanel(QWidget):
         super().resizeEvent(event)
         self.updateGeometry()
 
-    def showEvent(self, event: Any) -> None:
-        super().showEvent(event)
-        self._on_changed()  # examples may have come while nobody looked
-
     # -- training -------------------------------------------------------------------------------
 
     def train(self) -> None:
@@ -331,7 +329,8 @@ class ClassifierPanel(QWidget):
             return
         lacking = readiness(data, self.value())
         self._say(lacking)
-        if self.live.isChecked() and not lacking and can_be_live(data.table) and self.isVisible():
+        can_be = self.live.isChecked() and not lacking and can_be_live(data.table)
+        if can_be and not self._sight.waits():
             self._wait.start()
         self.valueChanged.emit(self.value())
 

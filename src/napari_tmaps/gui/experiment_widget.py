@@ -141,7 +141,7 @@ class ExperimentWidget(QWidget):
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
         self._desk.choiceRequested.connect(self.setValue)
-        self.session_row.restored.connect(self.setValue)
+        self.session_row.restored.connect(self._on_restored)
         self._desk.tablesChanged.connect(self._on_tables_changed)
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
@@ -317,6 +317,11 @@ class ExperimentWidget(QWidget):
         page = self.start_page if self._experiment is None else self.site_page
         self.start_page.setRecent(recent.recent())
         self._switch(page)
+
+    def _on_restored(self, choice: Choice) -> None:
+        """Show what was shown, with all its layers: the session knows how each looked."""
+        self.setValue(choice)
+        self._view.mark()
 
     def show_plates(self) -> None:
         """Show plates and acquisitions of the open experiment as a tree."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ from napari_tmaps.gui.object_page import ObjectPage
 from napari_tmaps.gui.parts import Fault, push_button, wrapped
 from napari_tmaps.gui.plot_state import plottable
 from napari_tmaps.gui.selection_list import new_selection
+from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.channels import display_colors
 from napari_tmaps.store.crops import Crop
@@ -78,6 +79,7 @@ class GalleryWidget(ObjectPage):
         self._looks: list[Look] = []
         self._watched: set[int] = set()
         self._work = Latest(self)
+        self._sight = Sight(self, self.refresh)
         self._repaint = QTimer(self)
         self._repaint.setSingleShot(True)
         self._repaint.setInterval(100)
@@ -174,7 +176,7 @@ class GalleryWidget(ObjectPage):
         data, experiment = self.book.data, self.book.desk.experiment
         self._work.cancel()
         self._crops.clear()
-        if data is None or experiment is None or not self.isVisible():
+        if data is None or experiment is None or self._sight.waits():
             self.wall.tiles.setTiles([])
             return
         self._say("")
@@ -211,11 +213,6 @@ class GalleryWidget(ObjectPage):
             return
         objects = data.table.index(self._chosen.rows[np.array(numbers)])
         self.book.move(objects, to, list(self._classes()))
-
-    def showEvent(self, event: Any) -> None:
-        super().showEvent(event)
-        if not self._crops:
-            self.refresh()
 
     # -- pictures -------------------------------------------------------------------------------
 

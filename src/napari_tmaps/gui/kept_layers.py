@@ -73,11 +73,12 @@ class KeptLayers:
         """Show more layers, which replace those of the same kind ("tmaps" of their metadata)."""
         wanted = {_key(layer) for layer in layers}
         chosen = self._viewer.layers.selection.active
-        for key, layer in list(self._layers.items()):
-            if key not in wanted and kind in layer.metadata["tmaps"]:
-                self._remove(key)
-        for one in layers:
-            self._put(one)
+        with self._one_collection():
+            for key, layer in list(self._layers.items()):
+                if key not in wanted and kind in layer.metadata["tmaps"]:
+                    self._remove(key)
+            for one in layers:
+                self._put(one)
         # napari chooses what is new; the user goes on with what was chosen before.
         if chosen is not None and chosen in self._viewer.layers:
             self._viewer.layers.selection.active = chosen
@@ -119,6 +120,10 @@ class KeptLayers:
                 self._remove(key)
         self._settings.clear()
         self._seen.clear()
+
+    def has(self, kind: str) -> bool:
+        """Whether layers of a kind ("tmaps" of their metadata) are shown."""
+        return any(kind in layer.metadata["tmaps"] for layer in self._layers.values())
 
     def layer(self, kind: str, name: str) -> Layer | None:
         """A layer that is shown, None if there is no such layer."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.live_layers import LiveLayers, outlines_of
 from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
+from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.tuning import Shown, StableLabels, summarise, tune, upto
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
@@ -252,12 +252,3 @@ class LivePreview(QObject):
         if preview.result is None:
             self._made = preview if preview.view is None else None
         self.arrived.emit(shown)
-
-
-def timer(parent: QObject, milliseconds: int, action: Callable[[], None]) -> QTimer:
-    """A timer that acts once, so long after it was started last."""
-    found = QTimer(parent)
-    found.setSingleShot(True)
-    found.setInterval(milliseconds)
-    found.timeout.connect(action)
-    return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QLabel,
@@ -99,3 +99,12 @@ def scrolled(page: QWidget, *, sideways: bool = False) -> QScrollArea:
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     scroll.setWidget(page)
     return scroll
+
+
+def timer(parent: QObject, milliseconds: int, action: Callable[[], object]) -> QTimer:
+    """A timer that acts once, so long after it was started last."""
+    found = QTimer(parent)
+    found.setSingleShot(True)
+    found.setInterval(milliseconds)
+    found.timeout.connect(action)
+    return found

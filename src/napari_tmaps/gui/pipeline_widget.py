@@ -21,11 +21,11 @@ from superqt import QElidingLabel
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui import step_edits
 from napari_tmaps.gui.import_notes import ImportNotes
-from napari_tmaps.gui.live_preview import LivePreview, timer
+from napari_tmaps.gui.live_preview import LivePreview
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.module_picker import ModulePicker
 from napari_tmaps.gui.numbers_panel import NumbersPanel
-from napari_tmaps.gui.parts import Message, push_button, scrolled
+from napari_tmaps.gui.parts import Message, push_button, scrolled, timer
 from napari_tmaps.gui.pipeline_bar import PipelineBar
 from napari_tmaps.gui.pipeline_document import PipelineDocument
 from napari_tmaps.gui.pipeline_files import read_any, write_any

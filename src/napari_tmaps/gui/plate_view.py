@@ -19,6 +19,7 @@ from napari_tmaps.gui.map_picture import MapPicture, Place
 from napari_tmaps.gui.map_pixels import PLAIN, pixel_settings, prepared_stacks
 from napari_tmaps.gui.map_status import MapStatus
 from napari_tmaps.gui.mosaic import Mosaic
+from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.running import SiteObjects, object_layers
 from napari_tmaps.gui.state import Choice, State, View
 from napari_tmaps.gui.vendor_source import VendorSource, in_place_source
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _WHOLE = (View.PLATE, View.PLATES)
+_MARKS = "marks"
+_MARKS_MS = 30
 _NAME_PX = 30
 """Pixels of the screen that the name of a well takes."""
 
@@ -60,12 +63,14 @@ class PlateView:
         self._choice = Choice()
         self._colouring: Colouring | None = None
         self._results: dict[str, Colouring] = {}
+        self._later = timer(self._reading, _MARKS_MS, self.mark)
         self.status = MapStatus(viewer, self.place_at, self._features_at)
         self._reading.fresh.connect(self._layers.refresh_waiting)
         viewer.scene.camera.events.zoom.connect(self._fit_names)
 
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
+        self._later.stop()
         self._layers.clear()
         self._reading.drop()
         self._experiment = experiment
@@ -125,6 +130,13 @@ class PlateView:
             room = layer.metadata.get("tmaps", {}).get("room")
             if room is not None:
                 layer.text.visible = room * zoom >= _NAME_PX
+
+    def mark(self) -> None:
+        """Show frames and names of wells now; else they come once the picture was drawn."""
+        self._later.stop()
+        if self._picture is not None:
+            self._layers.extra(_MARKS, self._picture.mark_layers())
+            self._fit_names()
 
     def try_out(self, found: SiteObjects) -> None:
         """Show what a pipeline found on the site that is shown."""
@@ -332,12 +344,11 @@ class PlateView:
             if kind == "labels":
                 properties["metadata"]["tmaps"]["stride"] = stride
         self._picture = picture
-        return [
-            *layers,
-            *self._coloured_layers(choice),
-            *self._result_layers(choice),
-            *picture.mark_layers(),
-        ]
+        layers += [*self._coloured_layers(choice), *self._result_layers(choice)]
+        if self._layers.has(_MARKS):
+            return [*layers, *picture.mark_layers()]
+        self._later.start()  # napari takes as long for these two as for all images
+        return layers
 
     def _source(self, plate: str, well: str) -> ZarrSource | VendorSource:
         """The plate; or a well of the microscope's files, where it was not converted."""

@@ -39,6 +39,7 @@ from napari_tmaps.gui.plot_state import (
     plottable,
 )
 from napari_tmaps.gui.plot_view import Hand, PlotView
+from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.table_panel import here_of
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.progress import Progress
@@ -65,6 +66,7 @@ class PlotPanel(QWidget):
         self._mask: Mask | None = None
         self._state: PlotState | None = None
         self._work = Latest(self)
+        self._sight = Sight(self, self.refresh)
         self.kind = QComboBox()
         for kind in PlotKind:
             self.kind.addItem(kind.value, kind)
@@ -160,7 +162,7 @@ class PlotPanel(QWidget):
             self._work.cancel()
             self.view.setState(None)
             return
-        if not self.isVisible():
+        if self._sight.waits():
             return
         table, choice, mask = data.table, self._choice, self._mask
         if not choice.x:
@@ -168,10 +170,6 @@ class PlotPanel(QWidget):
             return
         groups = self._groups()
         self._work.ask("", lambda: _worked_out(table, choice, mask, groups))
-
-    def showEvent(self, event: object) -> None:
-        super().showEvent(event)  # type: ignore[arg-type]
-        self.refresh()
 
     def _groups(self) -> list[Group]:
         book = self._book

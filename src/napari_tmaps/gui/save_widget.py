@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -20,7 +20,15 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.arguments_form import ArgumentsForm
 from napari_tmaps.gui.desk import desk_of
-from napari_tmaps.gui.parts import Fault, Message, push_button, scrolled, tool_button, wrapped
+from napari_tmaps.gui.parts import (
+    Fault,
+    Message,
+    push_button,
+    scrolled,
+    timer,
+    tool_button,
+    wrapped,
+)
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.save_job import Job, saved_layers
 from napari_tmaps.gui.save_state import (
@@ -31,6 +39,7 @@ from napari_tmaps.gui.save_state import (
     size_text,
     with_ending,
 )
+from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.gui.writers import layer_data
 from napari_tmaps.store.selections import SelectionStore
@@ -64,9 +73,8 @@ class SaveWidget(QWidget):
         self._saved: Job | None = None
         self._after: Callable[[Any], None] = lambda value: None
         self._work, self._judge = Work(self), Work(self)
-        self._judged = QTimer(self)
-        self._judged.setSingleShot(True)
-        self._judged.setInterval(_SETTLE_MS)
+        self._judged = timer(self, _SETTLE_MS, self._start_judging)
+        self._sight = Sight(self, self._judged.start)
 
         self.what_box = QComboBox()
         self.what_box.setToolTip("What to save")
@@ -120,7 +128,6 @@ class SaveWidget(QWidget):
         self.save_button.clicked.connect(self.save)
         self.open_button.clicked.connect(self.open_result)
         self.progress_row.cancelRequested.connect(self._work.cancel)
-        self._judged.timeout.connect(self._start_judging)
         self._judge.ended.connect(self._on_judged)
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
@@ -226,12 +233,8 @@ class SaveWidget(QWidget):
             self.show_message(f"⚠ {error}")
         self._show()
 
-    def showEvent(self, event: Any) -> None:
-        super().showEvent(event)
-        self._judged.start()
-
     def _start_judging(self) -> None:
-        if not self.isVisible():  # nobody reads it; what is to be saved would be read for nothing
+        if self._sight.waits():  # what is to be saved would be read for nothing
             return
         job = self._job()
         if job is None:

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_tmaps.errors import StorageError
 from napari_tmaps.gui.desk import Desk
-from napari_tmaps.gui.parts import push_button, tool_button, wrapped
+from napari_tmaps.gui.parts import push_button, timer, tool_button, wrapped
 from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.state import Choice, Pixels, View
 from napari_tmaps.store.user_folders import config_folder
@@ -146,6 +146,8 @@ class SessionRow(QWidget):
         self.drop_button.clicked.connect(self._drop)
         desk.experimentChanged.connect(self._on_experiment_changed)
         self.setVisible(False)
+        # napari reads the manifests of all plugins for the first one: not when an experiment opens.
+        timer(self, 0, _wish).start()
 
     def value(self) -> Session | None:
         """The session that is offered."""
@@ -168,9 +170,10 @@ class SessionRow(QWidget):
         self._timer.stop()
         self._path = None if experiment is None else experiment.path
         self._offered, self._first = None, Choice()
-        wish = preference("session", "restore", "ask")
-        if self._path is not None and wish != "never":
-            self._offered = load(self._path)
+        found = None if self._path is None else load(self._path)
+        wish = "never" if found is None else _wish()
+        if wish != "never":
+            self._offered = found
         if self._offered is not None:
             self._text.setText(f"You stopped at {self._offered.sentence()}.")
         self.setVisible(self._offered is not None)
@@ -190,3 +193,8 @@ class SessionRow(QWidget):
             if self._offered is not None:
                 self._drop()  # somebody went elsewhere: that is what is gone on with next time
             save(self._path, session_of(choice, self._viewer))
+
+
+def _wish() -> str:
+    """What the user prefers: "ask", "always" or "never"."""
+    return preference("session", "restore", "ask")

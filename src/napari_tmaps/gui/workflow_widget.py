@@ -36,6 +36,7 @@ from napari_tmaps.gui.parts import Fault, Message, tool_button, wrapped
 from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.sending_page import SendingPage
+from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.stage_page import StagePage
 from napari_tmaps.gui.state import Choice, View
 from napari_tmaps.gui.workers import Outcome, Work
@@ -83,6 +84,7 @@ class WorkflowWidget(QWidget):
         self._pages: dict[str, StagePage] = {}
         self._work = Work(self)
         self._watch = FlowWatch(self)
+        self._sight = Sight(self, self._show_experiment)
 
         self._empty = wrapped(
             "No experiment is open. Open or make one in the Experiment widget; its workflow "
@@ -142,6 +144,7 @@ class WorkflowWidget(QWidget):
 
     def value(self) -> WorkflowDescription:
         """Stages, steps and arguments."""
+        self._sight.end_wait()
         return self._value
 
     def setValue(self, description: WorkflowDescription) -> None:
@@ -166,6 +169,7 @@ class WorkflowWidget(QWidget):
     @property
     def state(self) -> FlowState:
         """What is shown."""
+        self._sight.end_wait()
         return self._state(self._faults())
 
     def _state(self, faults: Sequence[str]) -> FlowState:
@@ -183,6 +187,13 @@ class WorkflowWidget(QWidget):
         self._empty.setVisible(experiment is None)
         self._clear_pages()
         self.show_message("")
+        self._watch.setExperiment(None)
+        if experiment is None or not self._sight.waits():
+            self._show_experiment()
+
+    def _show_experiment(self) -> None:
+        """Make the forms, and look how far the workflow is: a quarter of a second."""
+        experiment = self._experiment
         self.jobs.setExperiment(experiment)
         self.sending.setExperiment(experiment)
         self._watch.setExperiment(experiment)
@@ -294,6 +305,7 @@ class WorkflowWidget(QWidget):
 
     def _send(self, title: str, act: Callable[[Any], Any], *, save: bool = False) -> None:
         """Do something with the workflow in a thread, with an experiment of its own."""
+        self._sight.end_wait()
         if self._experiment is None or self._work.is_running:
             return
         path, is_far = self._experiment.path, self._experiment.mirror is not None

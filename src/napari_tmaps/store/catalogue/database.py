@@ -87,6 +87,22 @@ class Database:
         with self._begin() as connection:
             return pd.read_sql(query, connection)
 
+    def _read_once(self, name: str, query: sa.Select[Any]) -> pd.DataFrame:
+        """Read what is asked for again and again, and again from the file once that has changed.
+
+        SQLite counts the changes that others make to its file, and those of a connection.
+        """
+        with self._begin() as connection:
+            raw = connection.connection.dbapi_connection
+            assert raw is not None, "it is open"
+            (others,) = raw.execute("PRAGMA data_version").fetchone()
+            version = others, raw.total_changes
+            kept = connection.info.setdefault("kept", {})
+            if name not in kept or kept[name][0] != version:
+                kept[name] = version, pd.read_sql(query, connection)
+            found: pd.DataFrame = kept[name][1]
+        return found.copy(deep=False)  # pandas copies a column once it is written to
+
     def _change(self, *statements: sa.Update | sa.Delete) -> None:
         """Carry out statements, all or none."""
         with self._begin() as connection:

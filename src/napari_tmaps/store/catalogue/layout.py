@@ -51,7 +51,8 @@ class Layout(Acquisitions):
             .order_by(schema.sites.c.id)
         )
         # A column of nothing but NULL comes without a type.
-        return self._read(query).astype({"stage_y_um": float, "stage_x_um": float})
+        found = self._read_once("sites", query)
+        return found.astype({"stage_y_um": float, "stage_x_um": float})
 
     def channels(self) -> pd.DataFrame:
         """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
