@@ -16,6 +16,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QWidgetAction
 from scipy import ndimage
 
+from napari_tmaps.gui import live_preview
+from napari_tmaps.gui.label_colours import MASK_COLOUR
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
 from napari_tmaps.gui.state_bar import BAD
 from napari_tmaps.pipeline import edit, load_pipeline
@@ -180,18 +182,20 @@ def test_switched_off(widget, viewer):
     build(widget, "threshold_manual", "fill")
     widget.steps.item(0).setCheckState(Qt.CheckState.Unchecked)
     assert not widget.value().pipeline[0].active
-    assert "switched off" in widget.steps.item(1).toolTip()
     settle(widget)
+    assert "switched off" in widget.steps.item(1).toolTip()
     assert not [layer for layer in viewer.layers if layer.name.startswith("preview")]
 
 
 def test_a_fault_stands_at_its_field(widget):
     build(widget, "threshold_manual", "fill")
     widget.form.wireChanged.emit("mask", "")
-    label = widget.form._faults["mask"]
+    settle(widget)
+    label = widget.form.fault("mask")
     assert "not wired" in label.text()
     assert label.isVisibleTo(widget)
     widget.undo()
+    settle(widget)
     assert not label.isVisibleTo(widget)
 
 
@@ -239,6 +243,20 @@ def test_closed_in_the_middle_and_found_again(make_widget, own_folder):
     assert load_pipeline(own_folder / f"{name}.yaml") == second.value()
 
 
+def test_an_edit_that_cannot_be_saved_says_so_until_one_can(widget, own_folder):
+    build(widget, "threshold_manual")
+    journals = own_folder / "history"
+    journals.rename(own_folder / "away")
+    journals.write_text("where the folder of journals should be")
+    build(widget, "fill")
+    assert "could not be saved" in widget._message.text()
+    assert widget.steps.names() == ["threshold_manual", "fill"]  # it is made nevertheless
+    journals.unlink()
+    (own_folder / "away").rename(journals)
+    build(widget, "register_objects")
+    assert "could not be saved" not in widget._message.text()
+
+
 def test_the_window_is_closed_while_something_is_computed(make_widget, viewer, own_folder):
     widget = make_widget()
     build(widget, "threshold_manual")
@@ -246,7 +264,8 @@ def test_the_window_is_closed_while_something_is_computed(make_widget, viewer, o
     began, told = Event(), live._on_preview
     live._on_preview = lambda made: (began.set(), time.sleep(0.2), told(made))
     widget.form.settingChanged.emit("threshold", 300)
-    assert began.wait(60)
+    while not began.wait(0.01):
+        QApplication.processEvents()
     name, value = widget._document.name, widget.value()
     viewer.close()  # with 0.2 s to go; what comes would be told to a widget that is gone
     assert not live._thread.is_alive()
@@ -436,8 +455,10 @@ def test_what_goes_in_and_out(widget, viewer):
     assert [o.name for o in widget.value().output.objects] == ["Objects"]
     action(widget, "Reads", "Actin").trigger()
     assert [c.name for c in widget.value().input.channels] == ["DAPI"]
+    settle(widget)
     assert is_marked(widget, 0)  # its image is no longer read
     widget.undo()
+    settle(widget)
     assert not is_marked(widget, 0)
 
 
@@ -452,6 +473,7 @@ def test_a_pipeline_of_other_channels(widget, viewer):
     assert menu.title() == "Read instead of Hoechst"
     menu.actions()[0].trigger()
     assert widget.value() == ready_pipelines()["nuclei"]
+    settle(widget)
     assert "Hoechst" not in widget._message.text()
 
 
@@ -477,6 +499,79 @@ def test_objects_keep_their_colours(widget, viewer):
     after = preview(viewer).data
     assert after[60, 70] == 0
     assert after[10, 15] == before[10, 15] > 0
+
+
+def test_objects_of_the_pipeline_stay_while_a_slider_is_dragged(widget, viewer):
+    build(widget, "threshold_manual", "register_objects")
+    objects = preview(viewer, "Objects (live)")
+    widget.steps.setCurrentRow(0)
+    settle(widget)
+    removed = []
+    viewer.layers.events.removed.connect(lambda event: removed.append(event.value.name))
+    for threshold in (200.0, 600.0):
+        widget.form.settingChanged.emit("threshold", threshold)
+        settle(widget)
+    assert not removed
+    assert preview(viewer, "Objects (live)") is objects
+    assert len(objects.features) == 1
+    widget.form.wireChanged.emit("image", "")  # nothing is found any more
+    settle(widget)
+    assert removed == ["preview: mask", "Objects (live)"]
+
+
+def test_another_step_is_shown_in_the_layer_that_is_there(widget, viewer):
+    build(widget, "threshold_manual", "label")
+    layer = preview(viewer)
+    assert layer.name == "preview: label image"
+    layer.opacity = 0.4
+    colours = layer.colormap
+    widget.steps.setCurrentRow(0)
+    settle(widget)
+    assert preview(viewer) is layer  # to remove one and add one takes napari half a second
+    assert layer.name == "preview: mask"
+    assert layer.get_color(1).tolist() == pytest.approx(
+        [int(MASK_COLOUR[n : n + 2], 16) / 255 for n in (1, 3, 5)] + [1], abs=1e-6
+    )
+    layer.visible = False
+    widget.steps.setCurrentRow(1)
+    settle(widget)
+    assert preview(viewer).visible
+    assert preview(viewer).opacity == 0.4
+    assert np.array_equal(preview(viewer).colormap.colors, colours.colors)
+
+
+def test_ten_fast_changes_compute_the_first_and_the_last(widget, viewer):
+    build(widget, "threshold_manual")
+    live = widget._live._live
+    began, go_on, told, made = Event(), Event(), live._on_preview, []
+
+    def hold(preview) -> None:
+        made.append(preview.step.settings["threshold"])
+        began.set()
+        assert go_on.wait(60)
+        told(preview)
+
+    live._on_preview = hold
+    for threshold in range(200, 300, 10):
+        widget.form.settingChanged.emit("threshold", float(threshold))
+        while not began.wait(0.01):  # the first is computed while the others come
+            QApplication.processEvents()
+        QApplication.processEvents()
+    go_on.set()
+    settle(widget)
+    assert list(dict.fromkeys(made)) == [200.0, 290.0]
+
+
+def test_memory_for_previews_is_a_preference(viewer, monkeypatch):
+    monkeypatch.setattr(live_preview, "preference", lambda group, name, default: 64)
+    widget = PipelineWidget(viewer)
+    try:
+        assert widget._live.cache.max_bytes == 64 * 2**20
+        for threshold in range(5000):  # 20 kB each, 96 MB together
+            widget._live.cache.put(str(threshold), (np.zeros((120, 160), bool),))
+        assert 63 * 2**20 < widget._live.cache.nbytes <= 64 * 2**20
+    finally:
+        widget.close()
 
 
 def test_dragged_to_another_place(widget):

@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_tmaps.gui.label_colours import grey_colormap
 from napari_tmaps.gui.layers import LayerTuple
 from napari_tmaps.gui.mosaic import MosaicLevel
 
@@ -22,6 +25,8 @@ _KEPT = {
 }
 _OF_VALUES = ("colormap", "contrast_limits")
 """What a layer of values has from what its objects are coloured by, and not from the user."""
+_GARBAGE_BYTES = 2**28
+"""Pixels of removed previews that may wait for Python to forget them."""
 
 
 class KeptLayers:
@@ -42,6 +47,8 @@ class KeptLayers:
         self._layers: dict[tuple[str, str], Layer] = {}
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self._colormaps: dict[tuple[str, str], Any] = {}
+        self._coloured: dict[tuple[str, str], str] = {}  # name of the colours it was given
+        self._garbage = 0  # bytes of removed layers that are not collected yet
         self._seen: dict[str, bool] = {}
 
     def show(self, layers: Sequence[LayerTuple]) -> None:
@@ -62,12 +69,36 @@ class KeptLayers:
 
     def try_out(self, layers: Sequence[LayerTuple]) -> None:
         """Show results that are not stored; they replace those tried out before."""
-        wanted = {_key(layer) for layer in layers}
-        for key, layer in list(self._layers.items()):
-            if key not in wanted and layer.metadata["tmaps"].get("stored") is False:
-                self._remove(key)
+        self.keep_tried(layers)
         for one in layers:
             self._put(one)
+
+    def put(self, layer: LayerTuple) -> None:
+        """Show one more layer, or the layer of that name anew."""
+        self._put(layer)
+
+    def keep_tried(self, layers: Sequence[LayerTuple]) -> None:
+        """Of results that are not stored, keep those of the names of these layers.
+
+        Others become those that are new, where they can: to remove a layer and add one takes
+        napari half a second.
+        """
+        wanted = {_key(layer) for layer in layers}
+        spare = [
+            key
+            for key, layer in self._layers.items()
+            if key not in wanted and layer.metadata["tmaps"].get("stored") is False
+        ]
+        for one in layers:
+            if self.layer(*_key(one)) is None:
+                old = next((key for key in spare if self._can_become(key, one)), None)
+                if old is not None:
+                    spare.remove(old)
+                    self._rename(old, one)
+        if spare:
+            with self._one_collection(spare):
+                for key in spare:
+                    self._remove(key)
 
     def extra(self, kind: str, layers: Sequence[LayerTuple]) -> None:
         """Show more layers, which replace those of the same kind ("tmaps" of their metadata)."""
@@ -88,7 +119,7 @@ class KeptLayers:
         for key, layer in self._layers.items():
             if on and "objects" in layer.metadata["tmaps"] and key not in self._colormaps:
                 self._colormaps[key] = layer.colormap
-                layer.colormap = _grey()
+                layer.colormap = grey_colormap()
             elif not on and key in self._colormaps:
                 layer.colormap = self._colormaps.pop(key)
 
@@ -144,26 +175,60 @@ class KeptLayers:
         return not {"marks", "values"} & self._layers[key].metadata["tmaps"].keys()
 
     @contextmanager
-    def _one_collection(self) -> Iterator[None]:
+    def _one_collection(self, tried: Collection[tuple[str, str]] = ()) -> Iterator[None]:
         """Collect garbage once for all layers that are removed.
 
         napari does so for each of them, through all objects that there are: a fifth of a second.
+
+        Parameters
+        ----------
+        tried
+            Results that are removed while somebody tunes: collected when there is much of it.
         """
         before = list(self._layers.values())
+        self._garbage += sum(self._layers[key].data.nbytes for key in tried)
         gc.freeze()  # nothing that is there now is looked through
         try:
             yield
         finally:
             gc.unfreeze()
-            if not all(layer in self._viewer.layers for layer in before):
+            is_much = not tried or self._garbage > _GARBAGE_BYTES
+            if is_much and not all(layer in self._viewer.layers for layer in before):
                 gc.collect()
+                self._garbage = 0
 
     def _remove(self, key: tuple[str, str]) -> None:
         layer = self._layers.pop(key)
         self._colormaps.pop(key, None)
+        self._coloured.pop(key, None)
         self._settings[key] = {name: getattr(layer, name) for name in _KEPT[key[0]]}
         if layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
+
+    def _can_become(self, key: tuple[str, str], wanted: LayerTuple) -> bool:
+        data, properties, kind = wanted
+        layer = self.layer(*key)
+        # Limits of contrast are found for a new layer of an image, and those of another are wrong.
+        known = kind == "labels" or _key(wanted) in self._settings
+        return layer is not None and key[0] == kind and known and _fits(layer, data, properties)
+
+    def _rename(self, old: tuple[str, str], wanted: LayerTuple) -> None:
+        """Have a layer go on under another name, looking as a layer of that name did last."""
+        layer, new = self._layers.pop(old), _key(wanted)
+        self._settings[old] = {name: getattr(layer, name) for name in _KEPT[old[0]]}
+        self._coloured[new] = self._coloured.pop(old, "")
+        self._layers[new] = layer
+        layer.name = new[1]
+        for name, value in self._settings.get(new, {"visible": True}).items():
+            if np.any(getattr(layer, name) != value):
+                setattr(layer, name, value)
+
+    def _colour(self, key: tuple[str, str], layer: Any, properties: dict[str, Any]) -> None:
+        """Colours that are others than before; else those that the user may have chosen stay."""
+        colours = properties.get("colormap")
+        if colours is not None and colours.name != self._coloured.get(key):
+            layer.colormap = colours
+            self._coloured[key] = colours.name
 
     def _put(self, wanted: LayerTuple) -> bool:
         """Show one layer; True if its place in the world is another than before."""
@@ -183,12 +248,11 @@ class KeptLayers:
             if "values" in properties["metadata"]["tmaps"]:
                 for name in ("name", *_OF_VALUES):
                     setattr(layer, name, properties[name])
+            elif kind == "labels":
+                self._colour(key, layer, properties)
             layer.data = data
             layer.metadata = properties["metadata"]
             if kind == "labels":
-                # napari prepares a new map of colours for each kind of numbers: dear, if often
-                if properties.get("colormap", layer.colormap) is not layer.colormap:
-                    layer.colormap = properties["colormap"]
                 features = properties.get("features")
                 if features is not None or len(layer.features.columns):
                     layer.features = features
@@ -209,14 +273,9 @@ class KeptLayers:
                 setattr(new, name, value)
         self._viewer.add_layer(new)
         self._layers[key] = new
+        if kind == "labels" and "colormap" in properties:
+            self._coloured[key] = properties["colormap"].name
         return True
-
-
-def _grey() -> Any:
-    from napari.utils.colormaps import CyclicLabelColormap
-
-    grey = (0.6, 0.6, 0.6, 1.0)
-    return CyclicLabelColormap(colors=[(0, 0, 0, 0), grey, grey], name="grey")
 
 
 def _key(layer: LayerTuple) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tmaps.gui.blocks import Blocks, Reading
+from napari_tmaps.gui.label_colours import label_colormap
 from napari_tmaps.gui.mosaic import Mosaic, Planes, Stack, levels_of
 from napari_tmaps.gui.sources import Source
 from napari_tmaps.model.arrange import arrange
@@ -141,6 +142,7 @@ def mosaic_layers(
                 {
                     **common,
                     "name": name,
+                    "colormap": label_colormap(),
                     "opacity": 0.7,
                     "multiscale": multiscale,
                     "metadata": {"tmaps": {**where, "objects": name}},

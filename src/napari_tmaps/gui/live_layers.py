@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.gui.kept_layers import KeptLayers
+from napari_tmaps.gui.label_colours import (
+    LABEL_COLOURS,
+    difference_colormap,
+    label_colormap,
+    mask_colormap,
+)
 from napari_tmaps.gui.layers import LayerTuple, attach
 from napari_tmaps.gui.live_source import Scene, is_preview
 from napari_tmaps.measure.painting import borders
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.words import counted
-from napari_tmaps.pipeline.compare import ONLY_HERE, ONLY_THERE, Comparison
+from napari_tmaps.pipeline.compare import Comparison
 from napari_tmaps.pipeline.live import Preview
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-MASK_COLOR = "#00e5ff"
-"""Of the outline of a mask: seen on dark and bright, and unlike the colours of most stains."""
 DIFFERS = "differs: "
 """Begins the name of a layer of differences."""
-_COLOURS = 49
-"""As many as napari's own labels have: an outline has the colour that its object would have."""
 
 
 def outlines_of(preview: Preview, width: int = 1) -> Preview:
@@ -97,7 +99,7 @@ def difference_layers(found: Sequence[Comparison], scene: Scene) -> list[LayerTu
     layers: list[LayerTuple] = []
     for each in found:
         layer = _layer(each.differs, f"{DIFFERS}{each.object_type}", scene, (0, 0), "labels")
-        layer[1]["colormap"] = _difference_colormap()
+        layer[1]["colormap"] = difference_colormap()
         layer[1]["visible"] = not layers  # one at a time can be read
         layers.append(layer)
     return layers
@@ -176,17 +178,34 @@ class LiveLayers:
         self._hidden: set[str] = set()  # those of them that were hidden here
 
     def show(self, preview: Preview, scene: Scene) -> None:
-        """Show what a step made, or the objects of the whole pipeline."""
+        """Show what a step made."""
         self._hide_stored()
-        chosen = set(self._viewer.layers.selection)
-        if preview.result is None:
+        with self._same_selection():
             self._step.try_out(preview_layers(preview, scene))
-        else:
-            self._objects.try_out(object_layers(preview, scene))
-        # napari selects a new layer; what the user works with stays selected
-        left = chosen.intersection(self._viewer.layers)
-        if left:
-            self._viewer.layers.selection = left
+
+    def show_objects(self, preview: Preview, scene: Scene) -> Iterator[None]:
+        """Show the objects of the whole pipeline, a layer at each step: napari takes its time."""
+        layers = object_layers(preview, scene)
+        yield
+        self._objects.keep_tried(layers)
+        for layer in layers:
+            with self._same_selection():
+                self._objects.put(layer)
+            yield
+
+    def drop_objects(self) -> None:
+        """The objects of the whole pipeline are no longer what it makes."""
+        self._objects.keep_tried([])
+
+    @contextmanager
+    def _same_selection(self) -> Iterator[None]:
+        """napari selects a new layer; what the user works with stays selected."""
+        layers = self._viewer.layers
+        chosen = set(layers.selection)
+        yield
+        left = chosen.intersection(layers)
+        if left and left != set(layers.selection):  # else napari would do much for nothing
+            layers.selection = left
 
     def _hide_stored(self) -> None:
         """Outlines of objects that are kept already would be taken for those of the preview.
@@ -242,7 +261,7 @@ def _short(item: str) -> str:
 
 
 def _outlines(value: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
-    drawn = borders(value, _COLOURS, width)
+    drawn = borders(value, len(LABEL_COLOURS), width)
     return drawn.view(np.bool_) if value.dtype == bool else drawn
 
 
@@ -272,21 +291,6 @@ def _layer(
     }
     if kind == "image":
         properties["blending"] = "additive"
-    if is_mask:
-        properties["colormap"] = _mask_colormap()
+    else:
+        properties["colormap"] = mask_colormap() if is_mask else label_colormap()
     return pixels, properties, kind
-
-
-@cache
-def _mask_colormap() -> Any:
-    from napari.utils.colormaps import DirectLabelColormap
-
-    return DirectLabelColormap(color_dict={1: MASK_COLOR, None: "transparent"})
-
-
-@cache
-def _difference_colormap() -> Any:
-    from napari.utils.colormaps import DirectLabelColormap
-
-    colours = {ONLY_HERE: "#e69f00", ONLY_THERE: "#56b4e9", None: "transparent"}
-    return DirectLabelColormap(color_dict=colours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.live_layers import LiveLayers, outlines_of
 from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
 from napari_tmaps.gui.parts import timer
-from napari_tmaps.gui.tuning import Shown, StableLabels, summarise, tune, upto
+from napari_tmaps.gui.preferences import preference
+from napari_tmaps.gui.tuning import Shown, StableLabels, Tuning, summarise, upto
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
 from napari_tmaps.pipeline.region import View
@@ -26,6 +28,7 @@ _MOVED_MS = 400  # without a move, until pictures elsewhere follow
 _WIDEST = 4  # outlines, in pixels of the image
 _LOOK_MS = 50  # several layers change at once when another site is shown
 _AGAIN_MS = 300  # pixels that were on their way may be there
+_MEMORY_MB = 1024  # for results, unless napari's preferences say otherwise
 
 
 class LivePreview(QObject):
@@ -57,9 +60,10 @@ class LivePreview(QObject):
         self._viewer = viewer
         self._source = LiveSource(viewer)
         self._layers = LiveLayers(viewer)
-        self._live = LivePipeline(self._on_computed)
+        room = preference("pipeline", "memory_mb", _MEMORY_MB) * 2**20
+        self._live = LivePipeline(self._on_computed, max_bytes=room)
         self._stable = StableLabels()
-        self._pipeline, self._step = PipelineDescription(), ""
+        self._tuning = Tuning(PipelineDescription())
         self._number = 0
         self._width = 1  # of outlines
         self._made: Preview | None = None  # of the whole site
@@ -68,6 +72,8 @@ class LivePreview(QObject):
         self._settle = timer(self, _SETTLED_MS, self._on_settled)
         self._look = timer(self, _LOOK_MS, self.look)
         self._again = timer(self, _AGAIN_MS, self.look)
+        self._due: Iterator[None] = iter(())  # layers of objects that are to be shown
+        self._next = timer(self, 0, self._show_next)
         self._computed.connect(self._on_arrived)
         self._pan = timer(self, _MOVED_MS, self._on_stopped)
         self._watched: tuple[tuple[Any, Any], ...] = (
@@ -91,18 +97,18 @@ class LivePreview(QObject):
     @property
     def is_busy(self) -> bool:
         """True while something is to be computed."""
-        timers = (self._settle, self._look, self._again)
+        timers = (self._settle, self._look, self._again, self._next)
         return any(timer.isActive() for timer in timers) or not self._live.wait(0.0)
 
-    def show(self, pipeline: PipelineDescription, step: str) -> bool:
-        """Show what a step makes: what is seen now, and the whole site once nothing changes.
+    def show(self, tuning: Tuning) -> bool:
+        """Show what the chosen step makes: what is seen now, the whole site once nothing changes.
 
         Returns
         -------
         bool
             False if nothing can be shown.
         """
-        self._pipeline, self._step = pipeline, step
+        self._tuning = tuning
         can_show = self._request(whole=False)
         if can_show:
             self._settle.start()
@@ -111,6 +117,7 @@ class LivePreview(QObject):
     def clear(self) -> None:
         """Show nothing."""
         self._settle.stop()
+        self._next.stop()
         self._live.cancel()
         self._layers.clear()
 
@@ -141,10 +148,8 @@ class LivePreview(QObject):
             event.disconnect(action)
         for layer in self._viewer.layers:
             self._watch(layer, on=False)
-        self._settle.stop()
-        self._look.stop()
-        self._again.stop()
-        self._pan.stop()
+        for each in (self._settle, self._look, self._again, self._next, self._pan):
+            each.stop()
         self._live.close()
 
     # -- what is on the screen ------------------------------------------------------------------
@@ -203,27 +208,29 @@ class LivePreview(QObject):
 
     def _request(self, *, whole: bool) -> bool:
         self._live.cancel()
-        if not self._step or not self.scene.images:
+        tuning = self._tuning
+        if tuning.chosen is None or not self.scene.images:
             return False
-        checked = upto(self._pipeline, self.scene, self._step)
-        if checked is None:
+        if tuning.checked is None:
             self._layers.clear()
             return False
         try:
-            images = self._source.corrected(self.scene, self._pipeline)
+            images = self._source.corrected(self.scene, tuning.pipeline)
         except TmapsError as error:
-            self.failed.emit(self._step, str(error))
+            self.failed.emit(tuning.chosen.name, str(error))
             return False
-        finish = whole and not tune(self._pipeline, self.scene, "").problems
+        checked, finish = tuning.checked, whole and not tuning.problems
         if finish:
-            last = next(c.name for c in reversed(self._pipeline.pipeline) if c.active)
-            checked = upto(self._pipeline, self.scene, last) or checked
+            last = next(c.name for c in reversed(tuning.pipeline.pipeline) if c.active)
+            checked = upto(tuning.pipeline, self.scene, last) or checked
+        elif whole:
+            self._layers.drop_objects()
         view = None if whole else self._source.view(self.scene)
         self._width = self._wanted_width()
         request = Request(
             checked.sized(self.scene.pixel_size_um),
             images,
-            self._step,
+            tuning.chosen.name,
             self.scene.objects,
             view=view,
             whole=view is None,
@@ -248,7 +255,15 @@ class LivePreview(QObject):
         if preview.error:
             self.failed.emit(preview.step.name, preview.error)
             return
-        self._layers.show(shown.drawn or preview, self.scene)
-        if preview.result is None:
+        if preview.result is not None:
+            self._due = self._layers.show_objects(preview, self.scene)
+            self._next.start()
+        else:
+            self._layers.show(shown.drawn or preview, self.scene)
             self._made = preview if preview.view is None else None
         self.arrived.emit(shown)
+
+    def _show_next(self) -> None:
+        """One layer in a turn of Qt's loop, so that the window answers in between."""
+        if next(self._due, self) is None:
+            self._next.start()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph
 from qtpy.QtCore import QEvent, QSignalBlocker, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tmaps.gui.parts import Message
@@ -38,7 +39,9 @@ class NumbersPanel(QWidget):
         self.plot.getAxis("left").setStyle(showValues=False)
         self.plot.getAxis("left").setWidth(6)
         self._curve = self.plot.plot([], [], stepMode="center", fillLevel=0)
-        self.line = pyqtgraph.InfiniteLine(angle=90, movable=True, hoverPen={"width": 4})
+        self.line = pyqtgraph.InfiniteLine(
+            angle=90, movable=True, pen={"color": "#e69f00", "width": 2}, hoverPen={"width": 4}
+        )
         self.line.setZValue(10)
         self.plot.addItem(self.line)
         layout = QVBoxLayout(self)
@@ -46,6 +49,8 @@ class NumbersPanel(QWidget):
         layout.addWidget(self._text)
         layout.addWidget(self.plot)
         self.line.sigDragged.connect(lambda line: self.thresholdMoved.emit(float(line.value())))
+        self._below = ""
+        self._color: Any = None
         self._is_made = True
         self.clear()
 
@@ -102,6 +107,9 @@ class NumbersPanel(QWidget):
 
     def _colour(self) -> None:
         color = self.palette().color(self.foregroundRole())
+        if color == self._color:
+            return
+        self._color = QColor(color)
         self.plot.setBackground(None)
         for side in ("left", "bottom"):
             self.plot.getAxis(side).setPen(color)
@@ -114,10 +122,11 @@ class NumbersPanel(QWidget):
         self, counts: npt.NDArray[Any], edges: npt.NDArray[Any], below: str, beside: str
     ) -> None:
         self._colour()
-        self.line.setPen({"color": "#e69f00", "width": 2})
         self._curve.setData(edges, counts)
-        self.plot.setLabel("bottom", below)
-        self.plot.setToolTip(f"{beside} over {below}")
+        if below != self._below:
+            self._below = below
+            self.plot.setLabel("bottom", below)
+            self.plot.setToolTip(f"{beside} over {below}")
         if not self.plot.isVisible():
             self.plot.setVisible(True)
             self.plot.autoRange()

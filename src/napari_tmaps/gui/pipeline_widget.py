@@ -36,7 +36,7 @@ from napari_tmaps.gui.step_form import StepForm
 from napari_tmaps.gui.step_list import StepList
 from napari_tmaps.gui.try_button import TryButton
 from napari_tmaps.gui.trying import Sweep
-from napari_tmaps.gui.tuning import Shown, message, threshold_setting, tune
+from napari_tmaps.gui.tuning import Shown, Tuning, message, threshold_setting, tune
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.modules import known_categories
 from napari_tmaps.pipeline.imported import State
@@ -64,10 +64,13 @@ class PipelineWidget(QWidget):
         self._document = PipelineDocument(self)
         self._chosen = ""
         self._failed: tuple[str, str] = ("", "")  # step, why
+        self._unsaved = ""  # why the last edit is not on the disk
         self._threshold: float | None = None
         self._experiment = ""
         self._is_seen = False
+        self._tuning = Tuning(PipelineDescription())
         self._begin = timer(self, 0, self._preview)
+        self._later = timer(self, 0, self._follow)
 
         self.bar = PipelineBar()
         self._where = QElidingLabel()
@@ -144,7 +147,7 @@ class PipelineWidget(QWidget):
         self._live.failed.connect(self._on_failed)
         self._document.changed.connect(self._on_changed)
         self._document.opened.connect(self._on_opened)
-        self._document.failed.connect(self.show_message)
+        self._document.failed.connect(self._on_document_failed)
         self._trials.valueChosen.connect(self._on_value_chosen)
         self._trials.told.connect(self.show_message)
         self._trials.compared.connect(self._compared.say)
@@ -206,10 +209,12 @@ class PipelineWidget(QWidget):
 
     def undo(self) -> None:
         """Take back the last edit."""
+        self._unsaved = ""
         self._document.undo()
 
     def redo(self) -> None:
         """Do again what was taken back."""
+        self._unsaved = ""
         self._document.redo()
 
     def open_file(self, path: str) -> None:
@@ -238,7 +243,7 @@ class PipelineWidget(QWidget):
     @property
     def is_busy(self) -> bool:
         """True while a preview or trials are computed."""
-        return self._live.is_busy or self._trials.is_busy
+        return self._later.isActive() or self._live.is_busy or self._trials.is_busy
 
     def _edit(
         self,
@@ -250,6 +255,7 @@ class PipelineWidget(QWidget):
         """The one way in which the pipeline changes."""
         if chosen is not None:
             self._chosen = chosen
+        self._unsaved = ""
         if not self._document.edit(pipeline, what, key):
             self._show()
 
@@ -260,8 +266,12 @@ class PipelineWidget(QWidget):
             self._chosen = names[row] if names else ""
         self._begin_anew()
 
+    def _on_document_failed(self, why: str) -> None:
+        self._unsaved = why
+        self.show_message(why)
+
     def _on_opened(self) -> None:
-        self.show_message("")
+        self._unsaved = ""
         self._below.setCurrentIndex(_FORM)  # notes were of the pipeline before
         names = [call.name for call in self.value().pipeline]
         self._chosen = self._chosen if self._chosen in names else next(iter(names), "")
@@ -269,9 +279,17 @@ class PipelineWidget(QWidget):
 
     def _begin_anew(self) -> None:
         self._failed = ("", "")
+        if [call.name for call in self.value().pipeline] == self.steps.names():
+            self._later.start()  # while a slider is dragged, several changes are shown at once
+        else:  # what the next key does depends on the list
+            self._follow()
+        self.valueChanged.emit(self.value())
+
+    def _follow(self) -> None:
+        """Show the pipeline, and what it makes."""
+        self._later.stop()
         self._show()
         self._preview()
-        self.valueChanged.emit(self.value())
 
     # -- files ----------------------------------------------------------------------------------
 
@@ -319,8 +337,7 @@ class PipelineWidget(QWidget):
             self._chosen = name
             self.add_button.setChecked(False)
             self._turn_to(_FORM)
-            self._show()
-            self._preview()
+            self._follow()
 
     def _on_threshold_moved(self, value: float) -> None:
         call = next((c for c in self.value().pipeline if c.name == self._chosen), None)
@@ -337,8 +354,7 @@ class PipelineWidget(QWidget):
         if scene.experiment != self._experiment:
             self._experiment = scene.experiment
             self._document.change_shelf(scene.experiment)
-        self._show()
-        self._preview()
+        self._follow()
 
     # -- preview --------------------------------------------------------------------------------
 
@@ -347,7 +363,7 @@ class PipelineWidget(QWidget):
         if not self._is_seen and self.isVisible() and self.visibleRegion().isEmpty():
             return
         self._is_seen = True
-        if self.live_box.isChecked() and not self._live.show(self.value(), self._chosen):
+        if self.live_box.isChecked() and not self._live.show(self._tuning):
             self.numbers.clear()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -386,7 +402,7 @@ class PipelineWidget(QWidget):
         scene = self._live.scene
         self._where.setText(self._live.problem or f"On {scene.title}")
         self._where.setToolTip(self._where.text())
-        tuning = tune(self.value(), scene, self._chosen)
+        tuning = self._tuning = tune(self.value(), scene, self._chosen)
         failed, why = self._failed
         marks = {**tuning.marks, **({failed: why} if failed else {})}
         chosen = tuning.chosen.name if tuning.chosen else ""
@@ -403,7 +419,7 @@ class PipelineWidget(QWidget):
         self.bar.setState(names, document.name, history.undoes, history.redoes)
         if tuning.own_problems or why or not tuning.pipeline.pipeline:
             self.numbers.clear()
-        self.show_message(message(tuning, scene, why))
+        self.show_message("\n".join(filter(None, (self._unsaved, message(tuning, scene, why)))))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Taken out of its window: napari does so when the dock is closed, and says no more."""
@@ -413,6 +429,7 @@ class PipelineWidget(QWidget):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save, take the preview off the picture, and give everything back."""
+        self._later.stop()
         self._live.clear()
         self._give_back()
         super().closeEvent(event)

@@ -44,19 +44,14 @@ class StepForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._made_for: tuple[Any, ...] = ()
-        self._wires: dict[str, QComboBox] = {}
-        self._settings: dict[str, SettingEditor] = {}
-        self._outputs: dict[str, QLineEdit] = {}
-        self._faults: dict[str, Fault] = {}
+        self._pages: dict[str, _Page] = {}  # by module: Qt takes its time to make one
+        self._page: _Page | None = None
         self._summary = wrapped()
         self._fault = Fault()
-        self._inside = QWidget()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.addWidget(self._summary)
         self._layout.addWidget(self._fault)
-        self._layout.addWidget(self._inside)
 
     def setStep(
         self,
@@ -76,47 +71,73 @@ class StepForm(QWidget):
         problems
             Those of this step.
         """
-        wanted = () if call is None else (call.name, call.module, spec)
-        if wanted != self._made_for:
-            self._made_for = wanted
-            self._build(call, spec)
+        self._turn_to(self._page_of(spec) if call is not None and spec is not None else None)
         if call is None:
             self._summary.setText("Choose a step to see its settings.")
-            self._show_faults([])
+            self._fault.say("")
             return
         self._summary.setText(spec.summary if spec else f"There is no module '{call.module}'.")
         self._summary.setToolTip(spec.help if spec else "")
-        for name, box in self._wires.items():
-            self._fill_wire(box, call.inputs.get(name, ""), fitting.get(name, ()))
-        defaults = {each.name: each.default for each in spec.settings} if spec else {}
-        for name, editor in self._settings.items():
-            editor.setValue(call.settings.get(name, defaults[name]))
-        for name, line in self._outputs.items():
-            with QSignalBlocker(line):
-                line.setText(call.outputs.get(name, ""))
+        if self._page is not None:
+            self._page.setStep(call, fitting)
         self._show_faults(problems)
 
     def editor(self, setting: str) -> SettingEditor:
         """The editor of a setting that is shown."""
-        return self._settings[setting]
+        return self._shown().settings[setting]
 
     def wire(self, name: str) -> QComboBox:
         """The list of an input that is shown."""
-        return self._wires[name]
+        return self._shown().wires[name]
 
-    def _build(self, call: ModuleCall | None, spec: ModuleSpec | None) -> None:
-        self._layout.removeWidget(self._inside)
-        self._inside.hide()
-        self._inside.deleteLater()
-        self._inside = QWidget()
-        self._layout.addWidget(self._inside)
-        self._wires, self._settings, self._outputs, self._faults = {}, {}, {}, {}
-        if call is None or spec is None:
-            return
-        form = QFormLayout(self._inside)
-        form.setContentsMargins(0, 4, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    def fault(self, name: str) -> Fault:
+        """What is said of an input, setting or output that is shown."""
+        return self._shown().faults[name]
+
+    def _shown(self) -> _Page:
+        assert self._page is not None, "a step is shown"
+        return self._page
+
+    def _page_of(self, spec: ModuleSpec) -> _Page:
+        page = self._pages.get(spec.name)
+        if page is None or page.spec != spec:  # a module of the user may have changed
+            if page is not None:
+                page.hide()
+                page.deleteLater()
+            page = self._pages[spec.name] = _Page(spec, self)
+            self._layout.addWidget(page)
+        return page
+
+    def _turn_to(self, page: _Page | None) -> None:
+        if page is not self._page:
+            for each in self._pages.values():
+                each.setVisible(each is page)
+            self._page = page
+
+    def _show_faults(self, problems: Sequence[Problem]) -> None:
+        faults = self._page.faults if self._page is not None else {}
+        at_field = {problem.field: problem for problem in problems if problem.field in faults}
+        for name, label in faults.items():
+            text = _without_step(at_field[name].message) if name in at_field else ""
+            label.say(text)
+        others = [p.message for p in problems if p.field not in faults]
+        self._fault.say("\n".join(map(_without_step, others)))
+
+
+class _Page(QWidget):
+    """The fields of one module: inputs, settings, and the outputs that have names."""
+
+    def __init__(self, spec: ModuleSpec, form: StepForm) -> None:
+        super().__init__()
+        self.spec = spec
+        self.wires: dict[str, QComboBox] = {}
+        self.settings: dict[str, SettingEditor] = {}
+        self.outputs: dict[str, QLineEdit] = {}
+        self.faults: dict[str, Fault] = {}
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(0, 4, 0, 0)
+        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for wanted in spec.inputs:
             box = QComboBox()
             box.setSizeAdjustPolicy(
@@ -124,54 +145,58 @@ class StepForm(QWidget):
             )
             box.setMinimumContentsLength(8)
             box.activated.connect(
-                lambda _, name=wanted.name, box=box: self.wireChanged.emit(name, box.currentData())
+                lambda _, name=wanted.name, box=box: form.wireChanged.emit(name, box.currentData())
             )
-            self._wires[wanted.name] = box
-            self._row(form, wanted.name, box, f"{wanted.help}\n\nTakes: {wanted.kind}.")
+            self.wires[wanted.name] = box
+            self._row(wanted.name, box, f"{wanted.help}\n\nTakes: {wanted.kind}.")
         for setting in spec.settings:
             editor = make_editor(setting)
             editor.valueChanged.connect(
-                lambda value, name=setting.name: self.settingChanged.emit(name, value)
+                lambda value, name=setting.name: form.settingChanged.emit(name, value)
             )
-            self._settings[setting.name] = editor
-            self._row(form, setting.name, editor, setting.help + _range_text(setting))
+            self.settings[setting.name] = editor
+            self._row(setting.name, editor, setting.help + _range_text(setting))
         for output in spec.outputs:
             if output.kind is not Kind.SEGMENTED_OBJECTS:
                 continue
             line = QLineEdit()
             line.setPlaceholderText("name of the objects")
             line.editingFinished.connect(
-                lambda name=output.name, line=line: self.outputRenamed.emit(name, line.text())
+                lambda name=output.name, line=line: form.outputRenamed.emit(name, line.text())
             )
-            self._outputs[output.name] = line
-            self._row(form, output.name, line, "What the objects are called, e.g. Nuclei.")
+            self.outputs[output.name] = line
+            self._row(output.name, line, "What the objects are called, e.g. Nuclei.")
 
-    def _row(self, form: QFormLayout, name: str, field: QWidget, tip: str) -> None:
+    def setStep(self, call: ModuleCall, fitting: Mapping[str, Sequence[str]]) -> None:
+        """Show the values of a step of this module."""
+        for name, box in self.wires.items():
+            _fill_wire(box, call.inputs.get(name, ""), fitting.get(name, ()))
+        for setting in self.spec.settings:
+            value = call.settings.get(setting.name, setting.default)
+            self.settings[setting.name].setValue(value)
+        for name, line in self.outputs.items():
+            with QSignalBlocker(line):
+                line.setText(call.outputs.get(name, ""))
+
+    def _row(self, name: str, field: QWidget, tip: str) -> None:
         label = QLabel(name.replace("_", " "))
         for each in (label, field):
             each.setToolTip(f"<qt>{tip}</qt>".replace("\n\n", "<br><br>"))
-        form.addRow(label, field)
-        fault = Fault()
-        self._faults[name] = fault
-        form.addRow(fault)
+        self._layout.addRow(label, field)
+        self.faults[name] = Fault()
+        self._layout.addRow(self.faults[name])
 
-    def _show_faults(self, problems: Sequence[Problem]) -> None:
-        at_field = {problem.field: problem for problem in problems if problem.field in self._faults}
-        for name, label in self._faults.items():
-            text = _without_step(at_field[name].message) if name in at_field else ""
-            label.say(text)
-        others = [p.message for p in problems if p.field not in self._faults]
-        self._fault.say("\n".join(map(_without_step, others)))
 
-    def _fill_wire(self, box: QComboBox, item: str, fitting: Sequence[str]) -> None:
-        with QSignalBlocker(box):
+def _fill_wire(box: QComboBox, item: str, fitting: Sequence[str]) -> None:
+    entries = [(_NONE, ""), *((name, name) for name in fitting)]
+    if item and item not in fitting:
+        entries.append((f"{item}  (does not fit)", item))
+    with QSignalBlocker(box):
+        if entries != [(box.itemText(n), box.itemData(n)) for n in range(box.count())]:
             box.clear()
-            box.addItem(_NONE, "")
-            for name in fitting:
-                box.addItem(name, name)
-            if item and item not in fitting:
-                box.addItem(f"{item}  (does not fit)", item)
-            box.setCurrentIndex(max(0, box.findData(item)))
+            for text, data in entries:
+                box.addItem(text, data)
+        box.setCurrentIndex([data for _, data in entries].index(item))
 
 
 def _without_step(message: str) -> str:

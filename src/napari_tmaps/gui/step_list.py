@@ -30,10 +30,11 @@ from napari_tmaps.gui.fault_icon import fault_icon
 from napari_tmaps.gui.module_picker import dragged_module
 from napari_tmaps.gui.state_bar import BAD
 from napari_tmaps.gui.wire_arcs import draw_wires, read_by, story
-from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.model.pipeline import ModuleCall, PipelineDescription
 from napari_tmaps.pipeline.wiring import Wire, wires_of
 
 _NAME = Qt.ItemDataRole.UserRole
+_SHOWN = Qt.ItemDataRole.UserRole + 1
 
 
 class StepList(QListWidget):
@@ -102,10 +103,19 @@ class StepList(QListWidget):
             What to tell of steps, by name, e.g. why one cannot run.
         """
         calls = [call.model_copy(update={"settings": {}}) for call in pipeline.pipeline]
-        shown = (pipeline.input, calls, chosen, dict(marks))
-        if shown == self._shown:
+        shown = (pipeline.input, calls, dict(marks))
+        names = [call.name for call in calls]
+        row = names.index(chosen) if chosen in names else -1
+        if shown == self._shown and row == self.currentRow():
             return
-        self._shown, self._wires = shown, wires_of(pipeline)
+        if shown != self._shown:
+            self._shown, self._wires = shown, wires_of(pipeline)
+            self._fill(pipeline, marks)
+        with QSignalBlocker(self):
+            self.setCurrentRow(row)
+        self._view().update()
+
+    def _fill(self, pipeline: PipelineDescription, marks: Mapping[str, str]) -> None:
         with QSignalBlocker(self):
             while self.count() > len(pipeline.pipeline):
                 self.takeItem(self.count() - 1)
@@ -118,27 +128,32 @@ class StepList(QListWidget):
                 module = "" if call.name.startswith(call.module) else f"   ({call.module})"
                 read = read_by(pipeline, row)
                 reads = f"   ← {', '.join(read)}" if read else ""
-                item.setText(f"{row + 1}  {call.name}{module}{reads}")
-                item.setIcon(self._fault if mark else QIcon())
-                item.setForeground(QBrush(BAD) if mark else QBrush())
-                item.setToolTip(mark or f"{call.module}\n{story(pipeline, self._wires, row)}")
-                item.setData(_NAME, call.name)
-                item.setFlags(
-                    Qt.ItemFlag.ItemIsEnabled
-                    | Qt.ItemFlag.ItemIsSelectable
-                    | Qt.ItemFlag.ItemIsDragEnabled
-                    | Qt.ItemFlag.ItemIsUserCheckable
-                )
-                state = Qt.CheckState.Checked if call.active else Qt.CheckState.Unchecked
-                item.setCheckState(state)
-                font = item.font()
-                font.setItalic(not call.active)
-                item.setFont(font)
-                if call.name == chosen:
-                    self.setCurrentItem(item)
-            if not chosen:
-                self.setCurrentItem(None)
-        self._view().update()
+                text = f"{row + 1}  {call.name}{module}{reads}"
+                tip = mark or f"{call.module}\n{story(pipeline, self._wires, row)}"
+                self._fill_row(item, call, text, tip, is_bad=bool(mark))
+
+    def _fill_row(
+        self, item: QListWidgetItem, call: ModuleCall, text: str, tip: str, *, is_bad: bool
+    ) -> None:
+        shown = (call.name, call.active, text, tip, is_bad)
+        if item.data(_SHOWN) == shown:
+            return
+        item.setData(_SHOWN, shown)
+        item.setText(text)
+        item.setIcon(self._fault if is_bad else QIcon())
+        item.setForeground(QBrush(BAD) if is_bad else QBrush())
+        item.setToolTip(tip)
+        item.setData(_NAME, call.name)
+        item.setFlags(
+            Qt.ItemFlag.ItemIsEnabled
+            | Qt.ItemFlag.ItemIsSelectable
+            | Qt.ItemFlag.ItemIsDragEnabled
+            | Qt.ItemFlag.ItemIsUserCheckable
+        )
+        item.setCheckState(Qt.CheckState.Checked if call.active else Qt.CheckState.Unchecked)
+        font = item.font()
+        font.setItalic(not call.active)
+        item.setFont(font)
 
     def names(self) -> list[str]:
         """Names of the steps, from the top."""

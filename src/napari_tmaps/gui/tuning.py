@@ -44,6 +44,8 @@ class Tuning:
         Of the whole pipeline.
     marks
         Why steps cannot run, by name.
+    checked
+        The pipeline as far as the chosen step; None if that cannot run.
     """
 
     pipeline: PipelineDescription
@@ -52,6 +54,7 @@ class Tuning:
     fitting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
+    checked: CheckedPipeline | None = None
 
     @property
     def own_problems(self) -> tuple[Problem, ...]:
@@ -91,7 +94,7 @@ def tune(pipeline: PipelineDescription, scene: Scene, chosen: str) -> Tuning:
         wanted.name: tuple(latest_first(items, wanted.kind))
         for wanted in (spec.inputs if spec else ())
     }
-    return Tuning(pipeline, call, spec, fitting, problems, marks)
+    return Tuning(pipeline, call, spec, fitting, problems, marks, upto(pipeline, scene, chosen))
 
 
 def message(tuning: Tuning, scene: Scene, why: str) -> str:

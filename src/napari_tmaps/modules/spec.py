@@ -130,22 +130,24 @@ class ModuleSpec:
         InputError
             A setting that does not exist, or a value that does not fit; the first of them.
         """
-        try:
-            return self.model.model_validate(_tuples(settings)).model_dump()
-        except ValidationError as error:
-            first = next(iter(self.problems(settings).values()))
-            raise InputError(f"Module '{self.name}': {first}") from error
+        values, problems = self.read(settings)
+        if problems:
+            raise InputError(f"Module '{self.name}': {next(iter(problems.values()))}")
+        return values
 
     def problems(self, settings: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong with which setting, as sentences; empty if all fit."""
+        return self.read(settings)[1]
+
+    def read(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """What `validate` gives, {} where something is wrong, and `problems`; once through."""
         try:
-            self.model.model_validate(_tuples(settings))
+            return self.model.model_validate(_tuples(settings)).model_dump(), {}
         except ValidationError as error:
             names = [setting.name for setting in self.settings]
-            return {
+            return {}, {
                 str(detail["loc"][0]): sentence(dict(detail), names) for detail in error.errors()
             }
-        return {}
 
     def json_schema(self) -> dict[str, Any]:
         """The settings as a JSON schema (draft 2020-12), for forms outside Python."""

@@ -189,12 +189,12 @@ class _Checker:
         before = len(self.problems)
         self._check_names(number, call, "input", call.inputs, [i.name for i in spec.inputs])
         self._check_names(number, call, "output", call.outputs, [o.name for o in spec.outputs])
-        for field, sentence in spec.problems(call.settings).items():
+        settings, wrong = spec.read(call.settings)
+        for field, sentence in wrong.items():
             self._add(number, call, field, sentence)
         if not call.active:
             return  # its wires may well lead nowhere for now
-        settings = spec.validate(call.settings) if len(self.problems) == before else {}
-        if settings:
+        if len(self.problems) == before:
             for field, sentence in spec.missing(settings).items():
                 self._add(number, call, field, sentence)
         self._check_wires(number, call, spec)

@@ -196,7 +196,8 @@ class LivePipeline:
                     )
                 done += 1
         except StopIteration as end:
-            show(steps[at], result=end.value)
+            if request.finish:
+                show(steps[at], result=end.value)
         except TmapsError as error:
             show(steps[min(done, len(steps) - 1)], error=str(error))
         finally:
