@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 
 from napari_tmaps.errors import FormatError, MissingError
-from napari_tmaps.vendors import scan
+from napari_tmaps.vendors import scan, tiffstack
 from napari_tmaps.vendors.pixels import PlaneReader
+from napari_tmaps.vendors.tiff import read_header
 from napari_tmaps.vendors.tiffstack import TiffSamples
 
 STACK = np.arange(2 * 3 * 4 * 5 * 6, dtype=np.uint16).reshape(2, 3, 4, 5, 6)  # t z c y x
@@ -207,3 +211,62 @@ def test_real_stacks(shared_data):
     pixels = tifffile.imread(shared_data / "ebimage/nuclei.tif")
     for z in range(4):
         assert np.array_equal(read(result, path="nuclei.tif", z=z), pixels[z])
+
+
+PLAIN = [
+    pytest.param({"metadata": None}, id="nothing said"),
+    pytest.param({}, id="shape said"),
+    pytest.param({"metadata": None, "byteorder": ">"}, id="big endian"),
+    pytest.param({"metadata": None, "bigtiff": True}, id="BigTIFF"),
+    pytest.param({"resolution": (20000, 10000), "resolutionunit": "CENTIMETER"}, id="in cm"),
+    pytest.param({"resolution": (72, 72), "resolutionunit": "INCH"}, id="72 dots an inch"),
+    pytest.param({"resolution": (3, 3), "resolutionunit": "NONE"}, id="no unit"),
+    pytest.param({"compression": "zlib", "tile": (16, 16)}, id="tiles"),
+]
+
+
+@pytest.mark.parametrize("options", PLAIN)
+def test_a_plain_page_is_told_from_its_header_as_tifffile_tells_it(tmp_path, monkeypatch, options):
+    pixels = np.arange(20 * 30, dtype=np.float32).reshape(20, 30)
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, pixels, **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(tiffstack, "_plain", lambda header, name: None)
+        slow = scan(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(tifffile, "TiffFile", None)
+        fast = scan(tmp_path)
+    pd.testing.assert_frame_equal(fast.planes, slow.planes)
+    assert fast == replace(slow, planes=fast.planes)
+
+
+OTHERS = [
+    pytest.param({"data": np.zeros((2, 20, 30), np.uint8)}, id="two pages"),
+    pytest.param({"data": np.zeros((20, 30, 3), np.uint8), "photometric": "rgb"}, id="colours"),
+    pytest.param({"data": np.zeros((20, 30), np.uint8), "imagej": True}, id="ImageJ"),
+    pytest.param({"description": "of another program", "metadata": None}, id="a description"),
+    pytest.param({"extratags": [(50000, 3, 1, 7, True)], "metadata": None}, id="a private tag"),
+]
+
+
+@pytest.mark.parametrize("options", OTHERS)
+def test_what_may_be_more_than_a_plain_page_is_left_to_tifffile(tmp_path, options):
+    options = {"data": np.zeros((20, 30), np.uint16), **options}
+    tifffile.imwrite(tmp_path / "a.tif", **options)
+    header = read_header(tmp_path / "a.tif", notes=True)
+    assert tiffstack._plain(header, "a.tif") is None
+    assert len(scan(tmp_path).planes) == max(options["data"].size // 600, 1)
+
+
+def test_notes_that_make_no_sense_are_no_reason_to_refuse_pixels(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((20, 30), np.uint16), resolution=(2, 2), metadata=None)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages.first.tags["XResolution"]
+    data = bytearray(path.read_bytes())
+    data[tag.offset + 8 : tag.offset + 12] = (1 << 30).to_bytes(4, "little")  # beyond the file
+    path.write_bytes(data)
+    header = read_header(path, notes=True)
+    assert header.notes is None
+    assert (header.height, header.width) == (20, 30)
+    assert len(scan(tmp_path).planes) == 1

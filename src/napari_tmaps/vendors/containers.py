@@ -10,6 +10,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from math import nan
 from pathlib import Path
 from posixpath import basename
 from typing import Any
@@ -281,40 +283,51 @@ def assemble(
     )
 
 
+@lru_cache(maxsize=1)
+def _places(shape: tuple[int, int, int]) -> tuple[list[int], list[int], list[int]]:
+    """t, c and z of each plane, in C order."""
+    t, c, z = (axis.ravel().tolist() for axis in np.indices(shape))
+    return t, c, z
+
+
 def _columns(
     images: list[SiteImage], sites: list[int], clocks: list[npt.NDArray[np.float64] | None]
 ) -> dict[str, Any]:
     """Columns of the plane table, one row a plane of each image."""
-    parts: dict[str, list[npt.NDArray[Any]]] = {}
+    parts: dict[str, list[Any]] = {}  # an array for each of 300,000 files would fill the memory
     for image, site, time in zip(images, sites, clocks, strict=True):
-        t, c, z = np.indices(image.shape)
-        pages = image.pages if image.pages is not None else np.arange(t.size).reshape(t.shape)
-        paths = np.broadcast_to(np.asarray(image.path, dtype=object), t.shape)
-        there = pages >= 0
-        unknown = (np.nan, np.nan)
-        stage_y, stage_x = image.stage_yx_um if image.stage_yx_um is not None else unknown
+        ts, cs, zs = _places(image.shape)
+        count = len(ts)
+
+        def each(value: Any, count: int = count) -> list[Any]:
+            """A value for each plane."""
+            return value.ravel().tolist() if isinstance(value, np.ndarray) else [value] * count
+
+        pages = each(image.pages) if image.pages is not None else list(range(count))
+        names = [channel.name for channel in image.channels]
+        stage_y, stage_x = image.stage_yx_um if image.stage_yx_um is not None else (nan, nan)
         row = {
-            "plate": image.plate,
-            "well": image.well or "A01",
-            "site": site,
-            "channel": np.array([channel.name for channel in image.channels], dtype=object)[c],
-            "z": z,
-            "t": t,
-            "path": np.where(there, paths, ""),
-            "series": image.series,
-            "page": np.where(there, pages, 0),
-            "missing": ~there,
-            "height": image.height,
-            "width": image.width,
-            "dtype": image.dtype,
-            "stage_y_um": stage_y,
-            "stage_x_um": stage_x,
-            "stage_z_um": np.nan if image.stage_z_um is None else image.stage_z_um,
-            "time_s": np.nan if time is None else time,
+            "plate": each(image.plate),
+            "well": each(image.well or "A01"),
+            "site": each(site),
+            "channel": [names[c] for c in cs],
+            "z": zs,
+            "t": ts,
+            "path": [p if n >= 0 else "" for p, n in zip(each(image.path), pages, strict=True)],
+            "series": each(image.series),
+            "page": [max(page, 0) for page in pages],
+            "missing": [page < 0 for page in pages],
+            "height": each(image.height),
+            "width": each(image.width),
+            "dtype": each(image.dtype),
+            "stage_y_um": each(stage_y),
+            "stage_x_um": each(stage_x),
+            "stage_z_um": each(nan if image.stage_z_um is None else image.stage_z_um),
+            "time_s": each(nan if time is None else time),
         }
-        for name, value in row.items():
-            parts.setdefault(name, []).append(np.broadcast_to(value, t.shape).ravel())
-    return {name: np.concatenate(values) for name, values in parts.items()}
+        for name, values in row.items():
+            parts.setdefault(name, []).extend(values)
+    return parts
 
 
 def _clocks(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,10 @@ _TAGS = frozenset(
         *(_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS),
     }
 )
+_DESCRIPTION, _RESOLUTION_Y, _RESOLUTION_X, _RESOLUTION_UNIT = 270, 283, 282, 296
+_MORE = frozenset({_DESCRIPTION, _RESOLUTION_Y, _RESOLUTION_X, _RESOLUTION_UNIT})
+_LONGEST = {_DESCRIPTION: 2048}
+"""Of the values of a tag so many are read, of others 16."""
 _KINDS = {1: "u", 2: "i", 3: "f"}
 _DTYPES = {
     code: np.dtype(code).name
@@ -37,6 +43,7 @@ _DTYPES = {
 }
 # What numbers a tag holds, by the code of its type: letter of struct, bytes.
 _TYPES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 13: ("I", 4), 16: ("Q", 8), 18: ("Q", 8)}
+_TYPES_OF_NOTES = {**_TYPES, 2: ("c", 1), 5: ("2I", 8)}  # text, fractions
 
 # What tifffile and the codecs behind it raise on bytes that make no sense.
 _DAMAGE = (
@@ -53,6 +60,28 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True, slots=True)
+class TiffNotes:
+    """What a TIFF says of its first page besides.
+
+    Attributes
+    ----------
+    tags
+        The numbers of all its tags.
+    description
+        Its beginning, "" if there is none.
+    unit
+        1: none, 2: inch, 3: cm.
+    resolution
+        Pixels (y, x) in a unit, as fractions (above, below); () if not stated.
+    """
+
+    tags: frozenset[int]
+    description: str
+    unit: int
+    resolution: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TiffHeader:
     """What a TIFF says of its first page.
 
@@ -66,6 +95,8 @@ class TiffHeader:
         Number of pages (IFDs) of the file.
     samples
         Values a pixel: 1 for a plane of one channel, 3 or 4 for a colour picture.
+    notes
+        Only if they were asked for, and of files that the short reader knows.
     """
 
     height: int
@@ -73,6 +104,7 @@ class TiffHeader:
     dtype: str
     pages: int
     samples: int = 1
+    notes: TiffNotes | None = field(default=None, compare=False)
 
 
 class _OddTiffError(Exception):
@@ -107,7 +139,7 @@ class Alike:
             headers[data.size, data.head[: data.reach]] = header
 
 
-def read_header(path: Path | str, alike: Alike | None = None) -> TiffHeader:
+def read_header(path: Path | str, alike: Alike | None = None, *, notes: bool = False) -> TiffHeader:
     """Size, pixel type and number of pages of a TIFF, classic or BigTIFF, of either byte order.
 
     Reads no pixels, but checks that the file is long enough to hold those of every page.
@@ -116,6 +148,8 @@ def read_header(path: Path | str, alike: Alike | None = None) -> TiffHeader:
     ----------
     alike
         What is known from other files, where there are many.
+    notes
+        Read the description and the resolution, too.
 
     Raises
     ------
@@ -135,7 +169,7 @@ def read_header(path: Path | str, alike: Alike | None = None) -> TiffHeader:
         known = alike and alike.find(data)
         if known:
             return known
-        header = _parse(data)
+        header = _parse(data, notes)
         if alike is not None:
             alike.keep(data, header)
         return header
@@ -180,7 +214,7 @@ class _Bytes:
         )
 
 
-def _parse(data: _Bytes) -> TiffHeader:
+def _parse(data: _Bytes, notes: bool = False) -> TiffHeader:
     if data.size == 0:
         raise data.damaged("it is empty")
     order = {b"II": "<", b"MM": ">"}.get(data.head[:2])
@@ -198,6 +232,7 @@ def _parse(data: _Bytes) -> TiffHeader:
     following = struct.Struct(order + number)
     first: dict[int, tuple[int, ...]] | None = None
     seen: set[int] = set()
+    said = None
     while offset:
         if offset in seen or len(seen) >= _MOST_PAGES:
             raise data.damaged("its pages run in a circle")
@@ -209,35 +244,59 @@ def _parse(data: _Bytes) -> TiffHeader:
         table = data.at(offset + count.size, length + following.size)
         tags = _read_tags(data, order, entry, table[:length])
         _check_pixels_there(data, tags)
-        first = tags if first is None else first
+        if first is None:
+            first = tags
+            said = _notes(data, order, entry, table[:length]) if notes else None
         (offset,) = following.unpack_from(table, length)
     if first is None:
         raise data.damaged("it has no pages")
-    return _header(data, first, len(seen))
+    header = _header(data, first, len(seen))
+    return header if said is None else replace(header, notes=said)
+
+
+def _notes(data: _Bytes, order: str, entry: struct.Struct, table: bytes) -> TiffNotes | None:
+    """None if they make no sense: they are no reason to refuse pixels."""
+    try:
+        found = _read_tags(data, order, entry, table, _MORE, _TYPES_OF_NOTES)
+    except FormatError:
+        return None
+    text = b"".join(found.get(_DESCRIPTION, ()))
+    sizes = [found.get(axis, ())[:2] for axis in (_RESOLUTION_Y, _RESOLUTION_X)]
+    return TiffNotes(
+        frozenset(tag for tag, *_ in entry.iter_unpack(table)),
+        text.partition(b"\0")[0].decode("latin-1"),
+        found.get(_RESOLUTION_UNIT, (1,))[0],
+        tuple((size[0], size[1]) for size in sizes if len(size) == 2),
+    )
 
 
 def _read_tags(
-    data: _Bytes, order: str, entry: struct.Struct, table: bytes
-) -> dict[int, tuple[int, ...]]:
+    data: _Bytes,
+    order: str,
+    entry: struct.Struct,
+    table: bytes,
+    wanted_tags: frozenset[int] = _TAGS,
+    types: Mapping[int, tuple[str, int]] = MappingProxyType(_TYPES),
+) -> dict[int, tuple[Any, ...]]:
     """Values of the tags that matter; of offsets and byte counts only the last one."""
-    tags: dict[int, tuple[int, ...]] = {}
+    tags: dict[int, tuple[Any, ...]] = {}
     for tag, kind, number, inline in entry.iter_unpack(table):
-        if tag not in _TAGS or tag in tags:
+        if tag not in wanted_tags or tag in tags:
             continue
-        if kind not in _TYPES or number == 0:
+        if kind not in types or number == 0:
             raise data.damaged(f"tag {tag} has an impossible type")
-        letter, size = _TYPES[kind]
+        letter, size = types[kind]
         if number == 1 and size <= len(inline):
             tags[tag] = struct.unpack_from(order + letter, inline)
             continue
         last = tag in (_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS)
-        skip, wanted = (number - 1, 1) if last else (0, min(number, 16))
+        skip, wanted = (number - 1, 1) if last else (0, min(number, _LONGEST.get(tag, 16)))
         if number * size > len(inline):
             (start,) = struct.unpack(order + ("I" if len(inline) == 4 else "Q"), inline)
             values = data.at(start + skip * size, wanted * size)
         else:
             values = inline[skip * size : (skip + wanted) * size]
-        tags[tag] = struct.unpack(f"{order}{wanted}{letter}", values)
+        tags[tag] = struct.unpack(order + letter * wanted, values)
     return tags
 
 

@@ -6,6 +6,8 @@ Every plane is a page of its file, or one colour (sample) within a page.
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,14 @@ from napari_tmaps.vendors.kinds import dominant, of_kind
 from napari_tmaps.vendors.listing import Listing
 from napari_tmaps.vendors.lsm import lsm_channels, lsm_facts, lsm_times
 from napari_tmaps.vendors.opening import DAMAGE, no_plane, open_file
-from napari_tmaps.vendors.tiff import read_header
+from napari_tmaps.vendors.tiff import TiffHeader, read_header
 
 NAME = "TIFF"
 
 _UM = {"nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "mm": 1e3,
        "cm": 1e4, "inch": 25400.0}  # fmt: skip
+
+_UM_OF_TIFF = {2: 25400.0, 3: 10000.0}  # inch, cm
 
 # Pixel sizes (µm) that a microscope can have. Others come from programs that print: 72 dots per
 # inch are 353 µm, one dot per inch is 25,400 µm.
@@ -125,9 +129,46 @@ def _describe(root: Path, name: str) -> tuple[Container, bool]:
     import tifffile
 
     if not name.lower().endswith(".lsm"):  # whose pages of thumbnails have sizes of their own
-        read_header(root / name)  # complaints about files that are cut off
+        header = read_header(root / name, notes=True)  # complaints about files that are cut off
+        plain = _plain(header, name)
+        if plain is not None:
+            return plain, False
     with tifffile.TiffFile(root / name) as file:
         return _container(file, name, os.path.getsize(root / name))
+
+
+_SHAPED = re.compile(r'\{"shape": \[\d+, \d+\]\}')
+_PRIVATE = 32768
+_SUB_IMAGES = 330
+_GREY = (Channel("C01"),)
+
+
+def _plain(header: TiffHeader, name: str) -> Container | None:
+    """One grey page of which nothing else is said than its size; None if there may be more.
+
+    A folder may have 300,000 of them, and tifffile takes twenty times as long for each.
+    """
+    notes = header.notes
+    if notes is None or header.pages > 1 or header.samples > 1:
+        return None
+    if max(notes.tags) >= _PRIVATE or _SUB_IMAGES in notes.tags:
+        return None
+    if notes.description and not _SHAPED.fullmatch(notes.description):
+        return None
+    oddities: list[Oddity] = []
+    unit = _UM_OF_TIFF.get(notes.unit)
+    image = SiteImage(
+        name=name,
+        path=name,
+        channels=_GREY,
+        size_t=1,
+        size_z=1,
+        height=header.height,
+        width=header.width,
+        dtype=header.dtype,
+        pixel_size_um=_believed(_sizes(unit, notes.resolution), oddities),
+    )
+    return Container((image,), tuple(oddities))
 
 
 def _container(file: Any, name: str, size: int) -> tuple[Container, bool]:
@@ -270,10 +311,16 @@ def _scale(file: Any, oddities: list[Oddity]) -> tuple[tuple[float, float] | Non
         unit, sizes = _resolution(file)
         if file.is_imagej and unit is not None:
             z_step = float(file.imagej_metadata.get("spacing", 0)) * unit
-    low, high = _BELIEVABLE_UM
-    z_step = z_step if z_step is not None and low <= z_step <= 1000 else None
+    low, _ = _BELIEVABLE_UM
+    z_step = z_step if sizes and z_step is not None and low <= z_step <= 1000 else None
+    return _believed(sizes, oddities), z_step
+
+
+def _believed(sizes: list[float], oddities: list[Oddity]) -> tuple[float, float] | None:
+    """Pixel size (y, x) in µm, unless no microscope has such pixels."""
     if not sizes:
-        return None, None
+        return None
+    low, high = _BELIEVABLE_UM
     if not all(low <= value <= high for value in sizes[:2]):
         oddities.append(
             Oddity(
@@ -282,8 +329,8 @@ def _scale(file: Any, oddities: list[Oddity]) -> tuple[tuple[float, float] | Non
                 "has; the pixel size counts as unknown.",
             )
         )
-        return None, z_step
-    return (sizes[0], sizes[1]), z_step
+        return None
+    return sizes[0], sizes[1]
 
 
 def _resolution(file: Any) -> tuple[float | None, list[float]]:
@@ -294,10 +341,15 @@ def _resolution(file: Any) -> tuple[float | None, list[float]]:
         text = str(file.imagej_metadata.get("unit", "")).replace("\\u00B5", "µ").lower()
         unit = _UM.get(text)
     else:
-        unit = {2: 25400.0, 3: 10000.0}.get(int(tags.valueof("ResolutionUnit", 1)))
-    sizes = []
-    for axis in "YX":
-        above, below = tags.valueof(f"{axis}Resolution", (0, 1))
-        if unit is not None and above and below:
-            sizes.append(float(f"{unit * below / above:.9g}"))
-    return unit, sizes if len(sizes) == 2 else []
+        unit = _UM_OF_TIFF.get(int(tags.valueof("ResolutionUnit", 1)))
+    return unit, _sizes(unit, [tags.valueof(f"{axis}Resolution", (0, 1)) for axis in "YX"])
+
+
+def _sizes(unit: float | None, resolution: Iterable[tuple[int, int]]) -> list[float]:
+    """Sizes (y, x) in µm of the fractions of the resolution tags; none without a unit."""
+    found = [
+        float(f"{unit * below / above:.9g}")
+        for above, below in resolution
+        if unit is not None and above and below
+    ]
+    return found if len(found) == 2 else []
