@@ -12,14 +12,26 @@ import shapely
 import tifffile
 import zarr
 from shapely.geometry import shape
-from tests.analysed import SIZE, SQUARES, analysed, analysed_once, squares  # noqa: F401
+from tests.analysed import (  # noqa: F401
+    PIPELINE,
+    PIXEL_UM,
+    SIZE,
+    SQUARES,
+    analysed,
+    analysed_once,
+    squares,
+)
 
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
+from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.planes import Scan, make_planes
+from napari_tmaps.model.progress import run
 from napari_tmaps.store.corrections import Corrections, SiteObjects
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plate_map import read_plate_map, save_plate_map
 from napari_tmaps.tools.exporting import Export, export_objects
 from napari_tmaps.tools.run import open_data, run_tool
+from napari_tmaps.workflow import analyse, convert
 
 
 @pytest.fixture
@@ -180,6 +192,60 @@ def test_ngio_finds_tables_in_images_and_over_the_plate(experiment, others_may_w
     plate = ngio.open_ome_zarr_plate(folder.path)
     everything = plate.concatenate_image_tables("Blocks").dataframe
     assert len(everything) == 12
+
+
+@pytest.fixture
+def lapse(tmp_path):
+    """Three time points, 60 s apart: object 1 moves by 8 pixels, object 2 is there at first."""
+    path = tmp_path / "lapse.tmaps"
+    names = []
+    for t in range(3):
+        image = np.full((SIZE, SIZE), 10, np.uint16)
+        image[8 * t : 8 * t + 12, 20:30] = 200
+        if t == 0:
+            image[50:56, 40:60] = 200
+        for channel in ("DAPI", "Actin"):
+            names.append((t, channel, f"{channel}_{t}.tif"))
+            tifffile.imwrite(tmp_path / names[-1][-1], image)
+    times, channels, files = map(list, zip(*names, strict=True))
+    number = len(names)
+    planes = make_planes(
+        plate=["P1"] * number, well=["B02"] * number, site=[1] * number, t=times, channel=channels,
+        path=files, height=[SIZE] * number, width=[SIZE] * number, dtype=["uint16"] * number,
+        time_s=[60.0 * t for t in times],
+    )  # fmt: skip
+    scan = Scan("Test", tmp_path, planes, (Channel("DAPI"), Channel("Actin")), (PIXEL_UM, PIXEL_UM))
+    with Experiment.create(path) as opened:
+        opened.add(scan)
+        assert not run(convert(opened))
+        assert not run(analyse(opened, PIPELINE))
+        yield opened
+
+
+def test_ngio_finds_all_time_points(lapse, others_may_warn):
+    import ngio
+
+    export(lapse, None, kind="plate")
+    image = ngio.open_ome_zarr_container(lapse.plate("P1").image_path("B02", 1))
+    assert image.list_tables() == ["image", "Blocks", "Blocks_objects", "Blocks_over_time"]
+    features = image.get_feature_table("Blocks").dataframe
+    assert list(zip(features.index, features["t"], strict=True)) == [(1, 0), (2, 0), (1, 1), (1, 2)]
+    assert features["Morphology_Area"].tolist() == [120, 120, 120, 120]
+    # The box of a label holds it at all time points, so that the masked image loses nothing.
+    masked = image.get_masked_label("Blocks", masking_table_name="Blocks_objects")
+    crop = masked.get_roi_as_numpy(1)
+    assert crop.shape == (3, 1, 1, 12 + 2 * 8, 10)  # t c z y x
+    assert [int((now == 1).sum()) for now in crop] == [120, 120, 120]
+    boxes = image.get_roi_table("Blocks_over_time")
+    assert [roi.name for roi in boxes.rois()] == ["1_t0", "2_t0", "1_t1", "1_t2"]
+    labels = image.get_label("Blocks")
+    for roi in boxes.rois():
+        crop = labels.get_roi_as_numpy(roi)
+        assert crop.shape[0] == 1
+        assert (crop == roi.label).sum() == 120
+        assert crop.shape[-2] * crop.shape[-1] == 120
+    (whole,) = image.get_roi_table("image").rois()
+    assert labels.get_roi_as_numpy(whole).shape == (3, 1, 1, SIZE, SIZE)
 
 
 @pytest.mark.parametrize("ending", ["h5ad", "zarr"])

@@ -49,6 +49,28 @@ def test_columns_are_those_of_the_whole_table(store):
     assert [wells.names[code] for code in wells.codes] == ["B03", "B03", "A01", "A01"]
 
 
+@pytest.mark.parametrize("name", ["plate", "well", "site", "Area", "is_border", "Late", "Double"])
+@pytest.mark.parametrize("rows", [slice(0, 2), slice(2, 4), slice(0, 0), np.array([3, 0, 2])])
+def test_a_part_is_of_the_whole(store, name, rows):
+    tables = [FeatureTable(store, "Nuclei") for _ in range(2)]
+    for table in tables:
+        table.add("Double", lambda t: t.numbers("Area") * 2)
+    part, whole = tables[0].part(name, rows), tables[1].column(name)
+    if isinstance(whole, Categories):
+        assert isinstance(part, Categories)
+        part, whole = (np.array(each.names)[each.codes] for each in (part, whole))
+    np.testing.assert_array_equal(part, whole[rows])
+    assert part.dtype == whole.dtype
+
+
+def test_a_part_reads_the_files_of_its_rows_alone(store):
+    table = FeatureTable(store, "Nuclei")
+    (store.root / "Nuclei" / "plate=p1" / "B03.parquet").unlink()
+    assert table.frame(["label", "Area"], slice(2, 4))["label"].tolist() == [1, 4]
+    with pytest.raises(FormatError, match="B03"):
+        table.frame(["label"], slice(0, 4))
+
+
 def test_blocks_give_the_same_as_columns(store):
     table = FeatureTable(store, "Nuclei")
     for names in (["Area", "Late"], ["label", "Double"]):
@@ -71,6 +93,22 @@ def test_order_and_filters(store):
     assert table.where(wells=["b3"]).tolist() == [True, True, False, False]
     assert table.where(sites=[2]).tolist() == [False] * 4
     assert table.where().all()
+
+
+@pytest.mark.parametrize("most", [3, 40, 10**6])
+@pytest.mark.parametrize("missing", [0.0, 0.1, 0.9])
+def test_equal_and_missing_values_keep_their_order(tmp_path, most, missing):
+    random = np.random.default_rng(most)
+    values = random.integers(0, most, 300).astype(float)
+    values[random.random(300) < missing] = np.nan
+    features = FeatureStore(tmp_path / "features")
+    part = tmp_path / "part.parquet"
+    features.write_part(part, [rows("p1", "B03", range(1, 301), Area=values)])
+    features.collect("Nuclei", [part], [("p1", "B03", 1)])
+    table = FeatureTable(features, "Nuclei")
+    for sign, is_turned in ((1, False), (-1, True)):
+        wanted = pd.Series(sign * values).sort_values(kind="stable", na_position="last")
+        assert table.order("Area", descending=is_turned).tolist() == wanted.index.tolist()
 
 
 def test_objects_are_found_again(store):

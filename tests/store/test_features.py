@@ -152,3 +152,14 @@ def test_damaged_table(store):
 def test_remove(store):
     store.remove("Nuclei")
     assert store.object_types() == []
+
+
+def test_measured_numbers_are_written_as_they_are(store):
+    """A dictionary of numbers that do not repeat doubles what is to be read."""
+    columns = pq.ParquetFile(store.files("Nuclei")[0]).metadata.row_group(0)
+    kinds = {
+        columns.column(n).path_in_schema: columns.column(n).has_dictionary_page
+        for n in range(columns.num_columns)
+    }
+    assert kinds["plate"]
+    assert not kinds["Area"]

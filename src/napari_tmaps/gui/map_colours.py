@@ -69,16 +69,12 @@ class ObjectPlaces:
     """
 
     def __init__(self, index: pd.MultiIndex, plate: str, sites: Sequence[tuple[str, int]]) -> None:
-        at, label, t = (
-            _numbers_of_sites(index, plate, sites),
-            _level(index, "label"),
-            _level(index, "t"),
-        )
-        self.known: Any = at >= 0
-        if self.known.all():
+        at = _numbers_of_sites(index, plate, sites)
+        self.known: Any = np.flatnonzero(at >= 0)
+        if len(self.known) == len(at):
             self.known = slice(None)
-        else:
-            at, label, t = at[self.known], label[self.known], t[self.known]
+        at = at[self.known]
+        label, t = (_level(index, name, self.known) for name in ("label", "t"))
         self.sites, self.times = len(sites), int(t.max(initial=-1)) + 1
         if self.times > 1:  # sites of the first time point, then those of the next one
             at = at + t * self.sites
@@ -107,7 +103,7 @@ class ObjectValues:
     def __init__(self, table: pd.Series[Any], places: ObjectPlaces) -> None:
         self._places = places
         self.values = np.full(places.size, np.nan, np.float32)
-        self.values[places.at] = table.to_numpy(np.float32)[places.known]
+        self.values[places.at] = table.to_numpy()[places.known]
 
     def of(self, numbers: npt.NDArray[np.int32], stride: int, t: int, width: int = 0) -> Values:
         """Values of the pixels of a label map; NaN where there is no object or no value.
@@ -128,9 +124,9 @@ class ObjectValues:
         return out
 
 
-def _level(index: pd.MultiIndex, name: str) -> npt.NDArray[np.int32]:
+def _level(index: pd.MultiIndex, name: str, rows: Any) -> npt.NDArray[np.int32]:
     number = index.names.index(name)
-    return index.levels[number].to_numpy(np.int32)[index.codes[number]]
+    return index.levels[number].to_numpy(np.int32)[index.codes[number][rows]]
 
 
 def _numbers_of_sites(
@@ -145,9 +141,11 @@ def _numbers_of_sites(
         column = numbers.get_indexer(pd.Index([site for _, site in sites]))
         there = (row >= 0) & (column >= 0)
         table[of, row[there], column[there]] = np.flatnonzero(there)
-    codes = (index.codes[index.names.index(name)] for name in SITE)
-    found: npt.NDArray[np.int32] = table[tuple(codes)]
-    return found
+    place = np.zeros(len(index), np.int32)  # in the flat table
+    for name, length in zip(SITE, table.shape, strict=True):
+        place *= length
+        place += index.codes[index.names.index(name)]
+    return np.asarray(table.ravel()[place])
 
 
 class ValuePlanes:

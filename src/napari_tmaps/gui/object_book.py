@@ -242,20 +242,19 @@ class ObjectBook(QObject):
         return True
 
     def _show_gates(self) -> None:
-        names: list[str] = []
+        masks: dict[str, Mask] = {}
         assert self._data is not None, "gates are of objects"
-        values = np.full(len(self._data.table), np.nan, np.float32)
         for name in self.active_gates:
             try:
-                mask = self.gate_mask(name)
+                masks[name] = self.gate_mask(name)
             except TmapsError as error:
                 self.failed.emit(str(error))
-                continue
-            # An object of several gates has the colour of the first.
-            values[mask & np.isnan(values)] = len(names)
-            names.append(name)
-        classes = tuple((name, self.gate_color(name)) for name in names)
-        if names:
+        if masks:
+            values = np.full(len(self._data.table), np.nan, np.float32)
+            # An object of several gates has the colour of the first, which is put over the others.
+            for number, mask in reversed([*enumerate(masks.values())]):
+                np.copyto(values, number, where=mask)
+            classes = tuple((name, self.gate_color(name)) for name in masks)
             self.colour(values, GATES, classes)
         elif self._own_colours is self.desk.colours:
             self._own_colours = None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_tmaps.errors import InputError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.wells import WellName
-from napari_tmaps.store.feature_table import Categories, FeatureTable, Mask
+from napari_tmaps.store.feature_table import FeatureTable, Mask
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.tools.expression import parse
 from napari_tmaps.tools.population import ALL, Population, members
@@ -150,16 +150,14 @@ def find(table: FeatureTable, text: str) -> npt.NDArray[np.int64]:
         raise InputError(f"'{text}' is no place of an object. {_FORMS}") from error
     if len(numbers) > 2:
         raise InputError(f"'{text}' has too many numbers. {_FORMS}")
-    column = table.column("well")
-    assert isinstance(column, Categories), "wells have names"
-    found: Mask = (
-        column.codes == column.names.index(well)
-        if well in column.names
-        else np.zeros(len(table), bool)
-    )
-    for name, number in zip(("site", "label"), numbers, strict=False):
-        found = found & (table.numbers(name) == number)
-    return np.flatnonzero(found)
+    found = []
+    for _, name, rows in table.wells:
+        if name == well:
+            here = np.arange(rows.start, rows.stop)
+            for column, number in zip(("site", "label"), numbers, strict=False):
+                here = here[table.part(column, here) == number]
+            found.append(here)
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def in_view(
@@ -169,5 +167,5 @@ def in_view(
     found = np.zeros(len(table), bool)
     for of, name, rows in table.wells:
         if of == plate and (not well or name == well):
-            found[rows] = table.numbers("site")[rows] == site if site else True
+            found[rows] = table.part("site", rows) == site if site else True
     return found if t is None else found & (table.numbers("t") == t)

@@ -180,6 +180,7 @@ def put_labels(experiment: Experiment, place: SiteObjects, labels: npt.NDArray[n
             whole,
             pixel_size_um=image.pixel_size_um,
             translation_um=image.translation_um,
+            time_step_s=image.time_step_s,
         )
     table = make_table(place.object_type, stack[0] if len(stack) == 1 else stack, [])
     _put_rows(experiment, place, table)

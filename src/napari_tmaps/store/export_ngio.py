@@ -2,14 +2,18 @@
 
     <image>/tables/<type>               feature_table: features of the objects, by label
     <image>/tables/<type>_objects       masking_roi_table: the box of each object
+    <image>/tables/<type>_over_time     roi_table: the box of each object at each time point
     <image>/tables/image                roi_table: the whole image
+
+These tables know objects by their labels alone. Of images of several time points the features have
+a column `t` beside the label, and the box of a label in the masking table holds it at all of them.
 
 Source: the table specifications of ngio 1.1 (version 1, backend parquet).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +38,6 @@ def write_plate_tables(
 ) -> Generator[Progress, None, int]:
     """Write the tables of one object type into all images that have its labels.
 
-    Of a time series the first time point: these tables know objects by their labels alone.
-
     Returns
     -------
     int
@@ -55,16 +57,15 @@ def write_plate_tables(
         yield Progress("wells", n, len(table.wells), f"{plate} {well}")
         folder = experiment.plate(plate)
         here = np.arange(rows.start, rows.stop)
-        here = here[table.numbers("t")[here] == 0]
         sites = table.numbers("site")[here]
         kinds = [name for name in names if isinstance(table.column(name), Categories)]
         for site in experiment.sites(plate, well)["site"].astype(int):
             if object_type not in folder.label_names(well, site):
                 continue
-            own = here[sites == site]
-            features = table.frame(["label", *names], own)
+            labels = folder.read_labels(well, site, object_type)
+            keys = ["label", "t"] if len(labels) > 1 else ["label"]
+            features = table.frame([*keys, *names], here[sites == site])
             features[kinds] = features[kinds].astype("string")
-            labels = folder.read_labels(well, site, object_type)[0]
             _write_site(folder, well, site, object_type, features, labels)
             written += 1
     if not written:
@@ -87,13 +88,15 @@ def _write_site(
     size = tuple(1.0 if each is None else each for each in info.pixel_size_um)
     root = folder.image_path(well, site) / "tables"
     region = {"region": {"path": f"../labels/{object_type}"}, "instance_key": "label"}
-    box = tuple(slice(0, length) for length in labels.shape)
-    whole = pd.DataFrame({"FieldIndex": ["image"], **_boxes([box], size)})
+    whole = tuple(slice(0, length) for length in labels.shape[1:])
     tables = {
-        "image": ("roi_table", whole, {}),
+        "image": ("roi_table", _named(["image"], _boxes([whole], size)), {}),
         object_type: ("feature_table", features, region),
         f"{object_type}_objects": ("masking_roi_table", _objects(labels, size), region),
     }
+    if len(labels) > 1:
+        boxes = _over_time(labels, size, info.time_step_s or 1.0)
+        tables[f"{object_type}_over_time"] = ("roi_table", boxes, {})
     known = _names(root)
     for name, (kind, frame, facts) in tables.items():
         key = str(frame.columns[0])
@@ -121,12 +124,31 @@ def _write_table(path: Path, frame: pd.DataFrame, attributes: dict[str, Any], ve
 
 
 def _objects(labels: npt.NDArray[np.int32], size: tuple[float, ...]) -> pd.DataFrame:
+    """The box of each label, (z, y, x) of all time points."""
     from scipy import ndimage
 
     found = {n: box for n, box in enumerate(ndimage.find_objects(labels), 1) if box is not None}
     return pd.DataFrame(
-        {"label": np.array(list(found), np.int64), **_boxes(list(found.values()), size)}
+        {
+            "label": np.array(list(found), np.int64),
+            **_boxes([box[-3:] for box in found.values()], size),
+        }
     )
+
+
+def _over_time(
+    labels: npt.NDArray[np.int32], size: tuple[float, ...], step_s: float
+) -> pd.DataFrame:
+    """The box of each label at each time point, whose name is `<label>_t<time point>`."""
+    each = [_objects(now, size).assign(t=t) for t, now in enumerate(labels)]
+    boxes = pd.concat(each, ignore_index=True)
+    t = boxes.pop("t")
+    names = [f"{label}_t{at}" for label, at in zip(boxes["label"], t, strict=True)]
+    return _named(names, {**boxes, "t_second": t * step_s, "len_t_second": step_s})
+
+
+def _named(names: list[str], columns: Mapping[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame({"FieldIndex": pd.array(names, "str"), **columns})
 
 
 def _boxes(places: list[tuple[slice, ...]], size: tuple[float, ...]) -> dict[str, Any]:

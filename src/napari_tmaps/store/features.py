@@ -63,6 +63,16 @@ def open_parquet(
     return pq.ParquetFile(source, metadata=footer, pre_buffer=not isinstance(source, Path))
 
 
+def write_columns(table: pd.DataFrame, path: Path) -> None:
+    """Write columns to be read one by one.
+
+    Measured numbers hardly ever repeat: written one after the other they take less room, and less
+    time to write and to read, than by a dictionary of all of them.
+    """
+    repeat = [name for name in table if table[name].dtype.kind != "f"]
+    table.to_parquet(path, index=False, use_dictionary=repeat)
+
+
 def footers(files: Sequence[Path]) -> list[pq.FileMetaData]:
     """What the ends of files say of them: rows and columns.
 
@@ -194,7 +204,7 @@ class FeatureStore:
         """Write what one job measured of one type; each table has the columns `INDEX`."""
         frame = pd.concat(list(tables), ignore_index=True)
         with replacing(part) as temporary, disk_errors(part):
-            frame.to_parquet(temporary, index=False)
+            write_columns(frame, temporary)
 
     def collect(
         self, object_type: str, parts: Sequence[Path], done: Iterable[tuple[str, str, int]]
@@ -243,7 +253,7 @@ class FeatureStore:
             rows = pd.concat([old, rows]) if len(old) else rows
         rows = rows.sort_values(["site", "t", "label"], ignore_index=True)
         with replacing(path) as temporary, disk_errors(path):
-            rows.to_parquet(temporary, index=False)
+            write_columns(rows, temporary)
 
     def replace_rows(
         self,
@@ -276,7 +286,7 @@ class FeatureStore:
             table = pd.concat([kept, fitting.astype(old.dtypes)]) if len(rows) else kept
         table = table.sort_values(["site", "t", "label"], ignore_index=True)
         with replacing(path) as temporary, disk_errors(path):
-            table.to_parquet(temporary, index=False)
+            write_columns(table, temporary)
 
     def replace_site(
         self, object_type: str, site: tuple[str, str, int], t: int, rows: pd.DataFrame
@@ -301,7 +311,7 @@ class FeatureStore:
         table = table.sort_values(["site", "t", "label"], ignore_index=True)
         with replacing(path) as temporary, disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            table.to_parquet(temporary, index=False)
+            write_columns(table, temporary)
 
     def rename_column(self, object_type: str, old: str, new: str) -> None:
         """Call a feature by another name, in the files of all wells that have it."""
@@ -316,7 +326,7 @@ class FeatureStore:
                     frame: pd.DataFrame = table.rename_columns(names).to_pandas(
                         ignore_metadata=True
                     )
-                    frame.to_parquet(temporary, index=False)
+                    write_columns(frame, temporary)
 
     def remove(self, object_type: str) -> None:
         """Remove the table of a type."""

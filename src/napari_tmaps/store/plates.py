@@ -175,6 +175,7 @@ class PlateFolder:
         *,
         pixel_size_um: tuple[float | None, float | None, float | None],
         translation_um: tuple[float, float, float],
+        time_step_s: float | None = None,
     ) -> None:
         """Store the labels of one object type of a site, replacing those that are there.
 
@@ -182,8 +183,8 @@ class PlateFolder:
         ----------
         labels
             int32 of shape (t, z, y, x); 0 is background.
-        pixel_size_um, translation_um
-            Those of the image (z, y, x).
+        pixel_size_um, translation_um, time_step_s
+            Those of the image; sizes are (z, y, x).
         """
         times, depth, height, width = labels.shape
         path = _replaceable(self.labels_path(well, site, object_type))
@@ -193,6 +194,7 @@ class PlateFolder:
             dtype=np.int32,
             pixel_size_um=pixel_size_um,
             translation_um=translation_um,
+            time_step_s=time_step_s,
             name=object_type,
             labels=True,
             version=self.version,

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, unknown
 from napari_tmaps.store.feature_table import Categories, Column, FeatureTable, Values
-from napari_tmaps.store.features import INDEX, readable
+from napari_tmaps.store.features import INDEX, readable, write_columns
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing, write_text
 from napari_tmaps.streams.mounts import bring
 
@@ -133,7 +133,7 @@ class ResultStore:
                         {key: value[rows] for key, value in keys.items()}
                         | {name: _codes(value)[rows] for name, value in columns.items()}
                     )
-                    frame.to_parquet(path, index=False)
+                    write_columns(frame, path)
             if wells is not None:
                 wells.to_parquet(temporary / _WELLS, index=False)
             # A report has NaN where nothing could be worked out; JSON knows null.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from napari_tmaps.store.gates import (
     RectangleGate,
 )
 from napari_tmaps.tools.expression import parse
+
+_BLOCK, _THREADS = 1 << 20, 4
 
 
 def objects_in(gate: Gate, table: FeatureTable, saved: Mapping[str, Gate] | None = None) -> Mask:
@@ -54,7 +57,13 @@ def objects_in(gate: Gate, table: FeatureTable, saved: Mapping[str, Gate] | None
                     corners[:, axis] = np.log(corners[:, axis])
             x, y = _column(table, gate.x), _column(table, gate.y)
             inside = np.empty(x.size, bool)
-            _within(x, y, corners, gate.log_x, gate.log_y, inside)
+
+            def look(rows: slice) -> None:
+                _within(x[rows], y[rows], corners, gate.log_x, gate.log_y, inside[rows])
+
+            blocks = [slice(start, start + _BLOCK) for start in range(0, x.size, _BLOCK)]
+            with ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(look, blocks))
             return inside
         case FilterGate():
             return parse(gate.text).evaluate(table)

@@ -102,5 +102,6 @@ def analyse_site(
             whole,
             pixel_size_um=place.pixel_size_um,
             translation_um=place.translation_um,
+            time_step_s=place.time_step_s,
         )
     return {name: pd.concat(tables, ignore_index=True) for name, tables in features.items()}
