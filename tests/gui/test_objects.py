@@ -29,6 +29,7 @@ from napari_tmaps.gui.object_marks import LAYER, marks
 from napari_tmaps.gui.object_rows import RowChoice, Rows, choose_rows, find
 from napari_tmaps.gui.objects_widget import ObjectsWidget
 from napari_tmaps.gui.plot_state import (
+    Group,
     PlotChoice,
     PlotKind,
     complete,
@@ -147,6 +148,11 @@ def test_plots(table: FeatureTable, monkeypatch: pytest.MonkeyPatch) -> None:
     many = plot(table, replace(choice, kind=PlotKind.SCATTER), mask)
     assert many.picture is not None
     assert many.picture.counts.sum() == 12
+    # Few objects are drawn over the picture of many, e.g. those of the site that is looked at.
+    few, lot = mask & (np.arange(len(mask)) < 8), mask.copy()
+    groups = [Group("here", "#e6e600", few), Group("lot", "#e6e600", lot)]
+    many = plot(table, replace(choice, kind=PlotKind.SCATTER), mask, groups)
+    assert [len(points) for points in many.points] == [0, 4, 0]
     boxes = plot(table, complete(table, replace(choice, kind=PlotKind.BOXES)), None)
     assert [(box.name, box.median) for box in boxes.boxes] == [
         ("B02", 45),
@@ -317,6 +323,23 @@ def test_a_gate_colours_the_map(widget: ObjectsWidget, shown: Any, qtbot: Any) -
     gates.buttons["Delete"].click()
     assert book.data.gates == {}
     assert book.desk.colours is None
+
+
+def test_an_object_of_several_gates_has_the_colour_of_the_first(
+    widget: ObjectsWidget, shown: Any, qtbot: Any
+) -> None:
+    widget.book.save_gate("first", RangeGate(column="Area", low=0, high=65))
+    widget.book.save_gate("second", RangeGate(column="Area", low=0, high=85))
+    widget.tabs.setCurrentIndex(1)
+    widget.plot.setValue(PlotChoice(PlotKind.SCATTER, "Area", "Round"))
+    widget.plot.refresh()
+    wait(widget, qtbot)
+    state = widget.plot.state
+    assert state is not None
+    # What is drawn last is seen.
+    assert [group.name for group in state.groups if group.name != "here"] == ["second", "first"]
+    assert widget.book.desk.colours is not None
+    assert widget.book.desk.colours.values.to_numpy()[:8].tolist() == [0] * 6 + [1] * 2
 
 
 def test_a_gate_on_a_column_that_is_gone(widget: ObjectsWidget, path: Path) -> None:

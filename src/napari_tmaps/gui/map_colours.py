@@ -126,7 +126,9 @@ class ObjectValues:
 
 def _level(index: pd.MultiIndex, name: str, rows: Any) -> npt.NDArray[np.int32]:
     number = index.names.index(name)
-    return index.levels[number].to_numpy(np.int32)[index.codes[number][rows]]
+    codes: Any = index.codes[number]
+    found: npt.NDArray[np.int32] = index.levels[number].to_numpy(np.int32)[codes[rows]]
+    return found
 
 
 def _numbers_of_sites(
@@ -145,7 +147,8 @@ def _numbers_of_sites(
     for name, length in zip(SITE, table.shape, strict=True):
         place *= length
         place += index.codes[index.names.index(name)]
-    return np.asarray(table.ravel()[place])
+    found: npt.NDArray[np.int32] = table.ravel()[place]
+    return found
 
 
 class ValuePlanes:

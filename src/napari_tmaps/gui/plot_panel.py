@@ -176,7 +176,8 @@ class PlotPanel(QWidget):
         found = []
         if self._choice.kind is PlotKind.BOXES:
             return []
-        for name in book.active_gates:
+        # As on the map, an object of several gates has the colour of the first: it is drawn last.
+        for name in reversed(book.active_gates):
             try:
                 found.append(Group(name, book.gate_color(name), book.gate_mask(name)))
             except TmapsError:  # told by the list of gates
@@ -200,7 +201,7 @@ class PlotPanel(QWidget):
 
     def _sentence(self, state: PlotState) -> str:
         marked = next((group for group in state.groups if group.name == "here"), None)
-        if marked is None:
+        if marked is None or (state.points and not len(state.points[-1])):
             return state.text
         choice = self._book.desk.choice
         where = {"site": f"site {choice.site} of {choice.well}", "well": choice.well}

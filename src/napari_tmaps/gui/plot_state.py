@@ -66,9 +66,9 @@ class PlotState:
     bars
         The histogram of all, and of each group.
     points
-        (x, y) of all, and of each group.
+        (x, y) of all, and of each group; none where there are too many.
     picture
-        Instead of points, where there are many.
+        Instead of the points of all, where there are many.
     outlines
         (name, corners) of gates; one corner twice is a line across the plot.
     text
@@ -154,14 +154,9 @@ def plot(
             log_x=choice.log_x,
             log_y=choice.log_y,
         )
-        return replace(state, picture=picture)
-    return replace(
-        state,
-        points=(
-            _points(table, choice, rows),
-            *(_points(table, choice, _both(rows, group.mask)) for group in groups),
-        ),
-    )
+        state = replace(state, picture=picture)
+    masks = (rows, *(_both(rows, group.mask) for group in groups))
+    return replace(state, points=tuple(_points(table, choice, mask) for mask in masks))
 
 
 def gate_of(choice: PlotChoice, corners: Sequence[Point], *, lasso: bool) -> Gate:
@@ -230,6 +225,8 @@ def _both(rows: Mask | None, mask: Mask) -> Mask:
 
 
 def _points(table: FeatureTable, choice: PlotChoice, rows: Mask | None) -> npt.NDArray[np.float64]:
+    if (len(table) if rows is None else np.count_nonzero(rows)) > MOST_POINTS:
+        return np.empty((0, 2))
     columns: list[Values] = []
     for name, log in ((choice.x, choice.log_x), (choice.y, choice.log_y)):
         values = table.numbers(name)

@@ -87,6 +87,7 @@ class PlotView(QWidget):
         self.plot.setMinimumHeight(180)
         self.plot.hideButtons()
         item = self.plot.getPlotItem()
+        item.layout.setContentsMargins(1, 1, 1, 6)  # where the name of x reaches below its axis
         self._axes = {side: item.getAxis(side) for side in ("bottom", "left")}
         self._items: list[Any] = []
         layout = QVBoxLayout(self)
