@@ -162,7 +162,7 @@ def test_objects_that_are_gone_or_in_two_classes_are_no_examples(data):
     result = classify(ToolData(data.table, selections), features=("Big",))
     assert result.report["training"] == {"small": 13, "big": 15}
     assert "3 of 18 objects of the selection 'small' are gone" in result.notes[0]
-    assert "2 objects in two classes were left out" in result.notes[1]
+    assert "in more than one class: 2 objects" in result.notes[1]
 
 
 def test_bad_classes_and_features(data):

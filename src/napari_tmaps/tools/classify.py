@@ -259,7 +259,8 @@ def _examples(
     unique, counts = np.unique(rows, return_counts=True)
     both = np.isin(rows, unique[counts > 1])
     if both.any():
-        notes.append(f"{np.count_nonzero(counts > 1)} objects in two classes were left out.")
+        several = counted(int(np.count_nonzero(counts > 1)), "object")
+        notes.append(f"Left out, as they are in more than one class: {several}.")
     rows, codes = rows[~both], codes[~both]
     _check_counts(names, codes)
     return names, rows, codes, notes
