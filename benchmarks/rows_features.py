@@ -63,7 +63,7 @@ def zernike_shape(folder: Path, full: bool) -> Contest:
 
     def ours(labels: Array, _: Array) -> Array:
         found = runs.find_runs(labels)
-        circles = hull.enclosing_circles(found)
+        circles = hull.enclosing_circles(hull.find_hulls(found))
         boxes = runs.find_boxes(found)
         return zernike.zernike_of_shape(found, boxes, circles, zernike.polynomials())
 
@@ -84,7 +84,7 @@ def zernike_intensity(folder: Path, full: bool) -> Contest:
 
     def ours(labels: Array, image: Array) -> Array:
         found = runs.find_runs(labels)
-        boxes, circles = runs.find_boxes(found), hull.enclosing_circles(found)
+        boxes, circles = runs.find_boxes(found), hull.enclosing_circles(hull.find_hulls(found))
         return zernike.zernike_of_stain(found, boxes, circles, image, zernike.polynomials())
 
     def peer(labels: Array, image: Array) -> Array:

@@ -16,6 +16,7 @@ from skimage import measure
 
 from napari_tmaps.measure import shape
 from napari_tmaps.measure.distance import squared_distances
+from napari_tmaps.measure.hull import find_hulls
 from napari_tmaps.measure.intensity import intensities
 from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs
 
@@ -111,7 +112,7 @@ def test_outline_pixels_are_what_erosion_removes(labels):
 @given(label_images())
 def test_hull_as_scikit_image(labels):
     runs = find_runs(labels)
-    ours = shape.hull_areas(runs)
+    ours = shape.hull_areas(find_hulls(runs))
     np.testing.assert_array_equal(ours, table(labels, "area_convex")["area_convex"])
 
 
@@ -221,7 +222,7 @@ def test_numbers_of_a_rectangle_by_hand():
     assert (of.var_y[0], of.var_x[0], of.cov[0]) == pytest.approx((8 / 12, 24 / 12, 0))
     assert shape.outlines(runs, boxes).perimeter[0] == 12
     assert shape.outlines(runs, boxes).pixels[0] == 12
-    assert shape.hull_areas(runs)[0] == 15
+    assert shape.hull_areas(find_hulls(runs))[0] == 15
     largest, mean = shape.radii(runs, boxes)
     assert (largest[0], mean[0]) == (2.0, (12 * 1 + 3 * 2) / 15)
 
@@ -239,12 +240,12 @@ def test_hull_of_an_open_angle_by_hand():
     labels = np.zeros((5, 5), np.int32)
     labels[:, 0] = labels[4, :] = 1
     runs = find_runs(labels)
-    assert shape.hull_areas(runs)[0] == 15
+    assert shape.hull_areas(find_hulls(runs))[0] == 15
 
 
 def test_no_objects_no_rows():
     runs = find_runs(np.zeros((4, 5), np.int32))
     boxes = find_boxes(runs)
     assert shape.moments(runs, boxes).area.size == 0
-    assert shape.hull_areas(runs).size == 0
+    assert shape.hull_areas(find_hulls(runs)).size == 0
     assert intensities(runs, np.zeros((4, 5), np.uint16)).mean.size == 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_tmaps.measure.hull import calipers, enclosing_circles
+from napari_tmaps.measure.hull import calipers, enclosing_circles, find_hulls
 from napari_tmaps.measure.runs import find_boxes, find_runs
 from napari_tmaps.measure.zernike import (
     ORDERS,
@@ -55,7 +55,7 @@ def test_circle_is_the_smallest_of_all(rows):
         for centre, radius in candidates
         if (np.hypot(*(points - centre).T) <= radius + 1e-9).all()
     ]
-    ours = enclosing_circles(find_runs(labels))
+    ours = enclosing_circles(find_hulls(find_runs(labels)))
     assert (ours.radius[0], ours.y[0], ours.x[0]) == pytest.approx(min(holding), abs=1e-9)
 
 
@@ -69,7 +69,7 @@ def test_calipers_as_their_definition(rows):
         across = (points @ np.array([b[1] - a[1], a[0] - b[0]])) / length
         widths.append(np.ptp(across))
         lengths.append(length)
-    ours = calipers(find_runs(labels))
+    ours = calipers(find_hulls(find_runs(labels)))
     assert ours.maximum[0] == pytest.approx(max(lengths), rel=1e-12)
     # The narrowest pair of lines lies along two of the pixels.
     assert ours.minimum[0] == pytest.approx(min(widths, default=0), rel=1e-12, abs=1e-12)
@@ -96,7 +96,7 @@ def scene():
 def test_moments_as_their_definition():
     labels, image = scene()
     runs = find_runs(labels)
-    boxes, circles = find_boxes(runs), enclosing_circles(runs)
+    boxes, circles = find_boxes(runs), enclosing_circles(find_hulls(runs))
     shapes = zernike_of_shape(runs, boxes, circles, polynomials())
     stains = zernike_of_stain(runs, boxes, circles, image, polynomials())
     assert len(ORDERS) == 49
@@ -117,7 +117,7 @@ def test_moments_as_mahotas():
     features = pytest.importorskip("mahotas.features", reason="mahotas is the judge here")
     labels, image = scene()
     runs = find_runs(labels)
-    circles = enclosing_circles(runs)
+    circles = enclosing_circles(find_hulls(runs))
     ours = zernike_of_stain(runs, find_boxes(runs), circles, image, polynomials())
     weight = np.array([(n + 1) / np.pi for n, _ in ORDERS])
     for k, label in enumerate(runs.labels):
@@ -138,14 +138,16 @@ def test_moments_of_a_full_disc():
     y, x = np.indices((401, 401)) - 200
     labels = (y**2 + x**2 <= 200**2).astype(np.int32)
     runs = find_runs(labels)
-    ours = zernike_of_shape(runs, find_boxes(runs), enclosing_circles(runs), polynomials())[0]
+    ours = zernike_of_shape(
+        runs, find_boxes(runs), enclosing_circles(find_hulls(runs)), polynomials()
+    )[0]
     assert ours[0] == pytest.approx(1, abs=1e-3)
     assert ours[1:].max() < 0.01
 
 
 def test_moments_of_a_single_pixel_are_not_known():
     runs = find_runs(np.ones((1, 1), np.int32))
-    boxes, circles = find_boxes(runs), enclosing_circles(runs)
+    boxes, circles = find_boxes(runs), enclosing_circles(find_hulls(runs))
     assert np.isnan(zernike_of_shape(runs, boxes, circles, polynomials())).all()
     stain = np.ones((1, 1), np.uint16)
     assert np.isnan(zernike_of_stain(runs, boxes, circles, stain, polynomials())).all()
@@ -153,6 +155,6 @@ def test_moments_of_a_single_pixel_are_not_known():
 
 def test_no_objects_no_rows():
     runs = find_runs(np.zeros((3, 4), np.int32))
-    boxes, circles = find_boxes(runs), enclosing_circles(runs)
-    assert calipers(runs).maximum.size == 0
+    boxes, circles = find_boxes(runs), enclosing_circles(find_hulls(runs))
+    assert calipers(find_hulls(runs)).maximum.size == 0
     assert zernike_of_shape(runs, boxes, circles, polynomials()).shape == (0, 49)

@@ -11,6 +11,7 @@ from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.components import find_root, label_into
 from napari_tmaps.measure.distance import squared_distances
 from napari_tmaps.measure.histogram import count_values
+from napari_tmaps.measure.hull import find_hulls
 from napari_tmaps.measure.runs import (
     Boxes,
     Floats,
@@ -138,7 +139,7 @@ def _is_clump(runs: Runs, boxes: Boxes, k: int, limits: Limits) -> bool:
         boxes.bottom[k : k + 1],
         boxes.right[k : k + 1],
     )
-    if area / hull_areas(one)[0] > limits.max_convexity:
+    if area / hull_areas(find_hulls(one))[0] > limits.max_convexity:
         return False
     perimeter = outlines(one, box).perimeter[0]
     return bool(perimeter > 0 and 4 * np.pi * area / perimeter**2 <= limits.max_circularity)

@@ -10,10 +10,10 @@ from napari_tmaps.measure.runs import Ints, scan
 
 # Where the nearest 0 is farther than this, the envelope of parabolas is faster than comparing, and
 # squares do not fit 16 bits any more.
-_FARTHEST_COMPARED = 128
+FARTHEST_COMPARED = 128
 _FAR = 200  # farther than what is compared; the sum of their squares fits 16 bits
 _LANES = 16  # rows are so long, or a multiple: pixels above each other are alike in memory
-_COMPARED = 256  # pixels that are compared at once
+COMPARED = 256  # pixels that are compared at once
 
 Squares = npt.NDArray[np.uint16]
 
@@ -40,41 +40,58 @@ def distances_of_runs(
     (2000).
     """
     height, width = shape
-    stride = (width + _LANES - 1) // _LANES * _LANES
-    # As many pixels more as are looked at beyond the nearest 0.
-    before = _COMPARED + 3 * stride
-    squares = np.zeros(before + height * stride + _COMPARED + before, np.uint16)
-    for i in range(row.size):
-        at = np.uintp(before + (row[i] - top) * stride + start[i] - left)
-        length = np.int32(stop[i] - start[i])
-        for n in range(length):
-            step = min(min(n + np.int32(1), length - n), np.int32(_FAR))
-            squares[at + np.uintp(n)] = np.uint16(step * step)
+    squares, first, stride = squares_along_rows(row, start, stop, top, left, shape)
     result = np.empty(shape, np.int32)
-    best, farthest, y, x = np.empty(_COMPARED, np.uint16), np.uint16(0), 0, 0
-    for begin in range(0, height * stride, _COMPARED):
-        worst = _compare(squares, np.uintp(before + begin), np.uintp(stride), best)
-        farthest = max(farthest, worst)
+    best, farthest, y, x = np.empty(COMPARED, np.uint16), np.uint16(0), 0, 0
+    for begin in range(first, first + height * stride, COMPARED):
+        farthest = max(farthest, compare_columns(squares, np.uintp(begin), np.uintp(stride), best))
         # All rows are one line, which falls apart again.
         done = 0
-        while done < _COMPARED and y < height:
-            size = min(stride - x, _COMPARED - done)
+        while done < COMPARED and y < height:
+            size = min(stride - x, COMPARED - done)
             line, from_, to = result[y], np.uintp(done), np.uintp(x)
             for n in range(np.uintp(max(0, min(size, width - x)))):
                 line[to + n] = best[from_ + n]
             done, x = done + size, x + size
             if x == stride:
                 y, x = y + 1, 0
-    if farthest > _FARTHEST_COMPARED**2:
+    if farthest > FARTHEST_COMPARED**2:
         _redo_far_columns(row, start, stop, top, left, result)
     return result
 
 
 @kernel
-def _compare(squares: Squares, begin: np.uintp, stride: np.uintp, best: Squares) -> np.uint16:
-    """Compare some pixels, from `begin` on, with those above and below; the farthest of them."""
-    dy, last, worst = np.uintp(1), np.uintp(_FARTHEST_COMPARED), np.uint16(0)
-    for x in range(np.uintp(_COMPARED)):
+def squares_along_rows(
+    row: Ints, start: Ints, stop: Ints, top: int, left: int, shape: tuple[int, int]
+) -> tuple[Squares, int, int]:
+    """Squared distances along the rows in one line, the place of the first pixel, and the stride.
+
+    Around the crop there are as many zeros as `compare_columns` looks at.
+    """
+    stride = (shape[1] + _LANES - 1) // _LANES * _LANES
+    # As many pixels more as are looked at beyond the nearest 0.
+    before = COMPARED + 3 * stride
+    squares = np.zeros(before + shape[0] * stride + COMPARED + before, np.uint16)
+    for i in range(row.size):
+        at = np.uintp(before + (row[i] - top) * stride + start[i] - left)
+        length = np.int32(stop[i] - start[i])
+        for n in range(length):
+            step = min(min(n + np.int32(1), length - n), np.int32(_FAR))
+            squares[at + np.uintp(n)] = np.uint16(step * step)
+    return squares, before, stride
+
+
+@kernel
+def compare_columns(
+    squares: Squares, begin: np.uintp, stride: np.uintp, best: Squares
+) -> np.uint16:
+    """Squared distances of `COMPARED` pixels from `begin` on; returns the largest.
+
+    Each pixel is compared with those above and below. What is farther than `FARTHEST_COMPARED` is
+    too large: where the largest is, distances are not known.
+    """
+    dy, last, worst = np.uintp(1), np.uintp(FARTHEST_COMPARED), np.uint16(0)
+    for x in range(np.uintp(COMPARED)):
         best[x] = squares[begin + x]
         worst = max(worst, best[x])
     # Pixels farther away than the worst distance so far change nothing.
@@ -86,7 +103,7 @@ def _compare(squares: Squares, begin: np.uintp, stride: np.uintp, best: Squares)
         above_3, below_3 = above_2 - stride, below_2 + stride
         above_4, below_4 = above_3 - stride, below_3 + stride
         worst = np.uint16(0)
-        for x in range(np.uintp(_COMPARED)):
+        for x in range(np.uintp(COMPARED)):
             a = np.uint16(min(squares[above + x], squares[below + x]) + one)
             b = np.uint16(min(squares[above_2 + x], squares[below_2 + x]) + two)
             c = np.uint16(min(squares[above_3 + x], squares[below_3 + x]) + three)
@@ -110,7 +127,7 @@ def _redo_far_columns(
             line[x] = min(x + 1, length - x)
     exact = np.empty(result.shape[0], np.int64)
     for x in range(result.shape[1]):
-        if result[:, x].max() > _FARTHEST_COMPARED**2:
+        if result[:, x].max() > FARTHEST_COMPARED**2:
             _lower_envelope(steps[:, x].astype(np.int64), exact)
             result[:, x] = exact
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.compile import fused_kernel, kernel
 from napari_tmaps.measure.runs import Boxes, Floats, Runs
-from napari_tmaps.measure.separable import add_columns, padded
+from napari_tmaps.measure.separable import AHEAD, add_columns, ask_for_run, padded
 from napari_tmaps.measure.shape import Moments
 
 
@@ -36,8 +36,8 @@ def gabor(
     for k in range(count):
         top, left = boxes.top[k], boxes.left[k]
         sigma = np.sqrt(of.area[k] / np.pi) / 3
-        along_y = _waves(top - of.y[k], boxes.bottom[k] - top, sigma, wavelengths, table)
-        along_x = _waves(left - of.x[k], boxes.right[k] - left, sigma, wavelengths, table)
+        along_y = _waves(top - of.y[k], boxes.bottom[k] - top, sigma, table)
+        along_x = _waves(left - of.x[k], boxes.right[k] - left, sigma, table)
         stain = np.zeros((along_x.shape[0], padded(along_x.shape[1])), np.float64)
         add_columns(runs, k, top, left, image, _mean(runs, k, image), along_y, stain)
         for f in range(wavelengths.size):
@@ -51,55 +51,61 @@ def gabor(
 def _mean(runs: Runs, k: int, image: npt.NDArray[Any]) -> float:
     area, total = np.int64(0), np.int64(0)
     for i in range(runs.first[k], runs.first[k + 1]):
-        y = np.uintp(runs.row[i])
-        area += runs.stop[i] - runs.start[i]
-        for x in range(np.uintp(runs.start[i]), np.uintp(runs.stop[i])):
-            total += np.int64(image[y, x])
+        ask_for_run(runs, i + AHEAD, image)
+        y, begin = np.uintp(runs.row[i]), np.uintp(runs.start[i])
+        # 16 bits each, of which 65536 fit 32 bits: vector registers hold more of those.
+        length, sum_ = np.uintp(runs.stop[i]) - begin, np.uint32(0)
+        for x in range(length):
+            sum_ = np.uint32(sum_ + np.uint32(image[y, begin + x]))
+        area += np.int64(length)
+        total += np.int64(sum_)
     return float(total / area)
 
 
 @kernel
 def _table(length: int, wavelengths: Floats) -> Floats:
-    """Cosine and sine of each wave at whole pixels; upright, then at 45 degrees."""
-    table = np.empty((2 * wavelengths.size, 2, length), np.float64)
+    """Cosine and sine of each wave at whole pixels: upright, then at 45 degrees."""
+    table = np.empty((4 * wavelengths.size, length), np.float64)
     for f in range(wavelengths.size):
         for slant in range(2):
             step = 2 * np.pi / wavelengths[f] * (np.sqrt(0.5) if slant else 1.0)
             for i in range(length):
-                table[2 * f + slant, 0, i] = np.cos(step * i)
-                table[2 * f + slant, 1, i] = np.sin(step * i)
+                table[4 * f + 2 * slant, i] = np.cos(step * i)
+                table[4 * f + 2 * slant + 1, i] = np.sin(step * i)
     return table
 
 
 @kernel
-def _waves(start: float, length: int, sigma: float, wavelengths: Floats, table: Floats) -> Floats:
-    """A Gaussian; then for each wavelength its cosine and sine, upright and at 45 degrees."""
-    result = np.empty((1 + 4 * wavelengths.size, length), np.float64)
-    envelope = result[0]
+def _waves(start: float, length: int, sigma: float, table: Floats) -> Floats:
+    """A Gaussian from a distance on to its middle; then the waves under it.
+
+    All waves begin at the first pixel: where they begin turns the sum of a product, and leaves its
+    modulus.
+    """
+    result = np.empty((1 + table.shape[0], length), np.float64)
     for i in range(length):
-        envelope[i] = np.exp(-0.5 * ((start + i) / sigma) ** 2)
-    for f in range(wavelengths.size):
-        for slant in range(2):
-            phase = 2 * np.pi / wavelengths[f] * (np.sqrt(0.5) if slant else 1.0) * start
-            a, b = np.cos(phase), np.sin(phase)
-            cosine, sine = table[2 * f + slant, 0], table[2 * f + slant, 1]
-            real, imaginary = result[4 * f + 2 * slant + 1], result[4 * f + 2 * slant + 2]
-            for i in range(length):
-                real[i] = envelope[i] * (a * cosine[i] - b * sine[i])
-                imaginary[i] = envelope[i] * (a * sine[i] + b * cosine[i])
+        result[0, i] = np.exp(-0.5 * ((start + i) / sigma) ** 2)
+    for w in range(np.uintp(table.shape[0])):
+        for i in range(np.uintp(length)):
+            result[w + np.uintp(1), i] = result[0, i] * table[w, i]
     return result
 
 
-@kernel
+@fused_kernel
 def _largest(sums: Floats, along_x: Floats, u: np.uintp) -> float:
     """Largest modulus over the four directions; u is the first row of the wavelength."""
-    down, across, rising, falling = 0j, 0j, 0j, 0j
     one, two, three = u + np.uintp(1), u + np.uintp(2), u + np.uintp(3)
+    down_a, down_b, across_a, across_b = 0.0, 0.0, 0.0, 0.0
+    aa, bb, ab, ba = 0.0, 0.0, 0.0, 0.0
     for x in range(np.uintp(along_x.shape[1])):
-        y_wave = complex(sums[two, x], sums[three, x])
-        x_wave = complex(along_x[two, x], along_x[three, x])
-        down += along_x[0, x] * complex(sums[u, x], sums[one, x])
-        across += sums[0, x] * complex(along_x[u, x], along_x[one, x])
-        rising += y_wave * x_wave
-        falling += y_wave.conjugate() * x_wave
-    return float(max(max(abs(down), abs(across)), max(abs(rising), abs(falling))))
+        down_a += along_x[0, x] * sums[u, x]
+        down_b += along_x[0, x] * sums[one, x]
+        across_a += sums[0, x] * along_x[u, x]
+        across_b += sums[0, x] * along_x[one, x]
+        aa += sums[two, x] * along_x[two, x]
+        bb += sums[three, x] * along_x[three, x]
+        ab += sums[two, x] * along_x[three, x]
+        ba += sums[three, x] * along_x[two, x]
+    # The slanted ones: (a + i b) × (a + i b), and the first of them mirrored.
+    upright = max(np.hypot(down_a, down_b), np.hypot(across_a, across_b))
+    return float(max(upright, max(np.hypot(aa - bb, ab + ba), np.hypot(aa + bb, ab - ba))))

@@ -9,7 +9,23 @@ import numpy as np
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.runs import Floats, Ints, Runs
 
-NOTHING = 1 << 40
+
+class Hulls(NamedTuple):
+    """Convex hulls of the pixel centres of objects, each as two lines from top to bottom.
+
+    Attributes
+    ----------
+    first_left, first_right
+        Object k owns the corners first[k] to first[k + 1] - 1 of a line; n + 1 values each.
+    left, right
+        Corners (y, x) in pixels; those of the right line are mirrored, (y, -x), so that both are
+        left lines. What lies behind the last object's corners is of no meaning.
+    """
+
+    first_left: Ints
+    left: Ints
+    first_right: Ints
+    right: Ints
 
 
 class Circles(NamedTuple):
@@ -28,53 +44,81 @@ class Calipers(NamedTuple):
 
 
 @kernel
-def convex_edge(edge: Ints) -> Ints:
-    """Corners (y, x) of the convex line left of the points edge[y], from top to bottom.
+def find_hulls(runs: Runs) -> Hulls:
+    """The hulls of all objects.
 
-    Lines without a point hold `NOTHING`.
+    After Andrew, "Another efficient algorithm for convex hulls in two dimensions" (1979). His chain
+    takes back corners that turn out to lie inside, which no processor foresees. So most of those
+    are left out before, without a branch: by the next row alone.
     """
-    corners = np.empty((edge.size, 2), np.int64)
-    n = 0
-    for y in range(edge.size):
-        x = edge[y]
-        if x == NOTHING:
-            continue
-        while n >= 2 and (corners[n - 1, 1] - corners[n - 2, 1]) * (y - corners[n - 2, 0]) >= (
-            x - corners[n - 2, 1]
-        ) * (corners[n - 1, 0] - corners[n - 2, 0]):
+    count = runs.labels.size
+    left, right = np.empty((runs.row.size, 2), np.int64), np.empty((runs.row.size, 2), np.int64)
+    first_left, first_right = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    for k in range(count):
+        a, b = first_left[k], first_right[k]
+        i, last = runs.first[k], runs.first[k + 1]
+        while i < last:
+            y, start = runs.row[i], runs.start[i]
+            while i + 1 < last and runs.row[i + 1] == y:
+                i += 1
+            a = _add_row(left, first_left[k], a, y, start)
+            b = _add_row(right, first_right[k], b, y, 1 - runs.stop[i])
+            i += 1
+        first_left[k + 1] = _keep_corners(left, first_left[k], a)
+        first_right[k + 1] = _keep_corners(right, first_right[k], b)
+    return Hulls(first_left, left, first_right, right)
+
+
+@kernel
+def _add_row(line: Ints, first: int, end: int, y: int, x: int) -> int:
+    """Put a row at the end of a line, or in place of the last one if that is no corner.
+
+    Returns the new end.
+    """
+    if end - first >= 2:
+        end -= int(not _turns(line, end - 2, end - 1, y, x))
+    line[end, 0], line[end, 1] = y, x
+    return end + 1
+
+
+@kernel
+def _keep_corners(line: Ints, first: int, end: int) -> int:
+    """Andrew's chain in place; the new end."""
+    n = first
+    for i in range(first, end):
+        y, x = line[i, 0], line[i, 1]
+        while n - first >= 2 and not _turns(line, n - 2, n - 1, y, x):
             n -= 1
-        corners[n, 0], corners[n, 1] = y, x
+        line[n, 0], line[n, 1] = y, x
         n += 1
-    return corners[:n]
+    return n
 
 
 @kernel
-def edges(runs: Runs, k: int) -> tuple[Ints, Ints]:
-    """Corners (y, x) of the left and of the mirrored right side of the hull of pixel centres.
-
-    Lines count from the top of the object, columns from the left of the image.
-    """
-    top, rows = runs.row[runs.first[k]], runs.row[runs.first[k + 1] - 1] + 1
-    left, right = np.full(rows - top, NOTHING), np.full(rows - top, NOTHING)
-    for i in range(runs.first[k], runs.first[k + 1]):
-        y = np.uintp(runs.row[i] - top)
-        left[y] = min(left[y], runs.start[i])
-        right[y] = min(right[y], 1 - runs.stop[i])
-    return convex_edge(left), convex_edge(right)
+def _turns(line: Ints, before: int, here: int, y: int, x: int) -> bool:
+    """Whether a line that goes on to (y, x) has a corner of the hull here."""
+    off_y, off_x = line[here, 0] - line[before, 0], line[here, 1] - line[before, 1]
+    return bool(off_x * (y - line[before, 0]) < (x - line[before, 1]) * off_y)
 
 
 @kernel
-def _hull(runs: Runs, k: int) -> Ints:
-    """Corners (y, x) of the convex hull of the pixel centres of object k, in turn."""
-    top = runs.row[runs.first[k]]
-    down, up = edges(runs, k)
+def lines_of(hulls: Hulls, k: int) -> tuple[Ints, Ints]:
+    """Left and mirrored right line of object k."""
+    return (
+        hulls.left[hulls.first_left[k] : hulls.first_left[k + 1]],
+        hulls.right[hulls.first_right[k] : hulls.first_right[k + 1]],
+    )
+
+
+@kernel
+def _around(hulls: Hulls, k: int) -> Ints:
+    """Corners (y, x) of the hull of object k, in turn."""
+    down, up = lines_of(hulls, k)
     corners = np.empty((down.shape[0] + up.shape[0], 2), np.int64)
-    n = 0
-    for i in range(down.shape[0]):
-        corners[n, 0], corners[n, 1] = top + down[i, 0], down[i, 1]
-        n += 1
+    n = down.shape[0]
+    corners[:n] = down
     for i in range(up.shape[0] - 1, -1, -1):
-        y, x = top + up[i, 0], -up[i, 1]
+        y, x = up[i, 0], -up[i, 1]
         # The topmost and the bottommost row may be a single pixel, which is in both lines.
         if (y != corners[n - 1, 0] or x != corners[n - 1, 1]) and (
             y != corners[0, 0] or x != corners[0, 1]
@@ -85,16 +129,16 @@ def _hull(runs: Runs, k: int) -> Ints:
 
 
 @kernel
-def enclosing_circles(runs: Runs) -> Circles:
+def enclosing_circles(hulls: Hulls) -> Circles:
     """The smallest circle around the pixel centres of each object; radius 0 for a single pixel.
 
     After Welzl, "Smallest enclosing disks" (1991), over the corners of the convex hull.
     """
-    count = runs.labels.size
+    count = hulls.first_left.size - 1
     centre_y, centre_x = np.empty(count, np.float64), np.empty(count, np.float64)
     radius = np.empty(count, np.float64)
     for k in range(count):
-        p = _spread(_hull(runs, k))
+        p = _spread(_around(hulls, k))
         y, x, r = float(p[0, 0]), float(p[0, 1]), 0.0
         for i in range(1, p.shape[0]):
             if _holds(y, x, r, p[i]):
@@ -137,8 +181,11 @@ def _spread(corners: Ints) -> Ints:
         step += 1
         a, b = n, step
     result = np.empty_like(corners)
+    at = 0
     for i in range(n):
-        result[i] = corners[i * step % n]
+        result[i, 0], result[i, 1] = corners[at, 0], corners[at, 1]
+        at += step
+        at -= n if at >= n else 0
     return result
 
 
@@ -155,12 +202,12 @@ def _through(a: Ints, b: Ints, c: Ints) -> tuple[float, float]:
 
 
 @kernel
-def calipers(runs: Runs) -> Calipers:
+def calipers(hulls: Hulls) -> Calipers:
     """Feret diameters of the objects, between pixel centres; 0 for a single pixel."""
-    count = runs.labels.size
+    count = hulls.first_left.size - 1
     maximum, minimum = np.zeros(count, np.float64), np.zeros(count, np.float64)
     for k in range(count):
-        corners = _hull(runs, k)
+        corners = _around(hulls, k)
         n = corners.shape[0]
         longest, narrowest = np.int64(0), np.inf if n > 2 else 0.0
         # The farthest corner goes around together with the side that it is farthest from.

@@ -16,7 +16,7 @@ from napari_tmaps.measure.prefetch import prefetch
 from napari_tmaps.measure.runs import Floats, Runs
 
 _LANES = 16  # columns that are added at once
-_AHEAD = 4  # runs that are asked for before they are needed
+AHEAD = 8  # runs that are asked for before they are needed
 _TOGETHER = 32  # pixels of 16 bits that come from memory together
 
 
@@ -58,7 +58,7 @@ def add_columns(
             for x in range(begin, stop):
                 lines[n, x] = 0.0
         for j in range(i, end):
-            _ask_for_run(runs, j + _AHEAD, image)
+            ask_for_run(runs, j + AHEAD, image)
             row, first = np.uintp(runs.row[j]), np.uintp(runs.start[j])
             r, to = np.uintp(runs.row[j] - y), np.uintp(runs.start[j] - left)
             for x in range(np.uintp(runs.stop[j]) - first):
@@ -77,7 +77,7 @@ def add_columns(
 
 
 @kernel
-def _ask_for_run(runs: Runs, i: int, image: npt.NDArray[Any]) -> None:
+def ask_for_run(runs: Runs, i: int, image: npt.NDArray[Any]) -> None:
     """Prefetch the pixels of run i; rows of an object lie too far apart to be foreseen."""
     if i < runs.row.size:
         y, x, stop = np.uintp(runs.row[i]), np.uintp(runs.start[i]), np.uintp(runs.stop[i])

@@ -8,12 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.distance import distances_of_runs
-from napari_tmaps.measure.hull import edges
+from napari_tmaps.measure.distance import (
+    COMPARED,
+    FARTHEST_COMPARED,
+    compare_columns,
+    distances_of_runs,
+    squares_along_rows,
+)
+from napari_tmaps.measure.hull import Hulls, lines_of
 from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs, areas, paint
 
 _FITS = 224  # pixels whose number fits 8 bits, whole registers
-_ROOTS = 4096  # square roots of smaller numbers are looked up
 
 
 class Moments(NamedTuple):
@@ -162,17 +167,18 @@ def inner_border(runs: Runs, boxes: Boxes, k: int) -> npt.NDArray[np.uint8]:
 
 
 @kernel
-def hull_areas(runs: Runs) -> Ints:
+def hull_areas(hulls: Hulls) -> Ints:
     """Number of pixels whose centre lies in or on the convex hull of the object.
 
     The hull goes around the middles of the pixels' edges, as in scikit-image. All is compared in
     whole numbers, so that the count is exact.
     """
-    count = runs.labels.size
+    count = hulls.first_left.size - 1
     result = np.zeros(count, np.int64)
     for k in range(count):
-        left, right = edges(runs, k)
-        result[k] = left[-1, 0] + 1 - _first_pixels(left) - _first_pixels(right)
+        left, right = lines_of(hulls, k)
+        rows = left[-1, 0] - left[0, 0] + 1
+        result[k] = rows - _first_pixels(left) - _first_pixels(right)
     return result
 
 
@@ -187,9 +193,16 @@ def _first_pixels(corners: Ints) -> int:
     for i in range(corners.shape[0] - 1):
         y, x, below = corners[i, 0], corners[i, 1], corners[i + 1, 0]
         step, slope = below - y, corners[i + 1, 1] - x
-        start = 2 * x * step - max(step, abs(slope))
-        for n in range(1, step):
-            total -= -(start + 2 * slope * n) // (2 * step)
+        # In each row -floor(-(start + 2 × slope × n) / (2 × step)). One division for all of them:
+        # whole and rest grow from row to row by those of the slope.
+        start, unit = max(step, abs(slope)) - 2 * x * step, 2 * step
+        whole, grows = start // unit, -2 * slope // unit
+        rest, rest_grows = start - whole * unit, -2 * slope - grows * unit
+        for _ in range(1, step):
+            whole, rest = whole + grows, rest + rest_grows
+            over = np.int64(rest >= unit)
+            whole, rest = whole + over, rest - over * unit
+            total -= whole
         # At a corner the flatter of the sides counts, as far as it widens the hull.
         total += corners[i + 1, 1]
     n = corners.shape[0]
@@ -211,49 +224,39 @@ def radii(runs: Runs, boxes: Boxes) -> Radii:
     count = runs.labels.size
     largest, mean = np.empty(count, np.float64), np.empty(count, np.float64)
     area = areas(runs)
-    roots = np.sqrt(np.arange(_ROOTS))
+    roots, best = np.sqrt(np.arange(FARTHEST_COMPARED**2 + 1)), np.empty(COMPARED, np.uint16)
     for k in range(count):
+        of = slice(runs.first[k], runs.first[k + 1])
+        row, start, stop = runs.row[of], runs.start[of], runs.stop[of]
         top, left = boxes.top[k] - 1, boxes.left[k] - 1
-        begin, end = runs.first[k], runs.first[k + 1]
         shape = boxes.bottom[k] - top + 1, boxes.right[k] - left + 1
-        squared = distances_of_runs(
-            runs.row[begin:end], runs.start[begin:end], runs.stop[begin:end], top, left, shape
-        )
-        flat, high = squared.reshape(-1), np.int32(0)
-        for p in range(flat.size):
-            high = max(high, flat[p])
-        largest[k] = np.sqrt(high)
-        total = 0.0
-        for i in range(begin, end):
-            at = (runs.row[i] - top) * shape[1] - left
-            first, last = np.uintp(at + runs.start[i]), np.uintp(at + runs.stop[i])
-            if high < roots.size:
-                total += _sum_of_known(flat, first, last, roots)
-            else:
-                for p in range(first, last):
-                    total += np.sqrt(flat[p])
-        mean[k] = total / area[k]
+        squares, first, stride = squares_along_rows(row, start, stop, top, left, shape)
+        high, total = np.int64(0), 0.0
+        for begin in range(first, first + shape[0] * stride, COMPARED):
+            worst = compare_columns(squares, np.uintp(begin), np.uintp(stride), best)
+            high = max(high, np.int64(worst))
+            if high >= roots.size:
+                break
+            # What is not the object has the distance 0: all pixels are alike.
+            total += _sum_of_known(best, roots)
+        if high >= roots.size:
+            far = distances_of_runs(row, start, stop, top, left, shape)
+            high, total = np.int64(far.max()), np.sqrt(far).sum()
+        largest[k], mean[k] = np.sqrt(high), total / area[k]
     return Radii(largest, mean)
 
 
 @kernel
-def _sum_of_known(
-    flat: npt.NDArray[np.int32], begin: np.uintp, stop: np.uintp, roots: Floats
-) -> float:
+def _sum_of_known(squares: npt.NDArray[np.uint16], roots: Floats) -> float:
     """Sum of square roots that are looked up."""
     # Four sums at a time, each of which would wait for its last addition.
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
-    p = begin
-    while p + four <= stop:
-        a += roots[np.uintp(flat[p])]
-        b += roots[np.uintp(flat[p + one])]
-        c += roots[np.uintp(flat[p + two])]
-        d += roots[np.uintp(flat[p + three])]
-        p += four
-    while p < stop:
-        a += roots[np.uintp(flat[p])]
-        p += one
+    for p in range(np.uintp(0), np.uintp(squares.size), four):
+        a += roots[np.uintp(squares[p])]
+        b += roots[np.uintp(squares[p + one])]
+        c += roots[np.uintp(squares[p + two])]
+        d += roots[np.uintp(squares[p + three])]
     return (a + b) + (c + d)
 
 

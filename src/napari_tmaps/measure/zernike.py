@@ -1,7 +1,11 @@
 """Zernike moments: how mass is spread over the circle around an object.
 
 A Zernike polynomial is a sum of products of powers of y and x. So all moments follow from the
-sums of those products over the object.
+sums of those products over the object. They are taken about the pixel in the middle of its box:
+powers of whole numbers, and their sums along rows, are alike for all objects, which look them up.
+Moving the sums to the centre of the circle then is a short sum over them, for many objects at once.
+It loses no digits: along each axis a pixel is never farther from the middle than the radius less
+the way from the middle to the centre.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import fused_kernel, kernel
 from napari_tmaps.measure.hull import Circles
+from napari_tmaps.measure.lanes import LANES, add_4, add_8, add_16, subtract
 from napari_tmaps.measure.runs import Boxes, Floats, Ints, Runs
 from napari_tmaps.measure.separable import add_columns, padded
 from napari_tmaps.measure.weighted import powers
@@ -23,7 +28,6 @@ DEGREE = 12
 _TOGETHER = (
     248  # objects whose moments fit the cache; no power of 2, whose lines exclude each other
 )
-_ROOM = 16  # for the powers 0 … DEGREE, a multiple of what vector registers hold
 
 
 class Polynomials(NamedTuple):
@@ -67,25 +71,43 @@ def polynomials() -> Polynomials:
     return Polynomials(of, p, q, factors[of, p, q])
 
 
+class _Powers(NamedTuple):
+    """Powers of the whole numbers from -reach to reach, in rows of `LANES`.
+
+    Attributes
+    ----------
+    reach
+        The largest number.
+    of
+        of[reach + t, q] is t^q.
+    until
+        until[reach + t, q] is the sum of s^q for s from 0 to t - 1; that from t to -1, with the
+        other sign, for negative t.
+    """
+
+    reach: int
+    of: Floats
+    until: Floats
+
+
 @kernel
 def zernike_of_shape(runs: Runs, boxes: Boxes, circles: Circles, terms: Polynomials) -> Floats:
     """Magnitudes of the Zernike moments of the objects' shapes, (objects, polynomials).
 
     |sum of the polynomial over the pixels of the object| / area of the circle, as in
     CellProfiler. The polynomials are laid into the smallest circle around the pixel centres. NaN
-    for a single pixel.
+    for a single pixel. No pixel is looked at: the sums of a run are differences of known ones.
     """
     count = runs.labels.size
     result = np.full((count, len(ORDERS)), np.nan)
+    known = _powers(boxes)
+    moments = np.empty((DEGREE + 1, DEGREE + 1, _TOGETHER), np.float64)
     for begin in range(0, count, _TOGETHER):
         end = min(begin + _TOGETHER, count)
-        moments = np.zeros((DEGREE + 1, DEGREE + 1, end - begin), np.float64)
         for k in range(begin, end):
-            if circles.radius[k] > 0:
-                along_y, along_x = _powers(boxes, circles, k)
-                sums = _sums_over_runs(runs, boxes, k, along_y, along_x)
-                moments[:, :, k - begin] = sums[:, : DEGREE + 1]
-        magnitudes = _magnitudes(moments, terms)
+            sums = _sums_over_runs(runs, boxes, k, known)
+            _put(sums, circles.radius[k], moments, k - begin)
+        magnitudes = _magnitudes(moments, boxes, circles, begin, end, terms)
         for k in range(begin, end):
             if circles.radius[k] > 0:
                 result[k] = magnitudes[:, k - begin] / (np.pi * circles.radius[k] ** 2)
@@ -99,17 +121,19 @@ def zernike_of_stain(
     """The same of the intensities of the objects, divided by the objects' area."""
     count = runs.labels.size
     result = np.full((count, len(ORDERS)), np.nan)
+    known = _powers(boxes)
+    moments = np.empty((DEGREE + 1, DEGREE + 1, _TOGETHER), np.float64)
     for begin in range(0, count, _TOGETHER):
         end = min(begin + _TOGETHER, count)
-        moments = np.zeros((DEGREE + 1, DEGREE + 1, end - begin), np.float64)
         for k in range(begin, end):
-            if circles.radius[k] > 0:
-                along_y, along_x = _powers(boxes, circles, k)
-                columns = np.zeros((along_x.shape[0], padded(along_x.shape[1])), np.float64)
-                add_columns(runs, k, boxes.top[k], boxes.left[k], image, 0.0, along_y, columns)
-                sums = _sums_over_columns(columns, along_x)
-                moments[:, :, k - begin] = sums[:, : DEGREE + 1]
-        magnitudes = _magnitudes(moments, terms)
+            top, left = boxes.top[k], boxes.left[k]
+            height, width = boxes.bottom[k] - top, boxes.right[k] - left
+            along_y = powers(-(height // 2), height, 1.0, DEGREE + 1)
+            columns = np.zeros((DEGREE + 1, padded(width)), np.float64)
+            add_columns(runs, k, top, left, image, 0.0, along_y, columns)
+            sums = _sums_over_columns(columns.T, width, known)
+            _put(sums, circles.radius[k], moments, k - begin)
+        magnitudes = _magnitudes(moments, boxes, circles, begin, end, terms)
         for k in range(begin, end):
             if circles.radius[k] > 0:
                 area = 0
@@ -120,71 +144,103 @@ def zernike_of_stain(
 
 
 @kernel
-def _powers(boxes: Boxes, circles: Circles, k: int) -> tuple[Floats, Floats]:
-    top, left, radius = boxes.top[k], boxes.left[k], circles.radius[k]
-    return (
-        powers(top - circles.y[k], boxes.bottom[k] - top, radius, DEGREE + 1),
-        powers(left - circles.x[k], boxes.right[k] - left, radius, DEGREE + 1),
-    )
+def _powers(boxes: Boxes) -> _Powers:
+    """Powers as far as the objects need them."""
+    reach = 1
+    for k in range(boxes.top.size):
+        reach = max(reach, boxes.bottom[k] - boxes.top[k], boxes.right[k] - boxes.left[k])
+    reach = reach // 2 + 1
+    of = np.ones((2 * reach + 1, LANES), np.float64)
+    until = np.zeros((2 * reach + 1, LANES), np.float64)
+    for t in range(-reach, reach + 1):
+        for q in range(1, LANES):
+            of[reach + t, q] = of[reach + t, q - 1] * t
+    for t in range(1, reach + 1):
+        for q in range(LANES):
+            until[reach + t, q] = until[reach + t - 1, q] + of[reach + t - 1, q]
+            until[reach - t, q] = until[reach - t + 1, q] - of[reach - t, q]
+    return _Powers(reach, of, until)
 
 
-@fused_kernel
-def _sums_over_runs(runs: Runs, boxes: Boxes, k: int, along_y: Floats, along_x: Floats) -> Floats:
-    """Sum of y^p × x^q over the pixels of an object; a run is the difference of two sums."""
-    until = np.zeros((along_x.shape[1] + 1, _ROOM), np.float64)
-    for x in range(np.uintp(along_x.shape[1])):
-        for q in range(np.uintp(DEGREE + 1)):
-            until[x + np.uintp(1), q] = until[x, q] + along_x[q, x]
-    moments = np.zeros((DEGREE + 1, _ROOM), np.float64)
-    across = np.zeros((4, _ROOM), np.float64)
-    top, left = boxes.top[k], boxes.left[k]
-    last, lowest = runs.first[k + 1], np.uintp(along_y.shape[1] - 1)
-    i = runs.first[k]
-    while i < last:
-        # Four rows at a time, so that moments are read and written a quarter as often.
-        y = runs.row[i]
-        across[:] = 0
-        while i < last and runs.row[i] < y + 4:
-            row = np.uintp(runs.row[i] - y)
-            begin, end = np.uintp(runs.start[i] - left), np.uintp(runs.stop[i] - left)
-            for q in range(np.uintp(_ROOM)):
-                across[row, q] += until[end, q] - until[begin, q]
-            i += 1
-        one = np.uintp(y - top)
-        two, three = min(one + np.uintp(1), lowest), min(one + np.uintp(2), lowest)
-        four = min(one + np.uintp(3), lowest)
-        for p in range(np.uintp(DEGREE + 1)):
-            a, b, c, d = along_y[p, one], along_y[p, two], along_y[p, three], along_y[p, four]
-            for q in range(np.uintp(_ROOM)):
-                moments[p, q] += (a * across[0, q] + b * across[1, q]) + (
-                    c * across[2, q] + d * across[3, q]
-                )
+@kernel
+def _sums_over_runs(runs: Runs, boxes: Boxes, k: int, known: _Powers) -> Floats:
+    """Sums of y^p × x^q over the pixels of an object about its middle, p + q up to `DEGREE`."""
+    moments, across = np.zeros((DEGREE + 1, LANES), np.float64), np.empty((1, LANES), np.float64)
+    to_y = known.reach - _middle(boxes.top[k], boxes.bottom[k])
+    to_x = known.reach - _middle(boxes.left[k], boxes.right[k])
+    for i in range(runs.first[k], runs.first[k + 1]):
+        subtract(across, known.until, np.uintp(runs.stop[i] + to_x), np.uintp(runs.start[i] + to_x))
+        _add_products(known.of, np.uintp(runs.row[i] + to_y), across, np.uintp(0), moments)
     return moments
 
 
-@fused_kernel
-def _sums_over_columns(sums: Floats, along_x: Floats) -> Floats:
-    """The same from the sums along y of each column, which are `padded`."""
-    by_column = np.zeros((sums.shape[1], _ROOM), np.float64)
-    for x in range(np.uintp(along_x.shape[1])):
-        for q in range(np.uintp(DEGREE + 1)):
-            by_column[x, q] = along_x[q, x]
-    moments = np.zeros((DEGREE + 1, _ROOM), np.float64)
-    one, two, three = np.uintp(1), np.uintp(2), np.uintp(3)
-    for x in range(np.uintp(0), np.uintp(sums.shape[1]), np.uintp(4)):
-        for p in range(np.uintp(DEGREE + 1)):
-            a, b, c, d = sums[p, x], sums[p, x + one], sums[p, x + two], sums[p, x + three]
-            for q in range(np.uintp(_ROOM)):
-                moments[p, q] += (a * by_column[x, q] + b * by_column[x + one, q]) + (
-                    c * by_column[x + two, q] + d * by_column[x + three, q]
-                )
+@kernel
+def _sums_over_columns(columns: Floats, width: int, known: _Powers) -> Floats:
+    """The same from the sums along y, (columns, powers of y)."""
+    moments = np.zeros((DEGREE + 1, LANES), np.float64)
+    to_x = known.reach - width // 2
+    for x in range(width):
+        _add_products(columns, np.uintp(x), known.of, np.uintp(x + to_x), moments)
     return moments
 
 
+@kernel
+def _add_products(
+    factors: Floats, line: np.uintp, numbers: Floats, row: np.uintp, moments: Floats
+) -> None:
+    """Add factors[line, p] × numbers[row, q] to moments[p, q], for p + q up to `DEGREE`."""
+    for p in range(np.uintp(5)):
+        add_16(moments, p, factors[line, p], numbers, row)
+    for p in range(np.uintp(5), np.uintp(9)):
+        add_8(moments, p, factors[line, p], numbers, row)
+    for p in range(np.uintp(9), np.uintp(DEGREE + 1)):
+        add_4(moments, p, factors[line, p], numbers, row)
+
+
+@kernel
+def _middle(begin: int, end: int) -> int:
+    return begin + (end - begin) // 2
+
+
+@kernel
+def _put(sums: Floats, radius: float, moments: Floats, place: int) -> None:
+    """Lay the sums of an object, in radii of its circle, beside those of others."""
+    scale = 1 / radius if radius > 0 else 1.0
+    row = 1.0
+    for p in range(DEGREE + 1):
+        unit = row
+        for q in range(DEGREE + 1 - p):
+            moments[p, q, place] = sums[p, q] * unit
+            unit *= scale
+        row *= scale
+
+
 @fused_kernel
-def _magnitudes(moments: Floats, terms: Polynomials) -> Floats:
+def _magnitudes(
+    moments: Floats, boxes: Boxes, circles: Circles, begin: int, end: int, terms: Polynomials
+) -> Floats:
     """Of some objects at once, (polynomials, objects), from their moments (p, q, objects)."""
-    count = moments.shape[2]
+    count = end - begin
+    off_y, off_x = np.zeros(count, np.float64), np.zeros(count, np.float64)
+    for k in range(begin, end):
+        if circles.radius[k] > 0:
+            middle_y = _middle(boxes.top[k], boxes.bottom[k])
+            middle_x = _middle(boxes.left[k], boxes.right[k])
+            off_y[k - begin] = (middle_y - circles.y[k]) / circles.radius[k]
+            off_x[k - begin] = (middle_x - circles.x[k]) / circles.radius[k]
+    # Sums of (y + off)^p × x^q, then of (y + off)^p × (x + off)^q: binomials by Pascal's triangle.
+    for other in range(DEGREE + 1):
+        for step in range(1, DEGREE + 1 - other):
+            for power in range(DEGREE - other, step - 1, -1):
+                upper, lower = moments[power, other], moments[power - 1, other]
+                for k in range(count):
+                    upper[k] += off_y[k] * lower[k]
+    for other in range(DEGREE + 1):
+        for step in range(1, DEGREE + 1 - other):
+            for power in range(DEGREE - other, step - 1, -1):
+                upper, lower = moments[other, power], moments[other, power - 1]
+                for k in range(count):
+                    upper[k] += off_x[k] * lower[k]
     real, imaginary = np.zeros((len(ORDERS), count)), np.zeros((len(ORDERS), count))
     for t in range(terms.of.size):
         p, q = terms.p[t], terms.q[t]

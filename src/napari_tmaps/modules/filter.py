@@ -55,7 +55,7 @@ def filter(  # noqa: A001 - the name that its users know
             f"({upper_threshold}), so that no object could stay. Choose it equal or smaller."
         )
     labels = as_objects("mask", mask, connectivity=4)
-    from napari_tmaps.measure import shape
+    from napari_tmaps.measure import hull, shape
     from napari_tmaps.measure.runs import count_pixels, draw_known, find_boxes, find_runs, keep
 
     runs = find_runs(labels)
@@ -68,6 +68,6 @@ def filter(  # noqa: A001 - the name that its users know
     elif feature == "circularity":
         value = shape.circularity(area, shape.outlines(runs, boxes).perimeter)
     else:
-        value = area / shape.hull_areas(runs)
+        value = area / shape.hull_areas(hull.find_hulls(runs))
     stays = (value >= lower_threshold) & (value <= upper_threshold)
     return draw_known(keep(runs, stays), labels.shape)

@@ -80,7 +80,8 @@ def measure_geometry(
     side = np.sqrt(y * x) if abs(y - x) <= _SQUARE * x else np.nan
     axes = shape.axes(of._replace(var_y=of.var_y * y**2, var_x=of.var_x * x**2, cov=of.cov * y * x))
     perimeter = shape.outlines(runs, boxes).perimeter
-    feret = hull.calipers(runs)
+    hulls = hull.find_hulls(runs)
+    feret = hull.calipers(hulls)
     features = {
         "Geometry_Area_um2": of.area * (y * x),
         "Geometry_Equivalent_Diameter_um": np.sqrt(4 * of.area * (y * x) / np.pi),
@@ -93,7 +94,7 @@ def measure_geometry(
         "Geometry_Minimum_Feret_Diameter_um": feret.minimum * side,
         "Geometry_Maximum_Radius_um": shape.radii(runs, boxes).maximum * side,
         "Geometry_Orientation": form.directions(of),
-        "Geometry_Convex_Area": shape.hull_areas(runs),
+        "Geometry_Convex_Area": shape.hull_areas(hulls),
         "Geometry_Compactness": perimeter**2 / (4 * np.pi * of.area),
         "Geometry_Median_Radius": form.median_radii(runs, boxes),
         "Geometry_Euler_Number": form.euler_numbers(runs, boxes),

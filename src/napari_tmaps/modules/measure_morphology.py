@@ -79,7 +79,8 @@ def measure_morphology(
     axes = shape.axes(of)
     outline = shape.outlines(runs, boxes)
     radii = shape.radii(runs, boxes)
-    feret = hull.calipers(runs)
+    hulls = hull.find_hulls(runs)
+    feret = hull.calipers(hulls)
     unknown = np.full(of.area.size, np.nan)
     features = {
         "Morphology_Local_Centroid_x": of.x,
@@ -88,7 +89,7 @@ def measure_morphology(
         "Morphology_Perimeter": outline.perimeter,
         "Morphology_Eccentricity": axes.eccentricity,
         "Morphology_Extent": of.area / ((boxes.bottom - boxes.top) * (boxes.right - boxes.left)),
-        "Morphology_Convexity": of.area / shape.hull_areas(runs),
+        "Morphology_Convexity": of.area / shape.hull_areas(hulls),
         "Morphology_Circularity": shape.circularity(of.area, outline.perimeter),
         "Morphology_Roundness": outline.pixels**2 / (4 * np.pi * of.area),
         "Morphology_Elongation": np.divide(
@@ -105,7 +106,7 @@ def measure_morphology(
     if measure_zernike:
         from napari_tmaps.measure import zernike
 
-        circles = hull.enclosing_circles(runs)
+        circles = hull.enclosing_circles(hulls)
         moments = zernike.zernike_of_shape(runs, boxes, circles, zernike.polynomials())
         for i, (n, m) in enumerate(zernike.ORDERS):
             features[f"Morphology_Zernike-{n}-{m}"] = moments[:, i]

@@ -92,7 +92,7 @@ def measure_radial_distribution(
             features[f"RadialDistribution_{name}-{ring + 1}-of-{rings}"] = values[:, ring]
     if measure_zernike:
         moments = zernike.zernike_of_stain(
-            runs, boxes, hull.enclosing_circles(runs), image, zernike.polynomials()
+            runs, boxes, hull.enclosing_circles(hull.find_hulls(runs)), image, zernike.polynomials()
         )
         for i, (n, m) in enumerate(zernike.ORDERS):
             features[f"RadialDistribution_Zernike-{n}-{m}"] = moments[:, i]

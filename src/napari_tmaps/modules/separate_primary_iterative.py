@@ -94,7 +94,7 @@ def separate_primary_iterative(
     labels = as_objects("primary objects", primary_objects, connectivity=8).copy()
     check_intensity("intensity image", intensity_image)
     check_same_shape(primary_objects=labels, intensity_image=intensity_image)
-    from napari_tmaps.measure import shape
+    from napari_tmaps.measure import hull, shape
     from napari_tmaps.measure.concave import concave_points, dark_lines
     from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs
 
@@ -102,7 +102,7 @@ def separate_primary_iterative(
         runs = find_runs(labels)
         boxes = find_boxes(runs)
         area = count_pixels(runs)
-        solidity = area / shape.hull_areas(runs)
+        solidity = area / shape.hull_areas(hull.find_hulls(runs))
         perimeter = shape.outlines(runs, boxes).perimeter
         form = -np.log(4 * np.pi * area / (perimeter + 1) ** 2)
         clumps = np.flatnonzero(
@@ -140,7 +140,7 @@ def _cut(
     """The two parts that the best of the lines leaves, or None where no line is good."""
     from scipy import ndimage
 
-    from napari_tmaps.measure import shape
+    from napari_tmaps.measure import hull, shape
     from napari_tmaps.measure.components import label_components
     from napari_tmaps.measure.runs import count_pixels, find_runs
 
@@ -155,7 +155,7 @@ def _cut(
         area = count_pixels(runs)
         if area.size != 2 or area.min() <= min_area_cut:
             continue
-        solidity = area / shape.hull_areas(runs)
+        solidity = area / shape.hull_areas(hull.find_hulls(runs))
         score = solidity.sum() - float(stain[way].mean()) / brightness - len(line) / diameter
         if score > best:
             best, chosen = score, parts

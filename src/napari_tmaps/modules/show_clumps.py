@@ -71,13 +71,13 @@ def show_clumps(
         trimming=trimming,
     )
     labels = after if remaining else before
-    from napari_tmaps.measure import shape
+    from napari_tmaps.measure import hull, shape
     from napari_tmaps.measure.runs import count_pixels, draw, find_boxes, find_runs
 
     runs = find_runs(labels)
     boxes = find_boxes(runs)
     area = count_pixels(runs)
-    convexity = area / shape.hull_areas(runs)
+    convexity = area / shape.hull_areas(hull.find_hulls(runs))
     circularity = shape.circularity(area, shape.outlines(runs, boxes).perimeter)
     chosen = (
         (area > min_area)

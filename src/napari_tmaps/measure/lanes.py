@@ -1,0 +1,84 @@
+"""Rows of few numbers that are added at once.
+
+The compiler makes loops over many numbers run on vector registers, but takes loops over a fixed few
+apart first and then adds one number after the other. These functions of LLVM's own vectors run on
+whatever registers the processor has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+LANES = 16  # the longest row
+
+
+def _row(context: Any, builder: Any, kind: Any, array: Any, row: Any, lanes: int) -> Any:
+    """Pointer to the first numbers of a row of a contiguous array (rows, numbers)."""
+    make: Any = arrayobj.make_array
+    found = make(kind)(context, builder, array)
+    place = builder.mul(row, builder.extract_value(found.strides, 0))
+    byte = builder.gep(builder.bitcast(found.data, ir.IntType(8).as_pointer()), [place])
+    return builder.bitcast(byte, ir.VectorType(ir.DoubleType(), lanes).as_pointer())
+
+
+def _load(builder: Any, pointer: Any) -> Any:
+    loaded = builder.load(pointer)
+    loaded.align = 8
+    return loaded
+
+
+def _subtract(
+    typing_context: Any, target: Any, source: Any, upper: Any, lower: Any
+) -> tuple[Any, Callable[..., Any]]:
+    """Set the first row of an array to source[upper] - source[lower], of `LANES` numbers each."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds, (into, from_, a, b) = signature.args, arguments
+        first = ir.Constant(a.type, 0)
+        high, low = (
+            _load(builder, _row(context, builder, kinds[1], from_, place, LANES))
+            for place in (a, b)
+        )
+        difference = builder.fsub(high, low)
+        builder.store(difference, _row(context, builder, kinds[0], into, first, LANES), align=8)
+        return context.get_dummy_value()
+
+    return types.void(target, source, types.uintp, types.uintp), generate
+
+
+def _adder(lanes: int) -> Callable[..., Any]:
+    def add(
+        typing_context: Any, target: Any, row: Any, factor: Any, source: Any, place: Any
+    ) -> tuple[Any, Callable[..., Any]]:
+        """Add factor × source[place] to target[row], of so many numbers; rounded once."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds, (into, to, scale, from_, at) = signature.args, arguments
+            vector = ir.VectorType(ir.DoubleType(), lanes)
+            pointer = _row(context, builder, kinds[0], into, to, lanes)
+            one = builder.insert_element(
+                ir.Constant(vector, ir.Undefined), scale, ir.Constant(ir.IntType(32), 0)
+            )
+            same = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+            factors = builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), same)
+            numbers = _load(builder, _row(context, builder, kinds[3], from_, at, lanes))
+            product = builder.fmul(factors, numbers, flags=("contract",))
+            total = builder.fadd(_load(builder, pointer), product, flags=("contract",))
+            builder.store(total, pointer, align=8)
+            return context.get_dummy_value()
+
+        return types.void(target, types.uintp, types.float64, source, types.uintp), generate
+
+    return cast(Callable[..., Any], intrinsic(add))
+
+
+subtract = cast(Callable[[Any, Any, Any, Any], None], intrinsic(_subtract))
+add_16, add_8, add_4 = (
+    cast(Callable[[Any, Any, Any, Any, Any], None], _adder(lanes)) for lanes in (16, 8, 4)
+)
