@@ -44,6 +44,7 @@ ROWS = {
     "features/cp_measure": "rows_features:cp_measure",
     "features/cp_measure_numba": "rows_features:cp_measure_numba",
     "features/gabor": "rows_features:gabor",
+    "features/gabor_numpy": "rows_features:gabor_numpy",
     "features/lbp": "rows_features:lbp",
     "features/tas": "rows_features:tas",
     "features/hu": "rows_features:hu",

@@ -44,13 +44,22 @@ def intensity(folder: Path, full: bool) -> Contest:
 
 
 def morphology(folder: Path, full: bool) -> Contest:
-    """Size, axes, hull, outline and radii."""
+    """Size, axes, hull, outline, radii and Feret diameters."""
+    from cp_measure.core.numba._feret import get_feret
+
     from peers import library_mix
 
+    def peer(labels: Array, _: Array) -> pd.DataFrame:
+        feret = get_feret(labels)
+        return library_mix.morphology(labels).assign(
+            Morphology_Maximum_Feret_Diameter=feret["MaxFeretDiameter"],
+            Morphology_Minimum_Feret_Diameter=feret["MinFeretDiameter"],
+        )
+
     return _contest(
-        "scikit-image and OpenCV",
+        "scikit-image, OpenCV, and cp_measure with numba",
         lambda labels, _: MODULES["measure_morphology"](labels, labels),
-        lambda labels, _: library_mix.morphology(labels),
+        peer,
         per_channel=False,
         compare=lambda a, b: _difference(a[list(b.columns)], b),
         whole=True,
@@ -169,21 +178,34 @@ def _together(name: str, kernels: str) -> Contest:
 
 
 def gabor(folder: Path, full: bool) -> Contest:
-    """CellProfiler's Gabor responses of three wavelengths."""
-
-    def ours(labels: Array, image: Array) -> Array:
-        found = runs.find_runs(labels)
-        boxes = runs.find_boxes(found)
-        waves = np.array(textures.WAVELENGTHS, float)
-        return ours_gabor.gabor(found, boxes, shape.moments(found, boxes), image, waves)
+    """CellProfiler's Gabor responses of three wavelengths, against its own library."""
+    import centrosome.filter  # noqa: F401  # left out where it is not installed
 
     return _contest(
-        "numpy, all pixels at once, as CellProfiler does",
-        ours,
+        "centrosome, all objects at once, as CellProfiler does",
+        _gabor,
+        textures.gabor_of_centrosome,
+        per_channel=True,
+        compare=_difference,
+    )
+
+
+def gabor_numpy(folder: Path, full: bool) -> Contest:
+    """The same against what we wrote with numpy for this table, which no library offers."""
+    return _contest(
+        "numpy, pixels sorted by object, written for this table",
+        _gabor,
         textures.gabor_at_once,
         per_channel=True,
         compare=_difference,
     )
+
+
+def _gabor(labels: Array, image: Array) -> Array:
+    found = runs.find_runs(labels)
+    boxes = runs.find_boxes(found)
+    waves = np.array(textures.WAVELENGTHS, float)
+    return ours_gabor.gabor(found, boxes, shape.moments(found, boxes), image, waves)
 
 
 def lbp(folder: Path, full: bool) -> Contest:

@@ -59,6 +59,28 @@ def patterns(labels: Labels, image: Image) -> Floats:
     return np.reshape(shares, (-1, len(RADII) * len(bins)))
 
 
+def gabor_of_centrosome(labels: Labels, image: Image) -> Floats:
+    """CellProfiler's Gabor responses by its own library, all objects at once.
+
+    The filter centrosome.filter.gabor gives an image for each wave and direction; summed up by
+    object with numpy, which is faster than scipy.ndimage.sum in CellProfiler.
+    """
+    from centrosome.filter import gabor
+
+    values, owner = image.astype(float), labels.ravel()
+    responses = []
+    for wavelength in WAVELENGTHS:
+        best = np.zeros(owner.max())
+        for angle in np.deg2rad([0, 45, 90, 135]):
+            filtered = gabor(values, labels, wavelength, angle).ravel()
+            real, imaginary = (
+                np.bincount(owner, part)[1:] for part in (filtered.real, filtered.imag)
+            )
+            best = np.maximum(best, np.hypot(real, imaginary))
+        responses.append(best)
+    return np.transpose(responses)
+
+
 def gabor_at_once(labels: Labels, image: Image) -> Floats:
     """CellProfiler's Gabor responses over the pixels of all objects at once, with numpy."""
     owner = labels[labels > 0]
