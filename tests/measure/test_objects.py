@@ -6,6 +6,7 @@ import gc
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from napari_tmaps.measure import shape
 from napari_tmaps.measure.distance import squared_distances
 from napari_tmaps.measure.hull import find_hulls
 from napari_tmaps.measure.intensity import intensities
-from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs
+from napari_tmaps.measure.runs import count_pixels, find_boxes, find_runs, scan
 
 NUMBERS = (1, 2, 3, 7, 40, 65536, 2_000_000_000)
 many = settings(max_examples=60, deadline=None, derandomize=True)
@@ -249,3 +250,19 @@ def test_no_objects_no_rows():
     assert shape.moments(runs, boxes).area.size == 0
     assert shape.hull_areas(find_hulls(runs)).size == 0
     assert intensities(runs, np.zeros((4, 5), np.uint16)).mean.size == 0
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int32])
+@pytest.mark.parametrize("width", [1, 2, 63, 64, 65, 66, 128, 129, 200])
+def test_runs_are_the_pieces_of_rows_that_are_alike(width, dtype):
+    """Whatever the width, since 64 pixels are looked at together; of views of images too."""
+    random = np.random.default_rng(width)
+    image = np.repeat(random.integers(0, 3, (7, width)), random.integers(1, 30, width), axis=1)
+    for labels in (image[:, :width].astype(dtype), image.astype(dtype)[::2, ::-1][:, :width]):
+        expected = []
+        for y, line in enumerate(labels):
+            ends = np.flatnonzero(np.diff(line.astype(int))) + 1
+            for start, stop in pairwise([0, *ends, width]):
+                if line[start]:
+                    expected.append((int(line[start]), y, start, stop))
+        assert list(zip(*(column.tolist() for column in scan(labels)), strict=True)) == expected

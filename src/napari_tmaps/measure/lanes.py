@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
@@ -82,3 +83,50 @@ subtract = cast(Callable[[Any, Any, Any, Any], None], intrinsic(_subtract))
 add_16, add_8, add_4 = (
     cast(Callable[[Any, Any, Any, Any, Any], None], _adder(lanes)) for lanes in (16, 8, 4)
 )
+
+
+def _changes(typing_context: Any, image: Any, y: Any, x: Any) -> tuple[Any, Callable[..., Any]]:
+    """64 bits, from the lowest on: whether image[y, x + n] differs from image[y, x + n + 1]."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        make: Any = arrayobj.make_array
+        from_, row, column = arguments
+        found = make(signature.args[0])(context, builder, from_)
+        unpack: Any = cgutils.unpack_tuple
+        stride, step = unpack(builder, found.strides)
+        offset = builder.add(builder.mul(row, stride), builder.mul(column, step))
+        byte = builder.gep(builder.bitcast(found.data, ir.IntType(8).as_pointer()), [offset])
+        pixel = found.data.type.pointee
+        first = builder.bitcast(byte, found.data.type)
+        word = ir.IntType(64)
+        bits = ir.Constant(word, 0)
+        group = ir.VectorType(pixel, LANES)
+        for begin in range(0, 64, LANES):
+            here, after = (
+                builder.load(
+                    builder.bitcast(
+                        builder.gep(first, [ir.Constant(word, begin + n)]), group.as_pointer()
+                    ),
+                    align=1,
+                )
+                for n in (0, 1)
+            )
+            unlike = builder.icmp_unsigned("!=", here, after)
+            some = builder.zext(builder.bitcast(unlike, ir.IntType(LANES)), word)
+            bits = builder.or_(bits, builder.shl(some, ir.Constant(word, begin)))
+        return bits
+
+    return types.uint64(image, types.uintp, types.uintp), generate
+
+
+def _lowest(typing_context: Any, bits: Any) -> tuple[Any, Callable[..., Any]]:
+    """Place of the lowest bit that is set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+changes = cast(Callable[[Any, Any, Any], Any], intrinsic(_changes))
+lowest = cast(Callable[[Any], int], intrinsic(_lowest))

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.known import Known
+from napari_tmaps.measure.lanes import changes, lowest
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_PLACES = np.uint64(0x0001020304050607)  # 256ⁿ times this has n in its highest byte, n from 0 to 7
 
 
 class Runs(NamedTuple):
@@ -134,13 +134,10 @@ def _rank(values: Ints) -> tuple[Ints, Ints]:
 @kernel
 def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
     """Value, row, start and stop of the runs of an image (y, x), in reading order."""
-    height, width = labels.shape
+    pixels = np.ascontiguousarray(labels)
+    height, width = pixels.shape
     room = 1024 + 8 * height
     table = np.empty((4, room), np.int64)
-    # Where a pixel differs from the one before; runs are long, so that eight at a time are alike.
-    changes = np.zeros(width // 8 * 8 + 8, np.uint8)
-    eights = changes.view(np.uint64)
-    unlike = np.empty(eights.size + 1, np.int64)
     n, one, last = np.uintp(0), np.uint64(1), np.uintp(width - 1)
     value, row, start, stop = table[0], table[1], table[2], table[3]
     for y in range(np.uintp(height if width else 0)):
@@ -150,26 +147,28 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
             larger[:, :n] = table[:, :n]
             table = larger
             value, row, start, stop = table[0], table[1], table[2], table[3]
-        # Unsigned positions and no slices of the row: the loop then runs on vector registers.
-        for x in range(last):
-            changes[x + np.uintp(1)] = labels[y, x + np.uintp(1)] != labels[y, x]
-        changes[width] = 1
-        # Without branches, which would be guessed wrong at most changes. All pieces between
-        # changes are written, those of the background one over the other.
-        number = np.uintp(0)
-        for eight in range(np.uintp(eights.size)):
-            unlike[number] = eight
-            number += np.uintp(eights[eight] != 0)
-        begin, name = np.int64(0), np.int64(labels[y, 0])
-        for i in range(number):
-            rest = eights[np.uintp(unlike[i])]
-            while rest:
-                lowest = rest & (~rest + one)
-                end = np.int64(8) * unlike[i] + np.int64(lowest * _PLACES >> np.uint64(56))
+        # Without branches but for the bits, which would be guessed wrong at most changes. All
+        # pieces between changes are written, those of the background one over the other.
+        begin, name = np.int64(0), np.int64(pixels[y, 0])
+        x = np.uintp(0)
+        while x < last:
+            # Where a pixel differs from the next one; runs are long, so that most are alike.
+            if x + np.uintp(64) <= last:
+                unlike = changes(pixels, y, x)
+            else:
+                unlike = np.uint64(0)
+                for i in range(last - x):
+                    bit = np.uint64(pixels[y, x + i] != pixels[y, x + i + np.uintp(1)])
+                    unlike |= bit << np.uint64(i)
+            while unlike:
+                end = np.int64(x) + lowest(unlike) + 1
                 value[n], row[n], start[n], stop[n] = name, y, begin, end
                 n += np.uintp(name != 0)
-                begin, name = end, np.int64(labels[y, min(np.uintp(end), last)])
-                rest ^= lowest
+                begin, name = end, np.int64(pixels[y, np.uintp(end)])
+                unlike &= unlike - one
+            x += np.uintp(64)
+        value[n], row[n], start[n], stop[n] = name, y, begin, width
+        n += np.uintp(name != 0)
     found = table[:, :n].copy()
     return found[0], found[1], found[2], found[3]
 
