@@ -99,8 +99,8 @@ def _sums_of_columns(
     zero, first, second, third = partial[0], partial[1], partial[2], partial[3]
     for line in range(lines):
         # Of the row before the first of the eight, from which they count 1 … 8.
-        y = float(8 * line - 1 - height // 2)
-        yy, yyy = y * y, y * y * y
+        above = float(8 * line - 1 - height // 2)
+        square, cube = above * above, above * above * above
         a = np.uintp(8 * line) * stride
         b, c, d = a + stride, a + stride * np.uintp(2), a + stride * np.uintp(3)
         e, f, g = a + stride * np.uintp(4), a + stride * np.uintp(5), a + stride * np.uintp(6)
@@ -119,9 +119,9 @@ def _sums_of_columns(
             one, two = np.float64(first[x]), 2.0 * np.float64(second[x]) - np.float64(first[x])
             three = 6.0 * np.float64(third[x]) - 3.0 * two - 2.0 * one
             sums[0, x] += np.float64(zero[x])
-            sums[1, x] += y * np.float64(zero[x]) + one
-            sums[2, x] += yy * np.float64(zero[x]) + 2.0 * y * one + two
-            sums[3, x] += yyy * np.float64(zero[x]) + 3.0 * yy * one + 3.0 * y * two + three
+            sums[1, x] += above * np.float64(zero[x]) + one
+            sums[2, x] += square * np.float64(zero[x]) + 2.0 * above * one + two
+            sums[3, x] += cube * np.float64(zero[x]) + 3.0 * (square * one + above * two) + three
     return sums
 
 
