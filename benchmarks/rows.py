@@ -84,6 +84,8 @@ ROWS = {
     "streams/tiff-lzw": "rows_streams:tiff_lzw",
     "server/upload": "rows_server:uploading",
     "server/tile": "rows_server:one_tile",
+    "server/image_png": "rows_server:image_png",
+    "server/image_tiff": "rows_server:image_tiff",
     "server/readers": "rows_server:readers",
     "server/values": "rows_server:values",
 }

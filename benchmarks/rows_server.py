@@ -168,6 +168,67 @@ def _maker(path: Path, layer: dict[str, Any]) -> Callable[[int, int, int], bytes
     return make
 
 
+def image_png(folder: Path, full: bool) -> Contest:
+    """Ten images of 2160 × 2160 as PNG of 16 bit."""
+    return _images(folder, "png", imagecodecs.png_decode)
+
+
+def image_tiff(folder: Path, full: bool) -> Contest:
+    """The same as TIFF."""
+    import tifffile
+
+    return _images(folder, "tiff", lambda content: tifffile.imread(io.BytesIO(content)))
+
+
+_IMAGES = 10
+
+
+def _images(folder: Path, form: str, decode: Callable[[bytes], Any]) -> Contest:
+    path = _one_image(folder)
+    client = _serve(path.parent)
+    address = f"{client._find('channel', 'channels', 'DAPI')}/image-file"
+    query = {"plate_name": "p", "well_name": "A01", "format": form}
+    with Experiment.open(path) as experiment:
+        array = experiment.plate("p").image_path("A01", 1) / "0"
+        truth = experiment.image("p", "A01", 1, "DAPI")[0]
+    plain = Session("127.0.0.1", _serve_by_libraries(array))
+
+    def same(ours: list[bytes], _: bytes) -> float:
+        return float(np.mean([decode(content) == truth for content in ours]))
+
+    return Contest(
+        "FastAPI, zarr and imageio",
+        lambda: [client.session.fetch("GET", address, query=query) for _ in range(_IMAGES)],
+        lambda: plain.fetch("GET", f"/image/{form}"),
+        same,
+        "share of the pixels that are the same",
+        peer_share=1 / _IMAGES,
+        in_this_process=False,
+    )
+
+
+@cache
+def _one_image(folder: Path) -> Path:
+    return make_plate(folder / "image", 1, 1, sites=1, size=2160)
+
+
+@cache
+def _serve_by_libraries(array: Path) -> int:
+    """A server of one image as one writes it in ten lines."""
+    program = (
+        "import sys, fastapi, uvicorn, zarr\n"
+        "import imageio.v3 as iio\n"
+        "app = fastapi.FastAPI()\n"
+        "@app.get('/image/{form}')\n"
+        "def image(form: str):\n"
+        "    pixels = zarr.open_array(sys.argv[1], mode='r')[0, 0, 0]\n"
+        "    content = iio.imwrite('<bytes>', pixels, extension='.' + form)\n"
+        "    return fastapi.Response(content, media_type='image/' + form)\n"
+        "uvicorn.run(app, port=int(sys.argv[2]), log_level='error')\n"
+    )
+    return _start(program, str(array))
+
+
 def readers(folder: Path, full: bool) -> Contest:
     """200 readers at the same time, each of other tiles, of the server and of one that only sends.
 
@@ -238,8 +299,13 @@ def _serve_bytes(file: Path) -> int:
         "    await send({'type': 'http.response.body', 'body': body})\n"
         "uvicorn.run(app, port=int(sys.argv[2]), log_level='error')\n"
     )
+    return _start(program, str(file))
+
+
+def _start(program: str, argument: str) -> int:
+    """Run a program that serves something at a port; returns the port."""
     port = _free_port()
-    process = subprocess.Popen([sys.executable, "-c", program, str(file), str(port)])
+    process = subprocess.Popen([sys.executable, "-c", program, argument, str(port)])
     _wait_for(process, port)
     return port
 

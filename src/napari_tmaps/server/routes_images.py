@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import AsyncIterator
 from contextlib import closing
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from napari_tmaps.client.ids import decode, encode
@@ -18,7 +19,8 @@ from napari_tmaps.errors import InputError, MissingError, NotFoundError, unknown
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.server.access import Readable, Reading, ServerOf
 from napari_tmaps.server.kept_open import Layout
-from napari_tmaps.server.png import png
+from napari_tmaps.server.png import Piece, png
+from napari_tmaps.server.tiff import tiff
 from napari_tmaps.store.images import SiteImage
 from napari_tmaps.store.prepared import read_prepared
 
@@ -224,17 +226,20 @@ def image_answer(pixels: np.ndarray[Any, Any], form: Format, stem: str) -> Respo
     if form is Format.RAW:
         headers["X-Shape"] = ",".join(map(str, pixels.shape))
         headers["X-Dtype"] = pixels.dtype.newbyteorder("<").str
-        raw = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+        little = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
+        raw = little.data.cast("B")
         return Response(raw, media_type="application/octet-stream", headers=headers)
-    if form is Format.TIFF:
-        import tifffile
-
-        file = io.BytesIO()
-        tifffile.imwrite(file, pixels, compression="zlib", compressionargs={"level": 1})
-        return Response(file.getvalue(), media_type="image/tiff", headers=headers)
-    if pixels.dtype not in (np.uint8, np.uint16):
+    if form is Format.PNG and pixels.dtype not in (np.uint8, np.uint16):
         raise InputError(f"PNG cannot hold {pixels.dtype}; ask for format=tiff or format=raw.")
-    return Response(png(pixels), media_type="image/png", headers=headers)
+    pieces = png(pixels) if form is Format.PNG else tiff(pixels)
+    headers["Content-Length"] = str(sum(map(len, pieces)))
+    return StreamingResponse(_sent(pieces), media_type=f"image/{form}", headers=headers)
+
+
+async def _sent(pieces: tuple[Piece, ...]) -> AsyncIterator[Piece]:
+    """Pieces one after the other: joined, they would be copied once more."""
+    for piece in pieces:
+        yield piece
 
 
 def attachment(name: str) -> dict[str, str]:

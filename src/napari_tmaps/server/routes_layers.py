@@ -106,7 +106,7 @@ async def get_channel_tile(
 
 def _picture(pixels: npt.NDArray[Any], black: float, white: float, form: TileFormat) -> bytes:
     if form is TileFormat.PNG:
-        return png(pixels)
+        return b"".join(png(pixels))
     import imagecodecs
 
     scaled = (pixels.astype(np.float32) - black) * (255 / max(white - black, 1e-6))
