@@ -183,3 +183,34 @@ def test_rename_and_describe(
         assert experiment.path == path
         assert experiment.catalogue.get("description") == "HeLa, 24 h"
         assert list(experiment.catalogue.plates()["description"]) == ["", "HeLa, 24 h"]
+
+
+def test_plates_and_acquisitions_are_renamed(
+    widget: ExperimentWidget, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = widget.plates_tree
+
+    def name(new: str) -> None:
+        monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: (new, True))
+        # From the menu, as a person finds it.
+        next(each for each in tree.menu().actions() if each.text() == "Rename…").trigger()
+        assert not tree.rename_button.isEnabled()
+        qtbot.waitUntil(lambda: tree.rename_button.isEnabled(), timeout=30_000)
+
+    choose(tree, "P1")
+    name("P2")
+    assert "There is a plate 'P2' already" in tree._fault.text()
+    name(" Plate 1 ")
+    assert widget.experiment.plate_names() == ["Plate 1", "P2"]
+    assert widget.value().plate == "Plate 1"
+    assert tree.isVisible()
+    choose(tree, "Plate 1", "again")
+    name("day 2")
+    choose(tree, "Plate 1", "day 2")
+    with Experiment.open(path) as experiment:
+        image = experiment.image("Plate 1", "B02", 1, "Actin")
+        assert image.any()
+        assert set(experiment.catalogue.acquisitions()["name"]) == {"acquisition01", "day 2"}
+    tree.setBusy(True, importing=False)
+    states = {each.text(): each.isEnabled() for each in tree.menu().actions()}
+    assert not states["Rename…"]

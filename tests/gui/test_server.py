@@ -27,6 +27,7 @@ from napari_tmaps.gui.live_source import LiveSource
 from napari_tmaps.gui.map_menu import WellMenu
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.results_widget import ResultsWidget
+from napari_tmaps.gui.save_widget import SaveWidget
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
 from napari_tmaps.store.corrections import Corrections
@@ -147,6 +148,36 @@ def test_tables_are_those_of_the_server(
     found = book.data.table.numbers("Intensity_mean_smoothed_smoothed_image") if book.data else None
     assert found is not None
     np.testing.assert_array_equal(found, theirs["Intensity_mean_smoothed_smoothed_image"])
+
+
+def test_what_is_saved_is_not_put_into_the_cache(
+    widget: ExperimentWidget, address: str, tmp_path: Path, qtbot: Any
+) -> None:
+    save = SaveWidget(widget.viewer)
+    qtbot.addWidget(save)
+    open_there(widget, address, qtbot)
+    assert save.path_line.text().startswith(str(tmp_path))
+    assert str(tmp_path / "cache") not in save.path_line.text()
+
+
+def test_a_plate_is_renamed_on_the_server(
+    widget: ExperimentWidget,
+    address: str,
+    far: Path,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_there(widget, address, qtbot)
+    widget.show_plates()
+    tree = widget.plates_tree.tree
+    tree.setCurrentItem(tree.topLevelItem(0).child(0))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Renamed", True))
+    widget.plates_tree.rename_button.click()
+    qtbot.waitUntil(lambda: widget.value().plate == "Renamed", timeout=60_000)
+    rest(widget, qtbot)
+    qtbot.waitUntil(lambda: pixels(widget.viewer.layers["Actin"]).any(), timeout=60_000)
+    with Experiment.open(far) as experiment:
+        assert experiment.plate_names() == ["Renamed"]
 
 
 def test_what_changes_on_the_server_is_shown(

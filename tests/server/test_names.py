@@ -30,6 +30,7 @@ from napari_tmaps.store.corrections import Corrections, SiteObjects
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.gates import CombinedGate, FilterGate, GateStore, RangeGate
 from napari_tmaps.store.maps import open_map
+from napari_tmaps.store.plate_map import load_plate_map, plate_map_history
 from napari_tmaps.store.selections import Selection, SelectionStore
 from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import convert
@@ -273,3 +274,61 @@ def test_objects_without_features(client: TmClient, own: Path):
     address = f"{client._address()}/features/{encode('Drops', 'Area')}"
     with pytest.raises(NotFoundError, match="Drops have no features yet"):
         client.session.json("PUT", address, body={"name": "x"})
+
+
+def test_a_feature_that_was_sent_goes(drops: TmClient, own: Path, capsys):
+    gates = GateStore(own / "gates")
+    gates.save("Drops", "low", RangeGate(column="Score", low=0, high=1))
+    gates.save("Drops", "rest", CombinedGate(kind="not", gates=("low",)))
+    start = ["-P", str(drops.session.port), "-u", "demo", "-p", "XXX", "feature", "-e", "test"]
+    assert main([*start, "rm", "-o", "Drops", "-n", "Score"]) == 1
+    assert "The gate 'low' looks at 'Score'" in capsys.readouterr().err
+    gates.remove("Drops", "rest")
+    gates.remove("Drops", "low")
+    assert main([*start, "rm", "-o", "Drops", "-n", "Score"]) == 0
+    values = drops.download_object_feature_values("Drops")
+    assert "Score" not in values
+    assert values["Area"].tolist() == [100.0, 99.0]
+    (drop,) = (row for row in drops.get_mapobject_types() if row["name"] == "Drops")
+    assert drop["features"] == len(drops.get_features("Drops"))
+    with pytest.raises(NotFoundError, match="no feature 'Score'"):
+        drops.session.json("DELETE", f"{drops._address()}/features/{encode('Drops', 'Score')}")
+    with pytest.raises(InputError, match="made by the pipeline"):
+        drops.delete_feature("Discs", "Intensity_mean_DAPI")
+
+
+def test_what_is_in_a_well(client: TmClient, own: Path):
+    assert [row["description"] for row in client.get_wells()] == [{}, {}]
+    client.describe_well("plate01", "B02", {"treatment": "DMSO", "dose": 0.5})
+    client.describe_well("plate01", "C03", {"treatment": "Taxol", "dose": 2, "batch": "x"})
+    client.describe_well("plate01", "B02", {"dose": 1.5, "batch": None})
+    said = {row["name"]: row["description"] for row in client.get_wells()}
+    assert said == {
+        "B02": {"treatment": "DMSO", "dose": "1.5"},
+        "C03": {"treatment": "Taxol", "dose": "2", "batch": "x"},
+    }
+    kept = load_plate_map(own, ["plate01"])
+    assert kept is not None
+    assert kept.wells["dose"].tolist() == [1.5, 2.0]
+    history = plate_map_history(own)
+    assert set(history["who"]) == {"demo"}
+    assert len(history) == 6
+    for wrong, kind, text in (
+        ({"dose": "much"}, InputError, "'much' is no number"),
+        ({"Well": "x"}, InputError, "cannot be said of a well"),
+        ({"control": "maybe"}, InputError, "none of negative, positive"),
+    ):
+        with pytest.raises(kind, match=text):
+            client.describe_well("plate01", "B02", wrong)
+    with pytest.raises(NotFoundError):
+        client.session.json(
+            "PUT", f"{client._address()}/wells/{encode('plate01', 'D04')}", body={"description": {}}
+        )
+    assert load_plate_map(own, ["plate01"]).wells.equals(kept.wells)
+
+
+def test_sites_by_their_place(client: TmClient):
+    address = f"{client._address()}/sites"
+    query = {"well_name": "C03", "well_pos_y": 0, "well_pos_x": 1}
+    (site,) = client.session.json("GET", address, query=query)["data"]
+    assert (site["well_name"], site["number"]) == ("C03", 2)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 from pathlib import Path
 
+import httpx
 import imageio.v3 as iio
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ import tifffile
 from tests.workflow.screen import plane
 
 from napari_tmaps.client import TmClient
+from napari_tmaps.client.program import main
 from napari_tmaps.errors import InputError, MissingError, NotFoundError
 from napari_tmaps.store.experiment import Experiment
 
@@ -167,3 +170,51 @@ def test_zarr_leads_nowhere_else(client: TmClient, path: str):
             )
         )
     assert answer.status_code == 404
+
+
+def test_one_object(client: TmClient, port: int, capsys):
+    table = client.download_object_metadata("Discs")
+    for number in (1, len(table)):
+        row = table.loc[number]
+        info = client.get_mapobject("Discs", number)
+        assert info["experiment_name"] == "test"
+        assert (info["type"], info["mapobject_id"], info["zplane"]) == ("Discs", number, 0)
+        same = ("plate_name", "well_name", "well_pos_y", "well_pos_x", "tpoint", "label")
+        assert {name: info[name] for name in same} == {name: row[name] for name in same}
+    for number in (0, len(table) + 1, -1):
+        with pytest.raises(NotFoundError, match="There is no object"):
+            client.get_mapobject("Discs", number)
+    start = ["-P", str(port), "-u", "demo", "-p", "XXX", "mapobject", "-e", "test"]
+    assert main([*start, "info", "-o", "Discs", "1", "2"]) == 0
+    assert [json.loads(line)["mapobject_id"] for line in capsys.readouterr().out.splitlines()] == [
+        1,
+        2,
+    ]
+
+
+@pytest.mark.parametrize("how", ["data", "files"], ids=["form", "multipart"])
+def test_a_login_by_a_form(port: int, how: str):
+    fields = {"username": "demo", "password": "XXX"}
+    sent = {how: fields if how == "data" else {k: (None, v) for k, v in fields.items()}}
+    answer = httpx.post(f"http://127.0.0.1:{port}/auth", **sent)
+    assert answer.status_code == 200
+    headers = {"Authorization": f"JWT {answer.json()['access_token']}"}
+    listed = httpx.get(f"http://127.0.0.1:{port}/api/experiments", headers=headers)
+    assert [row["name"] for row in listed.json()["data"]] == ["test"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "text"),
+    [
+        ({"data": {"username": "demo"}}, 400, "password: Field required"),
+        ({"data": {"username": "demo", "password": "no"}}, 401, ""),
+        ({"content": b"{"}, 400, "Invalid JSON"),
+        ({"content": b"\xff"}, 400, "body"),
+        ({"json": {"username": "demo", "password": 5}}, 400, "password"),
+        ({"files": {"username": ("a", b"x"), "password": (None, "XXX")}}, 400, ""),
+    ],
+)
+def test_what_is_no_login(port: int, sent, status, text):
+    answer = httpx.post(f"http://127.0.0.1:{port}/auth", **sent)
+    assert answer.status_code == status
+    assert text in answer.json()["error"]["message"]

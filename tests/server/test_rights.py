@@ -15,6 +15,7 @@ from napari_tmaps.server import (
     routes_experiments,
     routes_files,
     routes_images,
+    routes_jterator,
     routes_layers,
     routes_names,
     routes_objects,
@@ -22,6 +23,7 @@ from napari_tmaps.server import (
     routes_segmentations,
     routes_tools,
     routes_uploads,
+    routes_wells,
     routes_workflow,
     routes_zarr,
 )
@@ -33,6 +35,7 @@ ROUTES = [
         routes_experiments,
         routes_files,
         routes_images,
+        routes_jterator,
         routes_layers,
         routes_names,
         routes_objects,
@@ -40,6 +43,7 @@ ROUTES = [
         routes_segmentations,
         routes_tools,
         routes_uploads,
+        routes_wells,
         routes_workflow,
         routes_zarr,
     )
@@ -48,7 +52,7 @@ ROUTES = [
     for method in sorted(route.methods)
 ]
 OF_ONE = [(method, path) for method, path in ROUTES if "{experiment_id}" in path]
-READS = ("upload/validity-check",)
+READS = ("upload/validity-check", "/project/check")
 """POST that changes nothing."""
 OWNERS = [("DELETE", "/shares/{name}"), ("POST", "/shares"), ("DELETE", "{experiment_id}")]
 OWNERS.append(("PUT", "{experiment_id}"))

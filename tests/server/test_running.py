@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,17 +10,19 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 import trustme
 from tests.workflow.screen import PATTERN, write_screen
 from tests.workflow.test_analyse import discs
 
-from napari_tmaps.client import TmClient
-from napari_tmaps.client.session import RefusedError
+from napari_tmaps.client import TmClient, sending
+from napari_tmaps.client.session import RefusedError, Session
 from napari_tmaps.errors import ExistsError, StorageError
 from napari_tmaps.pipeline.files import save_pipeline
 from napari_tmaps.vendors import scan
@@ -136,3 +139,82 @@ def test_a_server_that_was_killed_loses_no_run(waiting: Path):
     ):
         assert wait_for_end(client)["state"] == "TERMINATED"
         assert len(client.download_object_feature_values("Discs")) == 8
+
+
+def test_a_server_that_is_killed_while_files_come(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(sending, "PIECE", 1 << 16)
+    monkeypatch.setattr(sending, "_SMALL", 1 << 14)
+    files, served = tmp_path / "files", tmp_path / "served"
+    for folder in (files, served):
+        folder.mkdir()
+    for number in range(3):
+        (files / f"large{number}.bin").write_bytes(os.urandom(10 * sending.PIECE + number))
+        (files / f"small{number}.bin").write_bytes(os.urandom(100))
+    with serving(served) as (port, process):
+        client = TmClient("127.0.0.1", port, "demo", "XXX")
+        client.create_experiment("test")
+        client.create_plate("p")
+        client.create_acquisition("p", "a")
+        confirmed = watch(client.session, monkeypatch, after=8, then=process.kill)
+        with pytest.raises(StorageError, match="cannot be reached"):
+            client.upload_microscope_files("p", "a", files, parallel=2, retry=0)
+        process.wait(20)
+    client.session.close_all()
+    have = {name: max(end for of, _, end in confirmed if of == name) for name, _, _ in confirmed}
+    assert sum(have.values()) >= 8 * sending.PIECE
+    with (
+        serving(served) as (port, _),
+        TmClient("127.0.0.1", port, "demo", "XXX", "test") as other,
+    ):
+        other.session.token = client.session.token  # the login was confirmed, too
+        again = watch(other.session, monkeypatch)
+        other.upload_microscope_files("p", "a", files, parallel=2)
+        assert all(start >= have.get(name, 0) for name, start, _ in again)
+        states = {row["status"] for row in other.get_microscope_files("p", "a")}
+        assert states == {"COMPLETE"}
+    arrived = {path.name: path.read_bytes() for path in served.rglob("*.bin")}
+    assert arrived == {path.name: path.read_bytes() for path in files.iterdir()}
+
+
+def watch(
+    session: Session, monkeypatch: pytest.MonkeyPatch, after: int = 0, then: Callable = print
+) -> list[tuple[str, int, int]]:
+    """(file, first byte that was sent, bytes that are confirmed) of each piece, as they come."""
+    seen: list[tuple[str, int, int]] = []
+    fetch = session.fetch
+
+    def watched(method: str, path: str, **more: Any) -> bytes:
+        answer = fetch(method, path, **more)
+        if method == "PUT":
+            size = json.loads(answer)["data"]["size"]
+            seen.append((path.rsplit("/", 1)[-1], more["query"]["offset"], size))
+            if len(seen) == after:
+                then()
+        return answer
+
+    monkeypatch.setattr(session, "fetch", watched)
+    return seen
+
+
+def test_a_run_that_was_killed_with_its_server_goes_on(waiting: Path, screen: Path):
+    with serving(waiting.parent) as (port, process):
+        client = TmClient("127.0.0.1", port, "demo", "XXX", "test")
+        run = client.submit_workflow()["process"]
+        while (found := client.get_workflow_status()) is None or not found["done_units"]:
+            time.sleep(0.05)
+        os.killpg(run, signal.SIGKILL)
+        process.kill()
+        process.wait(20)
+        client.session.close()
+    with (
+        serving(waiting.parent) as (port, _),
+        TmClient("127.0.0.1", port, "demo", "XXX", "test") as client,
+    ):
+        found = client.get_workflow_status()
+        assert (found["state"], found["live"]) == ("STOPPED", False)
+        client.resume_workflow()
+        assert wait_for_end(client)["state"] == "TERMINATED"
+        with Experiment.open(screen) as never_stopped, Experiment.open(waiting) as experiment:
+            pd.testing.assert_frame_equal(
+                experiment.features.read("Discs"), never_stopped.features.read("Discs")
+            )

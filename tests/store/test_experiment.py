@@ -14,7 +14,8 @@ from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundEr
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Oddity, Scan, make_planes
 from napari_tmaps.model.wells import PlateFormat
-from napari_tmaps.store.experiment import Experiment, is_experiment, safe_name
+from napari_tmaps.store.experiment import Experiment, is_experiment
+from napari_tmaps.store.names import safe_name
 from napari_tmaps.vendors import scan
 
 

@@ -19,7 +19,7 @@ from napari_tmaps.cli.modules import modules, train_pixels
 from napari_tmaps.cli.options import Verbose
 from napari_tmaps.cli.pipeline import app as pipeline_app
 from napari_tmaps.cli.programs import attach_steps
-from napari_tmaps.cli.renaming import rename_channel
+from napari_tmaps.cli.renaming import rename_acquisition, rename_channel, rename_plate
 from napari_tmaps.cli.report import report
 from napari_tmaps.cli.saving import omexml, save
 from napari_tmaps.cli.serve import app as serve_app
@@ -84,5 +84,7 @@ for _command in (
     demo, scan, create, add, convert, analyse, features, modules, train_pixels, tool, results,
     plate_map, export, report, corrections, import_objects, save, omexml, info, status, pipelines,
     rename_channel,
+    rename_plate,
+    rename_acquisition,
 ):  # fmt: skip
     app.command()(_command)

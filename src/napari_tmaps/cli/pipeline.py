@@ -260,7 +260,7 @@ def import_pipeline(
     from napari_tmaps.pipeline import find_problems, save_pipeline
     from napari_tmaps.pipeline.cellprofiler import load_cellprofiler
     from napari_tmaps.pipeline.jterator_project import load_project
-    from napari_tmaps.store.experiment import safe_name
+    from napari_tmaps.store.names import safe_name
 
     with show.plain_errors(verbose):
         foreign = path.suffix.lower() in (".cppipe", ".json")
@@ -294,7 +294,7 @@ def export_pipeline(
     from napari_tmaps.pipeline import to_script
     from napari_tmaps.pipeline.jterator_project_export import save_project
     from napari_tmaps.pipeline.notebook import to_notebook
-    from napari_tmaps.store.experiment import safe_name
+    from napari_tmaps.store.names import safe_name
     from napari_tmaps.streams.atomic import write_text
 
     with show.plain_errors(verbose):

@@ -1,4 +1,4 @@
-"""`tmaps rename-channel`."""
+"""`tmaps rename-channel`, `tmaps rename-plate`, `tmaps rename-acquisition`."""
 
 from __future__ import annotations
 
@@ -24,3 +24,34 @@ def rename_channel(
         with Experiment.open(experiment) as opened:
             opened.rename_channel(old, new)
     typer.echo(f"The channel '{old}' is called '{new}'.")
+
+
+def rename_plate(
+    experiment: ExperimentPath,
+    old: Annotated[str, typer.Argument(help="Name of the plate.")],
+    new: Annotated[str, typer.Argument(help="Its new name.")],
+    verbose: Verbose = False,
+) -> None:
+    """Give a plate another name in images, maps and tables; nothing is made anew."""
+    with show.plain_errors(verbose):
+        from napari_tmaps.workflow.door import Experiment
+
+        with Experiment.open(experiment) as opened:
+            opened.rename_plate(old, new)
+    typer.echo(f"The plate '{old}' is called '{new}'.")
+
+
+def rename_acquisition(
+    experiment: ExperimentPath,
+    plate: Annotated[str, typer.Argument(help="Name of the plate.")],
+    old: Annotated[str, typer.Argument(help="Name of the acquisition.")],
+    new: Annotated[str, typer.Argument(help="Its new name.")],
+    verbose: Verbose = False,
+) -> None:
+    """Give an acquisition of a plate another name."""
+    with show.plain_errors(verbose):
+        from napari_tmaps.workflow.door import Experiment
+
+        with Experiment.open(experiment) as opened:
+            opened.rename_acquisition(plate, old, new)
+    typer.echo(f"The acquisition '{old}' of plate '{plate}' is called '{new}'.")

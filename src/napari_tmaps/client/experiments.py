@@ -72,6 +72,11 @@ class ExperimentCalls(Calls):
         body = {"name": name, "description": description}
         self.session.json("POST", f"{self._address()}/plates", body=body)
 
+    def rename_plate(self, name: str, new_name: str) -> None:
+        """Give a plate another name, in all that was made of it, too."""
+        address = self._find("plate", "plates", name)
+        self.session.json("PUT", address, body={"name": new_name})
+
     def delete_plate(self, name: str) -> None:
         """Delete a plate, as long as nothing was made of its files."""
         self.session.json("DELETE", self._find("plate", "plates", name))
@@ -96,6 +101,11 @@ class ExperimentCalls(Calls):
             f"{self._address()}/acquisitions",
             body={**body, "pattern": pattern, "vendor": vendor},
         )
+
+    def rename_acquisition(self, plate_name: str, name: str, new_name: str) -> None:
+        """Give an acquisition of a plate another name."""
+        address = self._acquisition(plate_name, name)
+        self.session.json("PUT", address, body={"name": new_name})
 
     def delete_acquisition(self, plate_name: str, name: str) -> None:
         """Delete an acquisition, as long as nothing was made of its files."""

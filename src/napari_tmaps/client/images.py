@@ -22,6 +22,13 @@ class ImageCalls(Calls):
         """Wells that have sites."""
         return self._list("wells", plate_name=plate_name)
 
+    def describe_well(
+        self, plate_name: str, well_name: str, description: dict[str, str | float | None]
+    ) -> None:
+        """Say what is in a well: columns of the plate map; None takes a value away."""
+        address = self._find("well", "wells", well_name, plate_name=plate_name)
+        self.session.json("PUT", address, body={"description": description})
+
     def get_sites(self, plate_name: str = "", well_name: str = "") -> list[dict[str, Any]]:
         """Sites with their places."""
         return self._list("sites", plate_name=plate_name, well_name=well_name)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from napari_tmaps.client.arrays import packed
 from napari_tmaps.client.calls import Calls, id_of, place_of
+from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import InputError
 
 
@@ -40,9 +41,21 @@ class ObjectCalls(Calls):
 
     def rename_feature(self, mapobject_type: str, name: str, new_name: str) -> None:
         """Give a feature that was sent another name."""
+        self.session.json("PUT", self._feature(mapobject_type, name), body={"name": new_name})
+
+    def delete_feature(self, mapobject_type: str, name: str) -> None:
+        """Delete a feature that was sent, of all objects."""
+        self.session.json("DELETE", self._feature(mapobject_type, name))
+
+    def _feature(self, mapobject_type: str, name: str) -> str:
         number = id_of("feature", self.get_features(mapobject_type), name)
-        address = f"{self._address()}/features/{number}"
-        self.session.json("PUT", address, body={"name": new_name})
+        return f"{self._address()}/features/{number}"
+
+    def get_mapobject(self, mapobject_type: str, mapobject_id: int) -> dict[str, Any]:
+        """Where an object lies: plate, well, place in the well, time point, label."""
+        address = f"{self._address()}/mapobjects/{encode(mapobject_type, mapobject_id)}/info"
+        found: dict[str, Any] = self._get(address)
+        return found
 
     def download_object_feature_values(
         self, mapobject_type: str, plate_name: str = "", well_name: str = ""

@@ -125,6 +125,7 @@ class ExperimentWidget(QWidget):
         self.plates_tree.backRequested.connect(self._show_page)
         self.plates_tree.addRequested.connect(self.making.ask_to_add)
         self.plates_tree.changed.connect(self._on_plates_changed)
+        self.plates_tree.plateRenamed.connect(self._on_plate_renamed)
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.cycleChanged.connect(self._view.show_cycle)
         self._colouring.excluded.connect(lambda: self.refresh())
@@ -398,6 +399,13 @@ class ExperimentWidget(QWidget):
         self._show_title()
         recent.remember(experiment)
         self.refresh()
+
+    def _on_plate_renamed(self, old: str, new: str) -> None:
+        """Open the experiment anew: all that is in memory knows the name of before."""
+        choice = self.value()
+        self.close_experiment()
+        self.setValue(replace(choice, plate=new if choice.plate == old else choice.plate))
+        self.show_plates()
 
     def _on_watched(self, seen: Watched) -> None:
         """Show how far the wells are; work of another process is shown like our own."""

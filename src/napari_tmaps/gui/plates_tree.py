@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QPoint, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
     QHeaderView,
     QInputDialog,
+    QMenu,
     QMessageBox,
     QTreeWidget,
     QTreeWidgetItem,
@@ -22,6 +23,8 @@ from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.ome_dialog import OmeDialog
 from napari_tmaps.gui.parts import Fault, Message, push_button
 from napari_tmaps.gui.plates_state import AcquisitionRow, Image, PlateRow, plate_rows
+from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.lock import coordinating
 
@@ -66,20 +69,25 @@ class PlatesTree(QWidget):
         A microscope folder shall be added.
     changed
         The catalogue is another one than before.
+    plateRenamed
+        The name of a plate before, and now.
     """
 
     addRequested = Signal()
     backRequested = Signal()
     changed = Signal()
+    plateRenamed = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._experiment: Experiment | None = None
         self._importing = self._busy = False
+        self._renaming = Work(self)
         self.tree = QTreeWidget()
         self.tree.setHeaderLabels(["Plate, acquisition", "Status", "Images"])
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.tree.setToolTip("F2 renames the experiment, Del removes what nothing was made of")
+        self.tree.setToolTip("F2 renames, Del removes what nothing was made of")
+        self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names often differ at the end
         self.tree.setMinimumSize(_WIDTH, _HEIGHT)
         self.tree.setIndentation(14)
@@ -92,7 +100,9 @@ class PlatesTree(QWidget):
         self._about = Message()
         self._fault = Fault()
         self.add_button = push_button("Add…", "Add a folder that the microscope wrote")
-        self.rename_button = push_button("Rename…", "Give the experiment another name (F2)")
+        self.rename_button = push_button(
+            "Rename…", "Give the experiment, plate or acquisition another name (F2)"
+        )
         self.describe_button = push_button("Describe…", "Say what the plate or the experiment is")
         self.remove_button = push_button(
             "Remove…",
@@ -117,6 +127,8 @@ class PlatesTree(QWidget):
         grid.addWidget(self.back_button, 2, 1)
         layout.addLayout(grid)
 
+        self._renaming.ended.connect(self._on_renamed)
+        self.tree.customContextMenuRequested.connect(self._show_menu)
         self.tree.currentItemChanged.connect(lambda _new, _old: self._enable())
         self.add_button.clicked.connect(self.addRequested.emit)
         self.rename_button.clicked.connect(self.rename)
@@ -181,7 +193,7 @@ class PlatesTree(QWidget):
         return () if row is None else (row.name,)
 
     def _enable(self) -> None:
-        row, free = self.chosen(), not self._busy
+        row, free = self.chosen(), not (self._busy or self._renaming.is_running)
         for button in (self.add_button, self.rename_button):
             button.setEnabled(free)
         self.describe_button.setEnabled(free and not isinstance(row, AcquisitionRow))
@@ -198,18 +210,78 @@ class PlatesTree(QWidget):
             lines = ()
         self._about.say("\n\n".join(line for line in lines if line))
 
+    def menu(self) -> QMenu:
+        """What can be done to the chosen thing, as the buttons below have it."""
+        menu = QMenu(self)
+        for button, action in (
+            (self.rename_button, self.rename),
+            (self.describe_button, self.describe),
+            (self.metadata_button, self.show_metadata),
+            (self.remove_button, self.remove),
+        ):
+            entry = menu.addAction(button.text(), action)
+            if entry is not None:
+                entry.setEnabled(button.isEnabled())
+        return menu
+
+    def _show_menu(self, place: QPoint) -> None:
+        item = self.tree.itemAt(place)
+        viewport = self.tree.viewport()
+        if item is not None and viewport is not None:
+            self.tree.setCurrentItem(item)
+            menu = self.menu()
+            menu.exec(viewport.mapToGlobal(place))
+            menu.deleteLater()
+
     # -- actions --------------------------------------------------------------------------------
 
     def rename(self) -> None:
-        """Ask for another name of the experiment."""
-        experiment = self._experiment
+        """Ask for another name of the experiment, or of the chosen plate or acquisition."""
+        experiment, row = self._experiment, self.chosen()
         if experiment is None or not self.rename_button.isEnabled():
             return
-        name, good = QInputDialog.getText(
-            self, "Rename the experiment", "Name (its folder stays):", text=experiment.name
-        )
-        if good:
-            self._change(lambda: experiment.rename(name))
+        if row is None:
+            name, good = QInputDialog.getText(
+                self, "Rename the experiment", "Name (its folder stays):", text=experiment.name
+            )
+            if good:
+                self._change(lambda: experiment.rename(name))
+            return
+        kind = "plate" if isinstance(row, PlateRow) else "acquisition"
+        name, good = QInputDialog.getText(self, f"Rename the {kind}", "Name:", text=row.name)
+        if good and name.strip() != row.name:
+            self._start_renaming(experiment, row, name.strip())
+
+    def _start_renaming(
+        self, experiment: Experiment, row: PlateRow | AcquisitionRow, name: str
+    ) -> None:
+        """Rename beside the window: tables of millions of objects take a while, servers too."""
+        place = experiment.path  # of an experiment of a server: what follows it
+
+        def make() -> Generator[Progress, None, tuple[str, str]]:
+            from napari_tmaps.workflow.door import Experiment as Door
+
+            yield Progress(row.name, 0, 0)
+            with Door.open(place) as opened:
+                if isinstance(row, PlateRow):
+                    opened.rename_plate(row.name, name)
+                    return row.name, name
+                opened.rename_acquisition(row.plate, row.name, name)
+            return "", ""
+
+        self._fault.hide()
+        self._renaming.start("", make)
+        self._enable()
+
+    def _on_renamed(self, outcome: Outcome) -> None:
+        if outcome.error:
+            self._say(outcome.error)
+            self._enable()
+        elif outcome.value and outcome.value[0]:
+            self.plateRenamed.emit(*outcome.value)
+        else:
+            self.reload()
+            self.changed.emit()
 
     def describe(self) -> None:
         """Ask for the description of the experiment, or of the chosen plate."""

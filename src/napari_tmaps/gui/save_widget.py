@@ -322,7 +322,8 @@ class SaveWidget(QWidget):
         experiment = self._desk.experiment
         self._selections = {}
         if experiment is not None:
-            self._folder = experiment.path.parent
+            # What follows a server is a cache: whoever saves there loses it some day.
+            self._folder = experiment.path.parent if experiment.mirror is None else Path.home()
             store = SelectionStore(experiment.path / "selections")
             for object_type in experiment.features.object_types():
                 try:

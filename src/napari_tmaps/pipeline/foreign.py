@@ -101,10 +101,7 @@ def rename_feature(experiment: Experiment, object_type: str, old: str, new: str)
     ExistsError
         There is a feature of that name.
     """
-    _check_foreign(experiment, object_type)
-    columns = experiment.features.columns(object_type)
-    if old not in columns or old == _BORDER:
-        raise unknown("feature", old, [name for name in columns if name != _BORDER])
+    columns = _check_foreign_feature(experiment, object_type, old)
     if new == old:
         return
     _check_feature(new)
@@ -112,6 +109,34 @@ def rename_feature(experiment: Experiment, object_type: str, old: str, new: str)
         raise ExistsError(f"The {object_type} have a feature '{new}' already. Choose another name.")
     GateStore(experiment.path / "gates").rename_column(object_type, old, new)
     experiment.features.rename_column(object_type, old, new)
+
+
+def forget_feature(experiment: Experiment, object_type: str, name: str) -> None:
+    """Remove a feature that another program measured, of all objects.
+
+    Raises
+    ------
+    NotFoundError
+        There are no such objects, or no such feature.
+    InputError
+        A pipeline measures these objects, or a gate looks at the feature.
+    """
+    columns = _check_foreign_feature(experiment, object_type, name)
+    users = GateStore(experiment.path / "gates").users_of(object_type, name)
+    if users:
+        raise InputError(f"The gate '{users[0]}' looks at '{name}'. Change or remove it first.")
+    experiment.features.remove_column(object_type, name)
+    count = experiment.features.count(object_type)
+    experiment.catalogue.set_object_type(object_type, ELSEWHERE, count, len(columns) - 1)
+
+
+def _check_foreign_feature(experiment: Experiment, object_type: str, name: str) -> list[str]:
+    """All features, once it is known that another program measured this one."""
+    _check_foreign(experiment, object_type)
+    columns = list(experiment.features.columns(object_type))
+    if name not in columns or name == _BORDER:
+        raise unknown("feature", name, [each for each in columns if each != _BORDER])
+    return columns
 
 
 def _check_feature(name: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_tmaps.server.access import Caller, ServerOf, Token
 
@@ -21,8 +22,38 @@ class Credentials(BaseModel):
     password: str = Field(max_length=1024)
 
 
-@router.post("/auth")
-def log_in(server: ServerOf, credentials: Credentials) -> dict[str, str]:
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_BODY = {
+    "required": True,
+    "content": {
+        kind: {"schema": Credentials.model_json_schema()} for kind in ("application/json", *_FORMS)
+    },
+}
+
+
+async def credentials_of(request: Request) -> Credentials:
+    """Who wants to log in, as JSON or as a form: Octave, for one, can send no JSON.
+
+    Raises
+    ------
+    RequestValidationError
+        It is neither, or something is missing.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind in _FORMS:
+            async with request.form(max_files=0, max_fields=10) as form:
+                return Credentials.model_validate(dict(form))
+        return Credentials.model_validate_json(await request.body())
+    except ValidationError as error:
+        faults = [{**row, "loc": ("body", *row["loc"])} for row in error.errors()]
+        raise RequestValidationError(faults) from error
+
+
+@router.post("/auth", openapi_extra={"requestBody": _BODY})
+def log_in(
+    server: ServerOf, credentials: Annotated[Credentials, Depends(credentials_of)]
+) -> dict[str, str]:
     """A token for the header `Authorization: JWT <token>`."""
     token = server.users.login(
         credentials.username, credentials.password, server.settings.token_hours

@@ -13,7 +13,8 @@ from napari_tmaps.errors import ExistsError, InputError, NotFoundError
 from napari_tmaps.model.layout import WorkflowType
 from napari_tmaps.server.access import Caller, Owned, Readable, Server, ServerOf
 from napari_tmaps.server.users import Entry
-from napari_tmaps.store.experiment import Experiment, is_experiment, safe_name
+from napari_tmaps.store.experiment import Experiment, is_experiment
+from napari_tmaps.store.names import safe_name
 from napari_tmaps.streams.atomic import remove
 from napari_tmaps.vendors import VENDORS
 from napari_tmaps.workflow.lock import ask_to_stop, coordinator

@@ -1,4 +1,4 @@
-"""Cycles, wells, sites, channels, and the images of channels."""
+"""Cycles, sites, channels, and the images of channels."""
 
 from __future__ import annotations
 
@@ -88,46 +88,25 @@ def get_cycles(experiment: Reading) -> dict[str, Any]:
     return {"data": [{"id": encode(cycle), "index": cycle} for cycle in cycles]}
 
 
-@router.get("/wells")
-def get_wells(experiment: Reading, plate_name: Text = "", name: Text = "") -> dict[str, Any]:
-    """Wells that have sites."""
-    plates = [plate for plate in experiment.plate_names() if plate_name in ("", plate)]
-    return {
-        "data": [
-            {"id": encode(plate, well), "name": well, "plate_name": plate}
-            for plate in plates
-            for well in experiment.wells(plate)
-            if name in ("", well)
-        ]
-    }
-
-
-@router.get("/wells/{well_id}")
-def get_well(experiment: Reading, well_id: str) -> dict[str, Any]:
-    """One well, with its sites."""
-    plate, well = decode(well_id, 2)
-    sites = experiment.sites(plate, well)
-    return {
-        "data": {
-            "id": well_id,
-            "name": well,
-            "plate_name": plate,
-            "sites": _sites(sites.assign(plate=plate, well=well)),
-        }
-    }
-
-
 @router.get("/sites")
-def get_sites(experiment: Reading, plate_name: Text = "", well_name: Text = "") -> dict[str, Any]:
+def get_sites(
+    experiment: Reading,
+    plate_name: Text = "",
+    well_name: Text = "",
+    well_pos_y: Position | None = None,
+    well_pos_x: Position | None = None,
+) -> dict[str, Any]:
     """Sites: where they lie in their well, and their size in pixels."""
     sites = experiment.catalogue.sites()
-    for column, wanted in (("plate", plate_name), ("well", well_name)):
-        if wanted:
-            sites = sites[sites[column] == wanted]
-    return {"data": _sites(sites)}
+    wanted = {"plate": plate_name, "well": well_name, "y": well_pos_y, "x": well_pos_x}
+    for column, value in wanted.items():
+        if value not in ("", None):
+            sites = sites[sites[column] == value]
+    return {"data": sites_json(sites)}
 
 
-def _sites(sites: pd.DataFrame) -> list[dict[str, Any]]:
+def sites_json(sites: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of sites, with their plates and wells, as clients see them."""
     return [
         {
             "id": encode(row["plate"], row["well"], row["site"]),
@@ -147,7 +126,7 @@ def _sites(sites: pd.DataFrame) -> list[dict[str, Any]]:
 def get_site(experiment: Reading, site_id: str) -> dict[str, Any]:
     """One site."""
     plate, well, number = decode(site_id, 3)
-    for row in _sites(experiment.sites(plate, well).assign(plate=plate, well=well)):
+    for row in sites_json(experiment.sites(plate, well).assign(plate=plate, well=well)):
         if str(row["number"]) == number:
             return {"data": row}
     raise NotFoundError(f"Well {well} of plate '{plate}' has no site {number}.")

@@ -137,6 +137,35 @@ def get_metadata(
     return _csv(experiment, name, "metadata", rows)
 
 
+@router.get("/mapobjects/{mapobject_id}/info")
+def get_object_info(experiment: Reading, mapobject_id: str) -> dict[str, Any]:
+    """Where one object lies; the id is made of its type and its mapobject_id."""
+    type_name, text = decode(mapobject_id, 2)
+    name = known_name(experiment, type_name)
+    table = FeatureTable(experiment.features, name)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    if not 0 < number <= len(table):
+        raise NotFoundError(f"There is no object {text} of the {len(table)} {name}.")
+    row = table.index(np.array([number - 1])).iloc[0]
+    sites = experiment.sites(row["plate"], row["well"])
+    place = sites[sites["site"] == row["site"]].iloc[0]
+    return {
+        "data": {
+            "id": mapobject_id,
+            "mapobject_id": number,
+            "type": name,
+            "experiment_name": experiment.name,
+            "plate_name": row["plate"],
+            "well_name": row["well"],
+            "well_pos_y": int(place["y"]),
+            "well_pos_x": int(place["x"]),
+            "tpoint": int(row["t"]),
+            "zplane": 0,
+            "label": int(row["label"]),
+        }
+    }
+
+
 def _csv(experiment: Reading, name: str, what: str, rows: Iterator[bytes]) -> StreamingResponse:
     headers = attachment(f"{experiment.name}_{name}_{what}.csv")
     first = next(rows)  # what cannot be read at all is told before the answer begins

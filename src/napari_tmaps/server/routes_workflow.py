@@ -1,10 +1,8 @@
-"""The workflow of an experiment: description, submit, resume, kill, status, jobs, logs, project."""
+"""The workflow of an experiment: description, submit, resume, kill, status, jobs, logs."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -13,13 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import ExistsError, InputError
 from napari_tmaps.model.workflow import WorkflowDescription
-from napari_tmaps.pipeline.files import load_pipeline
-from napari_tmaps.pipeline.jterator_project import load_project
-from napari_tmaps.pipeline.jterator_project_export import project_files
-from napari_tmaps.pipeline.shelf import Shelf
 from napari_tmaps.server.access import Reading, Writing
+from napari_tmaps.server.routes_jterator import PROJECT
 from napari_tmaps.server.uploads import take_up
-from napari_tmaps.streams.atomic import disk_errors
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.description import FILE, check_description, save_workflow, with_argument
 from napari_tmaps.workflow.lock import coordinator
@@ -27,9 +21,6 @@ from napari_tmaps.workflow.steps import STEPS, find_step
 from napari_tmaps.workflow.submission import Request, Subset, prepare
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}/workflow", tags=["workflow"])
-
-PROJECT = "jtproject"
-"""Name of the pipeline that a jterator project becomes."""
 
 
 class Description(BaseModel):
@@ -51,18 +42,6 @@ class Submit(BaseModel):
     until: str | None = Field(default=None, max_length=100)
     subset: Subset = Subset()
     save: bool = Field(default=True, description="make the description that of the experiment")
-
-
-class Project(BaseModel):
-    """A jterator project: text of pipeline.yaml, and of the handles by the name of their file.
-
-    Or a pipeline of ours in `pipeline`, without handles.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pipeline: str = Field(max_length=1_000_000)
-    handles: dict[str, str] = Field(default={}, max_length=500)
 
 
 @router.get("/description")
@@ -257,40 +236,3 @@ def get_log(experiment: Reading, job_id: str) -> dict[str, Any]:
     folder = StepFolder(experiment.path, step)
     text = folder.log("run", int(job)) if phase == "run" else folder.log("collect")
     return {"data": {"stdout": text, "stderr": ""}}
-
-
-@router.get("/jtproject")
-def get_project(experiment: Reading) -> dict[str, Any]:
-    """The pipeline of the experiment as a jterator project."""
-    shelf = Shelf(experiment.path / "pipelines")
-    names = shelf.names()
-    name = PROJECT if PROJECT in names else next(iter(names), PROJECT)
-    files, _ = project_files(load_pipeline(shelf.path(name)))
-    handles = {Path(path).name: text for path, text in files.items() if path != "pipeline.yaml"}
-    return {"data": {"pipeline": files["pipeline.yaml"], "handles": handles}}
-
-
-@router.put("/jtproject")
-def set_project(experiment: Writing, project: Project) -> dict[str, Any]:
-    """Replace the jterator project; the pipeline is checked before anything is written."""
-    with tempfile.TemporaryDirectory() as text, disk_errors(Path(text)):
-        folder = Path(text)
-        (folder / "handles").mkdir()
-        (folder / "pipeline.yaml").write_text(project.pipeline, "utf-8", "surrogatepass")
-        for name, content in project.handles.items():
-            if (
-                Path(name).name != name
-                or not name.endswith(".yaml")
-                or "\\" in name
-                or "\0" in name
-            ):
-                raise InputError(f"'{name}' is no name of a file of handles, like a.handles.yaml.")
-            (folder / "handles" / name).write_text(content, "utf-8", "surrogatepass")
-        notes: list[str] = []
-        if project.handles or "handles:" in project.pipeline:
-            imported = load_project(folder / "pipeline.yaml")
-            pipeline, notes = imported.pipeline, [str(note) for note in imported.notes]
-        else:
-            pipeline = load_pipeline(folder / "pipeline.yaml")
-    Shelf(experiment.path / "pipelines").save(PROJECT, pipeline)
-    return {"message": "ok", "notes": notes}

@@ -22,7 +22,8 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
-from napari_tmaps.store.experiment import UPLOADS, Experiment, safe_name
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.names import UPLOADS, safe_name
 from napari_tmaps.streams.atomic import disk_errors, remove, write_json
 from napari_tmaps.vendors import scan
 

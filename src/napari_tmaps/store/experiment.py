@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +24,10 @@ from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.store.fingerprint import fingerprints, told_again
 from napari_tmaps.store.illumination import IlluminationStore
 from napari_tmaps.store.images import OriginalImage, SiteImage, open_readers
+from napari_tmaps.store.names import check_name, safe_name
 from napari_tmaps.store.parts import DATABASE
 from napari_tmaps.store.plan import image_plans, source_folders
+from napari_tmaps.store.plate_names import finish_renaming
 from napari_tmaps.store.plates import PlateFolder
 from napari_tmaps.store.shifts import ShiftStore
 from napari_tmaps.streams.atomic import disk_errors, remove
@@ -37,15 +37,6 @@ if TYPE_CHECKING:
 
 FIRST_STEP = "metaextract"
 """The step of the workflow that begins with the files of the microscope."""
-UPLOADS = "uploads"
-"""Folder within an experiment for microscope files that were sent to it: ours to delete."""
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]*[A-Za-z0-9_+-])?")
-
-
-def safe_name(text: str) -> str:
-    """The text as a name that every file system takes: "a/b: c" → "a_b_ c"."""
-    name = re.sub(r"[^A-Za-z0-9 ._+-]", "_", text).strip(" ._+-")
-    return name or "unnamed"
 
 
 def is_experiment(path: Path) -> bool:
@@ -168,7 +159,9 @@ class Experiment:
             mirror = mirror_in(folder)
             if mirror is not None:
                 return cls._of_mirror(mirror)
-        return cls(folder, Catalogue(folder / DATABASE))
+        opened = cls(folder, Catalogue(folder / DATABASE))
+        finish_renaming(opened)
+        return opened
 
     @classmethod
     def _of_mirror(cls, mirror: Mirror) -> Self:
@@ -279,12 +272,12 @@ class Experiment:
                 f"'{scan.root}' holds {len(scan.plates)} plates ({', '.join(scan.plates)}); "
                 "leave out the name of the plate to add them all."
             )
-        _check_name("acquisition", acquisition)
+        check_name("acquisition", acquisition)
         scan = self._as_renamed(scan)
         names = []
         for source in scan.plates:
             target = plate or safe_name(source or UNNAMED_PLATE)
-            _check_name("plate", target)
+            check_name("plate", target)
             part = scan.planes[scan.planes["plate"] == source]
             there = part.loc[~part["missing"], "path"].unique()
             files = list(fingerprints(scan.root, there))
@@ -448,12 +441,3 @@ class Experiment:
     def info(self) -> dict[str, Any]:
         """What the experiment holds, as JSON values; the documented output of `tmaps info`."""
         return summary.info(self)
-
-
-def _check_name(kind: str, name: str) -> None:
-    if not _NAME.fullmatch(name) or len(os.fsencode(name)) > 100:
-        raise InputError(
-            f"'{name}' cannot be the name of {'an' if kind[0] in 'aeiou' else 'a'} {kind}, because "
-            "it becomes a folder on disk. Use up to 100 letters, digits, spaces and . _ - +, "
-            f"e.g. '{safe_name(name)[:100]}'."
-        )

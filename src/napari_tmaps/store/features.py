@@ -8,10 +8,10 @@ however it was cut into jobs. Jobs write parts of their own; `collect` puts them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -315,17 +315,26 @@ class FeatureStore:
 
     def rename_column(self, object_type: str, old: str, new: str) -> None:
         """Call a feature by another name, in the files of all wells that have it."""
+
+        def changed(table: Any) -> Any:
+            names = [new if name == old else name for name in table.column_names]
+            return table.rename_columns(names)
+
+        self._change_column(object_type, old, changed)
+
+    def remove_column(self, object_type: str, name: str) -> None:
+        """Remove a feature from the files of all wells that have it."""
+        self._change_column(object_type, name, lambda table: table.drop_columns([name]))
+
+    def _change_column(self, object_type: str, name: str, change: Callable[[Any], Any]) -> None:
         import pyarrow.parquet as pq
 
         for path in self.files(object_type):
             with readable(path):
                 table = pq.read_table(path, partitioning=None)
-            if old in table.column_names:
-                names = [new if name == old else name for name in table.column_names]
+            if name in table.column_names:
                 with replacing(path) as temporary, disk_errors(path):
-                    frame: pd.DataFrame = table.rename_columns(names).to_pandas(
-                        ignore_metadata=True
-                    )
+                    frame: pd.DataFrame = change(table).to_pandas(ignore_metadata=True)
                     write_columns(frame, temporary)
 
     def remove(self, object_type: str) -> None:

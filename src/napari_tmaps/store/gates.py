@@ -239,6 +239,11 @@ class GateStore:
         if gates != before.gates:
             self._write(object_type, gates, before.colors)
 
+    def users_of(self, object_type: str, column: str) -> list[str]:
+        """Names of the gates that look at a column."""
+        gates = self._read(object_type).gates
+        return [name for name, gate in gates.items() if _looks_at(gate, column)]
+
     def remove(self, object_type: str, name: str) -> None:
         """Forget a gate.
 
@@ -281,7 +286,7 @@ def _renamed(gate: Gate, name_of: Callable[[str], str]) -> Gate:
 
 def _with_column(name: str, gate: Gate, old: str, new: str) -> Gate:
     if isinstance(gate, FilterGate):
-        if re.search(rf"(?<!\w){re.escape(old)}(?!\w)", gate.text):
+        if _looks_at(gate, old):
             raise InputError(
                 f"The gate '{name}' filters by '{old}': {gate.text}. Change or remove it first."
             )
@@ -295,6 +300,14 @@ def _with_column(name: str, gate: Gate, old: str, new: str) -> Gate:
     named = ("column",) if isinstance(gate, RangeGate) else ("x", "y")
     changed = {side: new for side in named if getattr(gate, side) == old}
     return gate.model_copy(update=changed)
+
+
+def _looks_at(gate: Gate, column: str) -> bool:
+    if isinstance(gate, FilterGate):
+        return bool(re.search(rf"(?<!\w){re.escape(column)}(?!\w)", gate.text))
+    if isinstance(gate, CombinedGate):
+        return any(_looks_at(part, column) for part in gate.gates if not isinstance(part, str))
+    return column in ((gate.column,) if isinstance(gate, RangeGate) else (gate.x, gate.y))
 
 
 def _parts(gate: Gate) -> list[str]:

@@ -185,6 +185,7 @@ def plan_map(experiment: Experiment, plate: str) -> MapPlan:
     }
     geometry = {
         **facts_of_map,
+        "plate": catalogue.first_names().get(plate, plate),
         "sites": [{n: v for n, v in vars(site).items() if n != "number"} for site in placed],
         "grid": asdict(grid),
     }

@@ -174,6 +174,7 @@ class ImagePlanner:
             for key, names in self._used.items()
         }
         self._prints = catalogue.fingerprints()
+        self._first_names = catalogue.first_names()
 
     def plans(
         self,
@@ -222,7 +223,8 @@ class ImagePlanner:
         if any(len(own) < times for own in t_of):
             plan["t_of_channels"] = t_of
         files = sorted({(str(row.acquisition_id), row.path) for row in there})
-        plan["source"] = digest([plan, [self._prints.get(file) for file in files]])
+        named = {**plan, "plate": self._first_names.get(plate, plate)}
+        plan["source"] = digest([named, [self._prints.get(file) for file in files]])
         return plan
 
 

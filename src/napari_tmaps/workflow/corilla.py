@@ -206,6 +206,7 @@ class IlluminationCalculator(Step):
             for cycle, image in images.items()
         }
         settings = args.model_dump(exclude={"batch_size"})
+        first = self.experiment.catalogue.first_names()
         known = {entry.key for entry in experiment.illumination.entries()}
         # Sums are larger than images: no more parts of a field than all workers need.
         parts = -(-4 * default_workers() // max(groups.ngroups, 1))
@@ -228,8 +229,16 @@ class IlluminationCalculator(Step):
                 places["times"] = [int(group["t"].min()), int(group["t"].max())]
                 pairs = {image.site[1:] for image in images}
                 places["sites"] = sorted(map(list, pairs))
-            sources = [image[:4] for image in images]
-            name = digest([settings, str(key[0]), places, sources])
+            # Digests have the first names of plates; see store.plate_names.
+            sources = [
+                [[first.get(plate, plate), well, number], *image[1:4]]
+                for image in images
+                for plate, well, number in [image.site]
+            ]
+            named = {**places}
+            if "plate" in named:
+                named["plate"] = first.get(named["plate"], named["plate"])
+            name = digest([settings, str(key[0]), named, sources])
             is_summed = args.method in ("log", "flat") and name not in known
             size = max(1, min(args.batch_size, -(-len(images) // parts)))
             fields.append(

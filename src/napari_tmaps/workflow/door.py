@@ -7,17 +7,18 @@ its workflow beside it; the store itself knows nothing of workflows.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from napari_tmaps.client.ids import encode
-from napari_tmaps.errors import NotFoundError
+from napari_tmaps.errors import ExistsError, NotFoundError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.workflow import WorkflowDescription
 from napari_tmaps.pipeline.renaming import rename_channel
 from napari_tmaps.store import experiment as store
+from napari_tmaps.store.plate_names import rename_acquisition, rename_plate
 from napari_tmaps.workflow import detached, submission
 from napari_tmaps.workflow.description import FILE, save_workflow, with_argument, workflow_of
 from napari_tmaps.workflow.engines import EngineChoice
@@ -25,6 +26,7 @@ from napari_tmaps.workflow.lock import ask_to_stop, coordinating, coordinator
 from napari_tmaps.workflow.probe import dry_run
 from napari_tmaps.workflow.status import status
 from napari_tmaps.workflow.submission import Request, Subset, last_submission, prepare
+from napari_tmaps.workflow.tool_jobs import tool_jobs
 
 
 class Workflow:
@@ -179,9 +181,42 @@ class Experiment(store.Experiment):
         TmapsError
             There is no such channel, the name does not fit, or something is at work.
         """
+        self._rename(f"/channels/{encode(old)}", new, lambda: rename_channel(self, old, new))
+
+    def rename_plate(self, old: str, new: str) -> None:
+        """Give a plate another name, in all files and tables; see `store.plate_names`.
+
+        Raises
+        ------
+        TmapsError
+            There is no such plate, the name does not fit, or something is at work.
+        """
+        self._rename(f"/plates/{encode(old)}", new, lambda: rename_plate(self, old, new))
+
+    def rename_acquisition(self, plate: str, old: str, new: str) -> None:
+        """Give an acquisition of a plate another name.
+
+        Raises
+        ------
+        TmapsError
+            There is none of that name, the new one does not fit, or something is at work.
+        """
+        self._rename(
+            f"/acquisitions/{encode(plate, old)}",
+            new,
+            lambda: rename_acquisition(self, plate, old, new),
+        )
+
+    def _rename(self, address: str, new: str, change: Callable[[], None]) -> None:
         if self.mirror is not None:
-            self.mirror.ask("PUT", f"/channels/{encode(old)}", body={"name": new})
+            self.mirror.ask("PUT", address, body={"name": new})
             self.refresh()
             return
+        for job in tool_jobs(self.path):
+            if job.is_at_work:
+                raise ExistsError(
+                    f"The tool '{job.tool}' is at work on '{self.name}' and knows the names of "
+                    "before. Wait for it."
+                )
         with coordinating(self.path, "a new name"):
-            rename_channel(self, old, new)
+            change()

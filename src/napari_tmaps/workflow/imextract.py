@@ -15,7 +15,6 @@ from pydantic import Field
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.store.experiment import UPLOADS
 from napari_tmaps.store.images import (
     T_OF_CHANNELS,
     Z_OF_CHANNELS,
@@ -24,6 +23,7 @@ from napari_tmaps.store.images import (
     open_readers,
     read_planned,
 )
+from napari_tmaps.store.names import UPLOADS
 from napari_tmaps.store.plan import (
     ImagePlan,
     PlannedPlane,

@@ -5,9 +5,10 @@ adds an acquisition) writes; jobs write files of their own.
 """
 
 from napari_tmaps.store.catalogue.layout import Layout
+from napari_tmaps.store.catalogue.names import Names
 from napari_tmaps.store.catalogue.results import Results
 from napari_tmaps.store.catalogue.runs import Runs
 
 
-class Catalogue(Layout, Results, Runs):
+class Catalogue(Layout, Names, Results, Runs):
     """Tables of one experiment."""
