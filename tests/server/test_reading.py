@@ -218,3 +218,32 @@ def test_what_is_no_login(port: int, sent, status, text):
     answer = httpx.post(f"http://127.0.0.1:{port}/auth", **sent)
     assert answer.status_code == status
     assert text in answer.json()["error"]["message"]
+
+
+def test_pictures_of_an_object(client: TmClient, screen: Path, tmp_path: Path, port: int, capsys):
+    table = client.download_object_metadata("Discs")
+    number = int(table.index[-1])
+    row = table.loc[number]
+    start = ["-vv", "-P", str(port), "-u", "demo", "-p", "XXX", "mapobject", "-e", "test"]
+    how = ["--margin", "3", "--directory", str(tmp_path), "-o", "Discs"]
+    assert main([*start, "exhibit", str(number), *how]) == 0
+    paths = [tmp_path / f"{number}_{name}.png" for name in ("DAPI", "GFP")]
+    assert capsys.readouterr().out.split() == [str(path) for path in paths]
+    with Experiment.open(screen) as experiment:
+        site = experiment.sites("plate01", row["well_name"])
+        site = site[(site["y"] == row["well_pos_y"]) & (site["x"] == row["well_pos_x"])]
+        labels = experiment.labels("plate01", row["well_name"], int(site["site"].iloc[0]), "Discs")
+    y, x = np.nonzero(labels[0] == row["label"])
+    height, width = labels[0].shape
+    top, left = max(y.min() - 3, 0), max(x.min() - 3, 0)
+    bottom, right = min(y.max() + 4, height), min(x.max() + 4, width)
+    for path in paths:
+        picture = iio.imread(path)
+        assert picture.shape == (bottom - top, right - left, 3)
+        yellow = (picture == (255, 210, 0)).all(-1)
+        assert yellow[y.min() - top, x[y == y.min()] - left].all()  # its uppermost row is outline
+        assert not yellow[(y.min() + y.max()) // 2 - top, (x.min() + x.max()) // 2 - left]
+    with pytest.raises(InputError, match="no format of names"):
+        client.exhibit_mapobject("Discs", number, file_name_format="{nothing}")
+    with pytest.raises(NotFoundError, match="no channel 'Cy5'"):
+        client.exhibit_mapobject("Discs", number, channels=["Cy5"], directory=tmp_path)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from napari_tmaps.client.exhibit import ExhibitCalls
 from napari_tmaps.client.experiments import ExperimentCalls
-from napari_tmaps.client.images import ImageCalls
-from napari_tmaps.client.objects import ObjectCalls
 from napari_tmaps.client.tools import ToolCalls
 from napari_tmaps.client.workflow import WorkflowCalls
 
 
-class TmClient(ExperimentCalls, ImageCalls, ObjectCalls, ToolCalls, WorkflowCalls):
+class TmClient(ExhibitCalls, ExperimentCalls, ToolCalls, WorkflowCalls):
     """One user at one server, and an experiment there.
 
     Parameters

@@ -24,6 +24,7 @@ _ABOUT: Option = (("--description",), {"default": "", "help": "in words"})
 _FOLDER: Option = (("--directory",), {"default": None, "help": "folder to write to"})
 _FILE: Option = (("--file", "-f"), {"required": True, "help": "YAML file"})
 _TYPE: Option = (("-o", "--object-type"), {"required": True, "help": "object type"})
+_IDS: Option = (("ids",), {"type": int, "nargs": "+", "metavar": "ID", "help": "mapobject_id"})
 _SITE: tuple[Option, ...] = (
     _PLATE,
     (("-w", "--well"), {"required": True, "help": "name of the well"}),
@@ -67,6 +68,13 @@ def _download_labels(client: TmClient, a: argparse.Namespace) -> Path:
         align=a.align,
         directory=a.directory,
     )
+
+
+def _exhibit(client: TmClient, a: argparse.Namespace) -> list[Path]:
+    how = (a.object_types, a.channels, a.margin, a.directory, a.file_name_format)
+    return [
+        path for number in a.ids for path in client.exhibit_mapobject(a.object_type, number, *how)
+    ]
 
 
 def _upload_labels(client: TmClient, a: argparse.Namespace) -> str:
@@ -231,7 +239,25 @@ VERBS: dict[str, dict[str, tuple[Do, tuple[Option, ...]]]] = {
             lambda c, a: [c.get_mapobject(a.object_type, number) for number in a.ids],
             (
                 _TYPE,
-                (("ids",), {"type": int, "nargs": "+", "metavar": "ID", "help": "mapobject_id"}),
+                _IDS,
+            ),
+        ),
+        "exhibit": (
+            _exhibit,
+            (
+                _TYPE,
+                _IDS,
+                (("--object-types",), {"nargs": "+", "default": [], "help": "outlines of these"}),
+                (("--channels",), {"nargs": "+", "default": [], "help": "these only"}),
+                (("--margin",), {"type": int, "default": 20, "help": "pixels around the object"}),
+                (
+                    ("--file-name-format",),
+                    {
+                        "default": "{mapobject_id}_{channel_name}.png",
+                        "help": "names of files",
+                    },
+                ),
+                _FOLDER,
             ),
         ),
     },
