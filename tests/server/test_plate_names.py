@@ -17,7 +17,7 @@ import pytest
 import zarr
 from tests.server.running import make_screen, opened_from_afar, running, settings_with_users
 from tests.workflow.rounds import make_experiment
-from tests.workflow.screen import PATTERN, plane
+from tests.workflow.screen import PATTERN, plane, write_screen
 from tests.workflow.test_analyse import discs
 from typer.testing import CliRunner
 
@@ -25,14 +25,17 @@ from napari_tmaps.cli.commands import app
 from napari_tmaps.client import TmClient
 from napari_tmaps.client.program import main
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
+from napari_tmaps.pipeline.shelf import Shelf
 from napari_tmaps.store import exclusions
 from napari_tmaps.store.corrections import Corrections, SiteObjects
 from napari_tmaps.store.maps import open_map
 from napari_tmaps.store.plate_map import PlateMap, load_plate_map, save_plate_map
 from napari_tmaps.store.selections import Selection, SelectionStore
+from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import analyse, convert
 from napari_tmaps.workflow.align import AlignArguments, ImageRegistrator
 from napari_tmaps.workflow.corilla import CorillaArguments, IlluminationCalculator
+from napari_tmaps.workflow.description import with_argument
 from napari_tmaps.workflow.door import Experiment
 from napari_tmaps.workflow.illuminati import IlluminatiArguments, PyramidBuilder
 from napari_tmaps.workflow.local import run_step
@@ -231,6 +234,26 @@ def test_staining_rounds_stay_aligned(tmp_path: Path) -> None:
         experiment.rename_plate("p", "q")
         assert {site: experiment.shifts.window("q", "B02", site) for site in (1, 2)} == before
         assert list(ImageRegistrator(experiment).create_run_batches(ALIGN)) == []
+
+
+@pytest.mark.parametrize("step", ["imextract", "jterator"])
+def test_a_run_that_was_stopped_goes_on_under_the_new_name(tmp_path: Path, step: str) -> None:
+    write_screen(tmp_path / "microscope")
+    path = tmp_path / "e.tmaps"
+    with Experiment.create(path) as experiment:
+        experiment.add(scan(tmp_path / "microscope", pattern=PATTERN), plate=OLD)
+        Shelf(path / "pipelines").save("discs", discs())
+        description = experiment.workflow.description
+        for each in ("imextract", "jterator"):
+            description = with_argument(description, each, "batch_size", 1)
+        events = experiment.workflow.submit(description, pipeline="discs")
+        half = next(event for event in events if event.stage == step and event.done == 2)
+        assert half.total == 4
+        events.close()
+        experiment.rename_plate(OLD, NEW)
+        assert [event for event in experiment.workflow.resume() if event.failed] == []
+        assert len(experiment.features.read("Discs")) == 8
+    assert places_of(path, OLD) == []
 
 
 def test_acquisitions(own: Path) -> None:

@@ -170,8 +170,9 @@ class Session:
             self.close()
             if isinstance(error, TmapsError):
                 raise
+            why = getattr(error, "strerror", None) or error
             raise StorageError(
-                f"The server at {self.host}:{self.port} cannot be reached: {error}. Is it running?"
+                f"The server at {self.host}:{self.port} cannot be reached: {why}. Is it running?"
             ) from error
 
     def _send(
