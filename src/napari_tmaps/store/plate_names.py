@@ -169,8 +169,9 @@ def _in_parquet(path: Path, old: str, new: str) -> None:
         return
     changed = pc.if_else(mine, new, texts).cast(column.type)
     table = table.set_column(table.column_names.index("plate"), "plate", changed)
-    with replacing(path) as temporary, disk_errors(path):
-        pq.write_table(table, temporary)
+    repeat = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
+    with replacing(path) as temporary, disk_errors(path):  # as store.features writes columns
+        pq.write_table(table, temporary, use_dictionary=repeat)
 
 
 def _in_csv(path: Path, old: str, new: str) -> None:
