@@ -14,9 +14,12 @@ import numpy.typing as npt
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.known import Known
 from napari_tmaps.measure.lanes import changes, lowest
+from napari_tmaps.measure.prefetch import prefetch
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+AHEAD = 8  # runs that are asked for before they are needed
+_TOGETHER = 32  # pixels of 16 bits that come from memory together
 
 
 class Runs(NamedTuple):
@@ -197,6 +200,17 @@ def paint(runs: Runs, k: int, top: int, left: int, canvas: npt.NDArray[np.uint8]
 
 
 @kernel
+def ask_for_run(runs: Runs, i: int, image: npt.NDArray[Any]) -> None:
+    """Prefetch the pixels of run i; rows of an object lie too far apart to be foreseen."""
+    if i < runs.row.size:
+        y, x, stop = np.uintp(runs.row[i]), np.uintp(runs.start[i]), np.uintp(runs.stop[i])
+        while x < stop:
+            prefetch(image, (y, x))
+            x += np.uintp(_TOGETHER)
+        prefetch(image, (y, stop - np.uintp(1)))
+
+
+@kernel
 def gather(runs: Runs, k: int, image: npt.NDArray[Any], values: npt.NDArray[Any]) -> int:
     """The pixels of object k one after the other; their number.
 
@@ -204,6 +218,7 @@ def gather(runs: Runs, k: int, image: npt.NDArray[Any], values: npt.NDArray[Any]
     """
     n = np.uintp(0)
     for i in range(runs.first[k], runs.first[k + 1]):
+        ask_for_run(runs, i + AHEAD, image)
         y, begin = np.uintp(runs.row[i]), np.uintp(runs.start[i])
         length = np.uintp(runs.stop[i]) - begin
         for x in range(length):

@@ -12,12 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import fused_kernel, kernel
-from napari_tmaps.measure.prefetch import prefetch
-from napari_tmaps.measure.runs import Floats, Runs
+from napari_tmaps.measure.runs import AHEAD, Floats, Runs, ask_for_run
 
 _LANES = 16  # columns that are added at once
-AHEAD = 8  # runs that are asked for before they are needed
-_TOGETHER = 32  # pixels of 16 bits that come from memory together
 
 
 @kernel
@@ -74,14 +71,3 @@ def add_columns(
                     c * lines[2, x] + d * lines[3, x]
                 )
         i = end
-
-
-@kernel
-def ask_for_run(runs: Runs, i: int, image: npt.NDArray[Any]) -> None:
-    """Prefetch the pixels of run i; rows of an object lie too far apart to be foreseen."""
-    if i < runs.row.size:
-        y, x, stop = np.uintp(runs.row[i]), np.uintp(runs.start[i]), np.uintp(runs.stop[i])
-        while x < stop:
-            prefetch(image, (y, x))
-            x += np.uintp(_TOGETHER)
-        prefetch(image, (y, stop - np.uintp(1)))

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.measure.runs import Boxes, Floats, Runs
-from napari_tmaps.measure.separable import AHEAD, ask_for_run, padded
+from napari_tmaps.measure.runs import AHEAD, Boxes, Floats, Runs, ask_for_run
+from napari_tmaps.measure.separable import padded
 
 
 class WeightedMoments(NamedTuple):
