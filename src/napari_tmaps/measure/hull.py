@@ -132,61 +132,60 @@ def _around(hulls: Hulls, k: int) -> Ints:
 def enclosing_circles(hulls: Hulls) -> Circles:
     """The smallest circle around the pixel centres of each object; radius 0 for a single pixel.
 
-    After Welzl, "Smallest enclosing disks" (1991), over the corners of the convex hull.
+    Two or three corners of the hull hold it. As long as a corner lies outside, the farthest one
+    joins them, and those stay that hold the smallest circle around them all: it grows each time.
+    After Gärtner, "Fast and robust smallest enclosing balls" (1999).
     """
     count = hulls.first_left.size - 1
     centre_y, centre_x = np.empty(count, np.float64), np.empty(count, np.float64)
     radius = np.empty(count, np.float64)
     for k in range(count):
-        p = _spread(_around(hulls, k))
-        y, x, r = float(p[0, 0]), float(p[0, 1]), 0.0
-        for i in range(1, p.shape[0]):
-            if _holds(y, x, r, p[i]):
-                continue
-            y, x, r = float(p[i, 0]), float(p[i, 1]), 0.0
-            for j in range(i):
-                if _holds(y, x, r, p[j]):
-                    continue
-                y, x = (p[i, 0] + p[j, 0]) / 2, (p[i, 1] + p[j, 1]) / 2
-                r = np.hypot(p[j, 0] - y, p[j, 1] - x)
-                for h in range(j):
-                    if not _holds(y, x, r, p[h]):
-                        y, x = _through(p[i], p[j], p[h])
-                        r = np.hypot(p[h, 0] - y, p[h, 1] - x)
-        centre_y[k], centre_x[k], radius[k] = y, x, r
+        corners = _around(hulls, k)
+        held = np.empty((4, 2), np.int64)
+        held[0] = corners[0]
+        n, y, x, square = 1, float(corners[0, 0]), float(corners[0, 1]), 0.0
+        while True:
+            far, farthest = 0, -1.0
+            for i in range(corners.shape[0]):
+                off_y, off_x = corners[i, 0] - y, corners[i, 1] - x
+                distance = off_y * off_y + off_x * off_x
+                if distance > farthest:
+                    far, farthest = i, distance
+            # Rounding must not make a corner that lies on the circle look as if outside.
+            if farthest <= square * (1 + 2e-12):
+                break
+            held[n] = corners[far]
+            n, y, x, square = _hold(held, n + 1)
+        centre_y[k], centre_x[k], radius[k] = y, x, np.sqrt(square)
     return Circles(centre_y, centre_x, radius)
 
 
 @kernel
-def _holds(y: float, x: float, r: float, point: Ints) -> bool:
-    # Rounding must not make a corner that lies on the circle look as if outside.
-    square = (point[0] - y) ** 2 + (point[1] - x) ** 2
-    return bool(square <= r * r * (1 + 2e-12))
+def _hold(held: Ints, n: int) -> tuple[int, float, float, float]:
+    """Smallest circle around two to four points: how many hold it, centre and squared radius.
 
-
-@kernel
-def _spread(corners: Ints) -> Ints:
-    """The corners in an order in which the first ones lie far apart: few of the rest are outside.
-
-    Steps of about 0.38 of the way around reach all corners, without coming close to one soon.
+    The last point lies outside the smallest circle around the others, and so on this one. Those
+    that hold it come first.
     """
-    n = corners.shape[0]
-    step = max(1, int(0.382 * n))
-    a, b = n, step
-    while True:
-        while b:
-            a, b = b, a % b
-        if a == 1:
-            break
-        step += 1
-        a, b = n, step
-    result = np.empty_like(corners)
-    at = 0
-    for i in range(n):
-        result[i, 0], result[i, 1] = corners[at, 0], corners[at, 1]
-        at += step
-        at -= n if at >= n else 0
-    return result
+    last = n - 1
+    smallest, one, two, centre_y, centre_x = np.inf, 0, 0, 0.0, 0.0
+    for i in range(last):
+        for j in range(i, last):
+            if i == j:  # the last point and another one, across the circle
+                y, x = (held[last, 0] + held[i, 0]) / 2, (held[last, 1] + held[i, 1]) / 2
+            else:
+                y, x = _through(held[last], held[i], held[j])
+            square = (held[last, 0] - y) ** 2 + (held[last, 1] - x) ** 2
+            inside = True
+            for h in range(last):
+                distance = (held[h, 0] - y) ** 2 + (held[h, 1] - x) ** 2
+                inside &= distance <= square * (1 + 2e-12)
+            if inside and square < smallest:
+                smallest, one, two, centre_y, centre_x = square, i, j, y, x
+    number = 2 if one == two else 3
+    for place, point in ((0, one), (1, two), (number - 1, last)):
+        held[place, 0], held[place, 1] = held[point, 0], held[point, 1]
+    return number, centre_y, centre_x, smallest
 
 
 @kernel
