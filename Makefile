@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYSIDE := .venv-pyside6
 
-.PHONY: demo test test-pyside6 check setup bench bench-full quality fuzz monkey clean
+.PHONY: demo test test-pyside6 test-lowest test-newest check setup bench bench-full quality fuzz monkey clean
 
 demo: setup
 	$(BIN)/tmaps demo demo
@@ -28,6 +28,21 @@ $(PYSIDE)/.ready: $(READY)
 	@test -x $(PYSIDE)/bin/pip || $(BIN)/python -m venv $(PYSIDE)
 	$(PYSIDE)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,pyside6]'
 	$(PYSIDE)/bin/python -m pip uninstall --quiet --yes PyQt6
+	@touch $@
+
+# The oldest versions of other packages that are promised to do, and the newest that there are.
+test-lowest test-newest: test-%: .venv-%/.ready
+	scripts/screen.sh run .venv-$*/bin/pytest -q -n 2 --dist loadfile
+
+.venv-lowest/.ready: $(READY)
+	@$(BIN)/python scripts/lowest.py > .venv-lowest.txt
+	@test -x .venv-lowest/bin/pip || $(BIN)/python -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest.txt --editable '.[dev]'
+	@touch $@
+
+.venv-newest/.ready: $(READY)
+	@test -x .venv-newest/bin/pip || $(BIN)/python -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
 	@touch $@
 
 check: setup
@@ -67,4 +82,4 @@ monkey: setup
 	scripts/screen.sh run $(BIN)/python scripts/monkey.py --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
 
 clean:
-	rm -rf $(VENV) $(PYSIDE) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PYSIDE) .venv-lowest* .venv-newest demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
