@@ -67,6 +67,7 @@ ROWS = {
     "map/build": "rows_map:build",
     "map/open": "rows_map_view:opening",
     "map/pan": "rows_map_view:panning",
+    "map/first_picture": "rows_map_view:first_picture",
     "map/plate_widget": "rows_plate_widget:painting",
     "tables/open": "rows_tables:opening",
     "tables/histogram": "rows_tables:histogram",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,4 +126,43 @@ def panning(folder: Path, full: bool) -> Contest:
         accuracy=lambda a, b: float(np.mean([(part > 0).mean() for part in a])),
         accuracy_is="share of the window that is not black",
         peer_accuracy=lambda b: float(np.mean([(part > 0).mean() for part in b])),
+    )
+
+
+def first_picture(folder: Path, full: bool) -> Contest:
+    """From the folder of the experiment to the picture of all channels in the window of napari."""
+    here = Path(__file__).parent
+    screen = ["sh", str(here.parent / "scripts" / "screen.sh"), "run"]
+    window = subprocess.Popen(
+        [*screen, sys.executable, str(here / "first_picture.py"), str(_make(folder, full))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def tell(what: str) -> float:
+        assert window.stdin is not None, "it is a pipe"
+        assert window.stdout is not None, "it is a pipe"
+        window.stdin.write(what + "\n")
+        window.stdin.flush()
+        for line in window.stdout:
+            word, _, number = line.partition(" ")
+            if word == "did":
+                return float(number)
+        raise RuntimeError(f"The window has ended while it was to do '{what}'.")
+
+    def lit(who: str) -> float:
+        tell("clear")
+        tell(who)
+        return tell("lit")
+
+    return Contest(
+        "napari, arrays of the same sizes from memory",
+        ours=lambda: tell("ours"),
+        peer=lambda: tell("peer"),
+        before=lambda: tell("clear"),
+        accuracy=lambda a, b: lit("ours"),
+        accuracy_is="share of the picture that is not black",
+        peer_accuracy=lambda b: lit("peer"),
+        in_this_process=False,
     )
