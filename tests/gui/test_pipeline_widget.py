@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -322,6 +324,25 @@ def test_what_feeds_what(widget):
     assert blue()
 
 
+def test_a_new_empty_pipeline_shows_nothing_of_the_one_before(widget, viewer):
+    build(widget, "threshold_manual", "register_objects")
+    assert len(viewer.layers) == 3
+    widget.bar.opened.emit("", True)
+    settle(widget)
+    assert [layer.name for layer in viewer.layers] == ["DAPI"]
+
+
+def test_what_was_told_stays_until_the_next_edit(widget, viewer):
+    build(widget, "threshold_manual")
+    widget._trials.told.emit("Submission 3 runs.")
+    viewer.add_image(blocks() // 2, name="Actin")  # as when the run has begun
+    settle(widget)
+    assert "Actin" in widget.scene.images
+    assert widget._message.text() == "Submission 3 runs."
+    build(widget, "fill")
+    assert not widget._message.text()
+
+
 def test_live_off(widget, viewer):
     build(widget, "threshold_manual")
     widget.live_box.setChecked(False)
@@ -453,8 +474,8 @@ def test_what_goes_in_and_out(widget, viewer):
     assert widget.value().output.objects == ()
     action(widget, "Keeps", "Objects").trigger()
     assert [o.name for o in widget.value().output.objects] == ["Objects"]
-    action(widget, "Reads", "Actin").trigger()
-    assert [c.name for c in widget.value().input.channels] == ["DAPI"]
+    action(widget, "Reads", "DAPI").trigger()
+    assert [c.name for c in widget.value().input.channels] == ["Actin"]
     settle(widget)
     assert is_marked(widget, 0)  # its image is no longer read
     widget.undo()
@@ -574,6 +595,17 @@ def test_memory_for_previews_is_a_preference(viewer, monkeypatch):
         widget.close()
 
 
+def test_python_can_forget_a_widget_that_was_closed(viewer):
+    widget = PipelineWidget(viewer)
+    build(widget, "threshold_manual")
+    widget.close()
+    widget.close()
+    forgotten = weakref.ref(widget)
+    del widget
+    gc.collect()  # this ended the program
+    assert forgotten() is None
+
+
 def test_dragged_to_another_place(widget):
     build(widget, "smooth", "threshold_manual", "fill")
     steps = widget.steps
@@ -608,6 +640,14 @@ def test_a_comparison_follows_the_changes(widget, viewer):
     widget.try_button.compareRequested.emit(first)
     settle(widget)
     assert "2 here, 2 in" in widget._compared.text()
+    broken = edit.set_wire(widget._document.stored(first), "register_objects", "mask", "lost.mask")
+    widget._document._shelf.save("broken", broken)
+    widget.try_button.compareRequested.emit("broken")
+    settle(widget)
+    assert "cannot run" in widget._compared.text()
+    assert "'lost.mask'" in widget._compared.text()
+    widget.try_button.compareRequested.emit(first)
+    settle(widget)
     widget.steps.setCurrentRow(0)
     widget.form.settingChanged.emit("threshold", 700.0)
     settle(widget)

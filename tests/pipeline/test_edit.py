@@ -33,7 +33,7 @@ def test_a_pipeline_built_by_double_clicks_runs():
     )
     checked = check(pipeline, ["DAPI", "Actin"])
     assert [dict(step.inputs) for step in checked.steps] == [
-        {"image": "Actin"},
+        {"image": "DAPI"},
         {"image": "smooth.smoothed_image"},
         {"mask": "threshold_otsu.mask"},
         {"mask": "fill.filled_mask"},
@@ -53,7 +53,16 @@ def test_the_same_module_twice_gets_another_name():
 
 def test_two_inputs_of_a_kind_get_two_items():
     pipeline = build("combine_channels")
-    assert dict(pipeline.pipeline[0].inputs) == {"image_1": "Actin", "image_2": "DAPI"}
+    assert dict(pipeline.pipeline[0].inputs) == {"image_1": "DAPI", "image_2": "Actin"}
+
+
+def test_cells_are_looked_for_in_a_channel_that_was_not_used_yet():
+    pipeline = build("threshold_otsu", "register_objects", "segment_secondary")
+    assert dict(pipeline.pipeline[0].inputs) == {"image": "DAPI"}
+    assert dict(pipeline.pipeline[2].inputs) == {
+        "primary_label_image": "Objects",
+        "intensity_image": "Actin",
+    }
 
 
 def test_insert_in_the_middle(ready):

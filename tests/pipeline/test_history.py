@@ -6,6 +6,7 @@ import pytest
 
 from napari_tmaps.errors import StorageError
 from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.pipeline import history as history_module
 from napari_tmaps.pipeline.history import History
 
 
@@ -53,6 +54,21 @@ def test_a_slider_that_is_dragged_is_one_edit():
     assert len(history.states) == 3
     history.undo()
     assert history.pipeline == named(1)
+
+
+def test_a_value_that_is_set_later_is_an_edit_of_its_own(tmp_path, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(history_module, "time", lambda: now)
+    journal = tmp_path / "journal.jsonl"
+    history = History(named(0), journal)
+    for number, seconds in ((1, 0.0), (2, 0.5), (3, 60.0)):  # dragged, and typed a minute later
+        now = 1000.0 + seconds
+        history.edit(named(number), "Set threshold", key="threshold")
+    assert [state.pipeline for state in history.states] == [named(0), named(2), named(3)]
+    history.undo()
+    history.edit(named(4), "Set threshold", key="threshold")  # soon, but not of the same drag
+    assert [state.pipeline for state in history.states] == [named(0), named(2), named(4)]
+    assert History(named(0), journal).states == history.states
 
 
 def test_nothing_changed_is_no_edit():

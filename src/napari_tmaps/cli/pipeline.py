@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tmaps.cli import show
+from napari_tmaps.cli.named import (
+    experiment_folder,
+    named_images,
+    named_pipeline,
+    named_sites,
+    what_is_known,
+)
 from napari_tmaps.cli.options import AsJson, Verbose
-from napari_tmaps.errors import ExistsError, InputError, NotFoundError, unknown
-from napari_tmaps.model.wells import WellName
+from napari_tmaps.errors import ExistsError
 
 if TYPE_CHECKING:
-    from napari_tmaps.model.pipeline import PipelineDescription
     from napari_tmaps.pipeline.imported import Note
-    from napari_tmaps.store.experiment import Experiment
 
 app = typer.Typer(
     help="Check, try, run, import and export pipelines.",
@@ -57,7 +61,7 @@ def list_pipelines(
     with show.plain_errors(verbose):
         found = [(name, "ready", each) for name, each in ready_pipelines().items()]
         if experiment is not None:
-            files = sorted((_folder(experiment) / "pipelines").glob("*.yaml"))
+            files = sorted((experiment_folder(experiment) / "pipelines").glob("*.yaml"))
             found += [(path.stem, "experiment", load_pipeline(path)) for path in files]
     rows: list[dict[str, Any]] = [
         {
@@ -90,12 +94,12 @@ def check(
     from napari_tmaps.store.experiment import Experiment
 
     with show.plain_errors(verbose):
-        folder = None if experiment is None else _folder(experiment)
-        description = _find(pipeline, folder)
+        folder = None if experiment is None else experiment_folder(experiment)
+        description = named_pipeline(pipeline, folder)
         known: dict[str, Any] = {"channels": None, "objects": None}
         if folder is not None:
             with Experiment.open(folder) as opened:
-                known = _known(opened)
+                known = what_is_known(opened)
         problems = find_problems(description, **known)
         hints = () if problems else checked(description, **known).hints
     if as_json:
@@ -135,8 +139,8 @@ def run(
     from napari_tmaps.pipeline.debug import write_objects
 
     with show.plain_errors(verbose):
-        ready = checked(_find(pipeline, None)).sized((None, pixel_size, pixel_size))
-        given = _read_all(images, [*ready.channels, *ready.input_objects])
+        ready = checked(named_pipeline(pipeline, None)).sized((None, pixel_size, pixel_size))
+        given = named_images(images, [*ready.channels, *ready.input_objects])
         result = run_site(ready, given, given)
         files = write_objects(result, out)
     if as_json:
@@ -189,17 +193,17 @@ def debug(
     folders: list[Path] = []
     with show.plain_errors(verbose):
         if "=" in experiment and not Path(experiment).exists():
-            ready = checked(_find(pipeline, None))
-            given = _read_all(
+            ready = checked(named_pipeline(pipeline, None))
+            given = named_images(
                 [experiment, *(images or [])], [*ready.channels, *ready.input_objects]
             )
             failed, _ = show_steps(debug_site(ready, given, given, out), as_json)
             folders.append(out)
         else:
-            folder = _folder(experiment)
+            folder = experiment_folder(experiment)
             with Experiment.open(folder) as opened:
-                ready = checked(_find(pipeline, folder), **_known(opened))
-                for place in _places(opened, site or []):
+                ready = checked(named_pipeline(pipeline, folder), **what_is_known(opened))
+                for place in named_sites(opened, site or []):
                     plate, well, number = place
                     inputs = site_inputs(opened, ready.description.input, *place, time)
                     into = out / f"{plate}_{well}_{number}_t{time}"
@@ -298,7 +302,7 @@ def export_pipeline(
     from napari_tmaps.streams.atomic import write_text
 
     with show.plain_errors(verbose):
-        description = _find(pipeline, None)
+        description = named_pipeline(pipeline, None)
         name = safe_name(description.name)
         if to is Target.JTERATOR:
             path = out or Path(name)
@@ -328,74 +332,6 @@ def schema(
 
 
 # --- helpers -------------------------------------------------------------------------------
-
-
-def _folder(text: str) -> Path:
-    from napari_tmaps.store.known import find_experiment
-
-    return find_experiment(text).expanduser().absolute()
-
-
-def _find(text: str, folder: Path | None) -> PipelineDescription:
-    from napari_tmaps.pipeline.find import find_pipeline
-
-    return find_pipeline(folder or Path(), text)
-
-
-def _known(experiment: Experiment) -> dict[str, Any]:
-    return {
-        "channels": experiment.catalogue.channel_names(),
-        "objects": tuple(experiment.catalogue.object_types()["name"]),
-    }
-
-
-def _places(experiment: Experiment, texts: list[str]) -> list[tuple[str, str, int]]:
-    """The sites that were named; without any the first of the experiment."""
-    plates = experiment.plate_names()
-    if not texts:
-        for plate in plates:
-            for well in experiment.wells(plate):
-                return [(plate, well, int(experiment.sites(plate, well)["site"].iloc[0]))]
-        raise NotFoundError("The experiment has no sites. Add images first (tmaps add).")
-    places = []
-    for text in texts:
-        parts = text.split("/")
-        if len(parts) not in (2, 3) or not parts[-1].isdigit():
-            raise InputError(f"'{text}' names no site. Write WELL/NUMBER, e.g. B03/1.")
-        if len(parts) == 2 and len(plates) != 1:
-            raise InputError(
-                f"Say of which plate '{text}' is: PLATE/{text}. There are {', '.join(plates)}."
-            )
-        plate = parts[0] if len(parts) == 3 else plates[0]
-        if plate not in plates:
-            raise unknown("plate", plate, plates)
-        well = str(WellName.parse(parts[-2]))
-        if well not in experiment.wells(plate):
-            raise unknown("well", well, experiment.wells(plate))
-        numbers = [int(number) for number in experiment.sites(plate, well)["site"]]
-        if int(parts[-1]) not in numbers:
-            raise unknown(f"{well} site", parts[-1], numbers)
-        places.append((plate, well, int(parts[-1])))
-    return places
-
-
-def _read_all(texts: list[str], names: list[str]) -> dict[str, Any]:
-    """Images by channel; a single file without a name is that of the only channel."""
-    from napari_tmaps.pipeline.pictures import read_picture
-
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, sign, path = text.partition("=")
-        if not sign:
-            if len(names) != 1 or len(texts) != 1:
-                raise InputError(
-                    f"Say which channel '{text}' is, e.g. {names[0] if names else 'DAPI'}={text}."
-                )
-            name, path = names[0], text
-        if name in found:
-            raise InputError(f"'{name}' is given twice.")
-        found[name] = read_picture(Path(path))
-    return found
 
 
 def _new(path: Path) -> None:

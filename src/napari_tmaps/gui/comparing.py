@@ -16,7 +16,7 @@ from napari_tmaps.gui.tuning import upto
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.pipeline import run_site
+from napari_tmaps.pipeline import find_problems, run_site
 from napari_tmaps.pipeline.cache import Cache
 from napari_tmaps.pipeline.compare import Comparison, Labels, compare_objects
 from napari_tmaps.store.corrections import Corrections, SiteObjects
@@ -44,7 +44,9 @@ def objects_of(
     active = [call.name for call in pipeline.pipeline if call.active]
     checked = upto(pipeline, scene, active[-1]) if active else None
     if checked is None:
-        raise MissingError(f"The pipeline '{pipeline.name}' cannot run on what is shown.")
+        problems = find_problems(pipeline, list(scene.images), list(scene.objects) or None)
+        why = f" {problems[0]}" if problems else " It has no step that is on."
+        raise MissingError(f"The pipeline '{pipeline.name}' cannot run on what is shown.{why}")
     sized = checked.sized(scene.pixel_size_um)
     return run_site(sized, images, scene.objects, cache=cache).objects
 

@@ -209,9 +209,7 @@ class LivePreview(QObject):
     def _request(self, *, whole: bool) -> bool:
         self._live.cancel()
         tuning = self._tuning
-        if tuning.chosen is None or not self.scene.images:
-            return False
-        if tuning.checked is None:
+        if tuning.chosen is None or tuning.checked is None or not self.scene.images:
             self._layers.clear()
             return False
         try:

@@ -9,45 +9,29 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
-    QCheckBox,
-    QHBoxLayout,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui import step_edits
-from napari_tmaps.gui.import_notes import ImportNotes
 from napari_tmaps.gui.live_preview import LivePreview
 from napari_tmaps.gui.live_source import Scene
-from napari_tmaps.gui.module_picker import ModulePicker
-from napari_tmaps.gui.numbers_panel import NumbersPanel
-from napari_tmaps.gui.parts import Message, push_button, scrolled, timer
-from napari_tmaps.gui.pipeline_bar import PipelineBar
+from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.pipeline_document import PipelineDocument
 from napari_tmaps.gui.pipeline_files import read_any, write_any
+from napari_tmaps.gui.pipeline_parts import FORM, NOTES, PICKER, PipelineParts
 from napari_tmaps.gui.pipeline_trials import PipelineTrials
-from napari_tmaps.gui.ports_button import PortsButton
 from napari_tmaps.gui.step_edits import StepEdit
-from napari_tmaps.gui.step_form import StepForm
-from napari_tmaps.gui.step_list import StepList
-from napari_tmaps.gui.try_button import TryButton
 from napari_tmaps.gui.trying import Sweep
 from napari_tmaps.gui.tuning import Shown, Tuning, message, threshold_setting, tune
 from napari_tmaps.model.pipeline import PipelineDescription
-from napari_tmaps.modules import known_categories
 from napari_tmaps.pipeline.imported import State
 
 if TYPE_CHECKING:
     import napari.viewer
 
-_FORM, _PICKER, _NOTES = range(3)  # pages below the list
 
-
-class PipelineWidget(QWidget):
+class PipelineWidget(PipelineParts):
     """Edits a pipeline; its value is a `PipelineDescription`.
 
     Parameters
@@ -64,39 +48,14 @@ class PipelineWidget(QWidget):
         self._document = PipelineDocument(self)
         self._chosen = ""
         self._failed: tuple[str, str] = ("", "")  # step, why
-        self._unsaved = ""  # why the last edit is not on the disk
+        self._told = ""  # by others, e.g. why the last edit is not on the disk; until the next edit
         self._threshold: float | None = None
         self._experiment = ""
         self._is_seen = False
+        self._is_open = True
         self._tuning = Tuning(PipelineDescription())
         self._begin = timer(self, 0, self._preview)
         self._later = timer(self, 0, self._follow)
-
-        self.bar = PipelineBar()
-        self._where = QElidingLabel()
-        self.live_box = QCheckBox("Live")
-        self.live_box.setChecked(True)
-        self.live_box.setToolTip("Show what the chosen step makes, at each change")
-        self.before_button = push_button(
-            "Before",
-            "Show what the step worked on in place of what it made (Ctrl+B)",
-            checkable=True,
-        )
-        self.ports = PortsButton()
-        self.try_button = TryButton()
-        self.add_button = push_button(
-            "Add module",
-            "Choose a module to put below the chosen step (Ctrl+Shift+A)",
-            checkable=True,
-        )
-        self.steps = StepList()
-        self.form = StepForm()
-        self.picker = ModulePicker(known_categories())
-        self.notes = ImportNotes()
-        self.numbers = NumbersPanel()
-        self._message = Message()
-        self._compared = Message()
-        self._lay_out()
 
         self._trials = PipelineTrials(viewer, self._document, self._live, self.try_button, self)
         self._give_back = _giver_back(self._document.close, *self._trials.ends, self._live.close)
@@ -106,50 +65,15 @@ class PipelineWidget(QWidget):
         self._live.look()
         self._show()
 
-    def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.bar)
-        row = QHBoxLayout()
-        row.addWidget(self._where, 1)
-        row.addWidget(self.live_box)
-        layout.addLayout(row)
-        row = QHBoxLayout()
-        row.addWidget(self.add_button)
-        row.addWidget(self.ports)
-        row.addWidget(self.before_button)
-        row.addWidget(self.try_button)
-        row.addStretch()
-        layout.addLayout(row)
-        self._below = QStackedWidget()
-        page = QWidget()
-        inside = QVBoxLayout(page)
-        inside.setContentsMargins(0, 0, 6, 0)
-        inside.addWidget(self.form)
-        inside.addStretch()
-        self._below.addWidget(scrolled(page))
-        self._below.addWidget(self.picker)
-        self._below.addWidget(self.notes)
-        splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.setChildrenCollapsible(False)
-        splitter.addWidget(self.steps)
-        splitter.addWidget(self._below)
-        splitter.setStretchFactor(0, 2)
-        splitter.setStretchFactor(1, 3)
-        layout.addWidget(splitter, 1)
-        layout.addWidget(self._message)
-        layout.addWidget(self._compared)
-        layout.addWidget(self.numbers)
-        self.setMinimumWidth(360)  # of the row of buttons
-
     def _connect(self) -> None:
         self._live.sceneChanged.connect(self._on_scene_changed)
         self._live.arrived.connect(self._on_arrived)
         self._live.failed.connect(self._on_failed)
         self._document.changed.connect(self._on_changed)
         self._document.opened.connect(self._on_opened)
-        self._document.failed.connect(self._on_document_failed)
+        self._document.failed.connect(self._tell)
         self._trials.valueChosen.connect(self._on_value_chosen)
-        self._trials.told.connect(self.show_message)
+        self._trials.told.connect(self._tell)
         self._trials.compared.connect(self._compared.say)
         self.bar.opened.connect(self._on_open_requested)
         self.bar.undone.connect(self.undo)
@@ -162,7 +86,7 @@ class PipelineWidget(QWidget):
         self.ports.valueChanged.connect(
             lambda value: self._edit(value, "Change what goes in or out")
         )
-        self.add_button.toggled.connect(lambda on: self._turn_to(_PICKER if on else _FORM))
+        self.add_button.toggled.connect(lambda on: self._turn_to(PICKER if on else FORM))
         self.picker.chosen.connect(
             lambda module: self._add(module, step_edits.below(self.value(), self._chosen))
         )
@@ -185,7 +109,7 @@ class PipelineWidget(QWidget):
         self.form.outputRenamed.connect(
             lambda output, item: self._do_to_chosen(step_edits.with_output_named, output, item)
         )
-        self.notes.closed.connect(lambda: self._turn_to(_FORM))
+        self.notes.closed.connect(lambda: self._turn_to(FORM))
         self.numbers.thresholdMoved.connect(self._on_threshold_moved)
         for keys, action in (
             (QKeySequence(QKeySequence.StandardKey.Undo), self.undo),
@@ -209,12 +133,12 @@ class PipelineWidget(QWidget):
 
     def undo(self) -> None:
         """Take back the last edit."""
-        self._unsaved = ""
+        self._told = ""
         self._document.undo()
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self._unsaved = ""
+        self._told = ""
         self._document.redo()
 
     def open_file(self, path: str) -> None:
@@ -229,7 +153,7 @@ class PipelineWidget(QWidget):
             return
         if any(note.state is not State.TRANSLATED for note in notes):
             self.notes.show_notes(Path(path).name, notes)
-            self._turn_to(_NOTES)
+            self._turn_to(NOTES)
 
     def show_message(self, text: str) -> None:
         """Say something in place; "" to say nothing."""
@@ -255,7 +179,7 @@ class PipelineWidget(QWidget):
         """The one way in which the pipeline changes."""
         if chosen is not None:
             self._chosen = chosen
-        self._unsaved = ""
+        self._told = ""
         if not self._document.edit(pipeline, what, key):
             self._show()
 
@@ -266,13 +190,13 @@ class PipelineWidget(QWidget):
             self._chosen = names[row] if names else ""
         self._begin_anew()
 
-    def _on_document_failed(self, why: str) -> None:
-        self._unsaved = why
-        self.show_message(why)
+    def _tell(self, text: str) -> None:
+        self._told = text
+        self.show_message(text)
 
     def _on_opened(self) -> None:
-        self._unsaved = ""
-        self._below.setCurrentIndex(_FORM)  # notes were of the pipeline before
+        self._told = ""
+        self._below.setCurrentIndex(FORM)  # notes were of the pipeline before
         names = [call.name for call in self.value().pipeline]
         self._chosen = self._chosen if self._chosen in names else next(iter(names), "")
         self._begin_anew()
@@ -323,20 +247,11 @@ class PipelineWidget(QWidget):
         self.add_button.setChecked(False)
         self._do(step_edits.added, module, at, self.scene)
 
-    def _turn_to(self, page: int) -> None:
-        """Show a page below the list."""
-        self._below.setCurrentIndex(page)
-        if page == _PICKER:
-            self.picker.search.setFocus()
-            self.picker.search.selectAll()
-        else:
-            self.steps.setFocus()  # else keys would go to the canvas
-
     def _on_step_chosen(self, name: str) -> None:
         if name != self._chosen:
             self._chosen = name
             self.add_button.setChecked(False)
-            self._turn_to(_FORM)
+            self._turn_to(FORM)
             self._follow()
 
     def _on_threshold_moved(self, value: float) -> None:
@@ -419,7 +334,7 @@ class PipelineWidget(QWidget):
         self.bar.setState(names, document.name, history.undoes, history.redoes)
         if tuning.own_problems or why or not tuning.pipeline.pipeline:
             self.numbers.clear()
-        self.show_message("\n".join(filter(None, (self._unsaved, message(tuning, scene, why)))))
+        self.show_message("\n".join(filter(None, (self._told, message(tuning, scene, why)))))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Taken out of its window: napari does so when the dock is closed, and says no more."""
@@ -432,6 +347,10 @@ class PipelineWidget(QWidget):
         self._later.stop()
         self._live.clear()
         self._give_back()
+        if self._is_open:
+            self._is_open = False
+            # Python may forget it from now on, and what would be called then is half gone as well.
+            self.destroyed.disconnect(self._give_back)
         super().closeEvent(event)
 
 

@@ -24,7 +24,9 @@ from napari_tmaps.gui.parts import scrolled, wrapped
 from napari_tmaps.model.words import counted
 from napari_tmaps.pipeline.trials import Tried
 
-CARD_PX = 190
+CARD_PX, SMALL_CARD_PX = 190, 150
+"""Width of a card; a low panel has small ones, so that one is seen whole, and two beside it."""
+_LOW_PX = 340
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class TrialsPanel(QWidget):
         row.addWidget(scroll, 2)
         row.addWidget(self._side, 1)
         layout.addLayout(row, 1)
-        self.setMinimumSize(2 * CARD_PX, 160)
+        self.setMinimumSize(2 * SMALL_CARD_PX, 160)
         self.feature.activated.connect(self._on_feature_chosen)
 
     def begin(self, title: str, count: int) -> None:
@@ -152,8 +154,10 @@ class TrialsPanel(QWidget):
 
     def _arrange(self) -> None:
         room = self.width() - (self._side.width() if self._side.isVisible() else 0)
-        columns = max(1, (room - 30) // (CARD_PX + 8))
+        width = SMALL_CARD_PX if self.height() < _LOW_PX else CARD_PX
+        columns = max(1, (room - 30) // (width + 8))
         for number, card in enumerate(self._cards):
+            card.resize_to(width)
             self._grid.addWidget(card, number // columns, number % columns)
 
     def _on_feature_chosen(self) -> None:
@@ -222,6 +226,7 @@ class _CardView(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setFrameShape(QFrame.Shape.StyledPanel)
+        self._whole = QPixmap()
         self.setFixedWidth(CARD_PX)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._title, self._picture, self._text = QLabel(), QLabel(), QLabel()
@@ -243,16 +248,25 @@ class _CardView(QFrame):
         self._title.setText(f"<b>{card.title}</b>{group}")
         self._text.setText(("⚠ " if card.failed else "") + card.text)
         if tried.picture is None:
+            self._whole = QPixmap()
             self._picture.clear()
             return
         pixels = np.ascontiguousarray(tried.picture)
         height, width, _ = pixels.shape
         image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-        self._picture.setPixmap(
-            QPixmap.fromImage(image.copy()).scaledToWidth(
-                CARD_PX - 12, Qt.TransformationMode.SmoothTransformation
-            )
-        )
+        self._whole = QPixmap.fromImage(image.copy())
+        self._scale()
+
+    def resize_to(self, width: int) -> None:
+        """Be so wide, picture and all."""
+        if width != self.maximumWidth():
+            self.setFixedWidth(width)
+            self._scale()
+
+    def _scale(self) -> None:
+        if not self._whole.isNull():
+            smooth = Qt.TransformationMode.SmoothTransformation
+            self._picture.setPixmap(self._whole.scaledToWidth(self.maximumWidth() - 12, smooth))
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """A click chooses the result."""

@@ -6,7 +6,8 @@ import math
 
 from napari_tmaps.errors import FormatError
 from napari_tmaps.pipeline.cellprofiler import CPModule
-from napari_tmaps.pipeline.cellprofiler_modules import Draft, Rule, threshold
+from napari_tmaps.pipeline.cellprofiler_images import threshold
+from napari_tmaps.pipeline.cellprofiler_modules import Draft, Rule
 
 _PARTED = {"Intensity": "intensity", "Shape": "distance", "Propagate": "intensity"}
 

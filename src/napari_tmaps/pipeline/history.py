@@ -17,6 +17,9 @@ from pydantic import ValidationError
 from napari_tmaps.errors import StorageError
 from napari_tmaps.model.pipeline import PipelineDescription
 
+_TOGETHER_S = 3.0
+"""Who drags a slider stops now and then; who comes back to it later made another choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -27,8 +30,8 @@ class State:
     what
         The edit in words, e.g. "Add smooth".
     key
-        Edits in a row with the same key are one, e.g. all values of a slider that is dragged.
-        Empty: by itself.
+        Edits with the same key that follow each other within seconds are one, e.g. all values of a
+        slider that is dragged. Empty: by itself.
     seconds
         When it was made, since 1970.
     """
@@ -60,6 +63,7 @@ class History:
         self._journal = journal
         self._states = [State(pipeline)]
         self._at = 0
+        self._is_edited = False  # by what was done last, which was no undo or redo
         if journal is not None:
             for entry in _entries(journal):
                 self._apply(entry)
@@ -136,7 +140,7 @@ class History:
     def _apply(self, entry: dict[str, Any]) -> None:
         if "at" in entry:
             if 0 <= entry["at"] < len(self._states):
-                self._at = entry["at"]
+                self._at, self._is_edited = entry["at"], False
             return
         if "first" in entry:
             self._states, self._at = [State(PipelineDescription(**entry["first"]))], 0
@@ -148,11 +152,13 @@ class History:
             entry["seconds"],
         )
         del self._states[self._at + 1 :]
-        if self._at and state.key and state.key == self._states[-1].key:
+        last = self._states[-1]
+        is_soon = self._is_edited and state.seconds - last.seconds < _TOGETHER_S
+        if self._at and state.key and state.key == last.key and is_soon:
             self._states[-1] = state
         else:
             self._states.append(state)
-        self._at = len(self._states) - 1
+        self._at, self._is_edited = len(self._states) - 1, True
 
 
 def _line(entry: dict[str, Any]) -> bytes:

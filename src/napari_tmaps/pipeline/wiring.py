@@ -97,13 +97,21 @@ def first_wires(
 ) -> dict[str, str]:
     """The wires that a new step gets at an index: what fits and was made last.
 
-    A second input of a kind gets the next item; what is measured are objects for themselves, on
-    the first channel.
+    A second input of a kind gets the next item; where nothing was made, the first channel that no
+    step reads yet. What is measured are objects for themselves, on the first channel.
     """
     items = items_before(pipeline, at, modules)
+    given = [each.name for each in pipeline.input.channels]
+    used = {item for call in pipeline.pipeline[:at] for item in call.inputs.values()}
+
+    def rank(item: str) -> tuple[bool, bool, int]:
+        if item not in given:
+            return False, False, 0
+        return True, item in used, given.index(item)
+
     wires: dict[str, str] = {}
     for wanted in spec.inputs:
-        fitting = latest_first(items, wanted.kind)
+        fitting = sorted(latest_first(items, wanted.kind), key=rank)
         unused = [name for name in fitting if name not in wires.values()]
         if spec.measures and wanted.kind is Kind.SEGMENTED_OBJECTS:
             unused = fitting  # objects are measured for themselves, mostly
