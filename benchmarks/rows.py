@@ -48,6 +48,7 @@ ROWS = {
     "features/lbp": "rows_features:lbp",
     "features/tas": "rows_features:tas",
     "features/hu": "rows_features:hu",
+    "features/hu_skimage": "rows_features:hu_skimage",
     "features/radial_distribution": "rows_features:radial_distribution",
     "site/whole": "rows_site:whole",
     "site/whole_naive": "rows_site:whole_naive",

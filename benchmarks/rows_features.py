@@ -249,15 +249,27 @@ def tas(folder: Path, full: bool) -> Contest:
 
 def hu(folder: Path, full: bool) -> Contest:
     """Hu moments of the intensities."""
-
-    def ours(labels: Array, image: Array) -> Array:
-        found = runs.find_runs(labels)
-        moments = weighted.weighted_moments(found, runs.find_boxes(found), image)
-        return weighted.hu(moments.central)
-
     return _contest(
-        "scikit-image", ours, textures.hu, per_channel=True, compare=_difference, whole=True
+        "OpenCV, object by object",
+        _hu,
+        textures.hu_opencv,
+        per_channel=True,
+        compare=_difference,
+        whole=True,
     )
+
+
+def hu_skimage(folder: Path, full: bool) -> Contest:
+    """The same against scikit-image, which has them for a label image."""
+    return _contest(
+        "scikit-image", _hu, textures.hu, per_channel=True, compare=_difference, whole=True
+    )
+
+
+def _hu(labels: Array, image: Array) -> Array:
+    found = runs.find_runs(labels)
+    moments = weighted.weighted_moments(found, runs.find_boxes(found), image)
+    return weighted.hu(moments.central)
 
 
 def radial_distribution(folder: Path, full: bool) -> Contest:

@@ -161,7 +161,12 @@ def texture_table(
     return pd.concat(
         [
             named("Texture_", gabor, textures.gabor_at_once(labels, image).T, present),
-            named("Texture_", [f"Hu-{n}" for n in range(7)], textures.hu(labels, image).T, present),
+            named(
+                "Texture_",
+                [f"Hu-{n}" for n in range(7)],
+                textures.hu_opencv(labels, image).T,
+                present,
+            ),
             named("Texture_", adjacency, textures.adjacency(labels, image).T, present),
             named("Texture_", patterns, textures.patterns(labels, image).T, present),
         ],
