@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
 
 from napari_tmaps.gui.edit_layer import Hand
@@ -198,3 +198,20 @@ def test_without_objects_it_says_what_to_do(qtbot: Any) -> None:
     qtbot.addWidget(widget)
     assert widget.empty.text() == "No experiment is open."
     assert widget.changed() == 0
+
+
+def test_what_is_painted_is_not_lost_by_a_new_name(
+    shown: Any, widget: EditWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: pytest.fail("it was asked for"))
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    shown.show_plates()
+    tree = shown.plates_tree
+    tree.tree.setCurrentItem(tree.tree.topLevelItem(0).child(0))
+    tree.rename()
+    assert "1 object changed, not saved yet. Save or discard that" in tree._fault.text()
+    widget.discard_button.click()
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("", False))
+    tree.rename()
+    assert tree.unsaved() == ""

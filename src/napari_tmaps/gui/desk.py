@@ -96,6 +96,8 @@ class Desk(QObject):
         self.locate: Locate = _nowhere
         """Of the Experiment widget: where a pixel (y, x) of a site lies in the world; None if that
         site is not shown."""
+        self.unsaved = ""
+        """Of the Edit widget: what would be lost if the experiment was closed now, in words."""
 
     @property
     def experiment(self) -> Experiment | None:

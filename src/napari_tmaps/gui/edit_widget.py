@@ -353,11 +353,9 @@ class EditWidget(QWidget):
         number, on, free = self.changed(), self._edited is not None, not self._work.is_running
         self._hand_box.setVisible(on)
         self._state.setVisible(on)
-        self._state.setText(
-            f"{counted(number, 'object')} changed, not saved yet"
-            if number
-            else "Nothing changed. Ctrl+Z takes back a stroke."
-        )
+        unsaved = f"{counted(number, 'object')} changed, not saved yet" if number else ""
+        self._desk.unsaved = unsaved
+        self._state.setText(unsaved or "Nothing changed. Ctrl+Z takes back a stroke.")
         self.save_button.setVisible(on)
         self.discard_button.setVisible(on)
         self.save_button.setEnabled(bool(number) and free)

@@ -126,6 +126,7 @@ class ExperimentWidget(QWidget):
         self.plates_tree.addRequested.connect(self.making.ask_to_add)
         self.plates_tree.changed.connect(self._on_plates_changed)
         self.plates_tree.plateRenamed.connect(self._on_plate_renamed)
+        self.plates_tree.unsaved = lambda: self._desk.unsaved
         self.site_page.valueChanged.connect(self.setValue)
         self.site_page.map_panel.cycleChanged.connect(self._view.show_cycle)
         self._colouring.excluded.connect(lambda: self.refresh())

@@ -83,6 +83,8 @@ class PlatesTree(QWidget):
         self._experiment: Experiment | None = None
         self._importing = self._busy = False
         self._renaming = Work(self)
+        self.unsaved: Callable[[], str] = str
+        """What would be lost if the experiment was closed now, in words; "" if nothing."""
         self.tree = QTreeWidget()
         self.tree.setHeaderLabels(["Plate, acquisition", "Status", "Images"])
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -248,6 +250,9 @@ class PlatesTree(QWidget):
                 self._change(lambda: experiment.rename(name))
             return
         kind = "plate" if isinstance(row, PlateRow) else "acquisition"
+        if unsaved := self.unsaved():
+            self._say(f"{unsaved}. Save or discard that, then give the {kind} another name.")
+            return
         name, good = QInputDialog.getText(self, f"Rename the {kind}", "Name:", text=row.name)
         if good and name.strip() != row.name:
             self._start_renaming(experiment, row, name.strip())
