@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
-from tests.tools.conftest import write
+from tests.tools.conftest import objects, write
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.store.feature_table import FeatureTable
@@ -15,7 +15,7 @@ from napari_tmaps.store.features import INDEX, FeatureStore
 from napari_tmaps.store.gates import make_gate
 from napari_tmaps.store.plate_map import PlateMap
 from napari_tmaps.tools import TOOLS
-from napari_tmaps.tools.values import ToolData
+from napari_tmaps.tools.values import ToolData, chosen_features
 from napari_tmaps.tools.wells import aggregate_wells
 
 
@@ -52,6 +52,31 @@ def test_crowds_are_found(crowds, method):
     assert result.report["without"] == 300 - there.sum()
     again = run("cluster", data, method=method, clusters=3, missing="leave_out_objects")
     assert (again.columns["group"].codes == groups.codes).all()
+
+
+def test_where_an_object_lies_is_no_property_of_it(store):
+    """Unless features are named, cells of the upper left corner are no group."""
+    frame = objects()
+    # The name of a column, and whether it is used.
+    columns = {
+        "Morphology_Area": True,
+        "Morphology_Local_Centroid_x": False,
+        "Geometry_Top": False,
+        "Geometry_Centroid_y_um": False,
+        "Intensity_max_x_DAPI": False,
+        "Solid_Centroid_z": False,
+        "Intensity_max_DAPI": True,
+        "Something_of_ones_own": True,
+        "Parent_label_Cells": False,
+    }
+    frame = frame[[*INDEX, "is_border"]].assign(**dict.fromkeys(columns, 1.0))
+    write(store, "Nuclei", frame)
+    table = FeatureTable(store, "Nuclei")
+    assert chosen_features(table, []) == tuple(name for name, used in columns.items() if used)
+    assert chosen_features(table, ["Geometry_Top"]) == ("Geometry_Top",)
+    write(store, "Rings", frame[[*INDEX, "Geometry_Top"]])
+    with pytest.raises(InputError, match="only those that say where they lie"):
+        chosen_features(FeatureTable(store, "Rings"), [])
 
 
 def test_directions_are_those_of_the_library(crowds):

@@ -87,7 +87,9 @@ class ClassifierPanel(QWidget):
         self.classes.setAccessibleName("Classes")
         self.classes.setToolTip("Selections and gates that are the classes")
         self.features = ColumnMenu("Features")
-        self.features.setToolTip("What the classifier may use; all features if none is chosen")
+        self.features.setToolTip(
+            "What the classifier may use; if none is chosen, all but those that say where an object is"
+        )
         self.editors: dict[str, SettingEditor] = {}
         self.live = QCheckBox("Train while I click")
         self.live.setChecked(True)

@@ -50,7 +50,8 @@ def classify(
     classes
         Names of the selections that are the classes; all if none is named.
     features
-        What the classifier may use; all measured features if none is named.
+        What the classifier may use; if none is named, all but those that say where an
+        object lies.
     method
         random_forest: 100 trees (Breiman, 2001). svm: radial kernel, probabilities by sigmoids
         (Platt, 1999). logistic_regression: with L2 penalty. gradient_boosting: 100 small trees for

@@ -43,7 +43,8 @@ def cluster(
     data
         The objects.
     features
-        By which they are compared; all measured features if none is named.
+        By which they are compared; if none is named, all but those that say where an
+        object lies.
     method
         kmeans: groups around centres. gaussian_mixture: groups of different width. hdbscan: crowded
         regions of any form (Campello et al., 2013); what lies outside has no group.

@@ -33,7 +33,8 @@ def embed(
     data
         The objects.
     features
-        By which they are compared; all measured features if none is named.
+        By which they are compared; if none is named, all but those that say where an
+        object lies.
     method
         pca: the directions in which the objects differ most. umap: neighbours stay neighbours; it
         needs the package umap-learn.

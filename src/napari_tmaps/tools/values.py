@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tmaps.errors import InputError, unknown
+from napari_tmaps.model.features import tells_place
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.store.feature_table import Categories, Column, FeatureTable, Values
 from napari_tmaps.store.features import INDEX
@@ -72,7 +73,9 @@ Result = Annotated[ToolResult, Kind.RESULT, "result"]
 
 
 def chosen_features(table: FeatureTable, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns of numbers that a tool is to use; all measured features if none are named.
+    """The columns of numbers that a tool is to use.
+
+    If none are named, these are all measured features, without those that say where an object lies.
 
     Raises
     ------
@@ -86,11 +89,14 @@ def chosen_features(table: FeatureTable, names: Sequence[str]) -> tuple[str, ...
         found = tuple(
             name
             for name in table.features
-            if name != "is_border" and not name.startswith("Parent_label")
+            if name != "is_border"
+            and not name.startswith("Parent_label")
+            and not tells_place(name)
         )
         if not found:
             raise InputError(
-                f"The objects '{table.object_type}' have no features. Measure them first."
+                f"The objects '{table.object_type}' have no features, or only those that say where "
+                "they lie. Measure some first."
             )
         return found
     for name in names:

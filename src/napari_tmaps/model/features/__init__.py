@@ -27,6 +27,7 @@ __all__ = [
     "explain",
     "find",
     "position_axis",
+    "tells_place",
 ]
 
 FEATURES: tuple[Feature, ...] = (*SHAPE, *STAIN, *TEXTURE, *PLACES)
@@ -99,6 +100,14 @@ def position_axis(column: str) -> str:
     if found is None or found.feature.unit != "px of the site" or found.aggregate in ("Std", "Sum"):
         return ""
     return "y" if found.feature.name.endswith(("_y", "_Top", "_Bottom")) else "x"
+
+
+def tells_place(column: str) -> bool:
+    """Whether a column says where an object lies, which is no property of the object itself."""
+    found = find(column)
+    if found is None or found.aggregate == "Std":  # how far objects inside are spread
+        return False
+    return found.feature.unit == "px of the site" or "_Centroid_" in found.feature.name
 
 
 def explain(column: str) -> str:
