@@ -211,7 +211,7 @@ def test_features_without_use_and_objects_that_are_gone(widget: Any, qtbot: Any)
     widget.classifier.train()
     wait(widget, qtbot)
     told = widget.classifier.fault.text()
-    assert "None of the 2 features can be used" in told
+    assert "No feature of 2 can be used" in told
     assert "have no value at all were left out: 'Empty'" in told
     assert "are the same in all of them were left out: 'Round'" in told
     frame["Size"] = np.where(frame["label"] == 1, 3.0, 7.0)

@@ -121,6 +121,9 @@ def test_a_classifier_is_stored_and_used_elsewhere(data, method, tmp_path):
     codes = apply_model(loaded, ToolData(FeatureTable(other, "Nuclei"))).columns["class"].codes
     assert codes[:2].tolist() == [0, 1]
     assert codes[2] >= 0  # the median of the examples stands for what is missing
+    write(other, "Drops", frame.assign(Noise=0.0, Big=1.0))
+    told = apply_model(loaded, ToolData(FeatureTable(other, "Drops"))).notes
+    assert told == ("It was trained with Nuclei; these are Drops.",)
     write(other, "Cells", frame.assign(Noise=0.0))
     with pytest.raises(InputError, match=r"lack 1 of them: 'Big'\. Measure them"):
         apply_model(loaded, ToolData(FeatureTable(other, "Cells")))
@@ -169,11 +172,15 @@ def test_bad_classes_and_features(data):
     few = Selection(data.selections["big"].objects.iloc[:1])
     with pytest.raises(InputError, match="class 'big' has 1 object to learn from"):
         classify(ToolData(data.table, {**data.selections, "big": few}))
-    with pytest.raises(InputError, match="There are 1 classes"):
+    gone = few.objects.assign(label=[900])
+    few = Selection(pd.concat([few.objects, gone], ignore_index=True))
+    with pytest.raises(InputError, match=r"has 1 object to.*1 of 2 objects of .* 'big' are gone"):
+        classify(ToolData(data.table, {**data.selections, "big": few}))
+    with pytest.raises(InputError, match="at least two different classes, not 1"):
         classify(data, classes=("big",))
     with pytest.raises(NotFoundError, match="no selection 'bag'"):
         classify(data, classes=("big", "bag"))
-    with pytest.raises(InputError, match=r"None of the 2 features.*no value at all.*the same"):
+    with pytest.raises(InputError, match=r"No feature of 2.*no value at all.*the same"):
         classify(data, features=("Flat", "Empty"))
     with pytest.raises(NotFoundError, match="no feature 'Bog'"):
         classify(data, features=("Bog",))
@@ -242,9 +249,11 @@ def test_files_of_classifiers(data, tmp_path):
         save_model(model, tmp_path / "model.pkl")
     with pytest.raises(NotFoundError, match="no classifier"):
         load_model(tmp_path / "none.npz")
-    (tmp_path / "x.npz").write_bytes(b"x")
-    with pytest.raises(FormatError, match="is no classifier"):
-        load_model(tmp_path / "x.npz")
+    for content in (b"x", b"well,treatment\nA01,drug\n", b""):
+        (tmp_path / "x.npz").write_bytes(content)
+        with pytest.raises(FormatError, match="is no classifier") as told:
+            load_model(tmp_path / "x.npz")
+        assert "pickle" not in str(told.value)
     about = model.about.model_copy(update={"colors": ("#000000",)})
     save_model(type(model)(about, model.preparation, model.arrays), tmp_path / "y.npz")
     with pytest.raises(FormatError, match="one colour each"):

@@ -59,6 +59,19 @@ def test_tables_of_some_objects(experiment, tmp_path, wanted, labels):
     assert pd.read_csv(tmp_path / "some.csv")["label"].tolist() == labels
 
 
+def test_objects_of_a_selection_that_are_gone_are_told(experiment, tmp_path):
+    store = SelectionStore(experiment.path / "selections")
+    mine = store.load("Blocks")["mine"]
+    lost = mine.objects.assign(label=[901, 902, 903])
+    both = Selection(pd.concat([mine.objects, lost], ignore_index=True))
+    store.save("Blocks", {"mine": mine, "both": both, "lost": Selection(lost)})
+    said = write(experiment, tmp_path / "a.csv", of=(Population("selection", "both"), MINE))
+    assert said.startswith("Wrote 3 objects")
+    assert said.endswith(" 3 of 6 objects of the selection 'both' are gone since an analysis.")
+    said = write(experiment, tmp_path / "b.geojson", of=(Population("selection", "lost"),))
+    assert said.endswith(" 3 of 3 objects of the selection 'lost' are gone since an analysis.")
+
+
 def test_outlines_pictures_and_wells_of_some_objects(experiment, tmp_path):
     write(experiment, tmp_path / "some.geojson", of=(TINY, LATE))
     features = json.loads((tmp_path / "some.geojson").read_text())["features"]

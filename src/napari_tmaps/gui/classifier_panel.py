@@ -88,7 +88,7 @@ class ClassifierPanel(QWidget):
         self.classes.setToolTip("Selections and gates that are the classes")
         self.features = ColumnMenu("Features")
         self.features.setToolTip(
-            "What the classifier may use; if none is chosen, all but those that say where an object is"
+            "What the classifier may use; if none is chosen, all but where an object lies"
         )
         self.editors: dict[str, SettingEditor] = {}
         self.live = QCheckBox("Train while I click")

@@ -87,7 +87,7 @@ def classify(
                 "out."
             )
         rows, samples, codes = rows[kept], samples[:, kept], codes[kept]
-        _check_counts(names, codes)
+        _check_counts(names, codes, notes)
     preparation, unused = prepare(chosen, samples, missing, scaling)
     used = [chosen.index(name) for name in preparation.features]
     ready, _ = preparation.apply(samples[used])
@@ -147,7 +147,11 @@ def apply_model(model: ObjectModel, data: ToolData) -> ToolResult:
         codes[rows] = np.where(whole, found.argmax(axis=1), -1)
         probabilities[:, rows] = np.where(whole[:, np.newaxis], found, np.nan).T
     without = int(np.count_nonzero(codes < 0))
-    notes = (f"{without} objects lack a feature and have no class.",) if without else ()
+    notes = []
+    if about.object_type != table.object_type:
+        notes.append(f"It was trained with {about.object_type}; these are {table.object_type}.")
+    if without:
+        notes.append(f"{without} objects lack a feature and have no class.")
     columns: dict[str, Any] = {
         "class": categories(codes, about.classes),
         "probability": probabilities.max(axis=0),
@@ -156,7 +160,7 @@ def apply_model(model: ObjectModel, data: ToolData) -> ToolResult:
         f"probability {name}": row for name, row in zip(about.classes, probabilities, strict=True)
     }
     colors = dict(zip(about.classes, about.colors, strict=True))
-    return ToolResult(columns, colors, notes=notes)
+    return ToolResult(columns, colors, notes=tuple(notes))
 
 
 def most_uncertain(result: ToolResult, number: int) -> npt.NDArray[np.int64]:
@@ -240,8 +244,8 @@ def _examples(
     names = tuple(classes) or tuple(data.selections)
     if len(set(names)) < len(names) or len(names) < 2:
         raise InputError(
-            f"There are {len(set(names))} classes; a classifier needs two or more. Make a "
-            "selection of some objects for each class."
+            f"A classifier needs at least two different classes, not {len(set(names))}. Make a "
+            "selection of some objects for each."
         )
     notes: list[str] = []
     all_rows, all_codes = [], []
@@ -263,17 +267,19 @@ def _examples(
         several = counted(int(np.count_nonzero(counts > 1)), "object")
         notes.append(f"Left out, as they are in more than one class: {several}.")
     rows, codes = rows[~both], codes[~both]
-    _check_counts(names, codes)
+    _check_counts(names, codes, notes)
     return names, rows, codes, notes
 
 
-def _check_counts(names: Sequence[str], codes: Codes) -> None:
+def _check_counts(names: Sequence[str], codes: Codes, notes: Sequence[str]) -> None:
+    """Refuse classes of fewer than two examples; notes tell why there are so few."""
     for name, count in zip(names, np.bincount(codes, minlength=len(names)), strict=True):
         if count < 2:
-            raise InputError(
+            few = (
                 f"The class '{name}' has {counted(int(count), 'object')} to learn from; "
                 "it needs at least 2, better 20. Add more to its selection."
             )
+            raise InputError(" ".join([few, *notes]))
 
 
 def _versions() -> dict[str, str]:

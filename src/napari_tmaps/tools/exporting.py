@@ -129,7 +129,7 @@ def export_objects(
     ending = out.suffix.lower()
     if wanted.kind in ("objects", "wells") and ending not in ENDINGS:
         raise InputError(f"'{out.name}' should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
-    rows = _rows(data, wanted)
+    rows, gone = _rows(data, wanted), _gone(data, wanted)
     columns = wanted.columns
     classes = (wanted.classes,) if wanted.classes else ()
     if wanted.kind == "crops":
@@ -143,7 +143,7 @@ def export_objects(
             masked=wanted.masked,
             file_format="npy" if wanted.as_arrays else "tiff",
         )
-        return f"Wrote {written} crops of '{object_type}' to '{out}', with manifest.csv."
+        return f"Wrote {written} crops of '{object_type}' to '{out}', with manifest.csv.{gone}"
     if wanted.kind == "wells":
         yield Progress("wells", 0, 0)
         plate_map = load_plate_map(experiment.path, experiment.plate_names())
@@ -157,7 +157,7 @@ def export_objects(
         )
         write_wells(out, wells)
         lines = "time points of wells" if wanted.over_time else "wells"
-        return f"Wrote {len(wells)} {lines} of '{object_type}' to '{out}'."
+        return f"Wrote {len(wells)} {lines} of '{object_type}' to '{out}'.{gone}"
     if ending == ".geojson":
         plate = one_plate(experiment, wanted.plate)
         written = yield from write_geojson(
@@ -171,7 +171,7 @@ def export_objects(
             classes=wanted.classes,
             colors=_colors(experiment, object_type, wanted.classes),
         )
-        return f"Wrote the outlines of {written} objects of type '{object_type}' to '{out}'."
+        return f"Wrote the outlines of {written} objects of type '{object_type}' to '{out}'.{gone}"
     yield Progress("objects", 0, 0)
     if ending in (".h5ad", ".zarr"):
         written = write_objects_anndata(
@@ -179,7 +179,7 @@ def export_objects(
         )
     else:
         written = write_objects(table, out, columns=columns, rows=rows)
-    return f"Wrote {written} objects of type '{object_type}' to '{out}'."
+    return f"Wrote {written} objects of type '{object_type}' to '{out}'.{gone}"
 
 
 def _rows(data: ToolData, wanted: Export) -> Mask | None:
@@ -187,6 +187,20 @@ def _rows(data: ToolData, wanted: Export) -> Mask | None:
     chosen = [Population("filter", wanted.where)] if wanted.where else []
     masks = [members(each, data) for each in (*chosen, *wanted.of)]
     return np.logical_and.reduce(masks) if masks else None
+
+
+def _gone(data: ToolData, wanted: Export) -> str:
+    """What is to be told of selections whose objects are gone since an analysis."""
+    said = ""
+    for each in wanted.of:
+        if each.kind == "selection":
+            found, lost = data.selections[each.name].rows(data.table)
+            if len(lost):
+                said += (
+                    f" {len(lost)} of {len(found) + len(lost)} objects of the selection "
+                    f"'{each.name}' are gone since an analysis."
+                )
+    return said
 
 
 def _site(text: str) -> tuple[str, int] | None:

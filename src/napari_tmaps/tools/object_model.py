@@ -128,7 +128,10 @@ def load_model(path: Path) -> ObjectModel:
             f"'{path}' is no classifier of objects: {where}: {detail['msg']}."
         ) from error
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(f"'{path}' is no classifier of objects: {error}.") from error
+        raise FormatError(
+            f"'{path}' is no classifier of objects, or it is damaged. Choose the file model.npz of "
+            "a result of 'classify'."
+        ) from error
     found = _fault(about, ready) or fault(
         about.method, arrays, len(about.classes), len(about.features)
     )

@@ -84,7 +84,7 @@ def prepare(
     notes = tuple(_sentence(names, what, which) for what, which in reasons if which.any())
     if not used.any():
         raise InputError(
-            f"None of the {len(names)} features can be used for these {samples.shape[1]} objects. "
+            f"No feature of {len(names)} can be used for these {samples.shape[1]} objects. "
             f"{' '.join(notes)} Choose other features or more objects."
         )
     part = np.where(finite[used], samples[used], np.nan).astype(np.float64)

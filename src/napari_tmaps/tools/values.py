@@ -89,9 +89,7 @@ def chosen_features(table: FeatureTable, names: Sequence[str]) -> tuple[str, ...
         found = tuple(
             name
             for name in table.features
-            if name != "is_border"
-            and not name.startswith("Parent_label")
-            and not tells_place(name)
+            if name != "is_border" and not name.startswith("Parent_label") and not tells_place(name)
         )
         if not found:
             raise InputError(
