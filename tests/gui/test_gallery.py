@@ -15,6 +15,7 @@ from qtpy.QtGui import QDropEvent
 from tests.gui.objects import beside_experiment, make_objects, write_features
 from tests.gui.plate import plane_of
 
+from napari_tmaps.gui.class_bar import ClassBar
 from napari_tmaps.gui.gallery_state import GalleryChoice, Look, choose, fitting_size, render
 from napari_tmaps.gui.gallery_widget import GalleryWidget
 from napari_tmaps.store.crops import OUTSIDE, Crop
@@ -134,10 +135,25 @@ def test_dragging_to_a_class(widget: Any, qtbot: Any) -> None:
         Qt.MouseButton.LeftButton,
         Qt.KeyboardModifier.NoModifier,
     )
-    widget.class_buttons[0].dropEvent(event)
+    widget.class_bar.buttons[0].dropEvent(event)
     objects = widget.book.selections["class 1"].objects
     assert objects[["well", "site", "label"]].to_numpy().tolist() == [["B02", 3, 1], ["B02", 3, 2]]
-    assert widget.class_buttons[0].text() == "1 class 1 (2)"
+    assert widget.class_bar.buttons[0].text() == "1 class 1 (2)"
+
+
+def test_many_classes_are_read_at_the_width_of_a_dock(qtbot: Any) -> None:
+    bar = ClassBar()
+    qtbot.addWidget(bar)
+    names = ["a class of a long name", *(f"class {n}" for n in range(2, 10))]
+    bar.setClasses(dict.fromkeys(names, ("#ff0000", 10)))
+    assert bar.buttons[0].text() == "1 a class of … (10)"
+    assert "“a class of a long name”" in bar.buttons[0].toolTip()
+    for button in bar.buttons:
+        words = button.fontMetrics().horizontalAdvance(button.text())
+        assert words + button.iconSize().width() < 396 / 3
+    with qtbot.waitSignal(bar.chosen) as told:
+        bar.buttons[8].click()
+    assert told.args == ["class 9"]
 
 
 def test_populations(widget: Any, qtbot: Any) -> None:

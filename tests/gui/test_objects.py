@@ -355,6 +355,9 @@ def test_a_gate_on_a_column_that_is_gone(widget: ObjectsWidget, path: Path) -> N
     assert "The gate itself is kept" in row.fault
     assert widget.gates.list.topLevelItem(0).text(1) == "⚠"
     assert widget.plot.value().x == "Round"
+    book.set_gate_active("old", False)
+    book.set_gate_active("old", True)
+    assert "no column 'Area'" in widget._message.text()
 
 
 def test_types(widget: ObjectsWidget) -> None:

@@ -30,6 +30,7 @@ from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.object_book import ObjectBook
 from napari_tmaps.gui.parts import Fault, wrapped
 from napari_tmaps.gui.plot_state import plottable
+from napari_tmaps.gui.selection_list import selection_rows
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
 from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.training import (
@@ -305,10 +306,10 @@ class ClassifierPanel(QWidget):
         }
         with QSignalBlocker(self.classes):
             self.classes.clear()
-            for name, selection in data.selections.items() if data else ():
-                one = Population("selection", name)
-                text = f"{name} ({len(selection.objects)})"
-                self._offer(one, text, selection.color, before.get(one, one not in known))
+            for row in selection_rows(self._book):
+                one = Population("selection", row.name)
+                text = f"{row.name} ({row.count})"
+                self._offer(one, text, row.color, before.get(one, one not in known))
             for name in data.gates if data else ():
                 one = Population("gate", name)
                 self._offer(one, f"{name} (gate)", self._book.gate_color(name), one in before)

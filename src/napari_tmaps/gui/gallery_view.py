@@ -19,9 +19,6 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 )
 from qtpy.QtGui import (
     QColor,
-    QDragEnterEvent,
-    QDragMoveEvent,
-    QDropEvent,
     QImage,
     QKeyEvent,
     QPainter,
@@ -30,7 +27,6 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
-    QPushButton,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -203,40 +199,3 @@ class WallView(QListView):
             self.assigned.emit(-1)
         else:
             super().keyPressEvent(event)
-
-
-class ClassButton(QPushButton):
-    """A class: tiles are dropped on it, or sent to it by a click.
-
-    Signals
-    -------
-    dropped
-        Places of the tiles.
-    """
-
-    dropped = Signal(object)
-
-    def __init__(self, text: str, parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
-        self.setAcceptDrops(True)
-        self.setMinimumWidth(10)
-
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        if event is not None and _has_objects(event):
-            event.acceptProposedAction()
-
-    def dragMoveEvent(self, event: QDragMoveEvent | None) -> None:
-        if event is not None and _has_objects(event):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
-        data = event.mimeData() if event is not None else None
-        if event is not None and data is not None and data.hasFormat(MIME):
-            text = bytes(data.data(MIME).data()).decode()
-            event.acceptProposedAction()
-            self.dropped.emit([int(part) for part in text.split(",") if part])
-
-
-def _has_objects(event: QDropEvent) -> bool:
-    data = event.mimeData()
-    return data is not None and data.hasFormat(MIME)

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.colour_list import color_icon
+from napari_tmaps.gui.class_bar import ClassBar
 from napari_tmaps.gui.gallery_state import (
     RANDOM,
     SIZES,
@@ -34,7 +34,7 @@ from napari_tmaps.gui.gallery_state import (
     read,
     render,
 )
-from napari_tmaps.gui.gallery_view import ClassButton, Tile, WallView
+from napari_tmaps.gui.gallery_view import Tile, WallView
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.name_box import NameBox
 from napari_tmaps.gui.object_marks import keys_of
@@ -101,8 +101,7 @@ class GalleryWidget(ObjectPage):
         self._hint = wrapped(
             "Keys: arrows move, 1–9 sort into a class, 0 takes out, Enter shows on the map."
         )
-        self._bar = QHBoxLayout()
-        self.class_buttons: list[ClassButton] = []
+        self.class_bar = ClassBar()
 
         grid = QGridLayout()
         grid.setColumnStretch(1, 1)
@@ -122,7 +121,7 @@ class GalleryWidget(ObjectPage):
         layout.addLayout(grid)
         layout.addWidget(self.fault)
         layout.addWidget(self.wall, 1)
-        layout.addLayout(self._bar)
+        layout.addWidget(self.class_bar)
         layout.addWidget(self._hint)
         self.add(inside)
 
@@ -134,6 +133,9 @@ class GalleryWidget(ObjectPage):
         self.size_box.activated.connect(self._on_changed)
         self.wall.assigned.connect(self._on_assigned)
         self.wall.entered.connect(self._on_entered)
+        self.class_bar.chosen.connect(lambda name: self.assign(self.wall.chosen(), name))
+        self.class_bar.dropped.connect(self.assign)
+        self.class_bar.newRequested.connect(self._on_new_class)
         self._repaint.timeout.connect(self._paint_all)
         self._work.progressed.connect(self._take)
         self._work.ended.connect(self._on_worked)
@@ -288,28 +290,15 @@ class GalleryWidget(ObjectPage):
         if data is None:
             return
         colors: dict[int, tuple[str, ...]] = {}
-        for selection in self.book.selections.values():
-            for row in selection.rows(data.table)[0].tolist():
+        counts = {}
+        for name, selection in self.book.selections.items():
+            rows = selection.rows(data.table)[0].tolist()
+            counts[name] = len(rows)
+            for row in rows:
                 colors[row] = (*colors.get(row, ()), selection.color)
         self.wall.tiles.setColors([colors.get(int(row), ()) for row in self._chosen.rows])
-        while self._bar.count():
-            item = self._bar.takeAt(0)
-            button = item.widget() if item is not None else None
-            if button is not None:
-                button.hide()
-                button.deleteLater()
-        self.class_buttons = []
-        for n, (name, selection) in enumerate(self._classes().items()):
-            button = ClassButton(f"{n + 1} {name} ({len(selection.objects)})")
-            button.setIcon(color_icon(selection.color))
-            button.setToolTip(f"Put objects into “{name}”: drop them here, or press {n + 1}")
-            button.clicked.connect(lambda _=False, name=name: self.assign(self.wall.chosen(), name))
-            button.dropped.connect(lambda numbers, name=name: self.assign(numbers, name))
-            self.class_buttons.append(button)
-            self._bar.addWidget(button)
-        more = push_button("New class", "Another selection, for the objects that are chosen here")
-        more.clicked.connect(self._on_new_class)
-        self._bar.addWidget(more)
+        classes = self._classes()
+        self.class_bar.setClasses({name: (classes[name].color, counts[name]) for name in classes})
 
     def _on_new_class(self) -> None:
         name, selection = new_selection(self.book.selections)

@@ -215,8 +215,7 @@ class ObjectBook(QObject):
     def set_gate_active(self, name: str, is_active: bool) -> None:
         """Colour the objects of a gate, or no longer."""
         (self._active.add if is_active else self._active.discard)(name)
-        self._show_gates()
-        self.gatesChanged.emit()
+        self._tell_gates()
 
     def free_gate_name(self) -> str:
         """A name that no gate has."""
@@ -237,9 +236,13 @@ class ObjectBook(QObject):
             self._masks = {}
         self._data = replace(self._data, gates=gates)
         self._active = (self._active | activate) & set(gates)
-        self._show_gates()
-        self.gatesChanged.emit()
+        self._tell_gates()
         return True
+
+    def _tell_gates(self) -> None:
+        """Tell that gates changed, and then what is wrong with them: whoever listens shows that."""
+        self.gatesChanged.emit()
+        self._show_gates()
 
     def _show_gates(self) -> None:
         masks: dict[str, Mask] = {}

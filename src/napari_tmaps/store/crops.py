@@ -34,6 +34,8 @@ _COARSE_PX = 512
 """Objects are looked for in the first level of the labels that is at most this wide."""
 _THREADS, _AHEAD = 2, 4
 """Sites that are read at a time, and that wait to be cut."""
+_FEW = 4
+"""So few objects are looked for one by one: that is quicker than to find all of a site."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -331,14 +333,22 @@ def _paste(canvas: npt.NDArray[Any], part: npt.NDArray[Any], top: int, left: int
 
 def _boxes(labels: Labels, wanted: set[int]) -> dict[int, tuple[int, int, int, int]]:
     """Top, bottom, left, right of labels; those that are not there are left out."""
-    from scipy.ndimage import find_objects
+    if len(wanted) > _FEW:
+        from scipy.ndimage import find_objects
 
-    found = find_objects(labels, max_label=max(wanted, default=0)) if wanted else []
-    return {
-        label: (found[label - 1][0].start, found[label - 1][0].stop, *_ends(found[label - 1][1]))
-        for label in wanted
-        if 0 < label <= len(found) and found[label - 1] is not None
-    }
+        found = find_objects(labels, max_label=max(wanted))
+        return {
+            label: (*_ends(found[label - 1][0]), *_ends(found[label - 1][1]))
+            for label in wanted
+            if 0 < label <= len(found) and found[label - 1] is not None
+        }
+    boxes = {}
+    for label in wanted:
+        own = labels == label
+        y, x = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
+        if len(y) and label > 0:
+            boxes[label] = int(y[0]), int(y[-1]) + 1, int(x[0]), int(x[-1]) + 1
+    return boxes
 
 
 def _ends(part: slice) -> tuple[int, int]:

@@ -177,8 +177,9 @@ def dose_response(
     for name in ("treatment", "dose"):
         if name not in wells:
             raise InputError(
-                f"The plate map has no column '{name}', which a dose-response curve needs. Give it "
-                "with: tmaps plate-map EXPERIMENT FILE.csv."
+                f"The plate map has no column '{name}', which a dose-response curve needs. Edit "
+                "the plate map (✎ in the Experiment widget), or give it with: tmaps plate-map "
+                "EXPERIMENT FILE.csv."
             )
     rows, notes = [], []
     for treatment, part in wells.groupby("treatment", sort=True):
