@@ -81,17 +81,15 @@ def input_layers(preview: Preview, scene: Scene, width: int = 1) -> list[LayerTu
     return layers
 
 
-def object_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
-    """Labels layers of all objects of a site, with their features."""
+def object_layers(preview: Preview, scene: Scene) -> Iterator[LayerTuple]:
+    """Labels layers of all objects of a site, with features; each is made when it is asked for."""
     if preview.result is None:
-        return []
-    layers = []
+        return
     for name, labels in preview.result.objects.items():
         layer = _layer(labels, f"{name} (live)", scene, (0, 0), "labels")
         layer[1]["features"] = attach(preview.result.tables[name])
         layer[1]["visible"] = False  # the step that is tuned comes first
-        layers.append(layer)
-    return layers
+        yield layer
 
 
 def difference_layers(found: Sequence[Comparison], scene: Scene) -> list[LayerTuple]:
@@ -185,13 +183,13 @@ class LiveLayers:
 
     def show_objects(self, preview: Preview, scene: Scene) -> Iterator[None]:
         """Show the objects of the whole pipeline, a layer at each step: napari takes its time."""
-        layers = object_layers(preview, scene)
-        yield
-        self._objects.keep_tried(layers)
-        for layer in layers:
+        shown = []
+        for layer in object_layers(preview, scene):
             with self._same_selection():
                 self._objects.put(layer)
+            shown.append(layer)
             yield
+        self._objects.keep_tried(shown)
 
     def drop_objects(self) -> None:
         """The objects of the whole pipeline are no longer what it makes."""
