@@ -240,18 +240,22 @@ class ObjectBook(QObject):
         return True
 
     def _tell_gates(self) -> None:
-        """Tell that gates changed, and then what is wrong with them: whoever listens shows that."""
+        """The map first; what is wrong with a gate last, so that it stays to be read."""
+        faults = self._show_gates()
         self.gatesChanged.emit()
-        self._show_gates()
+        for fault in faults:
+            self.failed.emit(fault)
 
-    def _show_gates(self) -> None:
+    def _show_gates(self) -> list[str]:
+        """Colour the map; returns why some gates cannot be used."""
+        faults = []
         masks: dict[str, Mask] = {}
         assert self._data is not None, "gates are of objects"
         for name in self.active_gates:
             try:
                 masks[name] = self.gate_mask(name)
             except TmapsError as error:
-                self.failed.emit(str(error))
+                faults.append(str(error))
         if masks:
             values = np.full(len(self._data.table), np.nan, np.float32)
             # An object of several gates has the colour of the first, which is put over the others.
@@ -262,6 +266,7 @@ class ObjectBook(QObject):
         elif self._own_colours is self.desk.colours:
             self._own_colours = None
             self.desk.setColours(None)
+        return faults
 
     def colour(
         self,
