@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QFileDialog, QInputDialog
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QInputDialog, QMainWindow
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
 
+from napari_tmaps.errors import StorageError
 from napari_tmaps.gui.edit_layer import Hand
 from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
@@ -215,3 +217,57 @@ def test_what_is_painted_is_not_lost_by_a_new_name(
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("", False))
     tree.rename()
     assert tree.unsaved() == ""
+
+
+def test_what_is_painted_is_not_lost_by_another_experiment(
+    shown: Any, widget: EditWidget, tmp_path: Path
+) -> None:
+    before = shown.value()
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    shown.setValue(Choice(str(tmp_path / "another.tmaps")))
+    assert "1 object changed, not saved yet. Save or discard that" in shown.message
+    assert shown.value() == before
+    assert widget.changed() == 1
+    widget.discard_button.click()
+    shown.setValue(Choice(str(tmp_path / "another.tmaps")))
+    assert "is no experiment" in shown.message
+
+
+@pytest.mark.parametrize("closed", ["dock", "window"])
+def test_what_is_painted_is_saved_when_the_window_closes(
+    shown: Any, widget: EditWidget, qtbot: Any, closed: str
+) -> None:
+    window, dock = QMainWindow(), QDockWidget()
+    qtbot.addWidget(window)
+    dock.setWidget(widget)
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    window.show()
+    before = stored(shown)
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    assert widget.changed() == 1
+    {"dock": dock, "window": window}[closed].close()
+    after = stored(shown)
+    assert after[..., 35, 20] == 2
+    assert (after != before).any()
+    assert widget.changed() == 0
+    widget.setParent(None)  # it is not for the window to delete
+
+
+def test_a_window_stays_open_if_what_is_painted_cannot_be_saved(
+    shown: Any, widget: EditWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr("napari_tmaps.gui.edit_widget.correct", refuse)
+    widget.show()
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    assert not widget.close()
+    assert widget.isVisible()
+    assert "The disk is full. The window stays open" in widget._message.text()
+    assert widget.changed() == 1
+    widget.discard_button.click()
+    assert widget.close()

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
+    QDockWidget,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -29,6 +30,7 @@ from napari_tmaps.gui.parts import Message, push_button, wrapped
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.model.progress import run
 from napari_tmaps.model.words import counted
 from napari_tmaps.pipeline.correcting import Correcting, correct, redo, undo
 from napari_tmaps.store.corrections import Edit, SiteObjects
@@ -222,6 +224,11 @@ class EditWidget(QWidget):
             self._show()
             return
         self._edited = EditLayer(self._viewer, below, place, before, self._show_state)
+        around: QWidget | None = self
+        while around is not None:  # its dock and its window, of which it gets no event of its own
+            if around.isWindow() or isinstance(around, QDockWidget):
+                around.installEventFilter(self)
+            around = around.parentWidget()
         self._check_edit_button(True)
         self.setHand(self.hand)
         self._show()
@@ -279,6 +286,22 @@ class EditWidget(QWidget):
             return correct(experiment, place, before, after)
 
         self._start("Saving", make, lambda _: self._begin() if go_on else self._leave())
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """What was painted is not lost either because somebody closes the dock or the window."""
+        if event is None or event.type() != QEvent.Type.Close or not self.changed():
+            return False
+        experiment, edited = self._desk.experiment, self._edited
+        assert experiment is not None, "objects are edited"
+        assert edited is not None, "something has changed"
+        try:
+            run(correct(experiment, edited.place, edited.before, edited.after()))
+        except TmapsError as error:
+            self.show_message(f"{error} The window stays open: discard the changes to close it.")
+            event.ignore()
+            return True
+        self._leave()
+        return False
 
     def _step(self, change: Callable[[Experiment], Correcting]) -> None:
         experiment = self._desk.experiment

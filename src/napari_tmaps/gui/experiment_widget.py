@@ -160,6 +160,10 @@ class ExperimentWidget(QWidget):
         self.show_message("")
         before, self._waiting = self.value(), None
         is_other = bool(choice.experiment) and choice.experiment != before.experiment
+        if is_other and self._desk.unsaved:
+            what = f"{self._desk.unsaved}. Save or discard that, then open another experiment."
+            self.show_message(what)
+            return
         if is_other and needs_server(choice.experiment):
             self._connect(choice)
             return
