@@ -10,6 +10,7 @@ import typer
 from napari_tmaps.cli import experiments, show, streams, workflow
 from napari_tmaps.cli.analysing import analyse, pipelines
 from napari_tmaps.cli.corrections import corrections
+from napari_tmaps.cli.editing_metadata import edit_metadata
 from napari_tmaps.cli.export import export
 from napari_tmaps.cli.features import features
 from napari_tmaps.cli.foreign import import_objects
@@ -86,5 +87,6 @@ for _command in (
     rename_channel,
     rename_plate,
     rename_acquisition,
+    edit_metadata,
 ):  # fmt: skip
     app.command()(_command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_tmaps.cli import show, workflow
+from napari_tmaps.cli.editing_metadata import corrected_text
 from napari_tmaps.cli.experiments import ExperimentPath
 from napari_tmaps.cli.options import AsJson, Verbose
 
@@ -27,6 +28,8 @@ def info(experiment: ExperimentPath, as_json: AsJson = False, verbose: Verbose =
         )
         or "none yet (tmaps analyse)"
     )
+    if content["edited"]:
+        rows["Corrected"] = "\n".join(map(corrected_text, content["edited"]))
     rows["Missing"] = _gaps(content["missing"])
     rows["Failed sites"] = (
         "\n".join(

@@ -107,19 +107,13 @@ def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFra
     facts[["height", "width"]] = grouped[["height", "width"]].max()
     sites = first.join(facts, on=SITE)
     unplaced: list[str] = []
-    # NumPy within the loop: a screen has thousands of wells.
-    stage = sites[["stage_y_um", "stage_x_um"]].to_numpy(float)
-    sizes = sites[["height", "width"]].to_numpy(float)
-    fields = sizes * sites[["pixel_y_um", "pixel_x_um"]].to_numpy(float)
-    places = np.zeros((len(sites), 2), np.int64)
+    places, by_stage = staged_places(sites)
     wells = sites["well"].tolist()
-    number = sites.groupby(["plate", "well"], sort=False).ngroup().to_numpy()
-    order = np.argsort(number, kind="stable")
-    for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+    for own in _rows_of_wells(sites):
         count = len(own)
-        if np.isfinite(stage[own]).all():
-            y, x = grid_from_positions(stage[own, 0], stage[own, 1], _known_field(fields[own[0]]))
-        elif settings.n_vertical or settings.n_horizontal:
+        if by_stage[own[0]]:
+            continue
+        if settings.n_vertical or settings.n_horizontal:
             rows, columns = _complete(settings, count)
             y, x = grid_from_layout(count, settings.stitch_layout, rows, columns)
         else:
@@ -138,13 +132,50 @@ def site_table(planes: pd.DataFrame, settings: GridSettings) -> tuple[pd.DataFra
             "by row in a near-square block. State how they lie with the layout of metaconfig "
             "(stitch_layout, n_vertical, n_horizontal)."
         )
-    twice = int(sites.duplicated(["plate", "well", "y", "x"]).sum())
-    if twice:
-        notes.append(
-            f"{twice} sites share a place of the grid with another one (repeated or overlapping "
-            "stage positions); they are drawn at their true positions."
-        )
+    notes += shared_places(sites)
     return sites.drop(columns=["pixel_y_um", "pixel_x_um"]), notes
+
+
+def shared_places(sites: pd.DataFrame) -> list[str]:
+    """Says how many sites lie in the same place of the grid (plate, well, y, x) as another one."""
+    twice = int(sites.duplicated(["plate", "well", "y", "x"]).sum())
+    if not twice:
+        return []
+    text = (
+        f"{twice} sites share a place of the grid with another one (repeated or overlapping "
+        "stage positions); they are drawn at their true positions."
+    )
+    return [text]
+
+
+def staged_places(
+    sites: pd.DataFrame,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Place (y, x) of each site in the grid of its well, and whether the stage tells it.
+
+    Parameters
+    ----------
+    sites
+        plate, well, stage_y_um, stage_x_um, height, width, pixel_y_um, pixel_x_um.
+    """
+    # NumPy within the loop: a screen has thousands of wells.
+    stage = sites[["stage_y_um", "stage_x_um"]].to_numpy(float)
+    sizes = sites[["height", "width"]].to_numpy(float)
+    fields = sizes * sites[["pixel_y_um", "pixel_x_um"]].to_numpy(float)
+    places, known = np.zeros((len(sites), 2), np.int64), np.zeros(len(sites), bool)
+    for own in _rows_of_wells(sites):
+        if np.isfinite(stage[own]).all():
+            known[own] = True
+            y, x = grid_from_positions(stage[own, 0], stage[own, 1], _known_field(fields[own[0]]))
+            places[own, 0], places[own, 1] = y, x
+    return places, known
+
+
+def _rows_of_wells(sites: pd.DataFrame) -> list[npt.NDArray[np.int64]]:
+    """Numbers of the rows of each well."""
+    number = sites.groupby(["plate", "well"], sort=False).ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
 
 
 def _known_field(field: npt.NDArray[np.float64]) -> tuple[float, float] | None:

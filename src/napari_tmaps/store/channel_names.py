@@ -6,22 +6,18 @@ made of, names included: these are made anew with the new name. What was measure
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
-from napari_tmaps.store.mapfiles import MapFiles, read_state
+from napari_tmaps.store.mapcarried import carry_map, keys_of_map
 from napari_tmaps.store.mapplan import plan_map
-from napari_tmaps.store.mapsources import well_sources
 from napari_tmaps.store.plan import ImagePlanner
-from napari_tmaps.streams.atomic import disk_errors, write_json
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
 
 _LONGEST = 100
-_Keys = dict[str, dict[str, str]]
 
 
 def rename_channel(experiment: Experiment, old: str, new: str) -> None:
@@ -49,7 +45,8 @@ def rename_channel(experiment: Experiment, old: str, new: str) -> None:
     if new == old:
         return
     _check(experiment, new, list(channels.index), int(channels[old]))
-    before = {plate: _map_keys(experiment, plate) for plate in experiment.plate_names()}
+    plates = experiment.plate_names()
+    before = {plate: keys_of_map(experiment, plan_map(experiment, plate)) for plate in plates}
     digests = _rename_images(experiment, old, new)
     illumination = experiment.illumination
     entries = illumination.entries()
@@ -61,7 +58,7 @@ def rename_channel(experiment: Experiment, old: str, new: str) -> None:
     experiment.catalogue.replace_sources(digests)
     for plate, keys in before.items():
         if keys is not None:
-            _rename_in_map(experiment, plate, keys, old, new)
+            carry_map(experiment, plate, keys, {old: new})
 
 
 def _check(experiment: Experiment, name: str, channels: list[str], cycle: int) -> None:
@@ -103,45 +100,3 @@ def _rename_images(experiment: Experiment, old: str, new: str) -> dict[str, str]
         except (NotFoundError, FormatError):  # not converted, or damaged: to be converted (again)
             continue
     return digests
-
-
-def _map_keys(experiment: Experiment, plate: str) -> _Keys | None:
-    """Digests that the map of a plate would have now; None if it has none, or an older one."""
-    state = read_state(experiment.path / "maps" / plate)
-    if not state:
-        return None
-    plan = plan_map(experiment, plate)
-    if state.get("image") != plan.folder:
-        return None
-    works = well_sources(experiment, plan, state["settings"])
-    return {work["well"]: work["keys"] for work in works}
-
-
-def _rename_in_map(experiment: Experiment, plate: str, keys: _Keys, old: str, new: str) -> None:
-    folder = experiment.path / "maps" / plate
-    state, plan = read_state(folder), plan_map(experiment, plate)
-    names = {f"channel:{old}": f"channel:{new}"}
-    corrected = [new if name == old else name for name in state["settings"]["corrected"]]
-    settings = {**state["settings"], "corrected": corrected}
-    now = {work["well"]: work["keys"] for work in well_sources(experiment, plan, settings)}
-    wells = {}
-    for well, facts in state["wells"].items():
-        here = {}
-        for layer, key in facts["keys"].items():
-            name = names.get(layer, layer)
-            fresh = keys.get(well, {}).get(layer) == key
-            here[name] = now.get(well, {}).get(name, key) if fresh else key
-        lost = [[site, names.get(layer, layer)] for site, layer in facts["lost"]]
-        wells[well] = {**facts, "keys": here, "lost": lost}
-    contrast: Mapping[str, Any] = {
-        names.get(layer, layer): ends for layer, ends in state["contrast"].items()
-    }
-    files = MapFiles(folder, plan)
-    with disk_errors(folder):
-        (folder / state["image"]).replace(files.image)
-    layers = {layer.partition(":") for facts in wells.values() for layer in facts["keys"]}
-    types = {name for kind, _, name in layers if kind == "labels"}
-    ends = [tuple(contrast.get(f"channel:{facts['name']}", (0, 1))) for facts in plan.channels]
-    files.write_metadata(ends, sorted(types))
-    changed = {"image": plan.folder, "settings": settings, "wells": wells, "contrast": contrast}
-    write_json(folder / "map.json", {**state, **changed})

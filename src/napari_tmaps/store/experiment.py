@@ -15,6 +15,7 @@ from napari_tmaps.client.address import is_address
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.layout import WorkflowType
+from napari_tmaps.model.overlay import Overlay
 from napari_tmaps.model.planes import UNNAMED_PLATE, Scan, find_duplicates
 from napari_tmaps.model.scanedit import renamed
 from napari_tmaps.model.wells import PlateFormat, WellName, sorted_wells
@@ -373,11 +374,11 @@ class Experiment:
         chosen = sites[(sites["plate"] == plate) & (sites["well"] == name)]
         return chosen.drop(columns=["id", "plate_id", "plate", "well"]).reset_index(drop=True)
 
-    def channels(self) -> list[Channel]:
-        """Channels of the experiment, in order."""
+    def channels(self, overlay: Overlay | None = None) -> list[Channel]:
+        """Channels of the experiment, in order; with other corrections, if they are given."""
         return [
             Channel(**{**facts, "name": name})
-            for name, facts in self.catalogue.channels()[["name", "facts"]].to_numpy()
+            for name, facts in self.catalogue.channels(overlay)[["name", "facts"]].to_numpy()
         ]
 
     # -- pixels ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.model.arrange import HALVINGS, PLACES, WellGrid, arrange_wells
+from napari_tmaps.model.overlay import Overlay
 from napari_tmaps.store.plan import digest
 
 if TYPE_CHECKING:
@@ -134,8 +135,13 @@ def stride_of(sites: int) -> int:
     return min(1 << (most.bit_length() - 1), 1 << 16)
 
 
-def plan_map(experiment: Experiment, plate: str) -> MapPlan:
+def plan_map(experiment: Experiment, plate: str, overlay: Overlay | None = None) -> MapPlan:
     """The map that a plate has, or would have.
+
+    Parameters
+    ----------
+    overlay
+        Corrections to lay over what the files say; None: those that hold now.
 
     Raises
     ------
@@ -151,7 +157,7 @@ def plan_map(experiment: Experiment, plate: str) -> MapPlan:
             f"Plate '{plate}' has no layout yet. Convert it first: "
             f"tmaps convert {experiment.path.name}."
         )
-    acquisitions = catalogue.acquisitions()
+    acquisitions = catalogue.acquisitions(overlay)
     acquisitions = acquisitions[acquisitions["plate"] == plate]
     facts = list(acquisitions["facts"])
     pixel = next((f["pixel_size_um"] for f in facts if f["pixel_size_um"]), (None, None))
@@ -163,7 +169,7 @@ def plan_map(experiment: Experiment, plate: str) -> MapPlan:
     cycle_of = catalogue.channels().set_index("name")["cycle"]
     channels = [
         {**asdict(channel), "cycle": int(cycle_of[channel.name])}
-        for channel in experiment.channels()
+        for channel in experiment.channels(overlay)
         if any(channel.name in names for (of, _), names in used.items() if of == plate)
     ]
     types = {np.dtype(name) for name in names_of_types}

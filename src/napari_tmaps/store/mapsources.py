@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def well_sources(
-    experiment: Experiment, plan: MapPlan, settings: Mapping[str, Any]
+    experiment: Experiment,
+    plan: MapPlan,
+    settings: Mapping[str, Any],
+    digests: Mapping[str, str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """What the map of each well is made of, as JSON values, and a digest for each layer of it.
 
@@ -24,6 +27,8 @@ def well_sources(
     ----------
     settings
         "align", and the channels that are "corrected".
+    digests
+        Digests of images to take in the place of others.
 
     Yields
     ------
@@ -37,6 +42,7 @@ def well_sources(
         for site in placed
     ]
     cycles = sorted({facts["cycle"] for facts in plan.channels})
+    others = digests or {}
     located = Locator(experiment).find_all(sites, cycles)
     entries = experiment.illumination.entries() if settings["corrected"] else ()
     types = experiment.catalogue.object_types()
@@ -63,15 +69,16 @@ def well_sources(
         for facts in plan.channels:
             name, cycle = facts["name"], str(facts["cycle"])
             fields = [entry.folder for entry in entries if entry.channel == name]
+            made = [item["images"].get(cycle, {}).get("source") for item in items]
             sources = [
-                [item["site"], item["images"].get(cycle, {}).get("source"), item["shifts"]]
-                for item in items
+                [item["site"], others.get(source, source), item["shifts"]]
+                for item, source in zip(items, made, strict=True)
             ]
             used = fields if name in settings["corrected"] else []
             keys[f"channel:{name}"] = digest([sources, used])
         for name, pipeline in pipelines.items():
-            made = [analysed.get((pipeline, plan.plate, well, item["site"])) for item in items]
-            if any(made):
+            done = [analysed.get((pipeline, plan.plate, well, item["site"])) for item in items]
+            if any(done):
                 changes = by_hand.get((name, well), [])
-                keys[f"labels:{name}"] = digest([made, changes] if changes else made)
+                keys[f"labels:{name}"] = digest([done, changes] if changes else done)
         yield {"well": well, "sites": items, "keys": keys}

@@ -20,6 +20,7 @@ import pandas as pd
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.model.layout import final_planes
+from napari_tmaps.model.overlay import Overlay
 from napari_tmaps.model.recorded import within
 
 if TYPE_CHECKING:
@@ -77,16 +78,23 @@ def source_folders(experiment: Experiment) -> dict[str, SourceFolder]:
 
 
 def placed_planes(
-    experiment: Experiment, sites: Iterable[tuple[str, str, int]] | None = None
+    experiment: Experiment,
+    sites: Iterable[tuple[str, str, int]] | None = None,
+    overlay: Overlay | None = None,
 ) -> pd.DataFrame:
     """Source planes with pixel sizes, offsets and fingerprints of their acquisitions' files.
+
+    Parameters
+    ----------
+    overlay
+        Corrections to lay over what the files say; None: those that hold now.
 
     Raises
     ------
     NotFoundError
         The experiment has no acquisition.
     """
-    acquisitions = _acquisitions(experiment)
+    acquisitions = _acquisitions(experiment, overlay)
     planes = experiment.catalogue.source_planes(sites=sites)
     rows = {row["id"]: row for row in acquisitions.to_dict("records")}
     numbers = planes["acquisition_id"]
@@ -109,8 +117,8 @@ def placed_planes(
     )
 
 
-def _acquisitions(experiment: Experiment) -> pd.DataFrame:
-    acquisitions = experiment.catalogue.acquisitions()
+def _acquisitions(experiment: Experiment, overlay: Overlay | None) -> pd.DataFrame:
+    acquisitions = experiment.catalogue.acquisitions(overlay)
     if acquisitions.empty:
         raise NotFoundError(
             f"Experiment '{experiment.name}' has no acquisition yet. Add a folder of the "
@@ -145,6 +153,8 @@ class ImagePlanner:
     ----------
     renamed
         Names that channels shall have in the plans, by those that they have.
+    overlay
+        Corrections to lay over what the files say; None: those that hold now.
 
     Raises
     ------
@@ -152,10 +162,16 @@ class ImagePlanner:
         There is no acquisition or no layout yet.
     """
 
-    def __init__(self, experiment: Experiment, renamed: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        renamed: Mapping[str, str] | None = None,
+        overlay: Overlay | None = None,
+    ) -> None:
         self._experiment = experiment
         catalogue = experiment.catalogue
-        _acquisitions(experiment)
+        self._overlay = catalogue.overlay() if overlay is None else overlay
+        _acquisitions(experiment, self._overlay)
         table = catalogue.sites()
         rows = zip(*(table[name].tolist() for name in _Place._fields), strict=True)
         self._places = {(row.plate, row.well, row.site): row for row in map(_Place._make, rows)}
@@ -165,7 +181,9 @@ class ImagePlanner:
                 f"tmaps convert {experiment.path.name}."
             )
         self._mip = bool(catalogue.get("mip", False))
-        self._facts = {channel.name: asdict(channel) for channel in experiment.channels()}
+        self._facts = {
+            channel.name: asdict(channel) for channel in experiment.channels(self._overlay)
+        }
         for name, new in (renamed or {}).items():
             self._facts[name]["name"] = new
         self._used = catalogue.recorded()
@@ -184,7 +202,7 @@ class ImagePlanner:
         """Plans of the images of chosen sites and cycles; None means all."""
         places = self._places
         keys = places if sites is None else [key for key in dict.fromkeys(sites) if key in places]
-        rows = _rows(self._experiment, list(keys), mip=self._mip)
+        rows = _rows(self._experiment, list(keys), self._overlay, mip=self._mip)
         for (plate, well, site, cycle), group in groupby(rows, key=itemgetter(*range(4))):
             if cycles is None or cycle in cycles:
                 planned = list(group)
@@ -269,11 +287,11 @@ class _Row(NamedTuple):
 
 
 def _rows(
-    experiment: Experiment, sites: Sequence[tuple[str, str, int]], *, mip: bool
+    experiment: Experiment, sites: Sequence[tuple[str, str, int]], overlay: Overlay, *, mip: bool
 ) -> Iterator[_Row]:
     """Source planes by their place in the plate, sorted by site and cycle within some sites."""
     for start in range(0, len(sites), _SITES_AT_A_TIME):
-        table = placed_planes(experiment, sites[start : start + _SITES_AT_A_TIME])
+        table = placed_planes(experiment, sites[start : start + _SITES_AT_A_TIME], overlay)
         planes = final_planes(table, experiment.workflow_type, mip=mip)
         rows = zip(*(planes[name].tolist() for name in _Row._fields), strict=True)
         yield from map(_Row._make, rows)

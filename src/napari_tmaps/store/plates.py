@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, NotFoundError, unknown
-from napari_tmaps.model.channels import Channel
+from napari_tmaps.model.channels import Channel, display_colors
 from napari_tmaps.model.wells import PlateFormat, WellName, row_letters
 from napari_tmaps.store.images import StoredImage
+from napari_tmaps.store.plan import ImagePlan
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.atomic import disk_errors, remove
 from napari_tmaps.streams.ngff import ImageInfo, ImageWriter
-from napari_tmaps.streams.ngff_metadata import OURS
+from napari_tmaps.streams.ngff_metadata import OURS, channel_facts, placed_anew
 
 
 @lru_cache(maxsize=1 << 14)
@@ -277,6 +278,50 @@ class PlateFolder:
             attributes[OURS] = {**ours, "source": source[1]}
         ngff.write_group(path, attributes, info.version)
 
+    def describe_image(self, plan: ImagePlan, former: str) -> None:
+        """Write sizes, place and channels of an image anew, as its plan has them; no pixel changes.
+
+        Parameters
+        ----------
+        former
+            Digest of what it was made of, as it stands in an image that has the older description;
+            another image is left alone.
+
+        Raises
+        ------
+        NotFoundError, FormatError
+            The site has no image on disk, or it is damaged.
+        """
+        place = plan["well"], plan["site"], plan["cycle"]
+        info, path = self.info(*place), self.image_path(*place)
+        if info.attributes.get("source") != former:
+            return
+        attributes = ngff.read_attributes(path)
+        channels = [Channel(**facts) for facts in plan["channels"]]
+        colors = display_colors(channels)
+        for shown, color in zip(attributes["omero"]["channels"], colors, strict=True):
+            shown["color"] = color.removeprefix("#").upper()
+        facts = channel_facts(channels)
+        ours = {**attributes[OURS], "source": plan["source"], "channels": facts}
+        if not any(facts):
+            ours.pop("channels")
+        attributes |= {OURS: ours, "multiscales": _placed(attributes, info, plan)}
+        ngff.write_group(path, attributes, info.version)
+
+    def place_labels(self, plan: ImagePlan) -> None:
+        """Write sizes and place of the labels of a site anew, as the plan of its image has them."""
+        size = tuple(plan["pixel_size_um"])
+        for name in self.label_names(plan["well"], plan["site"]):
+            path = self.labels_path(plan["well"], plan["site"], name)
+            try:
+                info = ngff.read_info(path)
+            except (NotFoundError, FormatError):  # damaged: to be made again
+                continue
+            if (info.pixel_size_um, info.translation_um) != (size, tuple(plan["translation_um"])):
+                attributes = ngff.read_attributes(path)
+                attributes["multiscales"] = _placed(attributes, info, plan)
+                ngff.write_group(path, attributes, info.version)
+
     # -- reading --------------------------------------------------------------------------------
 
     def layout(self) -> dict[str, Any]:
@@ -342,6 +387,16 @@ class PlateFolder:
             raise unknown("object type", object_type, names)
         array = ngff.read_levels(self.labels_path(well, site, object_type))[0]
         return np.asarray(array[:, 0])
+
+
+def _placed(attributes: dict[str, Any], info: ImageInfo, plan: ImagePlan) -> list[dict[str, Any]]:
+    return placed_anew(
+        attributes["multiscales"][0],
+        version=info.version,
+        pixel_size_um=plan["pixel_size_um"],
+        translation_um=plan["translation_um"],
+        time_step_s=info.time_step_s,
+    )
 
 
 def _replaceable(path: Path) -> Path:

@@ -11,6 +11,7 @@ import pandas as pd
 from napari_tmaps.model.platesvg import plate_svg
 from napari_tmaps.model.wells import sorted_wells
 from napari_tmaps.model.words import counted
+from napari_tmaps.store.edited_values import edited, interruption, size_notes
 
 if TYPE_CHECKING:
     from napari_tmaps.store.experiment import Experiment
@@ -25,6 +26,7 @@ def info(experiment: Experiment) -> dict[str, Any]:
     counts = sites.groupby(["plate", "well"])["site"].count().groupby("well").max()
     oddities = [item["message"] for fact in facts for item in fact["oddities"]]
     oddities += list(experiment.catalogue.get("layout_notes", []))
+    oddities += [*size_notes(experiment), *interruption(experiment)]
     cycles = planes["cycle"].nunique() if len(planes) else 0
     if experiment.workflow_type == "multiplexing":
         cycles = int(experiment.catalogue.channels()["cycle"].nunique())
@@ -48,6 +50,7 @@ def info(experiment: Experiment) -> dict[str, Any]:
         "dtype": _first(value for value in planes["dtype"] if value) if len(planes) else None,
         "pixel_size_um": _first(fact["pixel_size_um"] for fact in facts),
         "z_step_um": _first(fact["z_step_um"] for fact in facts),
+        "edited": edited(experiment),
         "planes": int((~planes["missing"]).sum()) if len(planes) else 0,
         "oddities": oddities,
         "missing": gaps.to_dict("records"),

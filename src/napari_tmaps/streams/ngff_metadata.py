@@ -110,6 +110,27 @@ def multiscales(
     return multiscales_of(axes, scale, shift, name=name, version=version, levels=levels, kind=kind)
 
 
+def placed_anew(
+    block: Mapping[str, Any],
+    *,
+    version: str,
+    pixel_size_um: Sequence[float | None],
+    translation_um: Sequence[float],
+    time_step_s: float | None,
+) -> list[dict[str, Any]]:
+    """The block "multiscales" of an image with other sizes and another place; see `multiscales`."""
+    (made,) = multiscales(
+        name=block.get("name", ""),
+        version=version,
+        levels=len(block["datasets"]),
+        pixel_size_um=pixel_size_um,
+        translation_um=translation_um,
+        time_step_s=time_step_s,
+        labels=block.get("type") == "nearest",
+    )
+    return [{**block, "axes": made["axes"], "datasets": made["datasets"]}]
+
+
 def ngff_axis(name: str, kind: str | None, unit: str | None) -> dict[str, Any]:
     """One axis as the block "multiscales" has it."""
     return {"name": name} | ({"type": kind} if kind else {}) | ({"unit": unit} if unit else {})

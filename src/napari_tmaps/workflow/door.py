@@ -14,12 +14,14 @@ from typing import Any
 
 from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import ExistsError, NotFoundError
-from napari_tmaps.model.progress import Progress
+from napari_tmaps.model.metadata_edits import MetadataEdits
+from napari_tmaps.model.progress import Progress, finish
 from napari_tmaps.model.workflow import WorkflowDescription
 from napari_tmaps.pipeline.renaming import rename_channel
 from napari_tmaps.store import experiment as store
 from napari_tmaps.store.plate_names import rename_acquisition, rename_plate
 from napari_tmaps.workflow import detached, submission
+from napari_tmaps.workflow.correcting_metadata import correct_metadata
 from napari_tmaps.workflow.description import FILE, save_workflow, with_argument, workflow_of
 from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.lock import ask_to_stop, coordinating, coordinator
@@ -220,3 +222,24 @@ class Experiment(store.Experiment):
                 )
         with coordinating(self.path, "a new name"):
             change()
+
+    def edit_metadata(
+        self, edits: MetadataEdits | None = None, *, sure: bool = False, **values: Any
+    ) -> list[str]:
+        """Correct what the microscope's files say; returns what follows from it, in sentences.
+
+        Parameters
+        ----------
+        edits
+            Or its fields, e.g. `pixel_size_um=0.65, channels={"DAPI": {"exposure_ms": 50}}`; None
+            goes back to what the files say.
+        sure
+            Take doubtful values, too.
+
+        Raises
+        ------
+        TmapsError
+            There is no such thing, a value does not fit or is doubtful, or something is at work.
+        """
+        edits = MetadataEdits.of(**values) if edits is None else edits
+        return finish(correct_metadata(self, edits, sure=sure))

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_tmaps.errors import ExistsError
+from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.metadata_edits import carry_out
 from napari_tmaps.streams.atomic import disk_errors, remove
 from napari_tmaps.streams.mounts import source_of
 
@@ -68,6 +70,8 @@ def _lives(content: dict[str, Any], beat: float) -> bool:
 def coordinating(folder: Path, what: str) -> Iterator[None]:
     """Be the coordinator of an experiment for a while.
 
+    A correction of metadata that was interrupted is carried out first: nobody works on a mix.
+
     Raises
     ------
     ExistsError
@@ -91,6 +95,9 @@ def coordinating(folder: Path, what: str) -> Iterator[None]:
     heart = threading.Thread(target=_beat, args=(path, ended), daemon=True)
     heart.start()
     try:
+        with Experiment.open(folder) as experiment:
+            if experiment.mirror is None:
+                run(carry_out(experiment))
         yield
     finally:
         ended.set()

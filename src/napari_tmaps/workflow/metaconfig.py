@@ -22,9 +22,11 @@ from napari_tmaps.model.layout import (
     find_gaps,
     site_table,
 )
+from napari_tmaps.model.overlay import RECORDED
 from napari_tmaps.model.planes import KEY
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.words import counted
+from napari_tmaps.store.edited_values import size_notes
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.plan import image_plans, placed_planes
 from napari_tmaps.vendors import scan
@@ -173,7 +175,7 @@ class MetadataConfigurator(Step):
         if len(gaps):
             notes = [*notes, f"Recorded as gaps: {counted(len(gaps), 'missing plane')}."]
         return [
-            *(Progress(self.name, 0, 0, note) for note in notes),
+            *(Progress(self.name, 0, 0, note) for note in (*notes, *size_notes(self.experiment))),
             *(Progress(self.name, 0, 0, text, True) for text in _damage(self.experiment)),
         ]
 
@@ -185,7 +187,7 @@ def _lay_out(experiment: Experiment, args: MetaconfigArguments) -> _Layout:
     """The layout as the catalogue's planes and the arguments tell it; nothing is stored."""
     workflow_type = experiment.workflow_type
     planes = placed_planes(experiment)
-    acquisitions = experiment.catalogue.acquisitions()
+    acquisitions = experiment.catalogue.acquisitions(RECORDED)  # corrections are laid over them
     groups = dict(iter(planes.groupby("acquisition_id")))
     offsets = assign_offsets(
         [(row["id"], row["plate"], groups[row["id"]]) for row in acquisitions.to_dict("records")],

@@ -18,6 +18,7 @@ from napari_tmaps.errors import FormatError, MissingError, unknown
 from napari_tmaps.measure.stitching import find_offset
 from napari_tmaps.model.layout import SITE
 from napari_tmaps.model.stitching import neighbours, stitch
+from napari_tmaps.store.catalogue.layout import STITCHING
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.images import close_readers, open_readers, read_planned
 from napari_tmaps.store.plan import PlannedPlane, digest, source_folders
@@ -28,7 +29,6 @@ MIN_QUALITY = 0.3
 """Correlation below which two images do not show the same."""
 _MOST_PAIRS = 100  # of one well in a job
 _MOST_CHUNKS = 20  # wells in a job
-_KEPT = "stitching"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def plan_wells(
 
 def stitch_batches(experiment: Experiment, wells: Sequence[WellPlan]) -> list[Batch]:
     """Batches of wells that were not measured yet; only a large well is cut, into many pairs."""
-    known = experiment.catalogue.get(_KEPT, {})
+    known = experiment.catalogue.get(STITCHING, {})
     chunks = []
     for well in wells:
         if well.key in known:
@@ -203,14 +203,14 @@ def stitched_sites(
     for result in results:
         for pair in result.facts.get("pairs", []):
             measured.setdefault(pair["key"], []).append(pair)
-    kept = catalogue.get(_KEPT, {})
+    kept = catalogue.get(STITCHING, {})
     known = {well.key: kept[well.key] for well in wells if well.key in kept}
     complete = {
         well.key: measured[well.key]
         for well in wells
         if len(well.pairs) and len(measured.get(well.key, [])) == len(well.pairs)
     }
-    catalogue.set(_KEPT, {**known, **complete})
+    catalogue.set(STITCHING, {**known, **complete})
     measured |= known
     sites = sites.copy()
     rows = {place: row for row, place in zip(sites.index, _places(sites), strict=True)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,15 +11,18 @@ import pandas as pd
 import sqlalchemy as sa
 
 from napari_tmaps.errors import ExistsError, unknown
+from napari_tmaps.model.overlay import RECORDED, Overlay
 from napari_tmaps.model.planes import COLUMNS, Scan, sort_planes
 from napari_tmaps.model.wells import PlateFormat, WellName
 from napari_tmaps.store.catalogue import schema
-from napari_tmaps.store.catalogue.database import Database, insert_table, inserted
+from napari_tmaps.store.catalogue.database import insert_table, inserted
+from napari_tmaps.store.catalogue.edited import Edited
 
+_MOST_CYCLES = 1000
 _OF_FILES = (schema.files.c.path, schema.files.c.size, schema.files.c.digest)
 
 
-class Acquisitions(Database):
+class Acquisitions(Edited):
     """What was registered."""
 
     def plates(self) -> pd.DataFrame:
@@ -44,14 +47,44 @@ class Acquisitions(Database):
         table = schema.plates
         self._change(sa.update(table).where(table.c.name == plate).values(description=description))
 
-    def acquisitions(self) -> pd.DataFrame:
-        """Acquisitions: id, plate (name), name, root, vendor, reader, offsets, facts."""
+    def acquisitions(self, overlay: Overlay | None = None) -> pd.DataFrame:
+        """Acquisitions: id, plate (name), name, root, vendor, reader, offsets, facts.
+
+        Parameters
+        ----------
+        overlay
+            Corrections to lay over what the files say; None: those that hold now.
+        """
         query = (
             sa.select(schema.plates.c.name.label("plate"), schema.acquisitions)
             .join_from(schema.acquisitions, schema.plates)
             .order_by(schema.acquisitions.c.id)
         )
-        return self._read(query)
+        table = self._read(query)
+        overlay = self.overlay() if overlay is None else overlay
+        if overlay != RECORDED:
+            rows = zip(table["id"], table["facts"], self._cycles(table), strict=True)
+            table["facts"] = pd.Series(
+                [overlay.on_acquisition(*row) for row in rows], table.index, object
+            )
+        return table
+
+    def _cycles(self, acquisitions: pd.DataFrame) -> Iterator[range | None]:
+        """Cycles that each acquisition may have; None where channels are not called by them."""
+        multiplexing = self.get("workflow_type") == "multiplexing"
+        starts = acquisitions.groupby("plate")["cycle_offset"].agg(sorted)
+        for plate, first in acquisitions[["plate", "cycle_offset"]].to_numpy():
+            after = next((start for start in starts[plate] if start > first), first + _MOST_CYCLES)
+            yield range(first, after) if multiplexing else None
+
+    def depths(self) -> dict[int, int]:
+        """Number of z planes of each acquisition, by its number."""
+        planes = schema.planes
+        query = sa.select(planes.c.acquisition_id, sa.func.max(planes.c.z)).group_by(
+            planes.c.acquisition_id
+        )
+        with self._begin() as connection:
+            return {number: z + 1 for number, z in connection.execute(query)}
 
     def add_acquisition(
         self,
@@ -104,6 +137,10 @@ class Acquisitions(Database):
                 sa.select(acquisitions.c.plate_id).where(acquisitions.c.id == number)
             )
             connection.execute(sa.delete(acquisitions).where(acquisitions.c.id == number))
+            self._change_rows(  # numbers are used again
+                connection,
+                lambda row: {**row, "acquisition": None} if row["acquisition"] == number else row,
+            )
             others = sa.select(acquisitions.c.id).where(acquisitions.c.plate_id == plate)
             if connection.scalar(others.limit(1)) is None:
                 connection.execute(sa.delete(plates).where(plates.c.id == plate))

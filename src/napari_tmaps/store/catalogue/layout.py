@@ -7,11 +7,14 @@ from collections.abc import Iterable
 import pandas as pd
 import sqlalchemy as sa
 
+from napari_tmaps.model.overlay import Overlay
 from napari_tmaps.model.recorded import Recorded
 from napari_tmaps.store.catalogue import schema
 from napari_tmaps.store.catalogue.acquisitions import Acquisitions
 from napari_tmaps.store.catalogue.database import insert_table
 
+STITCHING = "stitching"
+"""Setting with the overlaps by which sites were put where their images fit."""
 _GIVEN = "channel_names"
 _FORMER = "former_channel_names"
 
@@ -54,9 +57,21 @@ class Layout(Acquisitions):
         found = self._read_once("sites", query)
         return found.astype({"stage_y_um": float, "stage_x_um": float})
 
-    def channels(self) -> pd.DataFrame:
-        """Channels: id, name, wavelength, cycle, facts; in the order of the microscope."""
-        return self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
+    def channels(self, overlay: Overlay | None = None) -> pd.DataFrame:
+        """Channels: id, name, wavelength, cycle, facts; in the order of the microscope.
+
+        Parameters
+        ----------
+        overlay
+            Corrections to lay over what the files say; None: those that hold now.
+        """
+        table = self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
+        overlay = self.overlay() if overlay is None else overlay
+        facts = zip(table["name"], table["facts"], strict=True)
+        table["facts"] = pd.Series(
+            [overlay.on_channel(name, own) for name, own in facts], table.index, object
+        )
+        return table
 
     def rename_channel(self, old: str, new: str) -> None:
         """Give a channel another name, here and in the source planes that it comes from."""
@@ -87,6 +102,9 @@ class Layout(Acquisitions):
                 connection.execute(
                     sa.update(acquisitions).where(acquisitions.c.id == one.id).values(facts=facts)
                 )
+            self._change_rows(
+                connection, lambda row: {**row, "channel": new} if row["channel"] == old else row
+            )
         former = {name: new if now == old else now for name, now in self.get(_FORMER, {}).items()}
         self.set(_FORMER, {**former, old: new})
         if not multiplexing:
