@@ -1,4 +1,4 @@
-"""Dialog: the OME metadata of an acquisition as a tree, searched and saved."""
+"""Dialog: the metadata of an acquisition, to be corrected; all as OME-XML, searched and saved."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QTabWidget,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.latest import Latest
+from napari_tmaps.gui.metadata_editor import MetadataEditor
 from napari_tmaps.gui.parts import Message, push_button
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.progress import Progress
@@ -35,20 +37,28 @@ _NAMES = ("Name", "ID", "Label", "DeviceModel", "Model", "TheC")
 
 
 class OmeDialog(QDialog):
-    """Shows what is known of an acquisition, as OME-XML says it.
+    """Shows what is known of an acquisition: values to correct, and all as OME-XML says it.
 
     Parameters
     ----------
     plate, acquisition
         Their names.
+
+    Signals
+    -------
+    applied
+        The experiment has other metadata than before.
     """
+
+    applied = Signal()
 
     def __init__(
         self, experiment: Experiment, plate: str, acquisition: str, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"OME metadata of {plate}, {acquisition}")
+        self.setWindowTitle(f"Metadata of {plate}, {acquisition}")
         self.resize(*_SIZE)
+        self._experiment, self._place = experiment, (plate, acquisition)
         self._name = f"{plate} {acquisition}.ome.xml"
         self._text = ""
         self._root: Element | None = None
@@ -69,12 +79,22 @@ class OmeDialog(QDialog):
         row = QHBoxLayout()
         row.addStretch()
         row.addWidget(self.save_button)
-        row.addWidget(close_button)
+        self.editor = MetadataEditor(experiment, plate, acquisition)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.addWidget(self.search)
+        column.addWidget(self.tree, 1)
+        column.addWidget(self.message)
+        column.addLayout(row)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.editor, "Values")
+        self.tabs.addTab(page, "All as OME-XML")
+        closing = QHBoxLayout()
+        closing.addStretch()
+        closing.addWidget(close_button)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.search)
-        layout.addWidget(self.tree, 1)
-        layout.addWidget(self.message)
-        layout.addLayout(row)
+        layout.addWidget(self.tabs, 1)
+        layout.addLayout(closing)
         self.save_button.setEnabled(False)
         self.search.setEnabled(False)
         self.save_button.setAutoDefault(False)
@@ -85,7 +105,13 @@ class OmeDialog(QDialog):
         self.save_button.clicked.connect(self._on_save)
         close_button.clicked.connect(self.reject)
         self._work.ended.connect(self._on_read)
-        self.finished.connect(lambda _: self._work.cancel())
+        self.finished.connect(self._on_finished)
+        self.editor.applied.connect(self._read)
+        self.editor.applied.connect(self.applied)
+        self._read()
+
+    def _read(self) -> None:
+        experiment, (plate, acquisition) = self._experiment, self._place
         self.message.say("Reading…")
 
         def make() -> Generator[Progress, None, tuple[str, Element]]:
@@ -101,6 +127,11 @@ class OmeDialog(QDialog):
     def is_busy(self) -> bool:
         """True while the metadata are read."""
         return self._work.is_running
+
+    def reject(self) -> None:
+        """Close, but not while corrections are written."""
+        if not self.editor.is_writing:
+            super().reject()
 
     def go_to(self, text: str) -> bool:
         """Go to the next element whose name, text or attributes hold this; around the end."""
@@ -139,6 +170,10 @@ class OmeDialog(QDialog):
         else:
             self.message.say(f"Wrote '{path}'.")
 
+    def _on_finished(self, _result: int) -> None:
+        self._work.cancel()
+        self.editor.leave()
+
     def _on_save(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(
             self, "Save OME metadata", self._name, "OME-XML (*.ome.xml)"
@@ -152,11 +187,11 @@ class OmeDialog(QDialog):
             return
         self._text, self._root = outcome.value
         top = _item(self._root)
+        self.tree.clear()
         self.tree.addTopLevelItem(top)
         top.setExpanded(True)
         self.save_button.setEnabled(True)
         self.search.setEnabled(True)
-        self.search.setFocus()
 
 
 def _item(element: Element) -> QTreeWidgetItem:

@@ -111,7 +111,7 @@ class PlatesTree(QWidget):
             "Take out what nothing was made of yet (Del); the microscope's files always stay",
         )
         self.metadata_button = push_button(
-            "OME metadata…", "What the microscope wrote about the chosen acquisition"
+            "Metadata…", "What the microscope wrote about the chosen acquisition; correct it"
         )
         self.back_button = push_button("Back", "To the sites")
 
@@ -335,6 +335,7 @@ class PlatesTree(QWidget):
             return
         dialog = OmeDialog(self._experiment, row.plate, row.name, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.applied.connect(self.changed)
         dialog.open()
 
     def _change(self, change: Callable[[], None]) -> None:
