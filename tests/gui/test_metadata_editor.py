@@ -131,7 +131,7 @@ def test_a_double_click_edits_values_only(editor: MetadataEditor, qtbot: Any) ->
     assert line.text() == ""
     qtbot.keyClicks(line, "40")
     qtbot.keyClick(line, Qt.Key.Key_Return)
-    assert editor.value() == {EXPOSURE: "40"}
+    qtbot.waitUntil(lambda: editor.value() == {EXPOSURE: "40"})
     settled(editor, qtbot)
 
 

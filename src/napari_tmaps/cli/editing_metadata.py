@@ -85,14 +85,15 @@ def edit_metadata(
     with show.plain_errors(verbose):
         from napari_tmaps.model.metadata_edits import MetadataEdits
         from napari_tmaps.store.edited_values import edited
-        from napari_tmaps.workflow.door import Experiment
+        from napari_tmaps.store.experiment import Experiment
+        from napari_tmaps.workflow.correcting_metadata import correct_metadata
 
         values = _values(sizes, light, channel, as_recorded or [])
         with Experiment.open(experiment) as opened:
             notes = []
             if values:
                 edits = MetadataEdits.of(plate=plate, acquisition=acquisition, **values)
-                notes = opened.edit_metadata(edits, sure=yes)
+                notes = show.ended(correct_metadata(opened, edits, sure=yes))
             rows = edited(opened)
     if as_json:
         show.as_json({"edited": rows, "notes": notes})

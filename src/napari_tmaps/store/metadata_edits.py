@@ -259,7 +259,11 @@ def carry_out(experiment: Experiment) -> Iterator[Progress]:
     digests: dict[str, str] = {}
     moved: set[str] = set()
     placed: set[tuple[str, str, int]] = set()
-    for plan, then in _pairs(experiment, former):
+    total = len(catalogue.acquired())
+    for done, (plan, then) in enumerate(_pairs(experiment, former), 1):
+        yield Progress(STAGE, done, max(done, total), f"{plan['well']} site {plan['site']}")
+        if plan["source"] == then["source"]:
+            continue
         digests[plan["source"]] = then["source"]
         folder, site = experiment.plate(plan["plate"]), (plan["plate"], plan["well"], plan["site"])
         if _lies_elsewhere(plan, then):
@@ -271,7 +275,6 @@ def carry_out(experiment: Experiment) -> Iterator[Progress]:
             folder.describe_image(then, plan["source"])
         except (NotFoundError, FormatError):  # not converted, or damaged: to be converted (again)
             continue
-        yield Progress(STAGE, len(digests), 0, f"{plan['well']} site {plan['site']}")
     catalogue.replace_sources({old: new for old, new in digests.items() if old not in moved})
     catalogue.mark_stale(
         {
@@ -288,14 +291,12 @@ def carry_out(experiment: Experiment) -> Iterator[Progress]:
 
 
 def _pairs(experiment: Experiment, former: Overlay) -> Iterator[tuple[ImagePlan, ImagePlan]]:
-    """Plans of images as they were and as they are now, of those that differ."""
+    """Plans of images as they were, and as they are now."""
     try:
         before, now = ImagePlanner(experiment, overlay=former), ImagePlanner(experiment)
     except NotFoundError:  # no layout yet
         return
-    for plan, then in zip(before.plans(), now.plans(), strict=True):
-        if plan["source"] != then["source"]:
-            yield plan, then
+    yield from zip(before.plans(), now.plans(), strict=True)
 
 
 def _lies_elsewhere(plan: ImagePlan, then: ImagePlan) -> bool:
