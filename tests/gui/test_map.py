@@ -165,6 +165,7 @@ def shown(built: Path, qapp: Any) -> Iterator[tuple[ViewerModel, PlateView, Expe
     with Experiment.open(built) as experiment:
         view.open(experiment)
         view.show(resolve(read_facts(experiment), Choice(str(built), view=View.PLATE)))
+        view.mark()
         yield viewer, view, experiment
 
 

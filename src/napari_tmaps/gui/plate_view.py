@@ -63,7 +63,9 @@ class PlateView:
         self._choice = Choice()
         self._colouring: Colouring | None = None
         self._results: dict[str, Colouring] = {}
-        self._later = timer(self._reading, _MARKS_MS, self.mark)
+        # First comes what waits already: the picture.
+        self._marks = timer(self._reading, _MARKS_MS, self.mark)
+        self._later = timer(self._reading, 0, self._marks.start)
         self.status = MapStatus(viewer, self.place_at, self._features_at)
         self._reading.fresh.connect(self._layers.refresh_waiting)
         viewer.scene.camera.events.zoom.connect(self._fit_names)
@@ -71,6 +73,7 @@ class PlateView:
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
         self._later.stop()
+        self._marks.stop()
         self._layers.clear()
         self._reading.drop()
         self._experiment = experiment
@@ -112,6 +115,8 @@ class PlateView:
             try:
                 self._layers.show(self._wanted(choice) if state.can_show else [])
                 self._layers.grey(self._colouring is not None)
+                if self._picture is not None and not self._layers.has(_MARKS):
+                    self._later.start()  # napari takes half as long for these two as for images
             except ComingError:  # the picture before stays until it has come
                 self._shown = ()
                 raise
@@ -134,6 +139,7 @@ class PlateView:
     def mark(self) -> None:
         """Show frames and names of wells now; else they come once the picture was drawn."""
         self._later.stop()
+        self._marks.stop()
         if self._picture is not None:
             self._layers.extra(_MARKS, self._picture.mark_layers())
             self._fit_names()
@@ -346,8 +352,7 @@ class PlateView:
         self._picture = picture
         layers += [*self._coloured_layers(choice), *self._result_layers(choice)]
         if self._layers.has(_MARKS):
-            return [*layers, *picture.mark_layers()]
-        self._later.start()  # napari takes as long for these two as for all images
+            layers += picture.mark_layers()
         return layers
 
     def _source(self, plate: str, well: str) -> ZarrSource | VendorSource:
