@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QWidget,
 )
@@ -21,6 +21,7 @@ from napari_tmaps.gui.pipeline_document import PipelineDocument
 from napari_tmaps.gui.pipeline_files import read_any, write_any
 from napari_tmaps.gui.pipeline_parts import FORM, NOTES, PICKER, PipelineParts
 from napari_tmaps.gui.pipeline_trials import PipelineTrials
+from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.step_edits import StepEdit
 from napari_tmaps.gui.trying import Sweep
 from napari_tmaps.gui.tuning import Shown, Tuning, message, threshold_setting, tune
@@ -54,7 +55,7 @@ class PipelineWidget(PipelineParts):
         self._is_seen = False
         self._is_open = True
         self._tuning = Tuning(PipelineDescription())
-        self._begin = timer(self, 0, self._preview)
+        self._sight = Sight(self, self._preview)
         self._later = timer(self, 0, self._follow)
 
         self._trials = PipelineTrials(viewer, self._document, self._live, self.try_button, self)
@@ -275,16 +276,11 @@ class PipelineWidget(PipelineParts):
 
     def _preview(self) -> None:
         # Behind a tab that nobody has opened yet: nobody asked for layers.
-        if not self._is_seen and self.isVisible() and self.visibleRegion().isEmpty():
+        if not self._is_seen and self._sight.waits():
             return
         self._is_seen = True
         if self.live_box.isChecked() and not self._live.show(self._tuning):
             self.numbers.clear()
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        super().paintEvent(event)
-        if not self._is_seen:
-            self._begin.start()
 
     def _on_failed(self, step: str, why: str) -> None:
         self._failed = (step, why)
