@@ -30,6 +30,7 @@ SHAPES = [
     pytest.param(["#...#", ".....", "..#.."], id="loose"),
     pytest.param([".###...", "#####..", "#######", ".####..", "...#..."], id="blob"),
     pytest.param(["##......", ".#######", "....##.."], id="flat"),
+    pytest.param(["##..", "..##", "##.."], id="three-corners-of-thirds"),
 ]
 
 
@@ -57,6 +58,16 @@ def test_circle_is_the_smallest_of_all(rows):
     ]
     ours = enclosing_circles(find_hulls(find_runs(labels)))
     assert (ours.radius[0], ours.y[0], ours.x[0]) == pytest.approx(min(holding), abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", SHAPES)
+def test_circle_is_the_same_far_from_the_origin(rows):
+    runs, far = find_runs(draw(rows)), 100_003
+    moved = runs._replace(row=runs.row + far, start=runs.start + far, stop=runs.stop + far)
+    near, away = (enclosing_circles(find_hulls(each)) for each in (runs, moved))
+    np.testing.assert_allclose(away.radius, near.radius, rtol=1e-15)
+    np.testing.assert_allclose(away.y - far, near.y, atol=1e-10)
+    np.testing.assert_allclose(away.x - far, near.x, atol=1e-10)
 
 
 @pytest.mark.parametrize("rows", SHAPES)

@@ -141,10 +141,14 @@ def enclosing_circles(hulls: Hulls) -> Circles:
     radius = np.empty(count, np.float64)
     for k in range(count):
         corners = _around(hulls, k)
+        # From the first corner on: of small numbers more digits are left for what comes after them.
+        top, left = corners[0, 0], corners[0, 1]
+        corners[:, 0] -= top
+        corners[:, 1] -= left
         held = np.empty((4, 2), np.int64)
         held[0] = corners[0]
-        n, y, x, square = 1, float(corners[0, 0]), float(corners[0, 1]), 0.0
-        while True:
+        n, y, x, square, before = 1, 0.0, 0.0, 0.0, -1.0
+        while square > before:  # else it grows by less than can be told
             far, farthest = 0, -1.0
             for i in range(corners.shape[0]):
                 off_y, off_x = corners[i, 0] - y, corners[i, 1] - x
@@ -154,9 +158,9 @@ def enclosing_circles(hulls: Hulls) -> Circles:
             # Rounding must not make a corner that lies on the circle look as if outside.
             if farthest <= square * (1 + 2e-12):
                 break
-            held[n] = corners[far]
+            held[n], before = corners[far], square
             n, y, x, square = _hold(held, n + 1)
-        centre_y[k], centre_x[k], radius[k] = y, x, np.sqrt(square)
+        centre_y[k], centre_x[k], radius[k] = top + y, left + x, np.sqrt(square)
     return Circles(centre_y, centre_x, radius)
 
 
@@ -183,7 +187,7 @@ def _hold(held: Ints, n: int) -> tuple[int, float, float, float]:
             if inside and square < smallest:
                 smallest, one, two, centre_y, centre_x = square, i, j, y, x
     number = 2 if one == two else 3
-    for place, point in ((0, one), (1, two), (number - 1, last)):
+    for place, point in ((0, one), (number - 2, two), (number - 1, last)):
         held[place, 0], held[place, 1] = held[point, 0], held[point, 1]
     return number, centre_y, centre_x, smallest
 
