@@ -30,6 +30,7 @@ PICTURES = [
     pytest.param(noise(63, 33, "u1"), id="8-bit-odd"),
     pytest.param(noise(200, 200, most=65536), id="all-values"),
     pytest.param(noise(200, 200)[::2, ::-2], id="not-in-order"),
+    pytest.param(noise(40, 30).T, id="column-by-column"),
     pytest.param(noise(40, 30, ">u2"), id="big-endian"),
     pytest.param(np.repeat(noise(20, 10), 9, 1), id="runs"),
     pytest.param(np.zeros((70, 70), np.uint16), id="black"),

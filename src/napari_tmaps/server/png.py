@@ -17,7 +17,6 @@ _TO_THE_LEFT = 1
 _ROWS = 64
 """Packed at a time, in the cache of the processor; and so many are looked at beforehand."""
 
-
 Piece = bytes | memoryview
 
 
@@ -60,7 +59,7 @@ def repeats(pixels: npt.NDArray[Any]) -> bool:
 def _differences(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Rows as PNG packs them: the filter, then the first pixel, then what changes."""
     size = pixels.itemsize
-    big = pixels.astype(pixels.dtype.newbyteorder(">")).view(np.uint8)
+    big = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).view(np.uint8)
     rows = np.empty((big.shape[0], big.shape[1] + 1), np.uint8)
     rows[:, 0] = _TO_THE_LEFT
     rows[:, 1 : size + 1] = big[:, :size]
