@@ -42,8 +42,9 @@ def test_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             assert client.session.json("PUT", address, body=body) == {"data": []}
             (row,) = client.session.json("GET", address)["data"]
             assert (row["of"], row["edited"], row["who"]) == ("GFP", 80, "demo")
-            with pytest.raises(InputError, match="'gain' cannot be corrected"):
-                client.session.json("PUT", address, body={"edits": {"gain": 2}})
+            for name in ("gain", "cls"):
+                with pytest.raises(InputError, match=f"'{name}' cannot be corrected"):
+                    client.session.json("PUT", address, body={"edits": {name: 2}})
         users = UserStore(settings.database)
         (entry,) = users.experiments("demo")
         users.share(entry.id, "reader", write=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from tests.server.running import make_screen, opened_from_afar, running, settings_with_users
 from tests.workflow.rounds import make_experiment
@@ -20,7 +21,7 @@ from napari_tmaps.client import TmClient
 from napari_tmaps.client.ids import encode
 from napari_tmaps.client.program import main
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
-from napari_tmaps.model.progress import finish_noting
+from napari_tmaps.model.progress import finish_noting, run
 from napari_tmaps.pipeline.correcting import correct
 from napari_tmaps.pipeline.files import load_pipeline
 from napari_tmaps.pipeline.foreign import rename_feature
@@ -315,6 +316,7 @@ def test_what_is_in_a_well(client: TmClient, own: Path):
     assert len(history) == 6
     for wrong, kind, text in (
         ({"dose": "much"}, InputError, "'much' is no number"),
+        ({"Dose": 1}, InputError, "the column 'dose' twice"),
         ({"Well": "x"}, InputError, "cannot be said of a well"),
         ({"control": "maybe"}, InputError, "none of negative, positive"),
     ):
@@ -325,6 +327,23 @@ def test_what_is_in_a_well(client: TmClient, own: Path):
             "PUT", f"{client._address()}/wells/{encode('plate01', 'D04')}", body={"description": {}}
         )
     assert load_plate_map(own, ["plate01"]).wells.equals(kept.wells)
+
+
+def test_a_channel_is_renamed_while_another_plate_waits_for_its_layout(own: Path):
+    with Experiment.open(own) as experiment:
+        experiment.add(scan(own.parent.parent / "microscope", pattern=PATTERN), plate="later")
+        rename_channel(experiment, "GFP", "Ki-67")
+        assert experiment.image("plate01", "C03", 2, "Ki-67").any()
+        assert not run(convert(experiment, workers=1))
+        assert experiment.image("later", "C03", 2, "Ki-67").any()
+
+
+def test_an_object_of_a_site_that_is_gone(client: TmClient, own: Path):
+    (file,) = (own / "features" / "Discs").glob("*/B02.parquet")
+    rows = pq.ParquetFile(file).read().to_pandas().assign(site=9)
+    rows.to_parquet(file, index=False)
+    with pytest.raises(NotFoundError, match="site 9 of well B02, which the layout has not any mor"):
+        client.get_mapobject("Discs", 1)
 
 
 def test_sites_by_their_place(client: TmClient):

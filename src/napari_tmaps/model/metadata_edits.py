@@ -65,7 +65,7 @@ class MetadataEdits(_Edits):
     channels: Mapping[str, ChannelEdits] = {}
 
     @classmethod
-    def of(cls, **values: Any) -> Self:
+    def of(cls, /, **values: Any) -> Self:
         """The edits from plain values.
 
         Raises

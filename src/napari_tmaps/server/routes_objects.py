@@ -147,8 +147,13 @@ def get_object_info(experiment: Reading, mapobject_id: str) -> dict[str, Any]:
     if not 0 < number <= len(table):
         raise NotFoundError(f"There is no object {text} of the {len(table)} {name}.")
     row = table.index(np.array([number - 1])).iloc[0]
-    sites = experiment.sites(row["plate"], row["well"])
-    place = sites[sites["site"] == row["site"]].iloc[0]
+    sites = experiment.sites(row["plate"], row["well"]).set_index("site")
+    if row["site"] not in sites.index:
+        raise NotFoundError(
+            f"Object {text} of the {name} lies in site {row['site']} of well {row['well']}, which "
+            "the layout has not any more. Analyse again."
+        )
+    place = sites.loc[row["site"]]
     return {
         "data": {
             "id": mapobject_id,

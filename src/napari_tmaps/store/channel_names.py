@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
 from napari_tmaps.store.mapcarried import carry_map, keys_of_map
+from napari_tmaps.store.mapfiles import read_state
 from napari_tmaps.store.mapplan import plan_map
 from napari_tmaps.store.plan import ImagePlanner
 
@@ -45,8 +46,11 @@ def rename_channel(experiment: Experiment, old: str, new: str) -> None:
     if new == old:
         return
     _check(experiment, new, list(channels.index), int(channels[old]))
-    plates = experiment.plate_names()
-    before = {plate: keys_of_map(experiment, plan_map(experiment, plate)) for plate in plates}
+    before = {
+        plate: keys_of_map(experiment, plan_map(experiment, plate))
+        for plate in experiment.plate_names()
+        if read_state(experiment.path / "maps" / plate)  # others may have no layout yet
+    }
     digests = _rename_images(experiment, old, new)
     illumination = experiment.illumination
     entries = illumination.entries()

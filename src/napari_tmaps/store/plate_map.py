@@ -125,6 +125,9 @@ def check_plate_map(frame: pd.DataFrame, plates: list[str], title: str) -> Plate
     by_lower = {name.lower(): name for name in frame.columns}
     known = ("plate", "well", "treatment", *NUMBERS, CONTROL)
     frame = frame.rename(columns={by_lower[name]: name for name in known if name in by_lower})
+    if frame.columns.has_duplicates:
+        name = frame.columns[frame.columns.duplicated()][0]
+        raise FormatError(f"'{title}' has the column '{name}' twice. Rename or remove one.")
     if "well" not in frame.columns:
         raise FormatError(
             f"'{title}' has no column 'well'. Its columns are {', '.join(frame.columns)}."
