@@ -243,7 +243,15 @@ def test_pictures_of_an_object(client: TmClient, screen: Path, tmp_path: Path, p
         yellow = (picture == (255, 210, 0)).all(-1)
         assert yellow[y.min() - top, x[y == y.min()] - left].all()  # its uppermost row is outline
         assert not yellow[(y.min() + y.max()) // 2 - top, (x.min() + x.max()) // 2 - left]
-    with pytest.raises(InputError, match="no format of names"):
-        client.exhibit_mapobject("Discs", number, file_name_format="{nothing}")
+    for wrong in ("{nothing}", "{mapobject_id[0]}"):
+        with pytest.raises(InputError, match="no format of names"):
+            client.exhibit_mapobject("Discs", number, file_name_format=wrong)
+    with pytest.raises(InputError, match="The margin is -1 pixels"):
+        client.exhibit_mapobject("Discs", number, margin=-1)
+    with pytest.raises(InputError, match=r"needs \{channel_name\}"):
+        client.exhibit_mapobject("Discs", number, file_name_format="{mapobject_id}.png")
+    ours = [str(number), "1", "--file-name-format", "{channel_name}.png"]
+    assert main([*start, "exhibit", *how, *ours]) == 1
+    assert "needs {mapobject_id}" in capsys.readouterr().err
     with pytest.raises(NotFoundError, match="no channel 'Cy5'"):
         client.exhibit_mapobject("Discs", number, channels=["Cy5"], directory=tmp_path)

@@ -48,14 +48,22 @@ class ExhibitCalls(ImageCalls, ObjectCalls):
         Raises
         ------
         InputError
-            The format of the names knows something else than mapobject_id and channel_name.
+            The margin is negative; or the format of the names knows something else than
+            mapobject_id and channel_name, or gives several pictures the same name.
         NotFoundError
             There is no such object, type or channel; or it is not in the first plane.
         """
+        if margin < 0:
+            raise InputError(f"The margin is {margin} pixels; it must be 0 or more.")
         known = {row["name"]: row["cycle_index"] for row in self.get_channels()}
         wanted = {name: known.get(name, 0) for name in channels or known}
         folder = Path(directory or tempfile.gettempdir()).expanduser()
         names = {name: _file_name(file_name_format, mapobject_id, name) for name in wanted}
+        if len({*names.values()}) < len(names):
+            raise InputError(
+                f"'{file_name_format}' gives the pictures of all channels the same name: it needs "
+                "{channel_name}."
+            )
         info = self.get_mapobject(mapobject_type, mapobject_id)
         site = (info["plate_name"], info["well_name"], info["well_pos_x"], info["well_pos_y"])
         t = info["tpoint"]
@@ -87,7 +95,7 @@ class ExhibitCalls(ImageCalls, ObjectCalls):
 def _file_name(text: str, number: int, channel: str) -> str:
     try:
         name = text.format(mapobject_id=number, channel_name=channel)
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"'{text}' is no format of names: it may have {{mapobject_id}} and {{channel_name}}."
         ) from error

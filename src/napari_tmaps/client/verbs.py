@@ -71,6 +71,11 @@ def _download_labels(client: TmClient, a: argparse.Namespace) -> Path:
 
 
 def _exhibit(client: TmClient, a: argparse.Namespace) -> list[Path]:
+    if len({*a.ids}) > 1 and "{mapobject_id" not in a.file_name_format:
+        raise InputError(
+            f"'{a.file_name_format}' gives the pictures of all objects the same name: it needs "
+            "{mapobject_id}."
+        )
     how = (a.object_types, a.channels, a.margin, a.directory, a.file_name_format)
     return [
         path for number in a.ids for path in client.exhibit_mapobject(a.object_type, number, *how)
