@@ -67,6 +67,7 @@ def test_a_part_reads_the_files_of_its_rows_alone(store):
     table = FeatureTable(store, "Nuclei")
     (store.root / "Nuclei" / "plate=p1" / "B03.parquet").unlink()
     assert table.frame(["label", "Area"], slice(2, 4))["label"].tolist() == [1, 4]
+    assert table.part("Area", np.empty(0, np.int64)).dtype == np.float64, "no file is needed"
     with pytest.raises(FormatError, match="B03"):
         table.frame(["label"], slice(0, 4))
 

@@ -204,13 +204,14 @@ class FeatureTable:
             rows = np.arange(*rows.indices(len(self)))
         first, last = rows.min(initial=len(self)), rows.max(initial=0)
         start, end = np.searchsorted(self._starts, (first, last), side="right") - 1
-        if not len(rows) or end - start >= _FEW_FILES or not self._can_be_read(name):
+        if end - start >= _FEW_FILES or not self._can_be_read(name):
             value = self.column(name)
             if isinstance(value, Categories):
                 return Categories(value.codes[rows], value.names)
             return np.asarray(value[rows])
-        pieces = [self._piece(n, name) for n in range(start, end + 1)]
-        found = np.concatenate(pieces, dtype=self._dtype(name), casting="unsafe")
+        dtype = self._dtype(name)
+        pieces = [np.empty(0, dtype), *(self._piece(n, name) for n in range(start, end + 1))]
+        found = np.concatenate(pieces, dtype=dtype, casting="unsafe")
         return np.asarray(found[rows - self._starts[start]])
 
     def blocks(
