@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tmaps.errors import ExistsError, NotFoundError, unknown
 from napari_tmaps.store.catalogue.names import NewName
-from napari_tmaps.store.features import readable
+from napari_tmaps.store.features import readable, write_columns
 from napari_tmaps.store.names import UPLOADS, check_name
 from napari_tmaps.store.plate_map import FILE, HISTORY
 from napari_tmaps.streams import ngff
@@ -169,9 +169,8 @@ def _in_parquet(path: Path, old: str, new: str) -> None:
         return
     changed = pc.if_else(mine, new, texts).cast(column.type)
     table = table.set_column(table.column_names.index("plate"), "plate", changed)
-    repeat = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
-    with replacing(path) as temporary, disk_errors(path):  # as store.features writes columns
-        pq.write_table(table, temporary, use_dictionary=repeat)
+    with replacing(path) as temporary, disk_errors(path):
+        write_columns(table, temporary)
 
 
 def _in_csv(path: Path, old: str, new: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.store.features import FeatureStore
 from napari_tmaps.streams.atomic import disk_errors, replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def write_table(
@@ -43,26 +48,36 @@ def write_table(
     StorageError
         The disk refused; nothing half-written is left.
     """
+    tables = (
+        table.rename_columns([(renamed or {}).get(name, name) for name in table.column_names])
+        for table in features.tables(object_type, columns)
+    )
+    first = next(tables)
+    return write_tables(path, first.schema, chain([first], tables))
+
+
+def write_tables(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+    """Write tables one after the other into one file; returns the number of rows.
+
+    Raises
+    ------
+    InputError
+        The file ends neither in .csv nor in .parquet.
+    StorageError
+        The disk refused; nothing half-written is left.
+    """
     import pyarrow.csv as pa_csv
     import pyarrow.parquet as pq
 
     ending = path.suffix.lower()
     if ending not in (".csv", ".parquet"):
         raise InputError(f"'{path.name}' should end in .csv or .parquet.")
-    tables = (
-        table.rename_columns([(renamed or {}).get(name, name) for name in table.column_names])
-        for table in features.tables(object_type, columns)
-    )
-    first = next(tables)
     rows = 0
     with replacing(path) as temporary, disk_errors(path):
         writer: pa_csv.CSVWriter | pq.ParquetWriter
-        if ending == ".csv":
-            writer = pa_csv.CSVWriter(temporary, first.schema)
-        else:
-            writer = pq.ParquetWriter(temporary, first.schema)
+        writer = (pa_csv.CSVWriter if ending == ".csv" else pq.ParquetWriter)(temporary, schema)
         with writer:
-            for table in (first, *tables):
+            for table in tables:
                 writer.write_table(table)
                 rows += table.num_rows
     return rows
