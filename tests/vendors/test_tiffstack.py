@@ -258,6 +258,22 @@ def test_what_may_be_more_than_a_plain_page_is_left_to_tifffile(tmp_path, option
     assert len(scan(tmp_path).planes) == max(options["data"].size // 600, 1)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("ImageDescription", 1), ("XResolution", 2)])
+def test_notes_of_another_type_are_left_to_tifffile(tmp_path, name, kind):
+    path = tmp_path / "a.tif"
+    image = np.ones((20, 30), np.uint16)
+    tifffile.imwrite(
+        path, image, description="four", resolution=(2, 2), resolutionunit=3, metadata=None
+    )
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages.first.tags[name]
+    data = bytearray(path.read_bytes())
+    data[tag.offset + 2 : tag.offset + 4] = kind.to_bytes(2, "little")
+    data[tag.offset + 4 : tag.offset + 8] = (8).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert read_header(path, notes=True).notes is None
+
+
 def test_notes_that_make_no_sense_are_no_reason_to_refuse_pixels(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.ones((20, 30), np.uint16), resolution=(2, 2), metadata=None)

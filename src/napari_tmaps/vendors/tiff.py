@@ -33,7 +33,7 @@ _TAGS = frozenset(
     }
 )
 _DESCRIPTION, _RESOLUTION_Y, _RESOLUTION_X, _RESOLUTION_UNIT = 270, 283, 282, 296
-_MORE = frozenset({_DESCRIPTION, _RESOLUTION_Y, _RESOLUTION_X, _RESOLUTION_UNIT})
+_TYPES_OF_NOTES = {_DESCRIPTION: 2, _RESOLUTION_Y: 5, _RESOLUTION_X: 5, _RESOLUTION_UNIT: 3}
 _LONGEST = {_DESCRIPTION: 2048}
 """Of the values of a tag so many are read, of others 16."""
 _KINDS = {1: "u", 2: "i", 3: "f"}
@@ -43,7 +43,7 @@ _DTYPES = {
 }
 # What numbers a tag holds, by the code of its type: letter of struct, bytes.
 _TYPES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 13: ("I", 4), 16: ("Q", 8), 18: ("Q", 8)}
-_TYPES_OF_NOTES = {**_TYPES, 2: ("c", 1), 5: ("2I", 8)}  # text, fractions
+_MORE_TYPES = {**_TYPES, 2: ("c", 1), 5: ("2I", 8)}  # text, fractions
 
 # What tifffile and the codecs behind it raise on bytes that make no sense.
 _DAMAGE = (
@@ -256,14 +256,17 @@ def _parse(data: _Bytes, notes: bool = False) -> TiffHeader:
 
 def _notes(data: _Bytes, order: str, entry: struct.Struct, table: bytes) -> TiffNotes | None:
     """None if they make no sense: they are no reason to refuse pixels."""
+    kinds = {(tag, kind) for tag, kind, *_ in entry.iter_unpack(table)}
+    if any(_TYPES_OF_NOTES.get(tag, kind) != kind for tag, kind in kinds):
+        return None
     try:
-        found = _read_tags(data, order, entry, table, _MORE, _TYPES_OF_NOTES)
+        found = _read_tags(data, order, entry, table, frozenset(_TYPES_OF_NOTES), _MORE_TYPES)
     except FormatError:
         return None
     text = b"".join(found.get(_DESCRIPTION, ()))
     sizes = [found.get(axis, ())[:2] for axis in (_RESOLUTION_Y, _RESOLUTION_X)]
     return TiffNotes(
-        frozenset(tag for tag, *_ in entry.iter_unpack(table)),
+        frozenset(tag for tag, _ in kinds),
         text.partition(b"\0")[0].decode("latin-1"),
         found.get(_RESOLUTION_UNIT, (1,))[0],
         tuple((size[0], size[1]) for size in sizes if len(size) == 2),
