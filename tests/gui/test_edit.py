@@ -244,6 +244,8 @@ def test_what_is_painted_is_saved_when_the_window_closes(
     window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
     window.show()
     before = stored(shown)
+    told: list[str] = []
+    shown._desk.tablesChanged.connect(told.append)
     widget.edit_button.click()
     widget.layer.paint((0, 0, 35, 20), 2)
     assert widget.changed() == 1
@@ -252,7 +254,24 @@ def test_what_is_painted_is_saved_when_the_window_closes(
     assert after[..., 35, 20] == 2
     assert (after != before).any()
     assert widget.changed() == 0
+    assert shown.plates_tree.unsaved() == ""
+    assert told == ["Blocks"]
     widget.setParent(None)  # it is not for the window to delete
+
+
+def test_a_window_stays_open_while_changes_are_saved(
+    shown: Any, widget: EditWidget, qtbot: Any
+) -> None:
+    widget.show()
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    widget.save()
+    assert widget.is_busy
+    assert not widget.close()
+    assert "Something is being saved" in widget._message.text()
+    wait(qtbot, widget)
+    assert len(Corrections(shown._experiment).edits()) == 1
+    assert widget.close()
 
 
 def test_a_window_stays_open_if_what_is_painted_cannot_be_saved(

@@ -291,6 +291,10 @@ class EditWidget(QWidget):
         """What was painted is not lost either because somebody closes the dock or the window."""
         if event is None or event.type() != QEvent.Type.Close or not self.changed():
             return False
+        if self._work.is_running:
+            self.show_message("Something is being saved. Close the window once that has ended.")
+            event.ignore()
+            return True
         experiment, edited = self._desk.experiment, self._edited
         assert experiment is not None, "objects are edited"
         assert edited is not None, "something has changed"
@@ -301,6 +305,8 @@ class EditWidget(QWidget):
             event.ignore()
             return True
         self._leave()
+        self._show()
+        self._desk.tablesChanged.emit(edited.place.object_type)
         return False
 
     def _step(self, change: Callable[[Experiment], Correcting]) -> None:
