@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QLabel, QTabWidget
 
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.stage_page import StagePage
@@ -20,6 +21,7 @@ from napari_tmaps.workflow.description import (
     check_description,
     default_description,
     load_workflow,
+    save_workflow,
 )
 from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.lock import coordinator
@@ -73,6 +75,29 @@ def test_value(widget: WorkflowWidget, qtbot: Any) -> None:
         widget.setValue(wanted)
     assert widget.value() == changed.args[0] == wanted
     assert [widget.tabs.tabText(n)[2:] for n in range(3)] == ["Convert", "Correct", "Map"]
+
+
+def test_behind_another_tab_it_is_of_the_experiment_that_is_open(
+    widget: WorkflowWidget, experiment: Experiment, qtbot: Any, tmp_path: Path
+) -> None:
+    tabs = QTabWidget()
+    qtbot.addWidget(tabs)
+    tabs.addTab(QLabel("seen"), "seen")
+    tabs.addTab(widget, "behind")
+    tabs.show()
+    before = widget.value()
+    default = default_description()
+    wanted = default.model_copy(update={"stages": default.stages[:3]})
+    with Experiment.create(tmp_path / "other.tmaps") as other:
+        save_workflow(wanted, other.path / FILE)
+        widget.setExperiment(other)
+        widget.save()
+        assert len(load_workflow(other.path / FILE).stages) == 3
+        widget.setExperiment(experiment)
+        widget.setValue(wanted)
+        assert widget.value() == wanted != before
+        widget.setExperiment(None)
+    widget.setParent(None)  # it is not for the tabs to delete
 
 
 def test_forms_of_another_experiment_take_the_place_of_the_old_ones(

@@ -149,6 +149,7 @@ class WorkflowWidget(QWidget):
 
     def setValue(self, description: WorkflowDescription) -> None:
         """Show a workflow."""
+        self._sight.end_wait()  # else what is set would be replaced by what is saved
         changed = description != self._value
         if [s.name for s in description.stages] != list(self._pages) or not self._pages:
             self._build(description)
@@ -219,7 +220,7 @@ class WorkflowWidget(QWidget):
         if self._experiment.mirror is not None:
             self._send("Saving", lambda flow: None, save=True)
             return
-        save_workflow(self._value, self._experiment.path / FILE)
+        save_workflow(self.value(), self._experiment.path / FILE)
         self._saved = self._value
         self._show()
 
