@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QMessageBox, QTreeWidgetItem
 from tests.gui.plate import make_experiment
 
+from napari_tmaps.errors import StorageError
 from napari_tmaps.gui.metadata_editor import MetadataEditor
 from napari_tmaps.gui.metadata_state import Reach, edits_of, faults, read_values
 from napari_tmaps.gui.ome_dialog import OmeDialog
@@ -167,6 +168,21 @@ def test_while_something_is_at_work(
     assert "is being worked on" in editor.fault.text()
     assert editor.value() == {SIZE: "0.25"}
     assert edited(experiment) == []
+    with qtbot.waitSignal(editor.applied, timeout=60_000):
+        editor.apply_button.click()  # nothing needs to be typed again
+    assert len(edited(experiment)) == 1
+
+
+def test_what_cannot_be_read_is_told(
+    editor: MetadataEditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise StorageError("The catalogue cannot be used.")
+
+    monkeypatch.setattr("napari_tmaps.gui.metadata_editor.read_values", refuse)
+    editor.reload()
+    assert editor.fault.text().endswith("The catalogue cannot be used.")
+    assert editor.tree.topLevelItemCount() == 0
 
 
 def test_the_dialog_shows_the_corrected_document(experiment: Experiment, qtbot: Any) -> None:

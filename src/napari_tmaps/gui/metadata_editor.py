@@ -159,11 +159,12 @@ class MetadataEditor(QWidget):
 
     def reload(self) -> None:
         """Read the experiment again; what was typed stays."""
+        values: tuple[Value, ...] = ()
+        fault = ""
         try:
             values = read_values(self._experiment, *self._place)
         except TmapsError as error:
-            self.fault.warn(str(error))
-            values = ()
+            fault = str(error)
         self._filling = True
         self.tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
@@ -183,6 +184,8 @@ class MetadataEditor(QWidget):
         self.tree.expandAll()
         self._filling = False
         self._show()
+        if fault:
+            self.fault.warn(fault)
 
     # -- what is shown --------------------------------------------------------------------------
 
@@ -219,7 +222,7 @@ class MetadataEditor(QWidget):
         free = not self._work.is_running
         self.tree.setEnabled(free)
         self.reach.setEnabled(free)
-        self.apply_button.setEnabled(free and bool(self._typed) and not self.fault.text())
+        self.apply_button.setEnabled(free and bool(self._typed) and not faults(self._typed))
         self.reset_button.setEnabled(free and bool(self._typed))
         item = self.tree.currentItem()
         value: Value | None = item.data(0, _VALUE) if item is not None else None
