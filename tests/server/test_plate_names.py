@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,18 +69,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def served(path: Path) -> Any:
-    from contextlib import contextmanager
-
-    @contextmanager
-    def made() -> Iterator[TmClient]:
-        with (
-            running(settings_with_users(path.parent)) as port,
-            TmClient("127.0.0.1", port, "demo", "XXX", "test") as client,
-        ):
-            yield client
-
-    return made()
+@contextmanager
+def served(path: Path) -> Iterator[TmClient]:
+    with (
+        running(settings_with_users(path.parent)) as port,
+        TmClient("127.0.0.1", port, "demo", "XXX", "test") as client,
+    ):
+        yield client
 
 
 @pytest.fixture
@@ -163,6 +159,7 @@ def test_a_plate_of_the_first_name_comes_later(own: Path) -> None:
         experiment.rename_plate(OLD, "third")  # one that was only declared
         assert not (own / "uploads" / OLD).exists()
         assert (own / "uploads" / "third").is_dir()
+        assert experiment.catalogue.first_names() == {NEW: OLD}, "no digest has that of the third"
         assert experiment.plate_names() == [NEW]
 
 

@@ -128,16 +128,14 @@ class Database:
 
     def get(self, key: str, default: Any = None) -> Any:
         """A setting of the experiment, e.g. "name"."""
-        table = schema.settings
         with self._begin() as connection:
-            value = connection.scalar(sa.select(table.c.value).where(table.c.key == key))
+            value = setting(connection, key)
         return default if value is None else value
 
     def set(self, key: str, value: Any) -> None:
         """Store a setting (a JSON value)."""
-        table = schema.settings
-        old = sa.delete(table).where(table.c.key == key)
-        self._write(sa.insert(table), [{"key": key, "value": value}], after=old)
+        with self._begin() as connection:
+            set_setting(connection, key, value)
         if key == "name":
             self.forget()
 
@@ -145,6 +143,19 @@ class Database:
     def name(self) -> str:
         """Name of the experiment."""
         return str(self.get("name"))
+
+
+def setting(connection: sa.Connection, key: str) -> Any:
+    """A setting, in a transaction that is under way; None if there is none."""
+    table = schema.settings
+    return connection.scalar(sa.select(table.c.value).where(table.c.key == key))
+
+
+def set_setting(connection: sa.Connection, key: str, value: Any) -> None:
+    """Store a setting, in a transaction that is under way."""
+    table = schema.settings
+    connection.execute(sa.delete(table).where(table.c.key == key))
+    connection.execute(sa.insert(table).values(key=key, value=value))
 
 
 def insert_table(connection: sa.Connection, table: sa.Table, rows: pd.DataFrame) -> None:

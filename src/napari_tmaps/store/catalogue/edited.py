@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from napari_tmaps.model.overlay import Overlay, Row
 from napari_tmaps.store.catalogue import schema
-from napari_tmaps.store.catalogue.database import Database
+from napari_tmaps.store.catalogue.database import Database, set_setting, setting
 
 _ROWS = "metadata_edits"
 _CARRIED_OUT = "metadata_edits_carried_out"
@@ -52,22 +52,16 @@ class Edited(Database):
         layout_notes
             What a person should know of the layout.
         """
-        settings, sites = schema.settings, schema.sites
+        sites = schema.sites
         with self._begin() as connection:
-            mine = settings.c.key == _ROWS
-            known = connection.scalar(sa.select(settings.c.value).where(mine)) or []
-            for key, value in ((_ROWS, [*known, *rows]), ("layout_notes", [*layout_notes])):
-                connection.execute(sa.delete(settings).where(settings.c.key == key))
-                connection.execute(sa.insert(settings).values(key=key, value=value))
+            set_setting(connection, _ROWS, [*(setting(connection, _ROWS) or []), *rows])
+            set_setting(connection, "layout_notes", [*layout_notes])
             for number, y, x in places:
                 here = sa.update(sites).where(sites.c.id == number)
                 connection.execute(here.values(y=y, x=x))
 
     def _change_rows(self, connection: sa.Connection, changed: Callable[[Row], Row]) -> None:
         """Change all corrected values in a transaction that is under way."""
-        settings = schema.settings
-        mine = settings.c.key == _ROWS
-        rows = connection.scalar(sa.select(settings.c.value).where(mine))
+        rows = setting(connection, _ROWS)
         if rows:
-            now = sa.update(settings).where(mine).values(value=[changed(row) for row in rows])
-            connection.execute(now)
+            set_setting(connection, _ROWS, [changed(row) for row in rows])

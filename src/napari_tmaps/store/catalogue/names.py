@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from napari_tmaps.store.catalogue import schema
-from napari_tmaps.store.catalogue.database import Database
+from napari_tmaps.store.catalogue.database import Database, set_setting, setting
 
 _PENDING = "renaming"
 _FIRST = "first_plate_names"
@@ -56,18 +56,17 @@ class Names(Database):
         uploads
             Where acquisitions lie whose folders have the names.
         """
-        settings = schema.settings
+        table = schema.settings
         with self._begin() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            mine = settings.c.key == _PENDING
-            planned = connection.scalar(sa.select(settings.c.value).where(mine))
+            planned = setting(connection, _PENDING)
             if not planned:
                 yield None
                 return
             name = NewName(*planned)
             yield name
             _rename(connection, name, uploads)
-            connection.execute(sa.delete(settings).where(mine))
+            connection.execute(sa.delete(table).where(table.c.key == _PENDING))
 
 
 def _rename(connection: sa.Connection, name: NewName, uploads: Path) -> None:
@@ -85,29 +84,18 @@ def _rename(connection: sa.Connection, name: NewName, uploads: Path) -> None:
             if values:
                 where = acquisitions.c.id == row.id
                 connection.execute(sa.update(acquisitions).where(where).values(values))
-    if name.acquisition:
+    if name.acquisition or plate is None:  # a plate that was only declared
         return
     connection.execute(sa.update(plates).where(plates.c.id == plate).values(name=name.new))
     for table in (schema.analysed, schema.failures):
         of_it = table.c.plate == name.plate
         connection.execute(sa.update(table).where(of_it).values(plate=name.new))
-    first = _setting(connection, _FIRST) or {}
+    first = setting(connection, _FIRST) or {}
     first[name.new] = first.pop(name.plate, name.plate)
-    _set(connection, _FIRST, {now: before for now, before in first.items() if now != before})
-    excluded = _setting(connection, _EXCLUSIONS) or []
+    set_setting(connection, _FIRST, {now: before for now, before in first.items() if now != before})
+    excluded = setting(connection, _EXCLUSIONS) or []
     for row in excluded:
         if row[_PLATE_IN_EXCLUSIONS] == name.plate:
             row[_PLATE_IN_EXCLUSIONS] = name.new
     if excluded:
-        _set(connection, _EXCLUSIONS, excluded)
-
-
-def _setting(connection: sa.Connection, key: str) -> Any:
-    table = schema.settings
-    return connection.scalar(sa.select(table.c.value).where(table.c.key == key))
-
-
-def _set(connection: sa.Connection, key: str, value: Any) -> None:
-    table = schema.settings
-    connection.execute(sa.delete(table).where(table.c.key == key))
-    connection.execute(sa.insert(table).values(key=key, value=value))
+        set_setting(connection, _EXCLUSIONS, excluded)
