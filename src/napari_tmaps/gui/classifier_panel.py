@@ -6,7 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -28,7 +28,7 @@ from napari_tmaps.gui.colour_list import color_icon
 from napari_tmaps.gui.column_menu import ColumnMenu
 from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.object_book import ObjectBook
-from napari_tmaps.gui.parts import Fault, wrapped
+from napari_tmaps.gui.parts import Fault, timer, wrapped
 from napari_tmaps.gui.plot_state import plottable
 from napari_tmaps.gui.selection_list import selection_rows
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
@@ -80,9 +80,7 @@ class ClassifierPanel(QWidget):
         self._work = Latest(self)
         self._saving = Latest(self)
         self._sight = Sight(self, self._on_changed)  # examples may come while nobody looks
-        self._wait = QTimer(self)
-        self._wait.setSingleShot(True)
-        self._wait.setInterval(_PATIENCE_MS)
+        self._wait = timer(self, _PATIENCE_MS, self.train)
         self.classes = QListWidget()
         self.classes.setMaximumHeight(84)
         self.classes.setAccessibleName("Classes")
@@ -155,7 +153,6 @@ class ClassifierPanel(QWidget):
         self.buttons["Uncertain in gallery"].clicked.connect(self.galleryRequested.emit)
         self.buttons["Save result…"].clicked.connect(self._on_save)
         self.buttons["Apply file…"].clicked.connect(self._on_apply)
-        self._wait.timeout.connect(self.train)
         self._work.ended.connect(self._on_worked)
         self._saving.ended.connect(self._on_saved)
         book.opened.connect(self._on_opened)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QSignalBlocker, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -39,7 +39,7 @@ from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.name_box import NameBox
 from napari_tmaps.gui.object_marks import keys_of
 from napari_tmaps.gui.object_page import ObjectPage
-from napari_tmaps.gui.parts import Fault, push_button, wrapped
+from napari_tmaps.gui.parts import Fault, push_button, timer, wrapped
 from napari_tmaps.gui.plot_state import plottable
 from napari_tmaps.gui.selection_list import new_selection
 from napari_tmaps.gui.sight import Sight
@@ -80,9 +80,7 @@ class GalleryWidget(ObjectPage):
         self._watched: set[int] = set()
         self._work = Latest(self)
         self._sight = Sight(self, self.refresh)
-        self._repaint = QTimer(self)
-        self._repaint.setSingleShot(True)
-        self._repaint.setInterval(100)
+        self._repaint = timer(self, 100, self._paint_all)
         self.population = QComboBox()
         self.population.setToolTip("Which objects: all, a gate, a selection, a class, or a filter")
         self.filter_line = QLineEdit()
@@ -136,7 +134,6 @@ class GalleryWidget(ObjectPage):
         self.class_bar.chosen.connect(lambda name: self.assign(self.wall.chosen(), name))
         self.class_bar.dropped.connect(self.assign)
         self.class_bar.newRequested.connect(self._on_new_class)
-        self._repaint.timeout.connect(self._paint_all)
         self._work.progressed.connect(self._take)
         self._work.ended.connect(self._on_worked)
         self.book.opened.connect(self._on_table_opened)

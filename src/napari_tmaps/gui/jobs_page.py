@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import NotFoundError, StorageError, TmapsError
 from napari_tmaps.gui.job_table import JobFilter, JobModel
 from napari_tmaps.gui.log_view import LogView
-from napari_tmaps.gui.parts import push_button, wrapped
+from napari_tmaps.gui.parts import push_button, timer, wrapped
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.status import STATES
@@ -84,9 +84,7 @@ class JobsPage(QWidget):
         )
         self._menu = QMenu(self)
         self.log = LogView()
-        self._typed = QTimer(self)
-        self._typed.setSingleShot(True)
-        self._typed.setInterval(_TYPED_MS)
+        self._typed = timer(self, _TYPED_MS, self._on_filter_changed)
 
         filters = QHBoxLayout()
         for box in (self.step_box, self.state_box):
@@ -110,7 +108,6 @@ class JobsPage(QWidget):
         self.step_box.currentIndexChanged.connect(self._on_filter_changed)
         self.state_box.currentIndexChanged.connect(self._on_filter_changed)
         self.search.textChanged.connect(lambda: self._typed.start())
-        self._typed.timeout.connect(self._on_filter_changed)
         chosen = self.table.selectionModel()
         assert chosen is not None
         chosen.selectionChanged.connect(lambda *_: self.show_log())

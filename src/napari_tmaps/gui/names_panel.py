@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_tmaps.gui.parts import push_button, wrapped
+from napari_tmaps.gui.parts import push_button, timer, wrapped
 from napari_tmaps.vendors.preview import preview
 
 _TYPED_MS = 150
@@ -42,16 +42,13 @@ class NamesPanel(QWidget):
         self.apply_button = push_button(
             "Read the folder anew with it", "Understand the folder by this pattern alone"
         )
-        self._typed = QTimer(self)
-        self._typed.setSingleShot(True)
-        self._typed.setInterval(_TYPED_MS)
+        self._typed = timer(self, _TYPED_MS, self.look)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         for each in (hint, self.line, self._found, self.apply_button):
             layout.addWidget(each)
         layout.addStretch()
         self.line.textChanged.connect(lambda: self._typed.start())
-        self._typed.timeout.connect(self.look)
         self.apply_button.clicked.connect(lambda: self.applied.emit(self.line.text()))
         self.look()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tmaps.gui.parts import push_button
+from napari_tmaps.gui.parts import push_button, timer
 
 _COLUMNS = ("well", "site", "channel", "z", "t", "cycle", "plate", "path")
 _TYPED_MS = 200
@@ -90,9 +90,7 @@ class PlanesTable(QWidget):
             "Leave these out",
             "Import neither the chosen planes nor, where none is chosen, those that are shown",
         )
-        self._typed = QTimer(self)
-        self._typed.setSingleShot(True)
-        self._typed.setInterval(_TYPED_MS)
+        self._typed = timer(self, _TYPED_MS, self.filter)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(self.search)
@@ -102,7 +100,6 @@ class PlanesTable(QWidget):
         row.addWidget(self.leave_button)
         layout.addLayout(row)
         self.search.textChanged.connect(lambda: self._typed.start())
-        self._typed.timeout.connect(self.filter)
         self.leave_button.clicked.connect(self._on_leave)
 
     def setPlanes(self, planes: pd.DataFrame) -> None:

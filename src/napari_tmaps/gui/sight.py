@@ -26,8 +26,8 @@ class Sight(QObject):
         super().__init__(widget)
         self._widget = widget
         self._is_due = False
-        self._do = act
-        self._act = timer(self, 0, self.end_wait)  # never in the midst of drawing
+        self._act = act
+        self._soon = timer(self, 0, self.end_wait)  # never in the midst of drawing
         widget.installEventFilter(self)
 
     def waits(self) -> bool:
@@ -42,10 +42,10 @@ class Sight(QObject):
         """Do now what was put off, if anything was."""
         if self._is_due:
             self._is_due = False
-            self._do()
+            self._act()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Drawing is the one thing that Qt does only with what can be seen."""
         if self._is_due and event is not None and event.type() == QEvent.Type.Paint:
-            self._act.start()
+            self._soon.start()
         return False
