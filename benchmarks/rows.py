@@ -74,6 +74,7 @@ ROWS = {
     "tables/histogram": "rows_tables:histogram",
     "tables/density": "rows_tables:density_plot",
     "tables/gate": "rows_tables:gate",
+    "tables/recolour": "rows_tables:recolour",
     "tables/classifier": "rows_tables:classifier",
     "gallery/crops": "rows_gallery:crops",
     "streams/zarr-none": "rows_streams:zarr_none",

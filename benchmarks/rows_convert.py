@@ -47,7 +47,7 @@ def plate(folder: Path, full: bool) -> Contest:
 
     source, out = folder / "source", folder / "out"
     source.mkdir()
-    sites = _write_sites(source, 48 if full else 24)
+    sites = _write_sites(source, 96 if full else 24)
     subset = list(sites)[:2]
 
     def ours() -> Path:
@@ -90,7 +90,7 @@ def two_cores(folder: Path, full: bool) -> Contest:
     """The same by two workers, against one."""
     source = folder / "source"
     source.mkdir()
-    sites = _write_sites(source, 48 if full else 24)
+    sites = _write_sites(source, 96 if full else 24)
 
     def same_pixels(ours: Path, peer: Path) -> float:
         places = [Path("B", "02", name.split("/")[1]) for name in sites]

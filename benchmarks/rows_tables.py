@@ -11,10 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from napari_tmaps.gui.map_colours import ObjectPlaces, ObjectValues
+from napari_tmaps.gui.object_index import index_of
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.feature_table import FeatureTable
 from napari_tmaps.store.features import FeatureStore
-from napari_tmaps.store.gates import make_gate
+from napari_tmaps.store.gates import Gate, make_gate
 from napari_tmaps.tools import classifiers
 from napari_tmaps.tools.binning import density
 from napari_tmaps.tools.binning import histogram as binned
@@ -22,6 +24,8 @@ from napari_tmaps.tools.gating import objects_in
 from timing import Contest
 
 _TYPE = "Nuclei"
+_WINDOW = (1000, 1600)
+_ACROSS = 4  # pixels of the screen of one object, where a whole plate is seen
 
 
 @cache
@@ -110,16 +114,21 @@ def density_plot(folder: Path, full: bool) -> Contest:
     )
 
 
+def _lasso() -> tuple[np.ndarray[Any, Any], Gate]:
+    """Corners of a lasso in F1 and F2, and its gate."""
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    corners = np.column_stack([200 + 100 * np.cos(angles), 200 + 80 * np.sin(angles)])
+    about = {"kind": "polygon", "x": "F1", "y": "F2", "vertices": corners.tolist()}
+    return corners, make_gate(about)
+
+
 def gate(folder: Path, full: bool) -> Contest:
     """Which objects lie in a lasso of 12 corners, columns in memory."""
     from skimage.measure import points_in_poly
 
     table = FeatureTable(_plate(folder, full), _TYPE)
-    x, y = (table.numbers(name) for name in ("F1", "F2"))
-    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    corners = np.column_stack([200 + 100 * np.cos(angles), 200 + 80 * np.sin(angles)])
-    lasso = make_gate({"kind": "polygon", "x": "F1", "y": "F2", "vertices": corners.tolist()})
-    points = np.column_stack([x, y])
+    points = np.column_stack([table.numbers(name) for name in ("F1", "F2")])
+    corners, lasso = _lasso()
     return Contest(
         "skimage.measure.points_in_poly",
         lambda: objects_in(lasso, table),
@@ -127,6 +136,35 @@ def gate(folder: Path, full: bool) -> Contest:
         accuracy=lambda a, b: float(np.mean(a != b)),
         accuracy_is="share of objects that differ",
         clock="cpu",
+    )
+
+
+def recolour(folder: Path, full: bool) -> Contest:
+    """From a lasso around objects of a plate to what a window shows that sees the whole plate."""
+    from skimage.measure import points_in_poly
+
+    table = FeatureTable(_plate(folder, full), _TYPE)
+    points = np.column_stack([table.numbers(name) for name in ("F1", "F2")])
+    corners, lasso = _lasso()
+    size = tuple(length // _ACROSS for length in _WINDOW)
+    rows = np.linspace(0, len(table) - 1, size[0] * size[1]).astype(int).reshape(size)
+    rows = rows.repeat(_ACROSS, 0).repeat(_ACROSS, 1)  # of the object in each pixel
+    index, stride = index_of(table), 1 << 16
+    sites = [(well, site) for well in index.levels[1] for site in range(1, 10)]
+    well, site, label = (np.asarray(index.codes[n], np.int32)[rows] for n in (1, 2, 4))
+    numbers = (well * 9 + site - 1) * np.int32(stride) + label
+    places = ObjectPlaces(index, "plate", sites)  # as they are kept since the first colours
+
+    def ours() -> Any:
+        values = np.where(objects_in(lasso, table), np.float32(0), np.float32(np.nan))
+        return ObjectValues(pd.Series(values, index=index), places).of(numbers, stride, 0)
+
+    return Contest(
+        "skimage.measure.points_in_poly, and the row of each pixel known",
+        ours,
+        lambda: points_in_poly(points, corners)[rows],
+        accuracy=lambda a, b: float(np.mean(np.isfinite(a) != b)),
+        accuracy_is="share of pixels that differ",
     )
 
 
