@@ -19,6 +19,8 @@ from napari_tmaps.pipeline.foreign import create_type, forget_type, put_labels, 
 from napari_tmaps.pipeline.foreign_files import import_labels, import_values
 from napari_tmaps.store.corrections import SiteObjects
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.store.gates import GateStore, make_gate
+from napari_tmaps.store.selections import Selection, SelectionStore
 
 PLACE = SiteObjects("Drops", "P1", "B02", 1)
 
@@ -102,8 +104,15 @@ output:
 def test_a_type_is_forgotten_with_all_that_it_has(experiment: Experiment) -> None:
     create_type(experiment, "Drops")
     put_labels(experiment, PLACE, drops())
+    gates = GateStore(experiment.path / "gates")
+    selections = SelectionStore(experiment.path / "selections")
+    gates.save("Drops", "all", make_gate({"kind": "range", "column": "site", "low": 1, "high": 1}))
+    first = pd.DataFrame({"plate": ["P1"], "well": ["B02"], "site": [1], "t": [0], "label": [1]})
+    selections.set("Drops", "first", Selection(first, "#ff0000"))
     forget_type(experiment, "Drops")
     assert "Drops" not in experiment.features.object_types()
+    assert not gates.load("Drops")
+    assert not selections.load("Drops")
     assert "Drops" not in experiment.plate("P1").label_names("B02", 1)
     assert "Blocks" in experiment.plate("P1").label_names("B02", 1)
     create_type(experiment, "Drops")

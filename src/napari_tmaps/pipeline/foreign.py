@@ -20,10 +20,12 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.gates import GateStore
 from napari_tmaps.store.results import ResultStore
-from napari_tmaps.streams.atomic import disk_errors
+from napari_tmaps.streams.atomic import disk_errors, remove
 
 ELSEWHERE = ""
 """What the catalogue has as the pipeline of such objects."""
+_KEPT = ("features/{}", "gates/{}.json", "selections/{}.parquet", "results/{}")
+"""What an experiment keeps of a type, beside labels."""
 _MOST = 2**31 - 1
 _BORDER = "is_border"
 
@@ -79,7 +81,7 @@ def rename_type(experiment: Experiment, old: str, new: str) -> None:
         for well in experiment.wells(plate):
             for site in experiment.sites(plate, well)["site"]:
                 folder.rename_labels(well, int(site), old, new)
-    for kept in ("features/{}", "gates/{}.json", "selections/{}.parquet"):
+    for kept in _KEPT[:-1]:
         path = experiment.path / kept.format(old)
         if path.exists():
             with disk_errors(path):
@@ -145,7 +147,9 @@ def _check_feature(name: str) -> None:
 
 
 def forget_type(experiment: Experiment, name: str) -> None:
-    """Remove objects of a type that another program found, with their labels and table.
+    """Remove objects of a type that another program found, with all that is known of them.
+
+    Gates, selections and results go along. What was interrupted is finished by doing it again.
 
     Raises
     ------
@@ -153,13 +157,14 @@ def forget_type(experiment: Experiment, name: str) -> None:
         There are none, or a pipeline made them.
     """
     _check_foreign(experiment, name)
-    experiment.catalogue.forget_objects([name])
-    experiment.features.remove(name)
     for plate in experiment.plate_names():
         folder = experiment.plate(plate)
         for well in experiment.wells(plate):
             for site in experiment.sites(plate, well)["site"]:
                 folder.remove_labels(well, int(site), [name])
+    for kept in _KEPT:
+        remove(experiment.path / kept.format(name))
+    experiment.catalogue.forget_objects([name])
 
 
 def put_labels(experiment: Experiment, place: SiteObjects, labels: npt.NDArray[np.integer]) -> int:
