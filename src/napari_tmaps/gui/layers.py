@@ -7,7 +7,7 @@ readers return them, the widget puts them into the viewer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,7 @@ from napari_tmaps.gui.blocks import Blocks, Reading
 from napari_tmaps.gui.label_colours import label_colormap
 from napari_tmaps.gui.mosaic import Mosaic, Planes, Stack, levels_of
 from napari_tmaps.gui.sources import Source
-from napari_tmaps.model.arrange import arrange
+from napari_tmaps.model.arrange import Tiles, arrange
 from napari_tmaps.model.channels import display_colors
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.mounts import source_of
@@ -86,16 +86,19 @@ def mosaic_layers(
     reading
         Reads in the background what is not there in time for a frame.
     """
-    tiles = arrange(places, source.pixel_size_um[1:])
     # What comes from a server is not waited for.
     is_far = source_of(Path(source.facts.get("experiment", ""))) is not None
     at_once = len(places) == 1 and not is_far
     where = _where(source, places)
 
+    @cache
+    def tiles() -> Tiles:
+        return arrange(places, source.pixel_size_um[1:])
+
     def data(key: str, own: Callable[[], Stack]) -> tuple[Any, bool]:
         planes = ready.get(key) or own()
         if isinstance(planes, Stack):
-            mosaic = Mosaic(planes, tiles, source.size_t, source.size_z, on_problem)
+            mosaic = Mosaic(planes, tiles(), source.size_t, source.size_z, on_problem)
             planes = Blocks(mosaic, reading)
         levels = levels_of(planes)
         if at_once and levels[0].size * levels[0].dtype.itemsize <= IN_MEMORY_BYTES:

@@ -17,7 +17,7 @@ from napari_tmaps.gui.map_planes import MapPlanes, SideBySide
 from napari_tmaps.gui.mosaic import Mosaic, Planes, levels_of
 from napari_tmaps.gui.state import Pixels
 from napari_tmaps.gui.zarr_source import ZarrSource
-from napari_tmaps.model.arrange import Tiles, arrange
+from napari_tmaps.model.arrange import Tiles
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.mapplan import MapPlan
@@ -90,8 +90,8 @@ class MapPicture:
         left = 0
         for source in sources:
             plate = str(source.facts["plate"])
-            tiles = arrange(source.places, source.pixel_size_um[1:])
             plan, found = self._map(plate, pixels)
+            tiles = plan.tiles
             self.parts.append(PlatePart(plate, source, tiles, left, plan, found))
             unit = 1 << 12
             left += -(-int(tiles.size[1] * (1 + _BETWEEN)) // unit) * unit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from math import ceil, sqrt
 from pathlib import Path
@@ -28,6 +28,21 @@ _SAMPLED = 6
 _OPEN_IMAGES = 4096
 _FIVE = "tczyx"
 """Axes of images that are read in parts, straight from their files."""
+
+
+class _Paths(Sequence[Path]):
+    """As many paths as images, each made when it is asked for: of a plate few are."""
+
+    def __init__(self, number: int, path: Callable[[int], Path]) -> None:
+        self._number, self._path = number, path
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, image: Any) -> Any:
+        if not 0 <= image < self._number:
+            raise IndexError(image)
+        return self._path(image)
 
 
 class ZarrSource:
@@ -61,10 +76,10 @@ class ZarrSource:
         self,
         name: str,
         places: pd.DataFrame,
-        images: list[list[Path]],
+        images: Sequence[Sequence[Path]],
         *,
         channels: list[tuple[Channel, int]] | None = None,
-        label_images: Mapping[str, list[Path]] | None = None,
+        label_images: Mapping[str, Sequence[Path]] | None = None,
         facts: Mapping[str, Any],
         placed: bool = True,
     ) -> None:
@@ -92,20 +107,22 @@ class ZarrSource:
         self.size_z = max(_length(info, "z") for info in infos)
         if label_images is None:
             found = {name for image in self._sample for name in _label_names(images[0][image])}
-            label_images = {
-                name: [path / "labels" / name for path in images[0]] for name in sorted(found)
-            }
+            label_images = {name: _labels_beside(images[0], name) for name in sorted(found)}
         self._label_images = label_images
         self.object_types = tuple(label_images)
         self._open = lru_cache(_OPEN_IMAGES)(_levels)
 
     @cached_property
     def _sample(self) -> list[int]:
-        there = [n for n, path in enumerate(self._images[0]) if path.is_dir()]
-        return [there[n] for n in spread(len(there), _SAMPLED)] if there else []
+        images = self._images[0]
+        sample = spread(len(images), _SAMPLED)
+        if all(images[n].is_dir() for n in sample):
+            return sample
+        there = [n for n, path in enumerate(images) if path.is_dir()]
+        return [there[n] for n in spread(len(there), _SAMPLED)]
 
     @staticmethod
-    def _first_info(paths: list[Path]) -> ImageInfo | None:
+    def _first_info(paths: Sequence[Path]) -> ImageInfo | None:
         for path in paths:
             if path.is_dir():
                 return ngff.read_info(path)
@@ -264,13 +281,12 @@ def experiment_source(experiment: Experiment, plate: str) -> ZarrSource:
     table = experiment.catalogue.channels()
     cycles = dict(zip(table["name"], table["cycle"].astype(int), strict=True))
     rounds = range(max(cycles.values(), default=0) + 1)
-    images = [
-        [
-            folder.image_path(well, site, cycle)
-            for well, site in zip(sites["well"], sites["site"].astype(int), strict=True)
-        ]
-        for cycle in rounds
-    ]
+    places = list(zip(sites["well"].tolist(), sites["site"].tolist(), strict=True))
+
+    def images_of(cycle: int) -> _Paths:
+        return _Paths(len(places), lambda image: folder.image_path(*places[image], cycle))
+
+    images = [images_of(cycle) for cycle in rounds]
     if not any(path.is_dir() for paths in images for path in paths):
         raise NotFoundError(
             f"Plate '{plate}' of '{experiment.name}' has no images yet. Convert it first: the "
@@ -373,6 +389,10 @@ def _places(rows: list[tuple[str, int, Path]], infos: list[ImageInfo]) -> pd.Dat
 def _well_name(path: str) -> WellName:
     row, _, column = path.strip("/").partition("/")
     return WellName.parse(f"{row}{column}")
+
+
+def _labels_beside(images: Sequence[Path], object_type: str) -> _Paths:
+    return _Paths(len(images), lambda image: images[image] / "labels" / object_type)
 
 
 def _levels(path: Path, five: bool) -> tuple[Any, ...]:

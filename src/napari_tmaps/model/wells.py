@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from napari_tmaps.errors import InputError
 
 _WELL = re.compile(r"\s*([A-Za-z]{1,2})[\s_-]*0*([1-9][0-9]?)\s*")
+
+_KNOWN = 4096
+"""Names whose wells are kept: those of the largest plates."""
 
 
 def row_letters(index: int) -> str:
@@ -53,12 +57,7 @@ class WellName:
         InputError
             The text names no well.
         """
-        if isinstance(text, WellName):
-            return text
-        match = _WELL.fullmatch(text)
-        if match is None:
-            raise InputError(f"'{text}' is no well name. Wells are named like B03, B3 or AF48.")
-        return cls(match[1].upper(), int(match[2]))
+        return text if isinstance(text, WellName) else _parse(text)
 
     @classmethod
     def at(cls, row: int, column: int) -> WellName:
@@ -84,7 +83,20 @@ class WellName:
 
 def sorted_wells(names: Iterable[str]) -> list[str]:
     """Well names in the order of the plate: row by row, A … Z, AA …"""
-    return sorted(names, key=WellName.parse)
+    return sorted(names, key=_place)
+
+
+@lru_cache(_KNOWN)
+def _parse(text: str) -> WellName:
+    match = _WELL.fullmatch(text)
+    if match is None:
+        raise InputError(f"'{text}' is no well name. Wells are named like B03, B3 or AF48.")
+    return WellName(match[1].upper(), int(match[2]))
+
+
+def _place(name: str) -> tuple[int, int]:
+    well = WellName.parse(name)
+    return well.row_index, well.column
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_tmaps.errors import NotFoundError
-from napari_tmaps.model.arrange import HALVINGS, PLACES, WellGrid, arrange_wells
+from napari_tmaps.model.arrange import HALVINGS, PLACES, Tiles, WellGrid, arrange_wells
 from napari_tmaps.model.overlay import Overlay
 from napari_tmaps.store.plan import digest
 
@@ -23,8 +23,7 @@ COARSEST = 1024
 _MOST_IDS = 2**31 - 1
 
 
-@dataclass(frozen=True)
-class PlacedSite:
+class PlacedSite(NamedTuple):
     """A site in the picture of its plate; corner and size in pixels of level 0.
 
     Attributes
@@ -97,6 +96,12 @@ class MapPlan:
     def level_size(self, level: int) -> tuple[int, int]:
         """Height and width of a level."""
         return ceil(self.size[0] / 2**level), ceil(self.size[1] / 2**level)
+
+    @cached_property
+    def tiles(self) -> Tiles:
+        """Where the sites lie, by their numbers."""
+        rows = [(s.number, s.top, s.left, s.height, s.width) for s in self.sites]
+        return Tiles(*np.array(rows, np.int64).T)
 
     @cached_property
     def sites_of_wells(self) -> dict[str, tuple[PlacedSite, ...]]:
@@ -176,8 +181,8 @@ def plan_map(experiment: Experiment, plate: str, overlay: Overlay | None = None)
     corners = np.stack([tiles.top, tiles.left, tiles.height, tiles.width], axis=1).tolist()
     names = zip(sites["well"].tolist(), sites["site"].tolist(), strict=True)
     placed = tuple(
-        PlacedSite(number, well, site, *place)
-        for number, ((well, site), place) in enumerate(zip(names, corners, strict=True))
+        PlacedSite(number, *name, *place)
+        for number, (name, place) in enumerate(zip(names, corners, strict=True))
     )
     facts_of_map: dict[str, Any] = {
         "plate": plate,
@@ -192,7 +197,7 @@ def plan_map(experiment: Experiment, plate: str, overlay: Overlay | None = None)
     geometry = {
         **facts_of_map,
         "plate": catalogue.first_names().get(plate, plate),
-        "sites": [{n: v for n, v in vars(site).items() if n != "number"} for site in placed],
+        "sites": [dict(zip(PlacedSite._fields[1:], site[1:], strict=True)) for site in placed],
         "grid": asdict(grid),
     }
     return MapPlan(

@@ -27,7 +27,7 @@ class Acquisitions(Edited):
 
     def plates(self) -> pd.DataFrame:
         """Plates: id, name, description, rows, columns."""
-        return self._read(sa.select(schema.plates).order_by(schema.plates.c.id))
+        return self._read_once("plates", sa.select(schema.plates).order_by(schema.plates.c.id))
 
     def plate_format(self, plate: str) -> PlateFormat:
         """Format of a plate.

@@ -65,7 +65,8 @@ class Layout(Acquisitions):
         overlay
             Corrections to lay over what the files say; None: those that hold now.
         """
-        table = self._read(sa.select(schema.channels).order_by(schema.channels.c.id))
+        query = sa.select(schema.channels).order_by(schema.channels.c.id)
+        table = self._read_once("channels", query)
         overlay = self.overlay() if overlay is None else overlay
         facts = zip(table["name"], table["facts"], strict=True)
         table["facts"] = pd.Series(
