@@ -45,10 +45,10 @@ def read_facts(experiment: Experiment, chosen_files: Sequence[str] = ()) -> Fact
     for plate in experiment.plate_names():
         folder = experiment.plate(plate)
         own = sites[sites["plate"] == plate]
-        by_well = {
-            str(well): tuple(int(site) for site in group)
-            for well, group in own.groupby("well", sort=False)["site"]
-        }
+        found: dict[str, list[int]] = {}
+        for well, site in zip(own["well"].tolist(), own["site"].tolist(), strict=True):
+            found.setdefault(well, []).append(site)
+        by_well = {well: tuple(numbers) for well, numbers in found.items()}
         problems = _problems(gaps[gaps["plate"] == plate], failures[failures["plate"] == plate])
         states = {}
         for well, numbers in by_well.items():

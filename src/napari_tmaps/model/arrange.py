@@ -113,12 +113,9 @@ def arrange_wells(
 
 def _grid(wells: Iterable[str], largest: tuple[int, int]) -> WellGrid:
     names = {name: WellName.parse(name) for name in dict.fromkeys(wells)}
-    rows = {name: well.row_index for name, well in names.items()}
-    columns = {name: well.column_index for name, well in names.items()}
-    cells = {
-        name: (rows[name] - min(rows.values()), columns[name] - min(columns.values()))
-        for name in names
-    }
+    top = min(well.row_index for well in names.values())
+    left = min(well.column_index for well in names.values())
+    cells = {name: (well.row_index - top, well.column_index - left) for name, well in names.items()}
     parts, part = [], []
     for size in largest:
         pitch = ceil(size * (1 + GAP))

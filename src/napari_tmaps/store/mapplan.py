@@ -197,8 +197,18 @@ def plan_map(experiment: Experiment, plate: str, overlay: Overlay | None = None)
     geometry = {
         **facts_of_map,
         "plate": catalogue.first_names().get(plate, plate),
-        "sites": [dict(zip(PlacedSite._fields[1:], site[1:], strict=True)) for site in placed],
-        "grid": asdict(grid),
+        "sites": [
+            {
+                "well": s.well,
+                "site": s.site,
+                "top": s.top,
+                "left": s.left,
+                "height": s.height,
+                "width": s.width,
+            }
+            for s in placed
+        ],
+        "grid": {"cells": grid.cells, "part": grid.part, "parts": grid.parts},
     }
     return MapPlan(
         **facts_of_map,

@@ -231,21 +231,28 @@ class Acquisitions(Edited):
 
     def extent(self, plate: str) -> tuple[int, int, frozenset[str]]:
         """Time points and z planes that a plate has images of, and the types of its pixels."""
+        kinds = self._kinds_of_planes()
+        own = kinds[(kinds["plate"] == plate) & ~kinds["missing"]]
+        times, depth = (int(own[axis].max()) + 1 if len(own) else 1 for axis in ("t", "z"))
+        return times, depth, frozenset(own["dtype"].dropna())
+
+    def _kinds_of_planes(self) -> pd.DataFrame:
+        """Planes without their place: plate, cycle, channel, z, t, dtype, missing; each once."""
         planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
         query = (
             sa.select(
-                sa.func.max(planes.c.t + acquisitions.c.t_offset),
-                sa.func.max(planes.c.z),
+                plates.c.name.label("plate"),
+                (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
+                planes.c.channel,
+                planes.c.z,
+                (planes.c.t + acquisitions.c.t_offset).label("t"),
                 planes.c.dtype,
+                planes.c.missing,
             )
             .select_from(planes.join(acquisitions).join(plates))
-            .where(plates.c.name == plate, ~planes.c.missing)
-            .group_by(planes.c.dtype)
+            .distinct()
         )
-        with self._begin() as connection:
-            rows = [tuple(row) for row in connection.execute(query)]
-        times, depth = (max((row[n] + 1 for row in rows), default=1) for n in (0, 1))
-        return times, depth, frozenset(dtype for _, _, dtype in rows if dtype)
+        return self._read_once("kinds of planes", query).astype({"missing": bool})
 
     def set_fingerprints(self, acquisition: int, files: Iterable[tuple[str, int, str]]) -> None:
         """Store (path, size, digest) of the files of an acquisition, replacing all of them."""

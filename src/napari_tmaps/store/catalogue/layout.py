@@ -129,27 +129,16 @@ class Layout(Acquisitions):
 
         Planes that were declared but are missing count, what no site has does not.
         """
-        planes, plates, acquisitions = schema.planes, schema.plates, schema.acquisitions
-        query = (
-            sa.select(
-                plates.c.name,
-                (planes.c.cycle + acquisitions.c.cycle_offset).label("cycle"),
-                planes.c.channel,
-                planes.c.z,
-                planes.c.t + acquisitions.c.t_offset,
-            )
-            .select_from(planes.join(acquisitions).join(plates))
-            .distinct()
-        )
+        kinds = self._kinds_of_planes()
         multiplexing = self.get("workflow_type") == "multiplexing"
         mip = bool(self.get("mip", False))
         found: dict[tuple[str, int], dict[str, tuple[set[int], set[int]]]] = {}
-        with self._begin() as connection:
-            for plate, cycle, channel, z, t in connection.execute(query):
-                name = f"{cycle}_{channel}" if multiplexing else channel
-                own = found.setdefault((plate, cycle), {}).setdefault(name, (set(), set()))
-                own[0].add(0 if mip else z)
-                own[1].add(t)
+        columns = [kinds[name].tolist() for name in ("plate", "cycle", "channel", "z", "t")]
+        for plate, cycle, channel, z, t in zip(*columns, strict=True):
+            name = f"{cycle}_{channel}" if multiplexing else channel
+            own = found.setdefault((plate, cycle), {}).setdefault(name, (set(), set()))
+            own[0].add(0 if mip else z)
+            own[1].add(t)
         return {
             place: {name: Recorded(*map(frozenset, own)) for name, own in channels.items()}
             for place, channels in found.items()
