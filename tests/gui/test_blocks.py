@@ -63,6 +63,17 @@ def test_blocks_are_read_once() -> None:
     )
 
 
+def test_what_napari_asks_for_first_is_on_its_way_before(reading: Reading) -> None:
+    disk = Disk()
+    disk.go_on.clear()
+    blocks = Blocks(disk, reading)
+    blocks.begin()
+    disk.go_on.set()
+    found = blocks.plane(2, 0, 0, range(525), range(575), hurry=True)
+    np.testing.assert_array_equal(found, PICTURE[2])
+    assert sorted(disk.reads) == [(2, 0, 0), (2, 0, 512), (2, 512, 0), (2, 512, 512)]
+
+
 def test_a_fast_disk_shows_true_pixels_at_once(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:

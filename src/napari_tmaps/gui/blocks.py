@@ -151,14 +151,28 @@ class Blocks:
             self._forget(len(keys))
         return canvas
 
-    def _fetch(self, keys: list[Key], reading: Reading) -> None:
-        """Have blocks read; those that do not come in time are missed."""
-        self._drop(keys)
+    def begin(self) -> None:
+        """Begin to read what napari asks for first: the coarsest level, amid z and t."""
+        if self._reading is not None:
+            level = len(self._shapes) - 1
+            times, depth, height, width = self._shapes[level]
+            keys = _covering(level, (times - 1) // 2, (depth - 1) // 2, range(height), range(width))
+            with self._lock:
+                self._send_for(keys, self._reading)
+
+    def _send_for(self, keys: list[Key], reading: Reading) -> list[Key]:
+        """Have blocks read that are neither there nor on their way; returns those not there."""
         wanted = [key for key in keys if key not in self._kept]
         for key in wanted:
             if key not in self._coming:
                 self._coming[key] = reading.submit(partial(self._read, key))
                 self._coming[key].add_done_callback(partial(self._on_done, key, reading))
+        return wanted
+
+    def _fetch(self, keys: list[Key], reading: Reading) -> None:
+        """Have blocks read; those that do not come in time are missed."""
+        self._drop(keys)
+        wanted = self._send_for(keys, reading)
         if wanted:
             reading.wait([self._coming[key] for key in wanted])
         for key in wanted:

@@ -8,12 +8,14 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.gui.latest import Latest
+from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import open_map
 
 _SHOWN = 4  # layers that are named
+_SOON_MS = 500  # after the picture, which it would hold up
 
 
 def age_in_words(plate: str, wells: Mapping[str, tuple[str, ...]]) -> str:
@@ -57,13 +59,16 @@ class MapAge(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._found: dict[str, str] = {}
+        self._path: Path | None = None
+        self._soon = timer(self, _SOON_MS, self._begin)
+        self._later = timer(self, 0, self._soon.start)
         self._latest = Latest(self)
         self._latest.ended.connect(self._on_ended)
 
     @property
     def is_looking(self) -> bool:
         """True until it is known."""
-        return self._latest.is_running
+        return self._later.isActive() or self._soon.isActive() or self._latest.is_running
 
     def value(self) -> Mapping[str, str]:
         """A sentence for each plate whose map is old, as it was seen last."""
@@ -71,15 +76,22 @@ class MapAge(QObject):
 
     def look(self, experiment: Experiment | None) -> None:
         """Look at an experiment, or at none; one on a server is not looked at."""
+        self._soon.stop()
         if (
             experiment is None
             or experiment.mirror is not None
             or not (experiment.path / "maps").is_dir()
         ):
+            self._later.stop()
             self._latest.cancel()
             self._tell({})
             return
-        path = experiment.path
+        self._path = experiment.path
+        self._later.start()
+
+    def _begin(self) -> None:
+        path = self._path
+        assert path is not None, "there is something to look at"
         self._latest.ask("", lambda: look_at_maps(path))
 
     def _on_ended(self, outcome: Outcome) -> None:

@@ -159,6 +159,8 @@ class MapPicture:
             planes = self._open(part, key)
             kept = None if planes is None else Blocks(planes, self._reading)
             self._known[part.plate, key] = kept
+            if kept is not None and key.startswith("channel:"):
+                kept.begin()
         return self._known[part.plate, key]
 
     def _open(self, part: PlatePart, key: str) -> Planes | None:
