@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.live_layers import LiveLayers, outlines_of
 from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
 from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.preferences import preference
 from napari_tmaps.gui.tuning import Shown, StableLabels, Tuning, summarise, upto
+from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.pipeline import PipelineDescription
+from napari_tmaps.model.progress import Progress
 from napari_tmaps.pipeline.live import LivePipeline, Preview, Request
 from napari_tmaps.pipeline.region import View
 from napari_tmaps.streams.mounts import ComingError
@@ -70,8 +74,10 @@ class LivePreview(QObject):
         self.scene = Scene()
         self.problem = ""
         self._settle = timer(self, _SETTLED_MS, self._on_settled)
-        self._look = timer(self, _LOOK_MS, self.look)
-        self._again = timer(self, _AGAIN_MS, self.look)
+        self._look = timer(self, _LOOK_MS, self._look_at_once)
+        self._again = timer(self, _AGAIN_MS, self._look_at_once)
+        self._reading = Latest(self)
+        self._reading.ended.connect(self._on_read)
         self._due: Iterator[None] = iter(())  # layers of objects that are to be shown
         self._next = timer(self, 0, self._show_next)
         self._computed.connect(self._on_arrived)
@@ -98,7 +104,8 @@ class LivePreview(QObject):
     def is_busy(self) -> bool:
         """True while something is to be computed."""
         timers = (self._settle, self._look, self._again, self._next)
-        return any(timer.isActive() for timer in timers) or not self._live.wait(0.0)
+        waits = any(timer.isActive() for timer in timers) or self._reading.is_running
+        return waits or not self._live.wait(0.0)
 
     def show(self, tuning: Tuning) -> bool:
         """Show what the chosen step makes: what is seen now, the whole site once nothing changes.
@@ -150,19 +157,46 @@ class LivePreview(QObject):
             self._watch(layer, on=False)
         for each in (self._settle, self._look, self._again, self._next, self._pan):
             each.stop()
+        self._reading.cancel()
         self._live.close()
 
     # -- what is on the screen ------------------------------------------------------------------
 
-    def look(self) -> None:
-        """See what is on the screen now."""
+    def look(self, *, at_once: bool = False) -> None:
+        """See what is on the screen now.
+
+        Parameters
+        ----------
+        at_once
+            Have pixels read in the background, and see then.
+        """
         try:
-            scene, self.problem = self._source.scene(), ""
+            self._see(self._source.scene(at_once=at_once))
         except ComingError as error:
-            scene, self.problem = Scene(), str(error)
+            if self._source.lacks:
+                self._reading.ask("", self._read)
+                return
+            self._see(Scene(), str(error))
             self._again.start()
         except TmapsError as error:
-            scene, self.problem = Scene(), str(error)
+            self._see(Scene(), str(error))
+
+    def _look_at_once(self) -> None:
+        self.look(at_once=True)
+
+    def _read(self) -> Generator[Progress, None, None]:
+        """In a thread."""
+        yield Progress("pixels", 0, 1)
+        self._source.fetch()
+
+    def _on_read(self, outcome: Outcome) -> None:
+        if outcome.error:
+            self._see(Scene(), outcome.error)
+        else:
+            self._look_at_once()
+
+    def _see(self, scene: Scene, problem: str = "") -> None:
+        self.problem = problem
         before, self.scene = self.scene, scene
         same = scene.images.keys() == before.images.keys() and all(
             scene.images[name] is before.images[name] for name in scene.images
@@ -212,11 +246,6 @@ class LivePreview(QObject):
         if tuning.chosen is None or tuning.checked is None or not self.scene.images:
             self._layers.clear()
             return False
-        try:
-            images = self._source.corrected(self.scene, tuning.pipeline)
-        except TmapsError as error:
-            self.failed.emit(tuning.chosen.name, str(error))
-            return False
         checked, finish = tuning.checked, whole and not tuning.problems
         if finish:
             last = next(c.name for c in reversed(tuning.pipeline.pipeline) if c.active)
@@ -227,7 +256,7 @@ class LivePreview(QObject):
         self._width = self._wanted_width()
         request = Request(
             checked.sized(self.scene.pixel_size_um),
-            images,
+            partial(self._source.corrected, self.scene, tuning.pipeline),
             tuning.chosen.name,
             self.scene.objects,
             view=view,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 Array = npt.NDArray[Any]
+_Planes = dict[tuple[Any, ...], tuple[Any, Array]]
 
 LARGEST_PX = 64_000_000
 """Planes above this are whole wells or plates: a pipeline runs on sites."""
@@ -95,11 +98,18 @@ class LiveSource:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._planes: dict[tuple[Any, ...], tuple[Any, Array]] = {}
+        self._planes: _Planes = {}
+        self._lacking: dict[tuple[Any, ...], tuple[Any, Callable[[], Array]]] = {}
         self._corrected: dict[tuple[int, int], tuple[Any, Any, Array]] = {}
+        self._lock = Lock()
 
-    def scene(self) -> Scene:
+    def scene(self, *, at_once: bool = False) -> Scene:
         """What is shown.
+
+        Parameters
+        ----------
+        at_once
+            Read and copy no pixels, which takes milliseconds: what `lacks` comes by `fetch`.
 
         Raises
         ------
@@ -130,7 +140,8 @@ class LiveSource:
             )
         grid = _grid(first)
         stacks = bool(where.get("experiment"))
-        used: dict[tuple[Any, ...], tuple[Any, Array]] = {}
+        used: _Planes = {}
+        self._lacking = {}
         found: dict[str, dict[str, Array]] = {"image": {}, "labels": {}}
         absent: dict[str, list[int]] = {}
         t = _index(first, self._viewer)[0] if first.ndim == 4 else 0
@@ -141,10 +152,15 @@ class LiveSource:
                 if times is not None and t not in times:
                     absent[layer.name] = times
                     continue
-                found[kind][layer.name] = self._plane(layer, stacks, used)
+                plane = self._plane(layer, stacks, used, at_once=at_once)
+                if plane is not None:
+                    found[kind][layer.name] = plane
+        if self._lacking:
+            raise ComingError("The pixels of what is shown are being read.")
         self._planes = used
         shown = {id(plane) for _, plane in used.values()}
-        self._corrected = {k: v for k, v in self._corrected.items() if k[0] in shown}
+        with self._lock:
+            self._corrected = {k: v for k, v in self._corrected.items() if k[0] in shown}
         return Scene(
             found["image"],
             found["labels"],
@@ -181,6 +197,8 @@ class LiveSource:
     def corrected(self, scene: Scene, pipeline: PipelineDescription) -> dict[str, Array]:
         """The images of a scene, the illumination corrected where a pipeline asks for it.
 
+        From any thread; where fields are read it takes a tenth of a second.
+
         Raises
         ------
         MissingError
@@ -195,18 +213,29 @@ class LiveSource:
             place = (scene.plate, scene.well, scene.site)
             for name in wanted:
                 field = experiment.illumination.field(name, *place, int(cycles[name]), scene.t)
-                key = (id(images[name]), id(field))
-                if key not in self._corrected:
-                    done = field.correct(images[name])
+                image, key = images[name], (id(images[name]), id(field))
+                known = self._corrected.get(key)
+                if known is None:
+                    done = field.correct(image)
                     done.flags.writeable = False
-                    # the images are kept too, so that their ids are not used again
-                    self._corrected[key] = (images[name], field, done)
-                images[name] = self._corrected[key][2]
+                    with self._lock:
+                        # the image is kept too, so that its id is not used again
+                        known = self._corrected.setdefault(key, (image, field, done))
+                images[name] = known[2]
         return images
 
-    def _plane(
-        self, layer: Layer, stacks: bool, used: dict[tuple[Any, ...], tuple[Any, Array]]
-    ) -> Array:
+    @property
+    def lacks(self) -> bool:
+        """Whether the last scene lacked pixels that are there."""
+        return bool(self._lacking)
+
+    def fetch(self) -> None:
+        """Read what the last scene lacked; from any thread."""
+        for key, (data, read) in self._lacking.items():
+            self._planes[key] = data, read()
+
+    def _plane(self, layer: Layer, stacks: bool, used: _Planes, *, at_once: bool) -> Array | None:
+        """The plane, or stack, of a layer; None if it is lacking."""
         data = layer.data[0] if layer.multiscale else layer.data
         index = list(_index(layer, self._viewer))
         where: list[Any] = index
@@ -221,18 +250,27 @@ class LiveSource:
         folder = layer.metadata.get("tmaps", {}).get("experiment", "")
         # From a server pixels come late, and a window does not wait.
         is_far = isinstance(part, MosaicLevel) and source_of(Path(folder)) is not None
-        plane = part.soon() if is_far else np.asarray(part)
-        if plane is None:
+        if is_far and (part := part.soon()) is None:
             raise ComingError(f"The pixels of '{layer.name}' are on their way.")
-        fewer = layer.metadata.get("tmaps", {}).get("z")
-        if stacks and fewer and plane.ndim == 3:
-            plane = plane[fewer]  # its only plane is shown at every z
-        if plane.ndim == 3 and plane.shape[0] == 1:
-            plane = plane[0]
-        plane = np.array(plane, dtype=np.int32 if _kind(layer) == "labels" else None, order="C")
-        plane.flags.writeable = False
-        used[key] = (data, plane)
-        return plane
+        fewer = layer.metadata.get("tmaps", {}).get("z") if stacks else None
+        dtype = np.int32 if _kind(layer) == "labels" else None
+        if at_once:
+            self._lacking[key] = data, partial(_own_copy, part, fewer, dtype)
+            return None
+        used[key] = data, _own_copy(part, fewer, dtype)
+        return used[key][1]
+
+
+def _own_copy(part: Any, fewer: Any, dtype: Any) -> Array:
+    """Pixels that nobody else can change."""
+    plane = np.asarray(part)
+    if fewer and plane.ndim == 3:
+        plane = plane[fewer]  # its only plane is shown at every z
+    if plane.ndim == 3 and plane.shape[0] == 1:
+        plane = plane[0]
+    plane = np.array(plane, dtype=dtype, order="C")
+    plane.flags.writeable = False
+    return plane
 
 
 def is_preview(layer: Layer) -> bool:

@@ -68,7 +68,7 @@ class ModulePicker(QWidget):
             top = QTreeWidgetItem(self.tree, [category])
             top.setFlags(Qt.ItemFlag.ItemIsEnabled)
             for function in functions:
-                spec = describe(function, category)
+                spec = describe(function)
                 item = QTreeWidgetItem(top, [spec.name])
                 item.setToolTip(0, f"<qt><b>{spec.name}</b><br>{spec.summary}</qt>")
                 item.setData(0, Qt.ItemDataRole.UserRole, spec.name)

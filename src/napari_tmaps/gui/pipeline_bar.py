@@ -45,7 +45,9 @@ class PipelineBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._ready = tuple(ready_pipelines())
+        self._shown: list[str] | None = None
         self.box = QComboBox()
+        self.box.setPlaceholderText("Choose a pipeline")
         self.box.setToolTip("The pipelines of the experiment, and ready ones to begin with")
         self.box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -75,23 +77,27 @@ class PipelineBar(QWidget):
 
     def setState(self, names: Sequence[str], name: str, undoes: str, redoes: str) -> None:
         """Show the pipelines that there are, the one that is edited, and what undo would do."""
+        shown = list(names) if name in names or not name else [*names, name]
         with QSignalBlocker(self.box):
-            self.box.clear()
-            shown = list(names) if name in names or not name else [*names, name]
-            for each in shown:
-                self.box.addItem(each, (each, False))
-            if shown:
-                self.box.insertSeparator(self.box.count())
-            for each in self._ready:
-                self.box.addItem(f"New from: {each.replace('_', ' ')}", (each, True))
+            if shown != self._shown:
+                self._shown = shown
+                self._fill(shown)
             self.box.setCurrentIndex(shown.index(name) if name in shown else -1)
-            self.box.setPlaceholderText("Choose a pipeline")
         self.undo_button.setEnabled(bool(undoes))
         self.undo_button.setToolTip(f"Undo: {undoes} (Ctrl+Z)" if undoes else "Nothing to undo")
         self.redo_button.setEnabled(bool(redoes))
         self.redo_button.setToolTip(
             f"Redo: {redoes} (Ctrl+Shift+Z)" if redoes else "Nothing to redo"
         )
+
+    def _fill(self, names: Sequence[str]) -> None:
+        self.box.clear()
+        for each in names:
+            self.box.addItem(each, (each, False))
+        if names:
+            self.box.insertSeparator(self.box.count())
+        for each in self._ready:
+            self.box.addItem(f"New from: {each.replace('_', ' ')}", (each, True))
 
     def _on_activated(self, at: int) -> None:
         chosen = self.box.itemData(at)

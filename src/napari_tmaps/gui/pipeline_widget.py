@@ -57,6 +57,7 @@ class PipelineWidget(PipelineParts):
         self._tuning = Tuning(PipelineDescription())
         self._sight = Sight(self, self._preview)
         self._later = timer(self, 0, self._follow)
+        self._rest = timer(self, 0, self._show_rest)
 
         self._trials = PipelineTrials(viewer, self._document, self._live, self.try_button, self)
         self._give_back = _giver_back(self._document.close, *self._trials.ends, self._live.close)
@@ -168,7 +169,8 @@ class PipelineWidget(PipelineParts):
     @property
     def is_busy(self) -> bool:
         """True while a preview or trials are computed."""
-        return self._later.isActive() or self._live.is_busy or self._trials.is_busy
+        waits = self._later.isActive() or self._rest.isActive() or self.form.is_busy
+        return waits or self._live.is_busy or self._trials.is_busy
 
     def _edit(
         self,
@@ -204,17 +206,17 @@ class PipelineWidget(PipelineParts):
 
     def _begin_anew(self) -> None:
         self._failed = ("", "")
-        if [call.name for call in self.value().pipeline] == self.steps.names():
-            self._later.start()  # while a slider is dragged, several changes are shown at once
-        else:  # what the next key does depends on the list
-            self._follow()
+        if [call.name for call in self.value().pipeline] != self.steps.names():
+            self._show_steps()
+        self._later.start()  # while a slider is dragged, several changes are shown at once
         self.valueChanged.emit(self.value())
 
     def _follow(self) -> None:
-        """Show the pipeline, and what it makes."""
+        """Show the pipeline and what it makes."""
         self._later.stop()
-        self._show()
+        self._show_steps()
         self._preview()
+        self._rest.start()  # in a turn of its own, so that the window answers in between
 
     # -- files ----------------------------------------------------------------------------------
 
@@ -253,7 +255,7 @@ class PipelineWidget(PipelineParts):
             self._chosen = name
             self.add_button.setChecked(False)
             self._turn_to(FORM)
-            self._follow()
+            self._later.start()
 
     def _on_threshold_moved(self, value: float) -> None:
         call = next((c for c in self.value().pipeline if c.name == self._chosen), None)
@@ -310,24 +312,31 @@ class PipelineWidget(PipelineParts):
     # -- model → widget -------------------------------------------------------------------------
 
     def _show(self) -> None:
-        scene = self._live.scene
-        self._where.setText(self._live.problem or f"On {scene.title}")
-        self._where.setToolTip(self._where.text())
-        tuning = self._tuning = tune(self.value(), scene, self._chosen)
+        self._show_steps()
+        self._show_rest()
+
+    def _show_steps(self) -> None:
+        """What the next key or click depends on."""
+        tuning = self._tuning = tune(self.value(), self._live.scene, self._chosen)
         failed, why = self._failed
         marks = {**tuning.marks, **({failed: why} if failed else {})}
         chosen = tuning.chosen.name if tuning.chosen else ""
         self.steps.setPipeline(tuning.pipeline, chosen, marks)
-        document = self._document
-        names = document.names()  # looks into a folder
-        others = [name for name in names if name != document.name]
-        self.try_button.setState(tuning, scene.experiment, others)
         self._trials.step = self._chosen
+        names, name = self._document.names(), self._document.name  # looks into a folder
+        history = self._document.history
+        self.bar.setState(names, name, history.undoes, history.redoes)
+        others = [each for each in names if each != name]
+        self.try_button.setState(tuning, self._live.scene.experiment, others)
+
+    def _show_rest(self) -> None:
+        self._rest.stop()
+        tuning, scene, why = self._tuning, self._live.scene, self._failed[1]
+        self._where.setText(self._live.problem or f"On {scene.title}")
+        self._where.setToolTip(self._where.text())
         self.ports.setValue(tuning.pipeline)
         self.ports.setChannels(tuple(scene.images))
         self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)
-        history = document.history
-        self.bar.setState(names, document.name, history.undoes, history.redoes)
         if tuning.own_problems or why or not tuning.pipeline.pipeline:
             self.numbers.clear()
         self.show_message("\n".join(filter(None, (self._told, message(tuning, scene, why)))))
@@ -340,7 +349,8 @@ class PipelineWidget(PipelineParts):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save, take the preview off the picture, and give everything back."""
-        self._later.stop()
+        for each in (self._later, self._rest):
+            each.stop()
         self._live.clear()
         self._give_back()
         if self._is_open:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
@@ -15,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tmaps.gui.parts import Fault, wrapped
+from napari_tmaps.gui.parts import Fault, timer, wrapped
 from napari_tmaps.gui.setting_editor import SettingEditor, make_editor
 from napari_tmaps.model.kinds import Kind
 from napari_tmaps.model.pipeline import ModuleCall
@@ -23,6 +25,7 @@ from napari_tmaps.modules.spec import ModuleSpec
 from napari_tmaps.pipeline import Problem
 
 _NONE = "—"
+_TURN_S = 0.002  # of making rows, until the window may answer again
 
 
 class StepForm(QWidget):
@@ -46,6 +49,8 @@ class StepForm(QWidget):
         super().__init__(parent)
         self._pages: dict[str, _Page] = {}  # by module: Qt takes its time to make one
         self._page: _Page | None = None
+        self._problems: Sequence[Problem] = ()
+        self._rest = timer(self, 0, self._go_on)
         self._summary = wrapped()
         self._fault = Fault()
         self._layout = QVBoxLayout(self)
@@ -71,6 +76,7 @@ class StepForm(QWidget):
         problems
             Those of this step.
         """
+        self._problems = problems
         self._turn_to(self._page_of(spec) if call is not None and spec is not None else None)
         if call is None:
             self._summary.setText("Choose a step to see its settings.")
@@ -80,7 +86,12 @@ class StepForm(QWidget):
         self._summary.setToolTip(spec.help if spec else "")
         if self._page is not None:
             self._page.setStep(call, fitting)
-        self._show_faults(problems)
+        self._show_faults()
+
+    @property
+    def is_busy(self) -> bool:
+        """True while rows are still to be made."""
+        return self._rest.isActive()
 
     def editor(self, setting: str) -> SettingEditor:
         """The editor of a setting that is shown."""
@@ -92,10 +103,11 @@ class StepForm(QWidget):
 
     def fault(self, name: str) -> Fault:
         """What is said of an input, setting or output that is shown."""
-        return self._shown().faults[name]
+        return self._shown().fault(name)
 
     def _shown(self) -> _Page:
         assert self._page is not None, "a step is shown"
+        self._page.make()
         return self._page
 
     def _page_of(self, spec: ModuleSpec) -> _Page:
@@ -113,32 +125,93 @@ class StepForm(QWidget):
             for each in self._pages.values():
                 each.setVisible(each is page)
             self._page = page
+            self._rest.start()
 
-    def _show_faults(self, problems: Sequence[Problem]) -> None:
-        faults = self._page.faults if self._page is not None else {}
-        at_field = {problem.field: problem for problem in problems if problem.field in faults}
-        for name, label in faults.items():
-            text = _without_step(at_field[name].message) if name in at_field else ""
-            label.say(text)
-        others = [p.message for p in problems if p.field not in faults]
-        self._fault.say("\n".join(map(_without_step, others)))
+    def _go_on(self) -> None:
+        """Make more of the rows; the window answers before the next ones."""
+        if self._page is not None and not self._page.make(_TURN_S):
+            self._rest.start()
+
+    def _show_faults(self) -> None:
+        """Those of a field at it, the others above the fields."""
+        page, others = self._page, []
+        at_field: dict[str, str] = {}
+        for problem in self._problems:
+            text = _without_step(problem.message)
+            if page is not None and problem.field in page.names:
+                at_field[problem.field] = text
+            else:
+                others.append(text)
+        if page is not None:
+            page.setFaults(at_field)
+        self._fault.say("\n".join(others))
 
 
 class _Page(QWidget):
-    """The fields of one module: inputs, settings, and the outputs that have names."""
+    """The fields of one module: inputs, settings, and the outputs that have names.
+
+    Its rows are made one by one, see `make`: Qt takes its time for each.
+    """
 
     def __init__(self, spec: ModuleSpec, form: StepForm) -> None:
         super().__init__()
         self.spec = spec
         self.wires: dict[str, QComboBox] = {}
         self.settings: dict[str, SettingEditor] = {}
-        self.outputs: dict[str, QLineEdit] = {}
-        self.faults: dict[str, Fault] = {}
+        self._outputs: dict[str, QLineEdit] = {}
+        self._fields: dict[str, QWidget] = {}
+        self._faults: dict[str, Fault] = {}
+        self._told: Mapping[str, str] = {}
+        self._call: ModuleCall | None = None
+        self._fitting: Mapping[str, Sequence[str]] = {}
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 4, 0, 0)
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        for wanted in spec.inputs:
+        self._named = [each for each in spec.outputs if each.kind is Kind.SEGMENTED_OBJECTS]
+        self.names = {
+            *(each.name for each in spec.inputs),
+            *(each.name for each in spec.settings),
+            *(each.name for each in self._named),
+        }
+        self._rows = self._make_rows(form)
+
+    def make(self, seconds: float = math.inf) -> bool:
+        """Make rows until the time is over; False if some are left."""
+        end = perf_counter() + seconds
+        for name in self._rows:
+            self._fill(name)
+            if name in self._told:
+                self.fault(name).say(self._told[name])
+            if perf_counter() > end:
+                return False
+        return True
+
+    def setStep(self, call: ModuleCall, fitting: Mapping[str, Sequence[str]]) -> None:
+        """Show the values of a step of this module."""
+        self._call, self._fitting = call, fitting
+        for name in self._fields:
+            self._fill(name)
+
+    def setFaults(self, told: Mapping[str, str]) -> None:
+        """Say what is wrong with fields, by name; nothing of the others."""
+        self._told = told
+        for name in self._fields:
+            if name in told or name in self._faults:
+                self.fault(name).say(told.get(name, ""))
+
+    def fault(self, name: str) -> Fault:
+        """What is said of a field, below it."""
+        if name not in self._faults:
+            row, _ = self._layout.getWidgetPosition(self._fields[name])
+            assert row is not None, "it is in the layout"
+            self._faults[name] = Fault()
+            self._layout.insertRow(row + 1, self._faults[name])
+        return self._faults[name]
+
+    def _make_rows(self, form: StepForm) -> Iterator[str]:
+        """Name of each row that is made."""
+        for wanted in self.spec.inputs:
             box = QComboBox()
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -148,43 +221,43 @@ class _Page(QWidget):
                 lambda _, name=wanted.name, box=box: form.wireChanged.emit(name, box.currentData())
             )
             self.wires[wanted.name] = box
-            self._row(wanted.name, box, f"{wanted.help}\n\nTakes: {wanted.kind}.")
-        for setting in spec.settings:
+            yield self._row(wanted.name, box, f"{wanted.help}\n\nTakes: {wanted.kind}.")
+        for setting in self.spec.settings:
             editor = make_editor(setting)
             editor.valueChanged.connect(
                 lambda value, name=setting.name: form.settingChanged.emit(name, value)
             )
             self.settings[setting.name] = editor
-            self._row(setting.name, editor, setting.help + _range_text(setting))
-        for output in spec.outputs:
-            if output.kind is not Kind.SEGMENTED_OBJECTS:
-                continue
+            yield self._row(setting.name, editor, setting.help + _range_text(setting))
+        for output in self._named:
             line = QLineEdit()
             line.setPlaceholderText("name of the objects")
             line.editingFinished.connect(
                 lambda name=output.name, line=line: form.outputRenamed.emit(name, line.text())
             )
-            self.outputs[output.name] = line
-            self._row(output.name, line, "What the objects are called, e.g. Nuclei.")
+            self._outputs[output.name] = line
+            yield self._row(output.name, line, "What the objects are called, e.g. Nuclei.")
 
-    def setStep(self, call: ModuleCall, fitting: Mapping[str, Sequence[str]]) -> None:
-        """Show the values of a step of this module."""
-        for name, box in self.wires.items():
-            _fill_wire(box, call.inputs.get(name, ""), fitting.get(name, ()))
-        for setting in self.spec.settings:
-            value = call.settings.get(setting.name, setting.default)
-            self.settings[setting.name].setValue(value)
-        for name, line in self.outputs.items():
-            with QSignalBlocker(line):
-                line.setText(call.outputs.get(name, ""))
+    def _fill(self, name: str) -> None:
+        call = self._call
+        if call is None:
+            return
+        if name in self.wires:
+            _fill_wire(self.wires[name], call.inputs.get(name, ""), self._fitting.get(name, ()))
+        elif name in self.settings:
+            default = next(each.default for each in self.spec.settings if each.name == name)
+            self.settings[name].setValue(call.settings.get(name, default))
+        else:
+            with QSignalBlocker(self._outputs[name]):
+                self._outputs[name].setText(call.outputs.get(name, ""))
 
-    def _row(self, name: str, field: QWidget, tip: str) -> None:
+    def _row(self, name: str, field: QWidget, tip: str) -> str:
         label = QLabel(name.replace("_", " "))
         for each in (label, field):
             each.setToolTip(f"<qt>{tip}</qt>".replace("\n\n", "<br><br>"))
         self._layout.addRow(label, field)
-        self.faults[name] = Fault()
-        self._layout.addRow(self.faults[name])
+        self._fields[name] = field
+        return name
 
 
 def _fill_wire(box: QComboBox, item: str, fitting: Sequence[str]) -> None:

@@ -162,6 +162,9 @@ class StepList(QListWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The rows, and the wires of the one that is looked at or pointed at."""
         super().paintEvent(event)
+        self._draw_wires()
+
+    def _draw_wires(self) -> None:
         step = self._hovered if self._hovered >= 0 else self.currentRow()
         faint = self.palette().color(self.foregroundRole())
         faint.setAlpha(60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,17 +45,20 @@ class Tuning:
         Of the whole pipeline.
     marks
         Why steps cannot run, by name.
-    checked
-        The pipeline as far as the chosen step; None if that cannot run.
     """
 
     pipeline: PipelineDescription
+    scene: Scene = field(default_factory=Scene)
     chosen: ModuleCall | None = None
     spec: ModuleSpec | None = None
     fitting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
-    checked: CheckedPipeline | None = None
+
+    @cached_property
+    def checked(self) -> CheckedPipeline | None:
+        """The pipeline as far as the chosen step; None if that cannot run."""
+        return upto(self.pipeline, self.scene, self.chosen.name) if self.chosen else None
 
     @property
     def own_problems(self) -> tuple[Problem, ...]:
@@ -82,7 +86,7 @@ def tune(pipeline: PipelineDescription, scene: Scene, chosen: str) -> Tuning:
             marks[name] = f"{marks[name]}\n{problem}" if name in marks else str(problem)
     call = next((each for each in pipeline.pipeline if each.name == chosen), None)
     if call is None:
-        return Tuning(pipeline, problems=problems, marks=marks)
+        return Tuning(pipeline, scene, problems=problems, marks=marks)
     spec = spec_of(call.module, None)
     items = items_before(pipeline, index_of(pipeline, chosen))
     items = {
@@ -94,7 +98,7 @@ def tune(pipeline: PipelineDescription, scene: Scene, chosen: str) -> Tuning:
         wanted.name: tuple(latest_first(items, wanted.kind))
         for wanted in (spec.inputs if spec else ())
     }
-    return Tuning(pipeline, call, spec, fitting, problems, marks, upto(pipeline, scene, chosen))
+    return Tuning(pipeline, scene, call, spec, fitting, problems, marks)
 
 
 def message(tuning: Tuning, scene: Scene, why: str) -> str:

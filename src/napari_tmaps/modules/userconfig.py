@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,17 @@ class UserConfig(BaseModel):
     python: dict[str, str] = {}
 
 
+_NOTHING = UserConfig()
+
+
 def config_path() -> Path:
     """The file; it need not exist."""
-    if FILE in os.environ:
-        return Path(os.environ[FILE])
+    named = os.environ.get(FILE)
+    return _usual_path() if named is None else Path(named)
+
+
+@cache
+def _usual_path() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("napari-tmaps", appauthor=False) / "config.json"
@@ -55,7 +63,14 @@ def read_config() -> UserConfig:
     """
     path = config_path()
     if not path.is_file():
-        return UserConfig()
+        return _NOTHING
+    status = path.stat()
+    return _read(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, mtime_ns: int, size: int) -> UserConfig:
+    """The content of a file; read once, as the modules that exist are asked for at each edit."""
     try:
         return UserConfig.model_validate_json(path.read_bytes())
     except ValidationError as error:

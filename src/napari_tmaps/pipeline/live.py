@@ -24,6 +24,7 @@ from napari_tmaps.pipeline.region import View, iter_region
 from napari_tmaps.pipeline.run import SiteResult, iter_site
 
 Array = npt.NDArray[Any]
+Images = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Request:
     Attributes
     ----------
     images, objects
-        As for `run_site`; read-only arrays are hashed only once.
+        As for `run_site`; read-only arrays are hashed only once. A function that gives the images
+        is called in the computing thread.
     upto
         Name of the active step whose outputs are wanted.
     view
@@ -46,9 +48,9 @@ class Request:
     """
 
     checked: CheckedPipeline
-    images: Mapping[str, Array]
+    images: Images | Callable[[], Images]
     upto: str
-    objects: Mapping[str, Array] = field(default_factory=dict)
+    objects: Images = field(default_factory=dict)
     view: View | None = None
     whole: bool = True
     finish: bool = True
@@ -169,20 +171,26 @@ class LivePipeline:
 
         steps = request.checked.steps
         at = next(n for n, step in enumerate(steps) if step.name == request.upto)
+        try:
+            given = request.images
+            images = given if isinstance(given, Mapping) else given()
+        except TmapsError as error:
+            show(steps[at], error=str(error))
+            return
         if request.view is not None and not steps[at].target:
-            shown = self._show_part(request, steps[at], is_old, show)
+            shown = self._show_part(request, images, steps[at], is_old, show)
             if shown and not request.whole:
                 return
         run = iter_site(
             request.checked,
-            request.images,
+            images,
             request.objects,
             cache=self.cache,
             upto=None if request.finish else request.upto,
             keep=True,
         )
         done = 0
-        items: dict[str, Value] = {**request.images, **request.objects}
+        items: dict[str, Value] = {**images, **request.objects}
         try:
             while not is_old():
                 made = next(run)
@@ -206,6 +214,7 @@ class LivePipeline:
     def _show_part(
         self,
         request: Request,
+        images: Images,
         step: Step,
         is_old: Callable[[], bool],
         show: Callable[..., None],
@@ -214,7 +223,7 @@ class LivePipeline:
         assert request.view is not None
         part = iter_region(
             request.checked,
-            request.images,
+            images,
             request.objects,
             request.view,
             upto=step.name,
