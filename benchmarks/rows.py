@@ -62,6 +62,7 @@ ROWS = {
     "preview/threshold_site": "rows_preview:threshold_site",
     "preview/first_module_visible": "rows_preview:first_module_visible",
     "preview/first_module_site": "rows_preview:first_module_site",
+    "preview/gui_thread": "rows_preview_window:gui_thread",
     "corilla/site": "rows_map:statistics",
     "corilla/correct": "rows_map:correction",
     "align/site": "rows_map:alignment",

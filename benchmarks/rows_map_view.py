@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from napari_tmaps.gui.state import Pixels
 from napari_tmaps.gui.zarr_source import experiment_source
 from napari_tmaps.store.experiment import Experiment
 from timing import Contest
+from window import Window
 
 _VIEW = (1080, 1920)
 _SITES = 9
@@ -131,25 +130,10 @@ def panning(folder: Path, full: bool) -> Contest:
 
 def first_picture(folder: Path, full: bool) -> Contest:
     """From the folder of the experiment to the picture of all channels in the window of napari."""
-    here = Path(__file__).parent
-    screen = ["sh", str(here.parent / "scripts" / "screen.sh"), "run"]
-    window = subprocess.Popen(
-        [*screen, sys.executable, str(here / "first_picture.py"), str(_make(folder, full))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    window = Window("first_picture.py", str(_make(folder, full)))
 
     def tell(what: str) -> float:
-        assert window.stdin is not None, "it is a pipe"
-        assert window.stdout is not None, "it is a pipe"
-        window.stdin.write(what + "\n")
-        window.stdin.flush()
-        for line in window.stdout:
-            word, _, number = line.partition(" ")
-            if word == "did":
-                return float(number)
-        raise RuntimeError(f"The window has ended while it was to do '{what}'.")
+        return window.tell(what)[0]
 
     def lit(who: str) -> float:
         tell("clear")
