@@ -23,7 +23,9 @@ def noise(height: int, width: int, dtype: str = "u2", most: int = 250) -> np.nda
 
 PICTURES = [
     pytest.param(noise(3, 1), id="one-column"),
+    pytest.param(noise(300, 1, most=65536), id="one-long-column"),
     pytest.param(noise(1, 1), id="one-pixel"),
+    pytest.param(noise(6, 6)[::2, ::3][:1, :1], id="one-pixel-of-a-view"),
     pytest.param(noise(65, 64), id="a-row-more-than-a-part"),
     pytest.param(noise(130, 71), id="odd"),
     pytest.param(noise(64, 64, "u1"), id="8-bit"),

@@ -31,7 +31,7 @@ def png(pixels: npt.NDArray[Any]) -> tuple[Piece, ...]:
 
         kinds = imagecodecs.PNG
         whole = imagecodecs.png_encode(
-            np.ascontiguousarray(pixels),
+            pixels.copy(),  # in order; libpng wants strides of one pixel even of a single one
             level=1,
             strategy=kinds.STRATEGY.RLE,
             filter=kinds.FILTER.SUB,
@@ -53,7 +53,7 @@ def png(pixels: npt.NDArray[Any]) -> tuple[Piece, ...]:
 def repeats(pixels: npt.NDArray[Any]) -> bool:
     """Whether most pixels (y, x) are as their neighbour, by a sample of the rows."""
     some = pixels[:: max(1, len(pixels) // _ROWS)]
-    return bool((some[:, 1:] == some[:, :-1]).mean() > 0.5) if some.shape[1] > 1 else True
+    return bool(some.shape[1] > 1 and (some[:, 1:] == some[:, :-1]).mean() > 0.5)
 
 
 def _differences(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
