@@ -29,6 +29,8 @@ Values = npt.NDArray[Any]
 _THREADS = 4
 _FEW_FILES = 4
 """Rows of so few files are read from these alone, where the column is not kept."""
+_SAMPLE = 1 << 16
+"""Values by which it is told whether many of a column are the same."""
 BLOCK = 1 << 17
 """Rows of a block: 100 features of them fit the processor's cache and little memory."""
 
@@ -418,15 +420,21 @@ def _order(keys: Values) -> npt.NDArray[np.int64]:
     """Places of values in their order, of equal ones in that of their places; NaN last."""
     if keys.dtype.kind != "f":
         return np.argsort(keys, kind="stable").astype(np.int64)
+    gone = np.isnan(keys)
+    if gone.any():  # the quick sort below would be slow with them
+        there = np.flatnonzero(~gone)
+        return np.concatenate([there[_order(keys[there])], np.flatnonzero(gone)])
+    step = max(1, len(keys) // _SAMPLE)
+    sample = np.sort(keys[::step])
+    # Two that are the same meet in a sample the more seldom, the smaller it is.
+    if 16 * step * np.count_nonzero(sample[1:] == sample[:-1]) > len(sample):
+        return np.argsort(keys, kind="stable").astype(np.int64)
     # Measured numbers hardly ever repeat: a quick sort, with the few that do put right, takes half
     # as long as one that keeps the places of all.
     order = np.argsort(keys).astype(np.int64)
     ordered = keys[order]
-    gone = np.isnan(ordered)
-    same = (ordered[1:] == ordered[:-1]) | (gone[1:] & gone[:-1])
+    same = ordered[1:] == ordered[:-1]
     repeats = np.flatnonzero(same)
-    if 4 * len(repeats) > len(keys):
-        return np.argsort(keys, kind="stable").astype(np.int64)
     if len(repeats):
         group = np.concatenate([[0], np.cumsum(~same)])
         within = np.union1d(repeats, repeats + 1)
