@@ -129,6 +129,12 @@ class Comparer(QObject):
         self._is_on, self._again = False, None
         self._work.cancel()
 
+    def end(self) -> None:
+        """Compare no more, and take away what was shown of it."""
+        self.cancel()
+        self._layers.clear()
+        self.told.emit("")
+
     def _is_seen(self) -> bool:
         return any(layer.name.startswith(DIFFERS) for layer in self._viewer.layers)
 
@@ -154,6 +160,8 @@ class Comparer(QObject):
             self._start(*again)
             return
         there = f"'{self._other.name}'" if self._other else "your corrections"
+        if not self._is_on:  # it has ended meanwhile
+            return
         layers = difference_layers(outcome.value or (), self._scene)
         self._layers.try_out(layers)
         self._shown = len(layers)

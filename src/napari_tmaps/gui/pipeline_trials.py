@@ -81,6 +81,7 @@ class PipelineTrials(QObject):
             self._rehearsal.cancel,
             self._comparer.cancel,
         )
+        document.opened.connect(self._comparer.end)
         live.settled.connect(self._follow)
         live.arrived.connect(self._compare_again)
         live.moved.connect(self._follow)

@@ -97,6 +97,13 @@ def test_a_comparison_follows_the_changes(widget, viewer):
     widget.form.settingChanged.emit("threshold", 800.0)
     settle(widget)
     assert not widget._compared.text()
+    widget.try_button.compareRequested.emit(first)
+    settle(widget)
+    assert "differs: Objects" in viewer.layers
+    widget.bar.opened.emit("", True)  # what was said is not true of another pipeline
+    settle(widget)
+    assert not widget._compared.text()
+    assert [layer.name for layer in viewer.layers] == ["DAPI"]
 
 
 def test_illumination_is_corrected_before_the_first_step(widget, viewer, own_experiment):
