@@ -81,8 +81,8 @@ def test_someone_works_elsewhere(
 
     someone.kill()
     someone.wait()
-    widget._watch.look()
+    widget._work.watch.look()
     assert not widget.progress_row.isVisible()
     assert "in this step" not in widget.site_page.plate_map._describe(well)
     widget.close_experiment()
-    assert widget._watch.value() == Watched()
+    assert widget._work.watch.value() == Watched()

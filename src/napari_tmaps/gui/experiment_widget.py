@@ -40,13 +40,12 @@ from napari_tmaps.gui.plate_view import PlateView
 from napari_tmaps.gui.plates_tree import PlatesTree
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.session import SessionRow
+from napari_tmaps.gui.shown_work import ShownWork
 from napari_tmaps.gui.site_page import SitePage
 from napari_tmaps.gui.site_work import SiteWork
 from napari_tmaps.gui.start_page import StartPage
 from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
 from napari_tmaps.gui.still import still
-from napari_tmaps.gui.work_watch import Watched, WorkWatch
-from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment, is_experiment
 from napari_tmaps.streams.mounts import ComingError
@@ -76,10 +75,6 @@ class ExperimentWidget(QWidget):
         self._facts: Facts | None = None
         self._state: State | None = None
         self._files: list[str] = []
-        self._elsewhere = False
-        self._after: Callable[[Any], None] = lambda value: None
-        self._work = Work(self)
-        self._watch = WorkWatch(self)
         self._age = MapAge(self)
         self.following = Following(self)
         self._waiting: Choice | None = None
@@ -98,6 +93,9 @@ class ExperimentWidget(QWidget):
         self._site_work = SiteWork(self.site_page, self._view, self)
         open_button.setMenu(self.making.menu)
         self.progress_row = ProgressRow()
+        self._work = ShownWork(
+            self.progress_row, self.start_page, self.import_page, self.site_page, self.plates_tree
+        )
         self._message = Message()
 
         self._top = QWidget()
@@ -133,15 +131,13 @@ class ExperimentWidget(QWidget):
         self._colouring.failed.connect(self.show_message)
         self._view.status.objectSelected.connect(self._on_object_selected)
         self.site_page.pipelineFileRequested.connect(self._on_pipeline_file_requested)
-        self.progress_row.cancelRequested.connect(self._work.cancel)
-        self.progress_row.cancelRequested.connect(self._watch.stop_work)
-        self._watch.changed.connect(self._on_watched)
+        self._work.said.connect(self.show_message)
+        self._work.endedElsewhere.connect(self.refresh)
+        self._work.watch.changed.connect(self._show_wells)
         self._age.changed.connect(self._show_map_state)
         self.following.changed.connect(self._on_server_changed)
         self.following.arrived.connect(self._on_files_arrived)
         self.following.said.connect(self.show_message)
-        self._work.progressed.connect(self.progress_row.show_progress)
-        self._work.ended.connect(self._on_work_ended)
         self._desk.choiceRequested.connect(self.setValue)
         self.session_row.restored.connect(self._on_restored)
         self._desk.tablesChanged.connect(self._on_tables_changed)
@@ -199,7 +195,7 @@ class ExperimentWidget(QWidget):
     @property
     def is_busy(self) -> bool:
         """True while work goes on in the background."""
-        return self._work.is_running
+        return self._work.is_busy
 
     @property
     def is_looking(self) -> bool:
@@ -228,7 +224,7 @@ class ExperimentWidget(QWidget):
         """Give the files of the experiment back, and show the start page."""
         self._work.cancel()
         self.following.setExperiment(None)
-        self._watch.setExperiment(None)
+        self._work.watch.setExperiment(None)
         self._age.look(None)
         self._desk.setExperiment(None)
         with still(self):
@@ -263,9 +259,9 @@ class ExperimentWidget(QWidget):
 
     def _on_server_changed(self) -> None:
         """Show what has changed on the server, unless work goes on there: its end is told."""
-        self._watch.look()
+        self._work.watch.look()
         self._show_title()
-        if not self._watch.value().who:
+        if not self._work.watch.value().who:
             self._desk.tablesChanged.emit("")
 
     def _on_files_arrived(self) -> None:
@@ -289,7 +285,7 @@ class ExperimentWidget(QWidget):
             self._view.open(experiment)
         self._experiment, self._state = experiment, None
         self.plates_tree.setExperiment(experiment)
-        self._watch.setExperiment(experiment)
+        self._work.watch.setExperiment(experiment)
         self.following.setExperiment(experiment)
         facts = self._reload()
         recent.remember(experiment)
@@ -348,31 +344,7 @@ class ExperimentWidget(QWidget):
         after: Callable[[Any], None],
     ) -> None:
         """Begin work in the background; `after` gets what it returns."""
-        self.show_message("")
-        self._after = after
-        self.progress_row.begin(title)
-        self.site_page.setBusy(True)
-        self.plates_tree.setBusy(True, importing=False)
-        self.start_page.setEnabled(False)
-        self.import_page.setEnabled(False)
-        self._work.start(title, make)
-
-    def _on_work_ended(self, outcome: Outcome) -> None:
-        self.progress_row.end()
-        self.site_page.setBusy(False)
-        self.plates_tree.setBusy(False, importing=False)
-        self.start_page.setEnabled(True)
-        self.import_page.setEnabled(True)
-        if outcome.error:
-            self.show_message(outcome.error)
-        elif outcome.cancelled:
-            self.show_message("Cancelled.")
-        try:
-            self._after(outcome.value)
-        except TmapsError as error:
-            self.show_message(str(error))
-        if outcome.failures:
-            self.show_message(outcome.problems())
+        self._work.start(title, make, after)
 
     def _show_map_state(self) -> None:
         """Say whether the maps of what is shown are old, and offer to build those that lack."""
@@ -382,7 +354,7 @@ class ExperimentWidget(QWidget):
         self.site_page.setMap(lacks=self._view.lacks_map, old=texts)
 
     def _show_wells(self) -> None:
-        plate, wells = self.value().plate, self._watch.value().wells
+        plate, wells = self.value().plate, self._work.watch.value().wells
         self.site_page.plate_map.setWork(
             {well: state for (on, well), state in wells.items() if on == plate}
         )
@@ -411,22 +383,6 @@ class ExperimentWidget(QWidget):
         self.close_experiment()
         self.setValue(replace(choice, plate=new if choice.plate == old else choice.plate))
         self.show_plates()
-
-    def _on_watched(self, seen: Watched) -> None:
-        """Show how far the wells are; work of another process is shown like our own."""
-        self._show_wells()
-        self.plates_tree.setBusy(bool(seen.who) or self.is_busy, importing=seen.imports)
-        if self.is_busy:
-            return
-        if seen.elsewhere:
-            if not self._elsewhere:
-                self.progress_row.begin(seen.who)
-            self.progress_row.show_progress(seen.progress)
-        elif self._elsewhere:
-            self.progress_row.end()
-            self.refresh()
-        self._elsewhere = seen.elsewhere
-        self.site_page.setBusy(seen.elsewhere)
 
     def refresh(self) -> None:
         """Show what has changed on disk, whether the work was finished or not."""
