@@ -37,9 +37,13 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 def read_plates(experiment: Experiment, *, importing: bool = False) -> tuple[PlateRow, ...]:
     """Plates and acquisitions of an experiment, as they are on disk now."""
     catalogue = experiment.catalogue
-    acquired, acquisitions = catalogue.acquired(), catalogue.acquisitions()
+    described, acquisitions = catalogue.plates(), catalogue.acquisitions()
+    while not set(acquisitions["plate"]) <= set(described["name"]):  # one was just renamed
+        described, acquisitions = catalogue.plates(), catalogue.acquisitions()
+    acquired = catalogue.acquired()
+    acquired = acquired[acquired["acquisition_id"].isin(acquisitions["id"])]
     plates = dict(zip(acquisitions["id"], acquisitions["plate"], strict=True))
-    folders = {name: experiment.plate(name) for name in experiment.plate_names()}
+    folders = {name: experiment.plate(name) for name in described["name"]}
     converted: set[Image] = set()
     for number, well, site, cycle in acquired[
         ["acquisition_id", "well", "site", "cycle"]
@@ -50,7 +54,7 @@ def read_plates(experiment: Experiment, *, importing: bool = False) -> tuple[Pla
     failures = catalogue.failures()
     failures = failures[failures["step"].isin(_IMPORT_STEPS)]
     return plate_rows(
-        catalogue.plates(),
+        described,
         acquisitions,
         acquired,
         laid_out=catalogue.laid_out(),
