@@ -17,7 +17,7 @@ demo: setup
 	$(BIN)/tmaps demo demo
 
 test: check
-	scripts/screen.sh run $(BIN)/pytest -q -n 2 --dist loadfile
+	scripts/screen.sh run $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # The window with the other binding of Qt, in an environment of its own.
 test-pyside6: $(PYSIDE)/.ready
@@ -33,7 +33,7 @@ $(PYSIDE)/.ready: $(READY)
 # The oldest versions of other packages that are promised to do, and the newest that there are. What
 # those warn of is for us to read, no error.
 test-lowest test-newest: test-%: .venv-%/.ready
-	scripts/screen.sh run .venv-$*/bin/pytest -q -n 2 --dist loadfile -W default
+	scripts/screen.sh run .venv-$*/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -W default
 
 .venv-lowest/.ready: $(READY)
 	@$(BIN)/python scripts/lowest.py > .venv-lowest.txt

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
+from tests.once import copy_of, made_once
 
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.pipeline import PipelineDescription
@@ -72,7 +73,10 @@ def image_of(well: str, site: int, channel: str) -> np.ndarray:
 
 def make_analysed(folder: Path) -> Path:
     """The experiment, converted and analysed."""
-    folder.mkdir(parents=True, exist_ok=True)
+    return copy_of(_analyse, folder) / "screen.tmaps"
+
+
+def _analyse(folder: Path) -> None:
     rows: list[dict[str, Any]] = []
     for well in WELLS:
         for site in (1, 2):
@@ -95,13 +99,12 @@ def make_analysed(folder: Path) -> Path:
         experiment.add(scan)
         assert not run(convert(experiment))
         assert not run(analyse(experiment, PIPELINE))
-        return experiment.path
 
 
 @pytest.fixture(scope="session")
-def analysed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def analysed_once() -> Path:
     """The experiment, only to be read."""
-    return make_analysed(tmp_path_factory.mktemp("analysed"))
+    return made_once(_analyse) / "screen.tmaps"
 
 
 @pytest.fixture

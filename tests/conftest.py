@@ -8,7 +8,25 @@ from pathlib import Path
 
 import pytest
 
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+TESTS = Path(__file__).resolve().parent
+SHARED_DATA = TESTS.parents[1] / "shared" / "data"
+
+# The first file compiles most kernels, which are kept for all others; rooms that need few of them
+# come next, for the other process. Rooms of short files come last, so that both end together.
+_ORDER = (
+    "modules/test_all_modules.py", "streams", "server", "workflow", "vendors", "docs", "client",
+    "modules", "gui", "pipeline", "store", "tools", "cli",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files for `pytest --dist loadfile --no-loadscope-reorder`."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(TESTS).as_posix()
+        return next((i for i, name in enumerate(_ORDER) if path.startswith(name)), len(_ORDER))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,17 +7,21 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_commands import tmaps
+from tests.once import copy_of
 from tests.workflow.screen import PATTERN, write_screen
+
+
+def make_screen(folder: Path) -> None:
+    write_screen(folder / "microscope")
+    path = folder / "screen.tmaps"
+    tmaps("create", path)
+    tmaps("add", path, folder / "microscope", "--pattern", PATTERN, "--plate", "p")
+    tmaps("convert", path)
 
 
 @pytest.fixture
 def screen(tmp_path: Path) -> Path:
-    write_screen(tmp_path / "microscope")
-    path = tmp_path / "screen.tmaps"
-    tmaps("create", path)
-    tmaps("add", path, tmp_path / "microscope", "--pattern", PATTERN, "--plate", "p")
-    tmaps("convert", path)
-    return path
+    return copy_of(make_screen, tmp_path) / "screen.tmaps"
 
 
 def test_values_are_corrected_shown_and_taken_back(screen: Path):

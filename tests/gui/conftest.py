@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.gui.plate import HAS_SCREEN, PIPELINE, make_experiment
 
-from napari_tmaps.gui import blocks
+from napari_tmaps.gui import blocks, kept_layers
 from napari_tmaps.store.experiment import Experiment
 
 
@@ -24,6 +26,17 @@ def experiment(experiment_path: Path) -> Iterator[Experiment]:
     """The experiment, open."""
     with Experiment.open(experiment_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_collections() -> Iterator[None]:
+    """Garbage is not looked for in all libraries, which took half a second for each experiment."""
+    gc.collect()
+    gc.freeze()
+    ours = SimpleNamespace(collect=gc.collect, freeze=lambda: None, unfreeze=lambda: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept_layers, "gc", ours)
+        yield
 
 
 @pytest.fixture(autouse=True)

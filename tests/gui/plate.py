@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from tests.once import copy_of
 
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.planes import Scan, make_planes
@@ -73,14 +74,17 @@ def make_scan(folder: Path, *, lost: tuple[tuple[str, int, str], ...] = ()) -> S
     )
 
 
-def make_experiment(folder: Path, **options: Any) -> Path:
+def make_experiment(folder: Path, *, lost: tuple[tuple[str, int, str], ...] = ()) -> Path:
     """A converted experiment."""
-    scan = make_scan(folder / "raw", **options)
+    return copy_of(_convert, folder, lost) / "screen.tmaps"
+
+
+def _convert(folder: Path, lost: tuple[tuple[str, int, str], ...]) -> None:
+    scan = make_scan(folder / "raw", lost=lost)
     with Experiment.create(folder / "screen.tmaps") as experiment:
         experiment.add(scan)
         failures = run(convert(experiment))
         assert not failures, failures
-        return experiment.path
 
 
 PIPELINE = """\

@@ -13,10 +13,9 @@ import pytest
 import napari_tmaps
 
 _USE = """
-import numpy as np
-from napari_tmaps.measure.runs import scan
-assert scan(np.eye(4, dtype=np.int32))[0].size == 4
-print(sum(scan.stats.cache_hits.values()), sum(scan.stats.cache_misses.values()))
+from napari_tmaps.measure.separable import padded
+assert padded(17) == 32
+print(sum(padded.stats.cache_hits.values()), sum(padded.stats.cache_misses.values()))
 """
 
 
@@ -53,7 +52,7 @@ def start(package: Path, home: Path) -> tuple[int, int]:
 def test_kernels_are_compiled_once(copied_package, tmp_path):
     assert start(copied_package, tmp_path / "home") == (0, 1)
     assert start(copied_package, tmp_path / "home") == (1, 0)
-    assert list((copied_package / "measure" / "__pycache__").glob("runs.scan-*.nbi"))
+    assert list((copied_package / "measure" / "__pycache__").glob("separable.padded-*.nbi"))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="where caches lie differs")
@@ -63,4 +62,4 @@ def test_kernels_of_a_read_only_installation_are_kept_for_the_user(copied_packag
     home = tmp_path / "home"
     assert start(copied_package, home) == (0, 1)
     assert start(copied_package, home) == (1, 0)
-    assert list(home.rglob("runs.scan-*.nbi"))
+    assert list(home.rglob("separable.padded-*.nbi"))

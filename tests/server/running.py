@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from tests.once import copy_of
 from tests.workflow.screen import PATTERN, write_screen
 from tests.workflow.test_analyse import discs
 
@@ -26,21 +27,28 @@ USERS = {"demo": "XXX", "reader": "rrr", "writer": "www", "stranger": "sss"}
 
 def make_screen(folder: Path) -> Path:
     """An experiment "test" with plate01, wells B02 and C03, and objects "Discs"."""
+    return copy_of(_make_screen, folder) / "served" / "test.tmaps"
+
+
+def _make_screen(folder: Path) -> None:
     write_screen(folder / "microscope")
     path = folder / "served" / "test.tmaps"
     with Experiment.create(path) as made:
         made.add(scan(folder / "microscope", pattern=PATTERN), plate="plate01")
         list(convert(made, workers=1))
         list(analyse(made, discs(), workers=1))
-    return path
 
 
 def settings_with_users(folder: Path, **more: object) -> ServerSettings:
-    settings = ServerSettings((folder,), owner="demo", **more)
-    users = UserStore(settings.database)
+    copy_of(_add_users, folder)
+    return ServerSettings((folder,), owner="demo", **more)
+
+
+def _add_users(folder: Path) -> None:
+    """Keeping a password takes long, as it should."""
+    users = UserStore(ServerSettings((folder,)).database)
     for name, password in USERS.items():
         users.add(name, password)
-    return settings
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from tests.once import copy_of
 from tests.server.running import make_screen, opened_from_afar, running, settings_with_users
 from tests.workflow.rounds import make_experiment
 from tests.workflow.screen import PATTERN, SIZE, name, plane
@@ -41,13 +42,16 @@ from napari_tmaps.workflow.local import run_step
 PLACE = {"plate_name": "plate01", "well_name": "C03", "well_pos_x": 1, "well_pos_y": 0}
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    path = make_screen(tmp_path)
+def make_own(folder: Path) -> None:
+    path = make_screen(folder)
     with Experiment.open(path) as experiment:
         Shelf(path / "pipelines").save("discs", discs())
         list(run_step(PyramidBuilder(experiment), IlluminatiArguments()))
-    return path
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return copy_of(make_own, tmp_path) / "served" / "test.tmaps"
 
 
 @pytest.fixture
