@@ -114,10 +114,14 @@ class Experiment:
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         catalogue = Catalogue(folder / DATABASE, create=True)
-        catalogue.set("name", name or folder.name.removesuffix(".tmaps"))
-        catalogue.set("description", description)
-        catalogue.set("workflow_type", workflow_type)
-        catalogue.set("ngff_version", ngff_version)
+        catalogue.set_all(
+            {
+                "name": name or folder.name.removesuffix(".tmaps"),
+                "description": description,
+                "workflow_type": workflow_type,
+                "ngff_version": ngff_version,
+            }
+        )
         return cls(folder, catalogue)
 
     @classmethod

@@ -134,9 +134,14 @@ class Database:
 
     def set(self, key: str, value: Any) -> None:
         """Store a setting (a JSON value)."""
+        self.set_all({key: value})
+
+    def set_all(self, values: Mapping[str, Any]) -> None:
+        """Store settings, all or none."""
         with self._begin() as connection:
-            set_setting(connection, key, value)
-        if key == "name":
+            for key, value in values.items():
+                set_setting(connection, key, value)
+        if "name" in values:
             self.forget()
 
     @cached_property
