@@ -123,7 +123,7 @@ class ResultsWidget(QWidget):
 
         self.type_box.activated.connect(self._on_type_changed)
         self.export_button.requested.connect(self._on_export)
-        self.tool_box.activated.connect(lambda _: self._show_tool())
+        self.tool_box.currentIndexChanged.connect(lambda _: self._show_tool())
         self.form.valueChanged.connect(lambda _: self._enable())
         self.run_button.clicked.connect(self._on_run)
         self.progress_row.cancelRequested.connect(self._work.cancel)
@@ -167,7 +167,6 @@ class ResultsWidget(QWidget):
     def setTool(self, name: str, settings: dict[str, Any] | None = None) -> None:
         """Offer a tool, with other settings than its own."""
         self.tool_box.setCurrentIndex(self.tool_box.findData(name))
-        self._show_tool()
         self.form.setValue(settings or {})
         self.tabs.setCurrentIndex(0)
 
