@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
 
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.gui import layer_actions, session
@@ -31,6 +32,8 @@ from napari_tmaps.gui.state import Choice, View
 from napari_tmaps.pipeline import ready_pipelines
 from napari_tmaps.store.user_folders import config_folder
 
+Area = Qt.DockWidgetArea
+
 
 def test_all_widgets_are_docked_as_tabs_and_the_arrangement_is_remembered(
     make_viewer: Callable[..., Any], qtbot: Any
@@ -43,6 +46,9 @@ def test_all_widgets_are_docked_as_tabs_and_the_arrangement_is_remembered(
         assert f"TissueMAPS: {widget}" in names
     assert show_widget(viewer, "Experiment").isVisible()
     assert not show_widget(viewer, "Save").visibleRegion().isEmpty()
+    for column, area in (("Left", Area.LeftDockWidgetArea), ("Right", Area.RightDockWidgetArea)):
+        corner = Qt.Corner[f"Bottom{column}Corner"]
+        assert viewer.window._qt_window.corner(corner) == area  # low windows have room for both
     before = len(viewer.window.dock_widgets)
     open_tissuemaps(viewer)
     assert len(viewer.window.dock_widgets) == before

@@ -69,6 +69,7 @@ def open_tissuemaps(viewer: napari.viewer.Viewer) -> None:
         main.restoreState(state)
         for dock in docks.values():
             dock.setVisible(True)
+    _keep_columns(main)
     docks[_PREFIX + (GUIDE if guided else RIGHT[0])].raise_()
     if not any(isinstance(child, _Keeper) for child in main.children()):
         main.installEventFilter(_Keeper(main))
@@ -95,10 +96,15 @@ def dock_below(viewer: Any, panel: QWidget, name: str) -> QDockWidget:
     main = _main_window(panel)
     dock = main.findChild(QDockWidget, name)
     assert isinstance(dock, QDockWidget), "napari names it so"
-    main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
-    main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    _keep_columns(main)
     main.resizeDocks([dock], [main.height() * 2 // 5], Qt.Orientation.Vertical)
     return dock
+
+
+def _keep_columns(main: QMainWindow) -> None:
+    """Columns keep their height beside what is docked below the picture: low screens need that."""
+    main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+    main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
 
 def remembered() -> QByteArray | None:

@@ -13,6 +13,8 @@ from napari_tmaps.gui.layers import AXES, LayerTuple, scale_and_units
 from napari_tmaps.gui.map_colours import NumberedLabels, ObjectPlaces, ObjectValues, ValuePlanes
 from napari_tmaps.gui.mosaic import Planes, levels_of
 from napari_tmaps.gui.sources import Source
+from napari_tmaps.model.words import counted
+from napari_tmaps.store.plan import digest
 
 RESULT_OPACITY = 0.5
 _ENDS = (1.0, 99.0)  # percentiles at the ends of the scale
@@ -114,8 +116,8 @@ def _scale(colours: ObjectColours) -> dict[str, Any]:
         return {
             "colormap": Colormap(
                 steps,
-                # napari knows each map by its name.
-                name=f"classes {', '.join(name for name, _ in colours.classes)}",
+                # napari knows each map by its name, and makes room for all of it.
+                name=f"{counted(number, 'colour')} {digest(colours.classes)[:6]}",
                 controls=[n / len(steps) for n in range(len(steps) + 1)],
                 interpolation=ColormapInterpolationMode.ZERO,
             ),
