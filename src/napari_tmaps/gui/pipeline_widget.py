@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,7 +207,7 @@ class PipelineWidget(PipelineParts):
     def _begin_anew(self) -> None:
         self._failed = ("", "")
         if [call.name for call in self.value().pipeline] != self.steps.names():
-            self._show_steps()
+            self._show_list(self._tuning.marks)  # before all is checked anew
         self._later.start()  # while a slider is dragged, several changes are shown at once
         self.valueChanged.emit(self.value())
 
@@ -316,24 +316,25 @@ class PipelineWidget(PipelineParts):
         self._show_rest()
 
     def _show_steps(self) -> None:
-        """What the next key or click depends on."""
         tuning = self._tuning = tune(self.value(), self._live.scene, self._chosen)
         failed, why = self._failed
-        marks = {**tuning.marks, **({failed: why} if failed else {})}
-        chosen = tuning.chosen.name if tuning.chosen else ""
-        self.steps.setPipeline(tuning.pipeline, chosen, marks)
+        self._show_list({**tuning.marks, **({failed: why} if failed else {})})
+
+    def _show_list(self, marks: Mapping[str, str]) -> None:
+        """What the next key or click depends on."""
+        document = self._document
+        self.steps.setPipeline(document.value(), self._chosen, marks)
         self._trials.step = self._chosen
-        names, name = self._document.names(), self._document.name  # looks into a folder
-        history = self._document.history
-        self.bar.setState(names, name, history.undoes, history.redoes)
-        others = [each for each in names if each != name]
-        self.try_button.setState(tuning, self._live.scene.experiment, others)
+        history = document.history
+        self.bar.setState(document.names(), document.name, history.undoes, history.redoes)
 
     def _show_rest(self) -> None:
         self._rest.stop()
         tuning, scene, why = self._tuning, self._live.scene, self._failed[1]
         self._where.setText(self._live.problem or f"On {scene.title}")
         self._where.setToolTip(self._where.text())
+        others = [name for name in self._document.names() if name != self._document.name]
+        self.try_button.setState(tuning, scene.experiment, others)
         self.ports.setValue(tuning.pipeline)
         self.ports.setChannels(tuple(scene.images))
         self.form.setStep(tuning.chosen, tuning.spec, tuning.fitting, tuning.own_problems)

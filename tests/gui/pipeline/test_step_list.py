@@ -14,6 +14,7 @@ def test_keys_of_the_list(widget):
     widget.steps.setCurrentRow(row)
     QTest.keyClick(widget.steps, Qt.Key.Key_J)
     assert widget.steps.names() == ["threshold_manual", "smooth", "fill"]
+    settle(widget)
     assert is_marked(widget, 0)  # its image comes later now
     assert "only later" in widget.steps.item(0).toolTip()
     QTest.keyClick(widget.steps, Qt.Key.Key_K)
