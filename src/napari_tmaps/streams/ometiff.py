@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,4 +252,11 @@ def _resolution(image: OmeImage) -> dict[str, Any]:
     _, y, x = image.pixel_size_um
     if y is None or x is None:
         return {}
-    return {"resolution": (1e4 / x, 1e4 / y), "resolutionunit": "CENTIMETER"}
+    return {"resolution": (_rational(1e4 / x), _rational(1e4 / y)), "resolutionunit": "CENTIMETER"}
+
+
+def _rational(value: float) -> tuple[int, int]:
+    """Nearest fraction of two numbers of 32 bits; older tifffile comes less near."""
+    largest = 2**32 - 1
+    found = Fraction(value).limit_denominator(max(1, min(largest, int(largest / value))))
+    return found.numerator, found.denominator
