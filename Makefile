@@ -17,7 +17,7 @@ demo: setup
 	$(BIN)/tmaps demo demo
 
 test: check
-	scripts/screen.sh run $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	scripts/screen.sh run $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 # The window with the other binding of Qt, in an environment of its own.
 test-pyside6: $(PYSIDE)/.ready
