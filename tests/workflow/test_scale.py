@@ -9,6 +9,7 @@ from tests.workflow.test_illuminati import WELLS, make, write_screen
 
 from napari_tmaps.store import sites
 from napari_tmaps.store.catalogue import Catalogue
+from napari_tmaps.store.mapplan import PlacedSite
 from napari_tmaps.workflow.corilla import CorillaArguments, IlluminationCalculator
 from napari_tmaps.workflow.illuminati import IlluminatiArguments, PyramidBuilder
 from napari_tmaps.workflow.imextract import ImageExtractor, ImextractArguments
@@ -58,5 +59,5 @@ def test_tables_of_the_screen_are_not_read_for_each_batch(in_place, monkeypatch,
 def test_a_batch_of_the_map_knows_its_own_wells_alone(in_place):
     batches = list(PyramidBuilder(in_place).create_run_batches(IlluminatiArguments(batch_size=1)))
     for batch, well in zip(batches, WELLS, strict=True):
-        assert {site["well"] for site in batch["plan"]["sites"]} == {well}
+        assert {PlacedSite(*site).well for site in batch["plan"]["sites"]} == {well}
         assert list(batch["plan"]["grid"]["cells"]) == [well]

@@ -16,7 +16,7 @@ from napari_tmaps.workflow import convert, detached
 from napari_tmaps.workflow.batches import StepFolder
 from napari_tmaps.workflow.description import default_description, save_workflow, with_argument
 from napari_tmaps.workflow.engines import EngineChoice
-from napari_tmaps.workflow.lock import ask_to_stop, coordinating
+from napari_tmaps.workflow.lock import WORKFLOW, ask_to_stop, coordinating
 from napari_tmaps.workflow.lock import coordinator as at_work
 from napari_tmaps.workflow.status import status
 from napari_tmaps.workflow.submission import (
@@ -201,6 +201,8 @@ def test_stop_and_go_on(make):  # noqa: F811
     state = status(experiment)
     assert state["submission"]["state"] == "STOPPED"
     assert "Discs" not in experiment.info()["objects"]
+    with coordinating(experiment.path, WORKFLOW):  # who goes on has not told of it yet
+        assert status(experiment)["submission"]["state"] == "SUBMITTED"
     assert run(resume(experiment)) == []
     state = status(experiment)
     assert state["submission"]["state"] == "TERMINATED"

@@ -11,7 +11,7 @@ import pandas as pd
 from napari_tmaps.errors import NotFoundError
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.batches import StepFolder
-from napari_tmaps.workflow.lock import coordinator
+from napari_tmaps.workflow.lock import WORKFLOW, coordinator
 from napari_tmaps.workflow.steps import STEPS
 from napari_tmaps.workflow.wells import progress_of, well_table
 
@@ -39,6 +39,8 @@ def status(experiment: Experiment) -> dict[str, Any]:
         if state in ("SUBMITTED", "RUNNING") and now is None:
             state, message = "STOPPED", "It ended without a word; 'resume' goes on."
             steps = {name: "STOPPED" if s == "RUNNING" else s for name, s in steps.items()}
+        elif state not in ("SUBMITTED", "RUNNING") and now is not None and now["what"] == WORKFLOW:
+            state, message = "SUBMITTED", ""  # it has begun, and not told of it yet
         last = {
             "id": int(row["id"]),
             "created": row["created"],
