@@ -24,8 +24,8 @@ from napari_tmaps.streams.atomic import disk_errors, remove
 
 ELSEWHERE = ""
 """What the catalogue has as the pipeline of such objects."""
-_KEPT = ("features/{}", "gates/{}.json", "selections/{}.parquet", "results/{}")
-"""What an experiment keeps of a type, beside labels."""
+_KEPT, _RESULTS = ("features/{}", "gates/{}.json", "selections/{}.parquet"), "results/{}"
+"""What an experiment keeps of a type, beside labels; results tell the type, too."""
 _MOST = 2**31 - 1
 _BORDER = "is_border"
 
@@ -81,7 +81,7 @@ def rename_type(experiment: Experiment, old: str, new: str) -> None:
         for well in experiment.wells(plate):
             for site in experiment.sites(plate, well)["site"]:
                 folder.rename_labels(well, int(site), old, new)
-    for kept in _KEPT[:-1]:
+    for kept in _KEPT:
         path = experiment.path / kept.format(old)
         if path.exists():
             with disk_errors(path):
@@ -162,7 +162,7 @@ def forget_type(experiment: Experiment, name: str) -> None:
         for well in experiment.wells(plate):
             for site in experiment.sites(plate, well)["site"]:
                 folder.remove_labels(well, int(site), [name])
-    for kept in _KEPT:
+    for kept in (*_KEPT, _RESULTS):
         remove(experiment.path / kept.format(name))
     experiment.catalogue.forget_objects([name])
 
