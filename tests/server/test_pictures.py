@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_tmaps.server.deflate import code_lengths, huffman_zlib
+from napari_tmaps.server import png as png_of
+from napari_tmaps.server.deflate import code_lengths
 from napari_tmaps.server.png import png, repeats
 from napari_tmaps.server.tiff import tiff
 
@@ -28,6 +29,7 @@ PICTURES = [
     pytest.param(noise(6, 6)[::2, ::3][:1, :1], id="one-pixel-of-a-view"),
     pytest.param(noise(65, 64), id="a-row-more-than-a-part"),
     pytest.param(noise(130, 71), id="odd"),
+    pytest.param(noise(1100, 5), id="for-several-processors"),
     pytest.param(noise(64, 64, "u1"), id="8-bit"),
     pytest.param(noise(63, 33, "u1"), id="8-bit-odd"),
     pytest.param(noise(200, 200, most=65536), id="all-values"),
@@ -68,13 +70,30 @@ def test_noise_is_as_small_as_by_libpng():
     assert len(b"".join(png(pixels))) < 1.03 * len(usual)
 
 
-@pytest.mark.parametrize("sizes", [(), (0,), (1,), (5, 0, 3), (4096, 4097)])
-def test_a_stream_is_what_went_in(sizes: tuple[int, ...]):
-    random = np.random.default_rng(1)
-    parts = [random.integers(0, 256, size, dtype=np.uint8) for size in sizes]
-    whole = b"".join(part.tobytes() for part in parts)
-    sample = np.zeros(1, np.uint8)  # unlike what comes: all codes are there all the same
-    assert zlib.decompress(b"".join(huffman_zlib(parts, len(whole), sample))) == whole
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("processors", [1, 3])
+def test_a_stream_is_what_went_in(
+    monkeypatch: pytest.MonkeyPatch, processors: int, dtype: str
+) -> None:
+    """Blocks of several processors that end with any bit of a byte, unlike what was looked at."""
+    monkeypatch.setattr(png_of, "_LEAST", 1)
+    monkeypatch.setattr(png_of.os, "cpu_count", lambda: processors)
+    for width in range(1, 40):
+        pixels = noise(7, width, dtype, most=256 ** np.dtype(dtype).itemsize)
+        monkeypatch.setattr(png_of, "_sample", lambda _, unlike=pixels[:1, :1]: unlike)
+        chunks = dict.fromkeys((b"IHDR", b"IDAT", b"IEND"), b"")
+        content = b"".join(png(pixels))[8:]
+        while content:
+            size, kind = int.from_bytes(content[:4], "big"), content[4:8]
+            assert zlib.crc32(content[4 : 8 + size]) == int.from_bytes(
+                content[8 + size :][:4], "big"
+            )
+            chunks[kind] += content[8 : 8 + size]
+            content = content[12 + size :]
+        big = pixels.astype(pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(7, width, -1)
+        rows = np.diff(big, axis=1, prepend=np.uint8(0)).reshape(7, -1)
+        wanted = np.concatenate([np.ones((7, 1), np.uint8), rows], axis=1).tobytes()
+        assert zlib.decompress(chunks[b"IDAT"]) == wanted  # zlib compares Adler's check
 
 
 def test_codes_are_whole_and_not_too_long():

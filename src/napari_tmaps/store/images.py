@@ -149,7 +149,8 @@ class StoredImage:
         _refuse_gaps(self.name, channel, t, own, {z for z in own if (t, c, z) in self.info.missing})
         whole = slice(None)
         try:
-            planes = [self._levels[level].part(t, c, z, whole, whole) for z in own]
+            parts = self._levels[level] if level else self.parts
+            planes = [parts.part(t, c, z, whole, whole) for z in own]
             return planes[0][None] if len(planes) == 1 else np.stack(planes)
         except FormatError:
             raise
@@ -167,7 +168,7 @@ class StoredImage:
     @cached_property
     def parts(self) -> PlaneParts:
         """The same for small parts of planes."""
-        return self._levels[0]
+        return ngff.read_parts(self.path, 1)[0]
 
     @cached_property
     def _levels(self) -> tuple[PlaneParts, ...]:

@@ -34,8 +34,13 @@ def read_levels(path: Path) -> tuple[zarr.Array[Any], ...]:
     return tuple(_open(path, name) for name in _level_names(path))
 
 
-def read_parts(path: Path) -> tuple[PlaneParts, ...]:
+def read_parts(path: Path, most: int | None = None) -> tuple[PlaneParts, ...]:
     """The same for whoever reads small parts of planes of many images; see `planefiles`.
+
+    Parameters
+    ----------
+    most
+        So many levels, the finest first; None for all.
 
     Raises
     ------
@@ -44,7 +49,8 @@ def read_parts(path: Path) -> tuple[PlaneParts, ...]:
     FormatError
         It is damaged.
     """
-    return tuple(open_parts(path / name, partial(_open, path, name)) for name in _level_names(path))
+    names = _level_names(path)[:most]
+    return tuple(open_parts(path / name, partial(_open, path, name)) for name in names)
 
 
 def _open(path: Path, name: str) -> zarr.Array[Any]:
