@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import tempfile
 from collections.abc import Mapping
@@ -14,7 +13,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.client.session import Session
+from napari_tmaps.client.files import save
+from napari_tmaps.client.session import Session, pieces
 from napari_tmaps.errors import InputError, unknown
 
 
@@ -90,13 +90,8 @@ class Calls:
 
     def _save(self, address: str, query: Mapping[str, Any], directory: str | Path | None) -> Path:
         folder = Path(directory or tempfile.gettempdir()).expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
         with self.session.open("GET", address, query=query) as answer:
-            path = folder / _file_name(answer)
-            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-                shutil.copyfileobj(answer, file)
-        Path(file.name).replace(path)
-        return path
+            return save(folder / _file_name(answer), pieces(answer))
 
 
 def place_of(

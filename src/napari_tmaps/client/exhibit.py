@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.client.files import save
 from napari_tmaps.client.images import ImageCalls
 from napari_tmaps.client.objects import ObjectCalls
 from napari_tmaps.errors import InputError, NotFoundError
@@ -78,7 +79,6 @@ class ExhibitCalls(ImageCalls, ObjectCalls):
                 f"{mapobject_type} {mapobject_id} does not reach the first plane z."
             )
         box = _around(mask, margin)
-        folder.mkdir(parents=True, exist_ok=True)
         saved = []
         for name, cycle in wanted.items():
             image = self.download_channel_image(
@@ -129,4 +129,4 @@ def _outlines(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
 def _write(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     import imagecodecs
 
-    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(picture)))
+    save(path, [bytes(imagecodecs.png_encode(np.ascontiguousarray(picture)))])

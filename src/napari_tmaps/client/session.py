@@ -28,6 +28,10 @@ _ERRORS: dict[int, type[TmapsError]] = {
 }
 
 
+_PIECE = 1 << 20
+"""Bytes that are read at a time."""
+
+
 class RefusedError(TmapsError, PermissionError):
     """The server does not let the user do that, or does not know the user."""
 
@@ -166,11 +170,14 @@ class Session:
                 raise _error(response)
             yield response
             response.read()
+            _check_whole(response)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             if isinstance(error, TmapsError):
                 raise
             why = getattr(error, "strerror", None) or error
+            if isinstance(error, http.client.IncompleteRead):
+                why = "the answer was cut off"
             raise StorageError(
                 f"The server at {self.host}:{self.port} cannot be reached: {why}. Is it running?"
             ) from error
@@ -210,6 +217,19 @@ class Session:
         connection.request(method, target, content, headers)
         response: http.client.HTTPResponse = connection.getresponse()
         return response
+
+
+def pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """What an answer holds, piece by piece; a connection that ends too early is an error."""
+    while piece := response.read(_PIECE):
+        yield piece
+    _check_whole(response)
+
+
+def _check_whole(response: http.client.HTTPResponse) -> None:
+    # http.client says nothing of an end that comes too early, where parts are read.
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
 
 
 def _was_closed(connection: http.client.HTTPConnection) -> bool:

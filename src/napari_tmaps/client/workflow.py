@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from napari_tmaps.client.calls import Calls
+from napari_tmaps.client.files import save
 from napari_tmaps.errors import FormatError, NotFoundError
 
 
@@ -23,7 +24,7 @@ class WorkflowCalls(Calls):
     def download_workflow_description_file(self, filename: str | Path) -> None:
         """The same as a YAML file."""
         text = yaml.safe_dump(self.download_workflow_description(), sort_keys=False)
-        Path(filename).expanduser().write_text(text, encoding="utf-8")
+        save(Path(filename).expanduser(), [text.encode()])
 
     def upload_workflow_description(self, description: Mapping[str, Any]) -> None:
         """Replace the workflow of the experiment."""
@@ -98,10 +99,10 @@ class WorkflowCalls(Calls):
     def download_jterator_project_files(self, directory: str | Path) -> None:
         """The project as files in a folder."""
         project, folder = self.download_jterator_project(), Path(directory).expanduser()
-        (folder / "handles").mkdir(parents=True, exist_ok=True)
-        (folder / "pipeline.yaml").write_text(project["pipeline"], encoding="utf-8")
+        save(folder / "pipeline.yaml", [project["pipeline"].encode()])
+        (folder / "handles").mkdir(exist_ok=True)
         for name, text in project["handles"].items():
-            (folder / "handles" / Path(name).name).write_text(text, encoding="utf-8")
+            save(folder / "handles" / Path(name).name, [text.encode()])
 
     def upload_jterator_project(
         self, pipeline: str, handles: Mapping[str, str] | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from time import time_ns
@@ -17,7 +16,8 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from napari_tmaps.client.address import Address
-from napari_tmaps.client.session import LoggedOutError, Session
+from napari_tmaps.client.files import local_errors
+from napari_tmaps.client.session import LoggedOutError, Session, pieces
 from napari_tmaps.errors import FormatError, NotFoundError, StorageError, TmapsError
 from napari_tmaps.store.parts import PartFile, part_of
 
@@ -90,9 +90,13 @@ class MirrorFiles:
 
     def download(self, name: str, place: Path) -> None:
         with self.session.open("GET", f"{self.address.path}/files/{name}") as answer:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("wb") as file:
-                shutil.copyfileobj(answer, file, 1 << 20)
+            with local_errors(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file = place.open("wb")
+            with file:
+                for piece in pieces(answer):
+                    with local_errors(place):
+                        file.write(piece)
 
     def fetch_range(self, file: PartFile, start: int, end: int) -> bytes:
         """Bytes of a file from one place up to another.
