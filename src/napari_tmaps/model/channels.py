@@ -55,6 +55,14 @@ class Channel:
             )
 
 
+def name_in_cycle(name: str, cycle: int, workflow_type: str) -> str:
+    """What an experiment calls a channel of the microscope.
+
+    In multiplexing experiments that is `<cycle>_<channel>`, since each round stains something else.
+    """
+    return f"{cycle}_{name}" if workflow_type == "multiplexing" else name
+
+
 def display_colors(channels: Sequence[Channel]) -> list[str]:
     """A hex colour for each channel: its own, else the one its dye is known for, else a free one.
 

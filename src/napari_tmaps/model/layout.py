@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tmaps.errors import InputError
+from napari_tmaps.model.channels import name_in_cycle
 from napari_tmaps.model.grid import StitchLayout, grid_from_layout, grid_from_positions
 from napari_tmaps.model.planes import sort_planes
 from napari_tmaps.model.words import counted
@@ -212,14 +213,16 @@ def final_planes(planes: pd.DataFrame, workflow_type: WorkflowType, *, mip: bool
     Returns
     -------
     DataFrame
-        The same rows with t, cycle, z and channel replaced. In multiplexing experiments channels
-        are called `<cycle>_<channel>`, since each round stains something else.
+        The same rows with t, cycle, z and channel replaced (see `name_in_cycle`).
     """
     table = planes.copy()
     table["t"] += table.pop("t_offset")
     table["cycle"] += table.pop("cycle_offset")
     if workflow_type == "multiplexing":
-        table["channel"] = table["cycle"].astype(str) + "_" + table["channel"]
+        table["channel"] = [
+            name_in_cycle(name, cycle, workflow_type)
+            for name, cycle in zip(table["channel"], table["cycle"], strict=True)
+        ]
     if mip:
         table["z"] = 0
     return sort_planes(table)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from napari_tmaps.model.channels import name_in_cycle
+
 TOP = ("pixel_size_um", "z_step_um")
 """Facts of an acquisition with a place of their own; the others are in its "metadata"."""
 
@@ -56,7 +58,11 @@ class Overlay:
     def _on_source(self, facts: dict[str, Any], cycles: range | None) -> dict[str, Any]:
         """The facts of a channel under the name that the microscope gave it."""
         name = facts["name"]
-        names = [name] if cycles is None else [f"{cycle}_{name}" for cycle in cycles]
+        names = (
+            [name]
+            if cycles is None
+            else [name_in_cycle(name, cycle, "multiplexing") for cycle in cycles]
+        )
         known = next((known for known in names if known in self.channels), name)
         return {**self.on_channel(known, facts), "name": name}
 

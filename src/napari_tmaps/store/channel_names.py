@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
+from napari_tmaps.model.channels import name_in_cycle
 from napari_tmaps.store.mapcarried import carry_map, keys_of_map
 from napari_tmaps.store.mapfiles import read_state
 from napari_tmaps.store.mapplan import plan_map
@@ -71,10 +72,11 @@ def _check(experiment: Experiment, name: str, channels: list[str], cycle: int) -
             f"'{name}' cannot be the name of a channel. Use up to {_LONGEST} letters, digits and "
             "signs, with no space at either end."
         )
-    if experiment.workflow_type == "multiplexing" and not name.startswith(f"{cycle}_"):
+    prefix = name_in_cycle("", cycle, experiment.workflow_type)
+    if not name.startswith(prefix):
         raise InputError(
             f"'{name}' cannot be the name of a channel of cycle {cycle}: there, names begin with "
-            f"the number of the cycle, e.g. '{cycle}_{name}'."
+            f"the number of the cycle, e.g. '{prefix}{name}'."
         )
     if name in channels:
         raise ExistsError(f"There is a channel '{name}' already. Choose another name.")

@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import Field, ValidationInfo, field_validator
 
 from napari_tmaps.errors import InputError
+from napari_tmaps.model.channels import name_in_cycle
 from napari_tmaps.model.grid import StitchLayout
 from napari_tmaps.model.layout import (
     GridSettings,
@@ -260,8 +261,7 @@ def _channels(planes: pd.DataFrame, acquisitions: pd.DataFrame, workflow_type: s
     for acquisition in acquisitions.to_dict("records"):
         for cycle in sorted(cycles[acquisition["id"]]):
             for fact in acquisition["facts"]["channels"]:
-                multiplexing = workflow_type == "multiplexing"
-                name = f"{cycle}_{fact['name']}" if multiplexing else fact["name"]
+                name = name_in_cycle(fact["name"], cycle, workflow_type)
                 if name in used and name not in rows:
                     rows[name] = {
                         "name": name,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 import sqlalchemy as sa
 
+from napari_tmaps.model.channels import name_in_cycle
 from napari_tmaps.model.overlay import Overlay
 from napari_tmaps.model.recorded import Recorded
 from napari_tmaps.store.catalogue import schema
@@ -78,13 +79,14 @@ class Layout(Acquisitions):
         """Give a channel another name, here and in the source planes that it comes from."""
         channels, gaps, planes = schema.channels, schema.gaps, schema.planes
         acquisitions = schema.acquisitions
-        multiplexing = self.get("workflow_type") == "multiplexing"
+        workflow_type = self.get("workflow_type")
+        multiplexing = workflow_type == "multiplexing"
         with self._begin() as connection:
             row = connection.execute(sa.select(channels).where(channels.c.name == old)).one()
             changed = {"name": new, "facts": {**row.facts, "name": new}}
             connection.execute(sa.update(channels).where(channels.c.id == row.id).values(changed))
             connection.execute(sa.update(gaps).where(gaps.c.channel == old).values(channel=new))
-            prefix = f"{row.cycle}_" if multiplexing else ""
+            prefix = name_in_cycle("", row.cycle, workflow_type)
             source, target = old.removeprefix(prefix), new.removeprefix(prefix)
             for one in connection.execute(sa.select(acquisitions)).all():
                 mine = (planes.c.acquisition_id == one.id, planes.c.channel == source)
@@ -130,12 +132,12 @@ class Layout(Acquisitions):
         Planes that were declared but are missing count, what no site has does not.
         """
         kinds = self._kinds_of_planes()
-        multiplexing = self.get("workflow_type") == "multiplexing"
+        workflow_type = self.get("workflow_type")
         mip = bool(self.get("mip", False))
         found: dict[tuple[str, int], dict[str, tuple[set[int], set[int]]]] = {}
         columns = [kinds[name].tolist() for name in ("plate", "cycle", "channel", "z", "t")]
         for plate, cycle, channel, z, t in zip(*columns, strict=True):
-            name = f"{cycle}_{channel}" if multiplexing else channel
+            name = name_in_cycle(channel, cycle, workflow_type)
             own = found.setdefault((plate, cycle), {}).setdefault(name, (set(), set()))
             own[0].add(0 if mip else z)
             own[1].add(t)
