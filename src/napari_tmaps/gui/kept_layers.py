@@ -12,6 +12,7 @@ import numpy as np
 from napari_tmaps.gui.label_colours import grey_colormap
 from napari_tmaps.gui.layers import LayerTuple
 from napari_tmaps.gui.mosaic import MosaicLevel
+from napari_tmaps.gui.unchosen import add_unchosen
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -103,16 +104,12 @@ class KeptLayers:
     def extra(self, kind: str, layers: Sequence[LayerTuple]) -> None:
         """Show more layers, which replace those of the same kind ("tmaps" of their metadata)."""
         wanted = {_key(layer) for layer in layers}
-        chosen = self._viewer.layers.selection.active
         with self._one_collection():
             for key, layer in list(self._layers.items()):
                 if key not in wanted and kind in layer.metadata["tmaps"]:
                     self._remove(key)
             for one in layers:
                 self._put(one)
-        # napari chooses what is new; the user goes on with what was chosen before.
-        if chosen is not None and chosen in self._viewer.layers:
-            self._viewer.layers.selection.active = chosen
 
     def grey(self, on: bool) -> None:
         """Show objects in grey, because others colour them; else in colours of their own."""
@@ -257,6 +254,7 @@ class KeptLayers:
                 if features is not None or len(layer.features.columns):
                     layer.features = features
             return moved
+        was_chosen = layer is not None and layer == self._viewer.layers.selection.active
         if layer is not None:
             self._remove(key)
         new = Layer.create(data, properties, kind)
@@ -271,7 +269,9 @@ class KeptLayers:
         for name, value in self._settings.get(key, {}).items():
             if name not in own:
                 setattr(new, name, value)
-        self._viewer.add_layer(new)
+        add_unchosen(self._viewer, new)
+        if was_chosen:
+            self._viewer.layers.selection.active = new
         self._layers[key] = new
         if kind == "labels" and "colormap" in properties:
             self._coloured[key] = properties["colormap"].name

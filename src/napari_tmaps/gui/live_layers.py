@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -178,15 +177,13 @@ class LiveLayers:
     def show(self, preview: Preview, scene: Scene) -> None:
         """Show what a step made."""
         self._hide_stored()
-        with self._same_selection():
-            self._step.try_out(preview_layers(preview, scene))
+        self._step.try_out(preview_layers(preview, scene))
 
     def show_objects(self, preview: Preview, scene: Scene) -> Iterator[None]:
         """Show the objects of the whole pipeline, a layer at each step: napari takes its time."""
         shown = []
         for layer in object_layers(preview, scene):
-            with self._same_selection():
-                self._objects.put(layer)
+            self._objects.put(layer)
             shown.append(layer)
             yield
         self._objects.keep_tried(shown)
@@ -194,16 +191,6 @@ class LiveLayers:
     def drop_objects(self) -> None:
         """The objects of the whole pipeline are no longer what it makes."""
         self._objects.keep_tried([])
-
-    @contextmanager
-    def _same_selection(self) -> Iterator[None]:
-        """napari selects a new layer; what the user works with stays selected."""
-        layers = self._viewer.layers
-        chosen = set(layers.selection)
-        yield
-        left = chosen.intersection(layers)
-        if left and left != set(layers.selection):  # else napari would do much for nothing
-            layers.selection = left
 
     def _hide_stored(self) -> None:
         """Outlines of objects that are kept already would be taken for those of the preview.

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.map_picture import Place
 from napari_tmaps.gui.object_book import ObjectBook, book_of
+from napari_tmaps.gui.unchosen import add_unchosen
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.selections import Selection
 
@@ -155,7 +156,6 @@ class ObjectMarks(QObject):
         self.close()
         if not placed:
             return
-        active = self._viewer.layers.selection.active
         layer = Points(
             data,
             name=LAYER,
@@ -167,9 +167,7 @@ class ObjectMarks(QObject):
             **properties,
         )
         layer.editable = False
-        self._viewer.add_layer(layer)
-        if active is not None and active in self._viewer.layers:
-            self._viewer.layers.selection.active = active
+        add_unchosen(self._viewer, layer)
 
     def _on_opened(self) -> None:
         self._picked = None
