@@ -289,3 +289,20 @@ def test_a_layout_that_another_process_has_changed_is_read_anew(experiment, tmp_
                 assert list(sites["well"]) == [well]
                 sites["well"] = "Z99"  # the table is of him who asked for it
                 assert list(reader.catalogue.sites()["well"]) == [well]
+
+
+def test_a_setting_is_read_anew_once_it_has_changed_and_is_nobody_elses(experiment):
+    mine = experiment.catalogue
+    assert mine.get("notes", []) == []
+    mine.set("notes", ["one"])
+    mine.get("notes").append("two")
+    assert mine.get("notes") == ["one"], "who has it may change it"
+    with Experiment.open(experiment.path) as other:
+        other.catalogue.set("notes", [0.1, None, "x"])
+        other.catalogue.set_object_type("cells", "p", 3, 2)
+    assert mine.get("notes") == [0.1, None, "x"]
+    assert list(mine.object_types()["name"]) == ["cells"]
+    for value in (3, 2.5, "3", True, {"a": [1]}):
+        mine.set("value", value)
+        assert mine.get("value") == value
+        assert type(mine.get("value")) is type(value)

@@ -104,6 +104,8 @@ def _boxes(
 
 
 def _problems(gaps: pd.DataFrame, failures: pd.DataFrame) -> dict[tuple[str, int], tuple[str, ...]]:
+    if gaps.empty and failures.empty:
+        return {}
     found: dict[tuple[str, int], list[str]] = {}
     for _, group in gaps.groupby(["well", "site"]):
         channels = ", ".join(dict.fromkeys(group["channel"].astype(str)))

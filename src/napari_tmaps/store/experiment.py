@@ -380,10 +380,9 @@ class Experiment:
 
     def channels(self, overlay: Overlay | None = None) -> list[Channel]:
         """Channels of the experiment, in order; with other corrections, if they are given."""
-        return [
-            Channel(**{**facts, "name": name})
-            for name, facts in self.catalogue.channels(overlay)[["name", "facts"]].to_numpy()
-        ]
+        table = self.catalogue.channels(overlay)
+        rows = zip(table["name"], table["facts"], strict=True)
+        return [Channel(**{**facts, "name": name}) for name, facts in rows]
 
     # -- pixels ---------------------------------------------------------------------------------
 

@@ -37,10 +37,16 @@ class Acquisitions(Edited):
         NotFoundError
             There is no such plate.
         """
-        table = self.plates().set_index("name")
-        if plate not in table.index:
-            raise unknown("plate", plate, table.index)
-        return PlateFormat(int(table.loc[plate, "rows"]), int(table.loc[plate, "columns"]))  # type: ignore[arg-type]
+        table = self.plates()
+        formats = {
+            name: PlateFormat(int(rows), int(columns))
+            for name, rows, columns in zip(
+                table["name"], table["rows"], table["columns"], strict=True
+            )
+        }
+        if plate not in formats:
+            raise unknown("plate", plate, formats)
+        return formats[plate]
 
     def describe_plate(self, plate: str, description: str) -> None:
         """Store what a person says of a plate."""
@@ -252,7 +258,7 @@ class Acquisitions(Edited):
             .select_from(planes.join(acquisitions).join(plates))
             .distinct()
         )
-        return self._read_once("kinds of planes", query).astype({"missing": bool})
+        return self._read_once("kinds of planes", query, {"missing": bool})
 
     def set_fingerprints(self, acquisition: int, files: Iterable[tuple[str, int, str]]) -> None:
         """Store (path, size, digest) of the files of an acquisition, replacing all of them."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
 from napari_tmaps.errors import FormatError, NotFoundError, StorageError
 from napari_tmaps.store.catalogue import schema
+
+T = TypeVar("T")
 
 WAIT_S = 30.0
 """How long to wait while another process writes."""
@@ -85,10 +90,28 @@ class Database:
 
     def _read(self, query: sa.Select[Any]) -> pd.DataFrame:
         with self._begin() as connection:
-            return pd.read_sql(query, connection)
+            return _table(connection.execute(query))
 
-    def _read_once(self, name: str, query: sa.Select[Any]) -> pd.DataFrame:
+    def _read_once(
+        self, name: str, query: sa.Select[Any], dtypes: Mapping[str, type] = MappingProxyType({})
+    ) -> pd.DataFrame:
         """Read what is asked for again and again, and again from the file once that has changed.
+
+        Parameters
+        ----------
+        name
+            By which it is known.
+        dtypes
+            Of columns that would come with another type, or with none if they are all NULL.
+        """
+
+        def read(connection: sa.Connection) -> pd.DataFrame:
+            return _table(connection.execute(query)).astype(dtypes)
+
+        return self._once(name, read).copy(deep=False)  # copies a column once it is written to
+
+    def _once(self, name: str, read: Callable[[sa.Connection], T]) -> T:
+        """What was read before, or now if the file has changed since; nobody may change it.
 
         SQLite counts the changes that others make to its file, and those of a connection.
         """
@@ -99,9 +122,9 @@ class Database:
             version = others, raw.total_changes
             kept = connection.info.setdefault("kept", {})
             if name not in kept or kept[name][0] != version:
-                kept[name] = version, pd.read_sql(query, connection)
-            found: pd.DataFrame = kept[name][1]
-        return found.copy(deep=False)  # pandas copies a column once it is written to
+                kept[name] = version, read(connection)
+            found: T = kept[name][1]
+            return found
 
     def _change(self, *statements: sa.Update | sa.Delete) -> None:
         """Carry out statements, all or none."""
@@ -128,8 +151,13 @@ class Database:
 
     def get(self, key: str, default: Any = None) -> Any:
         """A setting of the experiment, e.g. "name"."""
-        with self._begin() as connection:
-            value = setting(connection, key)
+
+        def read(connection: sa.Connection) -> Any:
+            column = sa.type_coerce(schema.settings.c.value, sa.String)
+            return connection.scalar(sa.select(column).where(schema.settings.c.key == key))
+
+        kept = self._once(f"setting {key}", read)
+        value = json.loads(kept) if isinstance(kept, str) else kept  # SQLite keeps numbers as such
         return default if value is None else value
 
     def set(self, key: str, value: Any) -> None:
@@ -148,6 +176,24 @@ class Database:
     def name(self) -> str:
         """Name of the experiment."""
         return str(self.get("name"))
+
+
+def _table(found: sa.CursorResult[Any]) -> pd.DataFrame:
+    """Rows as a table; made column by column, which is faster than row by row."""
+    names, rows = list(found.keys()), found.fetchall()
+    if not rows:
+        return pd.DataFrame(columns=names)
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return pd.DataFrame({name: _column(values) for name, values in columns})
+
+
+def _column(values: Sequence[Any]) -> Any:
+    """Numbers as numpy takes them, the rest as pandas does."""
+    if isinstance(values[0], int | float):
+        numbers = np.array(values)
+        if numbers.dtype.kind in "bif":
+            return numbers
+    return list(values)
 
 
 def setting(connection: sa.Connection, key: str) -> Any:

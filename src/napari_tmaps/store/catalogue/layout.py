@@ -54,9 +54,7 @@ class Layout(Acquisitions):
             .join_from(schema.sites, schema.plates)
             .order_by(schema.sites.c.id)
         )
-        # A column of nothing but NULL comes without a type.
-        found = self._read_once("sites", query)
-        return found.astype({"stage_y_um": float, "stage_x_um": float})
+        return self._read_once("sites", query, {"stage_y_um": float, "stage_x_um": float})
 
     def channels(self, overlay: Overlay | None = None) -> pd.DataFrame:
         """Channels: id, name, wavelength, cycle, facts; in the order of the microscope.
@@ -156,7 +154,7 @@ class Layout(Acquisitions):
         query = (
             sa.select(plates.c.name.label("plate"), sites.c.well, sites.c.site, gaps)
             .select_from(gaps.join(sites).join(plates))
-            .order_by(sites.c.id)
+            .order_by(gaps.c.site_id)
         )
         return self._read(query).drop(columns=["site_id", "step"])
 

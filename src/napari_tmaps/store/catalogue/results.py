@@ -19,7 +19,8 @@ class Results(Database):
 
     def object_types(self) -> pd.DataFrame:
         """Object types: name, pipeline, objects, features, stale."""
-        return self._read(sa.select(schema.object_types).order_by(schema.object_types.c.name))
+        query = sa.select(schema.object_types).order_by(schema.object_types.c.name)
+        return self._read_once("object types", query)
 
     def set_object_type(self, name: str, pipeline: str, objects: int, features: int) -> None:
         """Store or replace the facts of an object type; it is fresh."""
