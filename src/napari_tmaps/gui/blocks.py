@@ -130,7 +130,7 @@ class Blocks:
         self, level: int, t: int, z: int, y: range, x: range, *, hurry: bool = False
     ) -> Pixels:
         """See mosaic.Planes."""
-        canvas = np.zeros((len(y), len(x)), self.dtype)
+        canvas = np.empty((len(y), len(x)), self.dtype)  # the blocks cover it
         keys = _covering(level, t, z, y, x)
         if hurry and self._reading is not None:
             with self._lock:

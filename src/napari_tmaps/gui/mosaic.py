@@ -317,18 +317,19 @@ class MosaicLevel:
         times, depths, rows, columns = (
             axis if isinstance(axis, range) else range(axis, axis + 1) for axis in self._axes
         )
-        result = np.empty([len(axis) for axis in (times, depths, rows, columns)], self.dtype)
-        if result.size:
-            # Rows and columns are read as a block, then thinned out or turned round.
-            y, x = (range(min(axis), max(axis) + 1) for axis in (rows, columns))
-            pick = np.ix_([row - y.start for row in rows], [column - x.start for column in columns])
-            plain = rows == y and columns == x
-            for i, t in enumerate(times):
-                for j, z in enumerate(depths):
-                    plane = self._planes.plane(self._level, t, z, y, x, hurry=hurry)
-                    result[i, j] = plane if plain else plane[pick]
-        gone = tuple(0 if isinstance(axis, int) else slice(None) for axis in self._axes)
-        return np.asarray(result[gone])
+        if not self.size:
+            return np.empty(self.shape, self.dtype)
+        # Rows and columns are read as a block, then thinned out or turned round.
+        y, x = (range(min(a[0], a[-1]), max(a[0], a[-1]) + 1) for a in (rows, columns))
+        pick = slice(None, None, rows.step), slice(None, None, columns.step)
+        planes = [
+            self._planes.plane(self._level, t, z, y, x, hurry=hurry)[pick]
+            for t in times
+            for z in depths
+        ]
+        # One plane is what napari asks for with each frame: it is not copied once more.
+        stacked = planes[0] if len(planes) == 1 else np.stack(planes)
+        return stacked.reshape(self.shape)
 
     def __repr__(self) -> str:
         return f"<mosaic {self.shape} {self.dtype}>"
