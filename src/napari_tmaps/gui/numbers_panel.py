@@ -127,8 +127,6 @@ class NumbersPanel(QWidget):
             self._below = below
             self.plot.setLabel("bottom", below)
             self.plot.setToolTip(f"{beside} over {below}")
-        if not self.plot.isVisible():
-            self.plot.setVisible(True)
-            self.plot.autoRange()
-        self.plot.setXRange(float(edges[0]), float(edges[-1]), padding=0.02)
-        self.plot.setYRange(0, float(counts.max(initial=1)) or 1.0, padding=0.02)
+        highest = float(counts.max(initial=1)) or 1.0
+        self.plot.setRange(None, (float(edges[0]), float(edges[-1])), (0, highest), padding=0.02)
+        self.plot.setVisible(True)

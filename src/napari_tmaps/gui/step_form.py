@@ -25,7 +25,7 @@ from napari_tmaps.modules.spec import ModuleSpec
 from napari_tmaps.pipeline import Problem
 
 _NONE = "—"
-_TURN_S = 0.002  # of making rows, until the window may answer again
+_TURN_S = 0.001  # of making rows, until the window may answer again; one takes as long
 
 
 class StepForm(QWidget):
