@@ -135,6 +135,26 @@ def test_where_one_stopped_is_offered_and_shown_again(qtbot: Any, experiment_pat
     widget.close_experiment()
 
 
+def test_what_is_shown_anyway_is_not_offered(qtbot: Any, experiment_path: Path) -> None:
+    viewer = ViewerModel()
+    widget = ExperimentWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.show()
+    plate = Choice(str(experiment_path), "P1", view=View.PLATE)
+    widget.setValue(plate)
+    widget.session_row._keep()
+    widget.close_experiment()
+    widget.setValue(plate)
+    assert not widget.session_row.isVisible()
+    viewer.scene.camera.zoom *= 3
+    widget.session_row._keep()
+    widget.close_experiment()
+    widget.setValue(plate)
+    assert widget.session_row.isVisible()
+    assert widget.session_row._text.text() == "You stopped at plate P1 with another view of it."
+    widget.close_experiment()
+
+
 def test_a_damaged_session_is_not_offered(experiment_path: Path) -> None:
     session.save(experiment_path, session.Session(Choice("a", "P1", "B02", 1)))
     found = session.load(experiment_path)

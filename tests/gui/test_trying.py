@@ -324,5 +324,13 @@ def test_sites_from_the_widget(make_viewer, own_experiment: Path, qtbot, monkeyp
     choice = experiment.value()
     assert f"{choice.well} site {choice.site}" == last
     assert last != "B02 site 1"
+    widget.bar.opened.emit("", True)  # an empty pipeline has nothing to try
+    settle()
+    assert not panel.results()
+    assert "no step to try" in panel._title.text()
+    widget.picker.chosen.emit("threshold_otsu")
+    settle()
+    assert len(panel.results()) > 1
+    assert panel._title.text().startswith("threshold_otsu on ")
     widget.close()
     experiment.close_experiment()

@@ -134,7 +134,7 @@ class Desk(QObject):
         if experiment is not self._experiment:
             self.setColours(None)
             self.setResults({})
-            self._experiment = experiment
+            self._experiment, self._choice = experiment, Choice()
             self.experimentChanged.emit(experiment)
 
     def leave(self) -> None:

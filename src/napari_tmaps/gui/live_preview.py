@@ -242,6 +242,7 @@ class LivePreview(QObject):
 
     def _request(self, *, whole: bool) -> bool:
         self._live.cancel()
+        self._next.stop()  # objects of before: the whole pipeline comes again at the end
         tuning = self._tuning
         if tuning.chosen is None or tuning.checked is None or not self.scene.images:
             self._layers.clear()

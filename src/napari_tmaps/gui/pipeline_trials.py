@@ -42,11 +42,6 @@ class PipelineTrials(QObject):
     widget
         Parent of what is asked.
 
-    Attributes
-    ----------
-    step
-        The step that is looked at.
-
     Signals
     -------
     valueChosen
@@ -72,7 +67,7 @@ class PipelineTrials(QObject):
         super().__init__(widget)
         self._desk = desk_of(viewer)
         self._document, self._live, self._widget = document, live, widget
-        self.step = ""
+        self._step = ""
         self.trials = TrialsControl(viewer, live.cache, self)
         self._rehearsal = RehearsalControl(viewer, self)
         self._comparer = Comparer(viewer, live.cache, self)
@@ -104,16 +99,22 @@ class PipelineTrials(QObject):
         """True while anything is tried."""
         return self.trials.is_busy or self._rehearsal.is_busy or self._comparer.is_busy
 
+    def setStep(self, name: str) -> None:
+        """The step that is looked at; "" for none, of which there is nothing to try."""
+        if self._step and not name:
+            self.trials.clear()
+        self._step = name
+
     def _run(self, what: Sweep | Probes) -> None:
         self.trials.run(
-            what, self._document.value(), self.step, self._live.scene, self._live.view()
+            what, self._document.value(), self._step, self._live.scene, self._live.view()
         )
 
     def _on_sweep_requested(self, setting: SettingSpec) -> None:
-        self._run(sweep_of(self._document.value(), self.step, setting))
+        self._run(sweep_of(self._document.value(), self._step, setting))
 
     def _follow(self) -> None:
-        self.trials.follow(self._document.value(), self.step, self._live.scene, self._live.view())
+        self.trials.follow(self._document.value(), self._step, self._live.scene, self._live.view())
 
     def _on_sites_requested(self, how: str) -> None:
         what = self._choose(how)

@@ -324,7 +324,7 @@ class PipelineWidget(PipelineParts):
         """What the next key or click depends on."""
         document = self._document
         self.steps.setPipeline(document.value(), self._chosen, marks)
-        self._trials.step = self._chosen
+        self._trials.setStep(self._chosen)
         history = document.history
         self.bar.setState(document.names(), document.name, history.undoes, history.redoes)
 

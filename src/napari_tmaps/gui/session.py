@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import isclose
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
@@ -82,6 +84,23 @@ def apply(session: Session, viewer: Any) -> None:
     viewer.scene.camera.zoom = session.zoom
 
 
+def is_place(session: Session, choice: Choice) -> bool:
+    """Whether it is what is shown, however that looks."""
+    return replace(session.choice, experiment=choice.experiment) == choice
+
+
+def is_look(session: Session, viewer: Any) -> bool:
+    """Whether camera and layers are as they were.
+
+    The zoom depends on the room that there is for the picture: within a tenth it is the same.
+    """
+    now = session_of(session.choice, viewer)
+    there = {name: look for name, look in session.layers.items() if name in now.layers}
+    is_there = not session.center or np.allclose(session.center, now.center)
+    is_near = isclose(session.zoom, now.zoom, rel_tol=0.1)
+    return is_there and is_near and all(now.layers[name] == look for name, look in there.items())
+
+
 def load(experiment: Path) -> Session | None:
     """The session of an experiment; None if there is none, or it cannot be read."""
     try:
@@ -145,6 +164,7 @@ class SessionRow(QWidget):
         self.go_button.clicked.connect(self.restore)
         self.drop_button.clicked.connect(self._drop)
         desk.experimentChanged.connect(self._on_experiment_changed)
+        desk.choiceChanged.connect(self._on_choice_changed)
         self.setVisible(False)
         # napari reads the manifests of all plugins for the first one: not when an experiment opens.
         timer(self, 0, _wish).start()
@@ -181,6 +201,16 @@ class SessionRow(QWidget):
             self._timer.start()
             if wish == "always":
                 QTimer.singleShot(0, self.restore)
+
+    def _on_choice_changed(self, choice: Choice) -> None:
+        """What is shown anyway is nothing to go on with, unless it looked otherwise."""
+        offered = self._offered
+        if offered is None or not is_place(offered, choice):
+            return
+        if is_look(offered, self._viewer):
+            self._drop()
+        else:
+            self._text.setText(f"You stopped at {offered.sentence()} with another view of it.")
 
     def _keep(self) -> None:
         """Keep what is shown, once somebody has gone anywhere."""

@@ -99,6 +99,11 @@ class TrialsControl(QObject):
         if isinstance(self._what, Probes) and self.panel.isVisible():
             self.run(self._what, pipeline, step, scene, part)
 
+    def clear(self) -> None:
+        """Show no trials until there is a step to try; the sites are the same then."""
+        self.cancel()
+        self.panel.begin("There is no step to try: add a module to the pipeline.", 0)
+
     def cancel(self) -> None:
         """Stop."""
         self._again = None

@@ -133,6 +133,8 @@ class TrialsPanel(QWidget):
             self._cards.append(card)
         for card in self._cards:
             card.wait()
+        if not count:
+            self._draw()
         self._arrange()
 
     def add(self, tried: Tried) -> None:

@@ -12,6 +12,8 @@ from tests.gui.plate import SIZE, plane_of
 
 from napari_tmaps.gui import live_preview
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
+from napari_tmaps.gui.tuning import Tuning
+from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import edit
 from napari_tmaps.store.experiment import Experiment
 
@@ -58,6 +60,17 @@ def test_ten_fast_changes_compute_the_first_and_the_last(widget, viewer):
     go_on.set()
     settle(widget)
     assert list(dict.fromkeys(made)) == [200.0, 290.0]
+
+
+def test_objects_of_before_do_not_come_late(widget, viewer):
+    build(widget, "threshold_manual", "register_objects")
+    assert "Objects (live)" in viewer.layers
+    widget.form.outputRenamed.emit("objects", "Blocks")
+    while not widget._live._next.isActive():  # its objects are about to be shown
+        QApplication.processEvents()
+    widget._live.show(Tuning(PipelineDescription()))
+    settle(widget)
+    assert [layer.name for layer in viewer.layers] == ["DAPI"]
 
 
 def test_memory_for_previews_is_a_preference(viewer, monkeypatch):
