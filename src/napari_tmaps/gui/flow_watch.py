@@ -44,15 +44,16 @@ class FlowWatch(QObject):
         """Watch another experiment, or none."""
         self._experiment = experiment
         self._timer.stop()
-        self._status, self._was_at_work = IDLE, None
+        before, self._status, self._was_at_work = self._status, IDLE, None
         if experiment is not None:
             self._timer.start()
-        self.look()
+            self.look()
+        elif before != IDLE:
+            self.changed.emit(IDLE)
 
     def look(self) -> None:
         """Read the status now."""
         if self._experiment is None:
-            self.changed.emit(IDLE)
             return
         start = time.perf_counter()
         try:

@@ -178,12 +178,16 @@ def plan_map(experiment: Experiment, plate: str, overlay: Overlay | None = None)
         if any(channel.name in names for (of, _), names in used.items() if of == plate)
     ]
     types = {np.dtype(name) for name in names_of_types}
-    corners = np.stack([tiles.top, tiles.left, tiles.height, tiles.width], axis=1).tolist()
-    names = zip(sites["well"].tolist(), sites["site"].tolist(), strict=True)
-    placed = tuple(
-        PlacedSite(number, *name, *place)
-        for number, (name, place) in enumerate(zip(names, corners, strict=True))
-    )
+    columns: list[Any] = [
+        sites["well"],
+        sites["site"],
+        tiles.top,
+        tiles.left,
+        tiles.height,
+        tiles.width,
+    ]
+    rows = zip(range(len(sites)), *(column.tolist() for column in columns), strict=True)
+    placed = tuple(map(PlacedSite._make, rows))
     facts_of_map: dict[str, Any] = {
         "plate": plate,
         "version": version,
