@@ -136,24 +136,29 @@ class StepList(QListWidget):
         self, item: QListWidgetItem, call: ModuleCall, text: str, tip: str, *, is_bad: bool
     ) -> None:
         shown = (call.name, call.active, text, tip, is_bad)
-        if item.data(_SHOWN) == shown:
+        before = item.data(_SHOWN)
+        if before == shown:
             return
+        # The list is laid out anew for each of these: of a row that moved down only the words.
         item.setData(_SHOWN, shown)
-        item.setText(text)
-        item.setIcon(self._fault if is_bad else QIcon())
-        item.setForeground(QBrush(BAD) if is_bad else QBrush())
-        item.setToolTip(tip)
         item.setData(_NAME, call.name)
-        item.setFlags(
-            Qt.ItemFlag.ItemIsEnabled
-            | Qt.ItemFlag.ItemIsSelectable
-            | Qt.ItemFlag.ItemIsDragEnabled
-            | Qt.ItemFlag.ItemIsUserCheckable
-        )
-        item.setCheckState(Qt.CheckState.Checked if call.active else Qt.CheckState.Unchecked)
-        font = item.font()
-        font.setItalic(not call.active)
-        item.setFont(font)
+        item.setText(text)
+        item.setToolTip(tip)
+        if before is None:
+            item.setFlags(
+                Qt.ItemFlag.ItemIsEnabled
+                | Qt.ItemFlag.ItemIsSelectable
+                | Qt.ItemFlag.ItemIsDragEnabled
+                | Qt.ItemFlag.ItemIsUserCheckable
+            )
+        if before is None or before[-1] != is_bad:
+            item.setIcon(self._fault if is_bad else QIcon())
+            item.setForeground(QBrush(BAD) if is_bad else QBrush())
+        if before is None or before[1] != call.active:
+            item.setCheckState(Qt.CheckState.Checked if call.active else Qt.CheckState.Unchecked)
+            font = item.font()
+            font.setItalic(not call.active)
+            item.setFont(font)
 
     def names(self) -> list[str]:
         """Names of the steps, from the top."""
