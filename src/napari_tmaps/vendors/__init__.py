@@ -34,6 +34,7 @@ from napari_tmaps.vendors import (
     omezarr,
     scanr,
     tiffstack,
+    wellnames,
 )
 from napari_tmaps.vendors import pattern as patterns
 from napari_tmaps.vendors.channelnames import rename_channels
@@ -95,6 +96,7 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor(olympus.NAME, olympus.recognise, olympus.scan),
     Vendor(deltavision.NAME, deltavision.recognise, deltavision.scan),
     Vendor(arrayscan.NAME, arrayscan.recognise, arrayscan.scan),
+    Vendor(wellnames.NAME, wellnames.recognise, wellnames.scan),
     Vendor(ometiff.NAME, ometiff.recognise, ometiff.scan),
     Vendor(tiffstack.NAME, tiffstack.recognise, tiffstack.scan),
     Vendor(generic.NAME, generic.recognise, generic.scan),
