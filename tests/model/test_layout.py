@@ -135,6 +135,21 @@ def test_no_gaps_where_scenes_differ_in_depth():
     assert find_gaps(hole)[["site", "z"]].to_numpy().tolist() == [[2, 1]]
 
 
+def test_a_full_plate_and_one_that_could_be_have_the_same_empty_table():
+    full = make_planes(
+        plate=["P"] * 4 + ["Q"] * 2,
+        site=[1, 1, 2, 2, 1, 2],
+        channel=["C01", "C02", "C01", "C02", "C01", "C01"],
+    )
+    uneven = make_planes(site=[1, 1, 2], z=[0, 1, 0])  # nothing lacks, by another way
+    gaps = find_gaps(full)
+    assert gaps.empty
+    pd.testing.assert_frame_equal(gaps, find_gaps(uneven))
+    # a plane that is there twice makes up for none that lacks
+    twice = full.assign(channel=["C01", "C02", "C01", "C01", "C01", "C01"])
+    assert find_gaps(twice)[["plate", "site", "channel"]].to_numpy().tolist() == [["P", 2, "C02"]]
+
+
 def test_a_cycle_that_some_sites_of_a_well_lack_is_a_gap():
     planes = make_planes(
         well=["B03"] * 3 + ["B04"],

@@ -6,11 +6,13 @@ metaconfig lays it out, imextract reads by it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from napari_tmaps.errors import FormatError
@@ -202,10 +204,23 @@ def make_planes(**columns: Any) -> pd.DataFrame:
 
 def sort_planes(table: pd.DataFrame) -> pd.DataFrame:
     """The table sorted by `KEY`, wells in the order of the plate."""
-    names = {name: WellName.parse(name) for name in table["well"].unique()}
-    rank = {name: n for n, name in enumerate(sorted(names, key=names.__getitem__))}
-    order = table.assign(well=table["well"].map(rank)).sort_values(KEY, kind="stable").index
-    return table.loc[order].reset_index(drop=True)
+    ranks = [_ranks(table[name], WellName.parse if name == "well" else None) for name in KEY]
+    order = np.lexsort(ranks[::-1])
+    if not (np.diff(order) == 1).all():  # most tables come from a sorted one
+        table = table.take(order)
+    return table.reset_index(drop=True)
+
+
+def _ranks(column: pd.Series, key: Callable[[str], Any] | None) -> npt.NDArray[Any]:
+    """Numbers that sort as a column does; text by `key`."""
+    if column.dtype.kind in "iuf":
+        return column.to_numpy()
+    codes, found = pd.factorize(column)
+    names = found.tolist()
+    order = sorted(range(len(names)), key=lambda n: key(names[n]) if key else names[n])
+    ranks = np.empty(len(names), np.int64)
+    ranks[order] = np.arange(len(names))
+    return ranks[codes]
 
 
 def dense(values: pd.Series) -> pd.Series:

@@ -79,7 +79,7 @@ class ChunkFiles:
     def create(self) -> None:
         """Write the description of the array; nobody else writes or reads it meanwhile."""
         for name, text in self._plan.describe(self.shape[:3]).items():
-            write_parts(self.folder / name, [text.encode()])
+            write_parts(self._file(name), [text.encode()])
 
     def write(
         self,
@@ -95,15 +95,19 @@ class ChunkFiles:
             Row and column of the shard, where `shape` is that of one of several side by side.
         """
         plan = self._plan
-        folder = self.folder if self.zarr_format == 2 else self.folder / "c"
+        begin = () if self.zarr_format == 2 else ("c",)
         memory, spans = self._encoded(plane)
         if plan.sharded:
-            file = folder.joinpath(*map(str, (*place, *shard)))
+            file = self._file(*begin, *place, *shard)
             write_parts(file, [_shard(memory, spans).data])
             return
         for (row, column), (start, stop) in zip(np.ndindex(*plan.grid), spans, strict=True):
             grid = row + shard[0] * plan.grid[0], column + shard[1] * plan.grid[1]
-            write_parts(folder.joinpath(*map(str, (*place, *grid))), [memory[start:stop].data])
+            write_parts(self._file(*begin, *place, *grid), [memory[start:stop].data])
+
+    def _file(self, *names: str | int) -> str:
+        """Path of a file; as text, since making a `Path` takes as long as opening it."""
+        return os.path.join(self.folder, *map(str, names))
 
     def _encoded(self, plane: npt.NDArray[Any]) -> tuple[Bytes, list[tuple[int, int]]]:
         """All chunks of a plane, one after the other, good until the next plane of the same thread;
@@ -154,12 +158,12 @@ def _memory(name: str, size: int) -> Bytes:
     return memory[:size]
 
 
-def write_parts(path: Path, parts: Sequence[Part]) -> None:
+def write_parts(path: str, parts: Sequence[Part]) -> None:
     """Write a file of parts that follow each other; folders are made where they are missing."""
-    folder = str(path.parent)
+    folder = os.path.dirname(path)
     if folder not in _made:
         _make(folder)
-    write_file(path, parts)
+    write_file(Path(path), parts)
 
 
 # Folders that are known to be there. Planes lie five folders deep, and asking the system about
@@ -169,15 +173,18 @@ _MOST_MADE = 100_000
 
 
 def _make(folder: str) -> None:
-    """Make a folder and those above it, from the first one that is not known to be there."""
-    missing = [folder]
-    while missing[-1] not in _made and (above := os.path.dirname(missing[-1])) != missing[-1]:
-        if os.path.isdir(above or os.curdir):
-            break
-        missing.append(above)
-    for each in reversed(missing):
+    """Make a folder, and those above it that are missing."""
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        above = os.path.dirname(folder)
+        if above == folder:
+            raise
+        _make(above)
         with suppress(FileExistsError):
-            os.mkdir(each)
+            os.mkdir(folder)
     if len(_made) > _MOST_MADE:
         _made.clear()
-    _made.update(missing)
+    _made.add(folder)

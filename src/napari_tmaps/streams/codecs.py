@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal
 
 import numpy.typing as npt
@@ -29,6 +29,7 @@ def most_bytes(size: int) -> int:
     return size + size // 64 + 1024
 
 
+@cache
 def encoder(compression: str) -> Encode:
     """How chunks are encoded."""
     import imagecodecs

@@ -13,6 +13,8 @@ import numpy as np
 
 from napari_tmaps.errors import InputError
 
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+
 
 def plain(value: Any, where: str) -> Any:
     """The value as JSON holds it: NumPy numbers and arrays, dates, paths and sets are turned.
@@ -30,6 +32,14 @@ def plain(value: Any, where: str) -> Any:
     InputError
         JSON cannot hold the value.
     """
+    # What there is most of comes first: each image of a plate has some hundred values.
+    kind = type(value)
+    if kind in _AS_IT_IS or (kind is float and isfinite(value)):
+        return value
+    if isinstance(value, dict | Mapping):
+        return {str(key): plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple | Set):
+        return [plain(item, f"{where}[{number}]") for number, item in enumerate(value)]
     if isinstance(value, np.ndarray):
         return plain(value.tolist(), where)
     if isinstance(value, np.generic):
@@ -46,10 +56,6 @@ def plain(value: Any, where: str) -> Any:
         return value.isoformat()
     if isinstance(value, PurePath):
         return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple | Set):
-        return [plain(item, f"{where}[{number}]") for number, item in enumerate(value)]
     raise InputError(
         f"'{where}' is a {type(value).__name__}, which a JSON file cannot hold. Give text, "
         "numbers, yes/no, dates, or lists and tables of these, or leave it out."

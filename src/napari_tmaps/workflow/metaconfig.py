@@ -166,8 +166,7 @@ class MetadataConfigurator(Step):
             notes = [*notes, *told]
         gaps = find_gaps(layout.planes)
         catalogue.set_offsets(layout.offsets)
-        catalogue.set("mip", args.mip)
-        catalogue.set("layout_notes", notes)
+        catalogue.set_all({"mip": args.mip, "layout_notes": notes})
         catalogue.set_layout(sites, layout.channels, gaps)
         # Several jobs may have met the same image.
         failures = {tuple(item.items()): item for done in results for item in done.failures}

@@ -230,7 +230,7 @@ class Acquisitions(Edited):
                 for plate, names in wells.items()
             ]
             table = pd.concat(found, ignore_index=True)
-            keys = zip(table["plate"], table["well"], table["site"], strict=True)
+            keys = zip(*(table[name].tolist() for name in ("plate", "well", "site")), strict=True)
             table = table[[key in wanted for key in keys]]
         dtypes = {name: dtype for name, dtype in COLUMNS.items() if name in table}
         return sort_planes(table.astype(dtypes))

@@ -212,9 +212,16 @@ def set_setting(connection: sa.Connection, key: str, value: Any) -> None:
 def insert_table(connection: sa.Connection, table: sa.Table, rows: pd.DataFrame) -> None:
     """Add the rows of a data frame; NaN becomes NULL."""
     if len(rows):
-        plain = rows.astype(object).where(rows.notna().to_numpy(), None)
-        records: list[Any] = plain.to_dict("records")
+        columns = [_plain(column) for _, column in rows.items()]
+        names = list(map(str, rows))
+        records = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         connection.execute(sa.insert(table), records)
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    values: list[Any] = column.tolist()
+    lost = column.isna().tolist()
+    return [None if gone else value for gone, value in zip(lost, values, strict=True)]
 
 
 def inserted(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
