@@ -450,3 +450,35 @@ def test_only_the_newest_work_is_told(qtbot: Any) -> None:
     latest.cancel()
     qtbot.waitUntil(lambda: not latest.is_running, timeout=10_000)
     assert told == [4]
+
+
+def test_objects_that_are_measured_anew_meanwhile(
+    widget: ObjectsWidget, path: Path, qtbot: Any
+) -> None:
+    """An analysis replaces files that the widgets know the ends of; nothing is raised into Qt."""
+    with Experiment.open(path) as experiment:
+        frame = experiment.features.read("Blocks").reset_index()
+        many = pd.concat([frame.assign(label=frame["label"] + 2 * n) for n in range(400)])
+        write_features(experiment, "Blocks", many)
+    said: list[str] = []
+    widget.book.failed.connect(said.append)
+    lines = widget.table.view.objects
+    widget.book.opened.emit()
+    assert lines.data(lines.index(0, 4)) == "…"
+    widget.book.go(0)
+    assert any("measured anew" in text for text in said)
+    wait(widget, qtbot)
+    widget.book.open("Blocks")
+    wait(widget, qtbot)
+    assert lines.rowCount() == 24 * 400
+    assert lines.data(lines.index(0, 4)) != "…"
+
+
+def test_no_gate_of_no_objects(widget: ObjectsWidget, qtbot: Any) -> None:
+    widget.table.filter_line.setText("Area > 20")
+    wait(widget, qtbot)
+    qtbot.waitUntil(widget.table.gate_button.isEnabled)
+    widget.book.open("")
+    assert not widget.table.gate_button.isEnabled()
+    widget.table.gate_button.clicked.emit()
+    assert widget.book.data is None

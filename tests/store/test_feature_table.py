@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_tmaps.errors import FormatError, InputError, NotFoundError
+from napari_tmaps.errors import FormatError, InputError, NotFoundError, StorageError
 from napari_tmaps.store.feature_table import Categories, FeatureTable
 from napari_tmaps.store.features import INDEX, FeatureStore
 
@@ -70,6 +70,18 @@ def test_a_part_reads_the_files_of_its_rows_alone(store):
     assert table.part("Area", np.empty(0, np.int64)).dtype == np.float64, "no file is needed"
     with pytest.raises(FormatError, match="B03"):
         table.frame(["label"], slice(0, 4))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_objects_that_are_measured_anew_meanwhile(store, tmp_path, whole):
+    table = FeatureTable(store, "Nuclei")
+    part = tmp_path / "part.parquet"
+    store.write_part(part, [rows("p1", "B03", range(1, 5000), Area=np.arange(4999.0))])
+    store.collect("Nuclei", [part], [("p1", "B03", 1)])
+    with pytest.raises(StorageError, match="Nuclei of well B03 have just been measured anew"):
+        table.column("Area") if whole else table.part("Area", slice(0, 2))
+    assert table.part("Area", slice(2, 3)).tolist() == [2.0], "other wells are as before"
+    assert FeatureTable(store, "Nuclei").numbers("Area")[4998] == 4998
 
 
 def test_blocks_give_the_same_as_columns(store):

@@ -323,7 +323,8 @@ class GalleryWidget(ObjectPage):
         self._chosen = Chosen(np.empty(0, np.int64), 0, 64)
         self.size_box.clear()
         if data is not None:
-            self.size_box.addItem(f"{fitting_size(data.table)} px", 0)
+            fitting = self.book.read(lambda data: fitting_size(data.table), SIZES[0])
+            self.size_box.addItem(f"{fitting} px", 0)
             for size in SIZES:
                 self.size_box.addItem(f"{size} px", size)
             self.sort.setNames([RANDOM, *plottable(data.table)])

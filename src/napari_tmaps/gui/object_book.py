@@ -7,9 +7,9 @@ gallery; each of them listens here, and tells here what it changes.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ from napari_tmaps.tools.values import PALETTE, ToolData
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+Value = TypeVar("Value")
 
 GATES = "gates"
 """Name of the colours of gates on the map."""
@@ -142,8 +144,10 @@ class ObjectBook(QObject):
 
     def go(self, row: int) -> None:
         """Show an object on the map."""
-        assert self._data is not None, "there are rows"
-        one = self._data.table.index(np.array([row])).iloc[0]
+        rows = self.read(lambda data: data.table.index(np.array([row])), pd.DataFrame())
+        if rows.empty:
+            return
+        one = rows.iloc[0]
         place = Place(str(one["plate"]), str(one["well"]), int(one["site"]))
         choice = replace(self.desk.choice, plate=place.plate, well=place.well, site=place.site)
         if choice != self.desk.choice:
@@ -154,11 +158,21 @@ class ObjectBook(QObject):
         self._is_going = False
         self.wentTo.emit(row)
 
+    def read(self, value: Callable[[ToolData], Value], otherwise: Value) -> Value:
+        """Something of the objects; what cannot be read now is told, and is something else."""
+        if self._data is None:
+            return otherwise
+        try:
+            return value(self._data)
+        except TmapsError as error:
+            self.failed.emit(str(error))
+            return otherwise
+
     def row_of(self, found: PickedObject) -> int:
         """Row of an object; -1 if it is not in the table."""
         if self._data is None or found.object_type != self.object_type:
             return -1
-        return int(self._data.table.rows_of(objects_of([found]))[0])
+        return self.read(lambda data: int(data.table.rows_of(objects_of([found]))[0]), -1)
 
     def middles(self, objects: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Middle (y, x) of objects in the pixels of their sites; NaN for those that are gone."""

@@ -17,6 +17,7 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 from qtpy.QtGui import QFont, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.object_rows import Rows
 from napari_tmaps.store.feature_table import FeatureTable, Mask
 
@@ -104,7 +105,11 @@ class ObjectTableModel(QAbstractTableModel):
         if page is None:
             assert self._table is not None, "there are lines"
             rows = self.rows.of(slice(number * _PAGE, (number + 1) * _PAGE))
-            page = [_shown(value) for value in self._table.frame([name], rows)[name].tolist()]
+            try:
+                values = self._table.frame([name], rows)[name].tolist()
+            except TmapsError:  # measured anew just now: the table is read again in a moment
+                return "…"
+            page = [_shown(value) for value in values]
             self._pages[key] = page
             while len(self._pages) > _KEPT_PAGES:
                 self._pages.popitem(last=False)

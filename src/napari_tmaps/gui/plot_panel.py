@@ -218,7 +218,7 @@ class PlotPanel(QWidget):
         numbers = plottable(table)
         self.x_box.setNames(numbers)
         self.y_box.setNames(numbers)
-        self.by_box.setNames(conditions(table))
+        self.by_box.setNames(self._book.read(lambda data: conditions(data.table), []))
         self._choice = complete(table, self._choice)
         self._show_choice()
         self.refresh()

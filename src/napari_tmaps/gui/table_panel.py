@@ -147,6 +147,7 @@ class TablePanel(QWidget):
             self._work.cancel()
             self._rows = Rows(0)
             self.view.objects.setObjects(None)
+            self.gate_button.setEnabled(False)
             return
         kept = self.columns.value()
         self.columns.setNames(self._table.columns)
@@ -224,6 +225,8 @@ class TablePanel(QWidget):
         self._book.go(int(self._rows.of(slice(line, line + 1))[0]))
 
     def _on_keep_as_gate(self) -> None:
+        if self._table is None:  # gone since the button was offered
+            return
         name = self._book.free_gate_name()
         self._book.save_gate(name, FilterGate(text=self._choice.filter))
 
@@ -242,4 +245,4 @@ def here_of(book: ObjectBook) -> Mask | None:
     well = choice.well if choice.view in (View.SITE, View.WELL) else ""
     site = choice.site if choice.view is View.SITE else 0
     t = book.desk.time if book.desk.times > 1 else None
-    return in_view(book.data.table, choice.plate, well, site, t)
+    return book.read(lambda data: in_view(data.table, choice.plate, well, site, t), None)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tmaps.errors import InputError, unknown
+from napari_tmaps.errors import FormatError, InputError, StorageError, unknown
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.features import INDEX, FeatureStore, footers, open_parquet, readable
 from napari_tmaps.streams.mounts import open_parts
@@ -386,8 +386,16 @@ class FeatureTable:
         if name not in footer.schema.names:
             return np.full(footer.num_rows, np.nan, np.float32)
         path = self._files[number]
-        with readable(path), open_parquet(path, footer) as file:
-            return _numpy(file.read(columns=[name], use_threads=False)[name].combine_chunks())
+        try:
+            with readable(path), open_parquet(path, footer) as file:
+                return _numpy(file.read(columns=[name], use_threads=False)[name].combine_chunks())
+        except FormatError as error:
+            if footers([path]) != [footer]:
+                raise StorageError(
+                    f"The {self.object_type} of well {path.stem} have just been measured anew: "
+                    "what is shown of them is that of before until the table is read again."
+                ) from error
+            raise
 
     def _keep(self, name: str, value: Column) -> None:
         self._kept[name] = value
