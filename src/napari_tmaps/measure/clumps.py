@@ -19,6 +19,7 @@ from napari_tmaps.measure.runs import (
     Runs,
     Seeds,
     boxes_of,
+    by_value,
     group,
     paint,
     scan,
@@ -66,15 +67,13 @@ def cut_clumps(runs: Runs, boxes: Boxes, limits: Limits) -> Runs:
     whole, part, row, start, stop = _cut_clumps(runs, boxes, limits)
     owner = np.repeat(np.arange(runs.labels.size), np.diff(runs.first))
     stays = whole[owner]
-    present, rank = np.unique(
-        np.concatenate([owner[stays], runs.labels.size + part]), return_inverse=True
+    joined = by_value(
+        np.concatenate([owner[stays], runs.labels.size + part]),
+        np.concatenate([runs.row[stays], row]),
+        np.concatenate([runs.start[stays], start]),
+        np.concatenate([runs.stop[stays], stop]),
     )
-    first, order = group(rank, present.size)
-    joined = (
-        np.concatenate([old[stays], new])[order]
-        for old, new in ((runs.row, row), (runs.start, start), (runs.stop, stop))
-    )
-    return Runs(np.arange(1, present.size + 1), first, *joined)
+    return joined._replace(labels=np.arange(1, joined.labels.size + 1))
 
 
 @kernel
@@ -158,8 +157,8 @@ def _crop(runs: Runs, boxes: Boxes, k: int) -> npt.NDArray[np.uint8]:
 def _parts(labels: Labels, number: int) -> Runs:
     """Runs of labels 1 … number, all of which occur."""
     value, row, start, stop = scan(labels)
-    first, order = group(value - 1, number)
-    return Runs(np.arange(1, number + 1), first, row[order], start[order], stop[order])
+    first, row, start, stop = group(value - 1, number, row, start, stop)
+    return Runs(np.arange(1, number + 1), first, row, start, stop)
 
 
 @kernel

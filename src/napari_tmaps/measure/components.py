@@ -41,8 +41,8 @@ def component_runs(mask: npt.NDArray[np.bool_], diagonal: bool) -> Runs:
     """The pieces of `label_components` as runs, without an image of them."""
     _, row, start, stop = scan(mask)
     piece, pieces = _connect(row, start, stop, diagonal)
-    first, order = group(piece, pieces)
-    return Runs(np.arange(1, pieces + 1), first, row[order], start[order], stop[order])
+    first, row, start, stop = group(piece, pieces, row, start, stop)
+    return Runs(np.arange(1, pieces + 1), first, row, start, stop)
 
 
 def fill_holes(mask: npt.NDArray[np.bool_], max_area: int) -> npt.NDArray[np.bool_]:

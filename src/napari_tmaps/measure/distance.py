@@ -6,14 +6,28 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.register import (
+    NUMBERS,
+    Register,
+    add,
+    any_above,
+    counting,
+    filled,
+    largest,
+    least,
+    load,
+    most,
+    multiply,
+    store,
+    subtract,
+)
 from napari_tmaps.measure.runs import Ints, scan
 
 # Where the nearest 0 is farther than this, the envelope of parabolas is faster than comparing, and
 # squares do not fit 16 bits any more.
 FARTHEST_COMPARED = 128
 _FAR = 200  # farther than what is compared; the sum of their squares fits 16 bits
-_LANES = 16  # rows are so long, or a multiple: pixels above each other are alike in memory
-COMPARED = 256  # pixels that are compared at once
+_AT_ONCE = 4  # rows above and below that are compared before asking whether it is enough
 
 Squares = npt.NDArray[np.uint16]
 
@@ -39,22 +53,13 @@ def distances_of_runs(
     Roerdink and Hesselink, "A general algorithm for computing distance transforms in linear time"
     (2000).
     """
-    height, width = shape
     squares, first, stride = squares_along_rows(row, start, stop, top, left, shape)
+    nearest, farthest = compare_columns(squares, first, stride, shape[0])
     result = np.empty(shape, np.int32)
-    best, farthest, y, x = np.empty(COMPARED, np.uint16), np.uint16(0), 0, 0
-    for begin in range(first, first + height * stride, COMPARED):
-        farthest = max(farthest, compare_columns(squares, np.uintp(begin), np.uintp(stride), best))
-        # All rows are one line, which falls apart again.
-        done = 0
-        while done < COMPARED and y < height:
-            size = min(stride - x, COMPARED - done)
-            line, from_, to = result[y], np.uintp(done), np.uintp(x)
-            for n in range(np.uintp(max(0, min(size, width - x)))):
-                line[to + n] = best[from_ + n]
-            done, x = done + size, x + size
-            if x == stride:
-                y, x = y + 1, 0
+    for y in range(shape[0]):
+        line, at = result[y], np.uintp(first + y * stride)
+        for x in range(np.uintp(shape[1])):
+            line[x] = nearest[at + x]
     if farthest > FARTHEST_COMPARED**2:
         _redo_far_columns(row, start, stop, top, left, result)
     return result
@@ -66,53 +71,54 @@ def squares_along_rows(
 ) -> tuple[Squares, int, int]:
     """Squared distances along the rows in one line, the place of the first pixel, and the stride.
 
-    Around the crop there are as many zeros as `compare_columns` looks at.
+    Rows are some registers long, and end with a 0. Around the crop there are as many zeros as
+    `compare_columns` looks at.
     """
-    stride = (shape[1] + _LANES - 1) // _LANES * _LANES
-    # As many pixels more as are looked at beyond the nearest 0.
-    before = COMPARED + 3 * stride
-    squares = np.zeros(before + shape[0] * stride + COMPARED + before, np.uint16)
+    stride = (shape[1] // NUMBERS + 1) * NUMBERS
+    around = NUMBERS + (_AT_ONCE - 1) * stride  # no farther beyond the nearest 0
+    squares = np.zeros(around + shape[0] * stride + around, np.uint16)
+    far, order = filled(np.uint16(_FAR)), counting()
     for i in range(row.size):
-        at = np.uintp(before + (row[i] - top) * stride + start[i] - left)
-        length = np.int32(stop[i] - start[i])
-        for n in range(length):
-            step = min(min(n + np.int32(1), length - n), np.int32(_FAR))
-            squares[at + np.uintp(n)] = np.uint16(step * step)
-    return squares, before, stride
+        at = np.uintp(around + (row[i] - top) * stride + start[i] - left)
+        length = np.uintp(stop[i] - start[i])
+        end = filled(np.uint16(length + np.uintp(1)))
+        for n in range(np.uintp(0), length, np.uintp(NUMBERS)):
+            here = add(order, filled(np.uint16(n + np.uintp(1))))
+            # 0 behind the end: what comes there is written later.
+            steps = least(least(here, far), subtract(most(end, here), here))
+            store(squares, at + n, multiply(steps, steps))
+    return squares, around, stride
 
 
 @kernel
-def compare_columns(
-    squares: Squares, begin: np.uintp, stride: np.uintp, best: Squares
-) -> np.uint16:
-    """Squared distances of `COMPARED` pixels from `begin` on; returns the largest.
+def compare_columns(squares: Squares, first: int, stride: int, height: int) -> tuple[Squares, int]:
+    """Squared distances of all pixels, in a line like that of those along the rows; the largest.
 
     Each pixel is compared with those above and below. What is farther than `FARTHEST_COMPARED` is
     too large: where the largest is, distances are not known.
     """
-    dy, last, worst = np.uintp(1), np.uintp(FARTHEST_COMPARED), np.uint16(0)
-    for x in range(np.uintp(COMPARED)):
-        best[x] = squares[begin + x]
-        worst = max(worst, best[x])
-    # Pixels farther away than the worst distance so far change nothing.
-    while dy * dy < worst and dy <= last:
-        one, two = np.uint16(dy * dy), np.uint16((dy + np.uintp(1)) ** 2)
-        three, four = np.uint16((dy + np.uintp(2)) ** 2), np.uint16((dy + np.uintp(3)) ** 2)
-        above, below = begin - dy * stride, begin + dy * stride
-        above_2, below_2 = above - stride, below + stride
-        above_3, below_3 = above_2 - stride, below_2 + stride
-        above_4, below_4 = above_3 - stride, below_3 + stride
-        worst = np.uint16(0)
-        for x in range(np.uintp(COMPARED)):
-            a = np.uint16(min(squares[above + x], squares[below + x]) + one)
-            b = np.uint16(min(squares[above_2 + x], squares[below_2 + x]) + two)
-            c = np.uint16(min(squares[above_3 + x], squares[below_3 + x]) + three)
-            d = np.uint16(min(squares[above_4 + x], squares[below_4 + x]) + four)
-            nearest = min(min(best[x], a), min(b, min(c, d)))
-            best[x] = nearest
-            worst = max(worst, nearest)
-        dy += np.uintp(4)
-    return worst
+    result, farthest = np.empty_like(squares), filled(np.uint16(0))
+    # Column by column: neighbours have about as many rows to compare, as the processor foresees.
+    for x in range(0, stride, NUMBERS):
+        for y in range(height):
+            at = np.uintp(first + y * stride + x)
+            nearest = _compare(squares, at, np.uintp(stride))
+            farthest = most(farthest, nearest)
+            store(result, at, nearest)
+    return result, largest(farthest)
+
+
+@kernel
+def _compare(squares: Squares, at: np.uintp, stride: np.uintp) -> Register:
+    nearest, dy, last = load(squares, at), np.uintp(1), np.uintp(FARTHEST_COMPARED)
+    above, below = at - stride, at + stride
+    # Pixels farther away than the largest distance so far change nothing.
+    while any_above(nearest, filled(np.uint16((dy - np.uintp(1)) ** 2))) and dy <= last:
+        for _ in range(_AT_ONCE):
+            square = filled(np.uint16(dy * dy))
+            nearest = least(nearest, add(least(load(squares, above), load(squares, below)), square))
+            above, below, dy = above - stride, below + stride, dy + np.uintp(1)
+    return nearest
 
 
 @kernel

@@ -216,14 +216,14 @@ def calipers(hulls: Hulls) -> Calipers:
         # The farthest corner goes around together with the side that it is farthest from.
         far = 1 % n
         for i in range(n):
-            after = (i + 1) % n
+            after = i + 1 if i + 1 < n else 0
             y, x = corners[i, 0], corners[i, 1]
             side_y, side_x = corners[after, 0] - y, corners[after, 1] - x
             distance = abs(side_y * (corners[far, 1] - x) - side_x * (corners[far, 0] - y))
             while True:
                 off_y, off_x = corners[far, 0] - y, corners[far, 1] - x
                 longest = max(longest, off_y * off_y + off_x * off_x)
-                next_ = (far + 1) % n
+                next_ = far + 1 if far + 1 < n else 0
                 ahead = abs(side_y * (corners[next_, 1] - x) - side_x * (corners[next_, 0] - y))
                 if ahead <= distance:
                     break
@@ -233,7 +233,7 @@ def calipers(hulls: Hulls) -> Calipers:
             longest = max(longest, off_y * off_y + off_x * off_x)
             # The smallest width lies across a side of the hull.
             if n > 2:
-                narrowest = min(narrowest, distance / np.hypot(side_y, side_x))
+                narrowest = min(narrowest, distance / np.sqrt(np.float64(side_y**2 + side_x**2)))
         maximum[k] = np.sqrt(longest)
         minimum[k] = narrowest
     return Calipers(maximum, minimum)

@@ -120,13 +120,22 @@ def _changes(typing_context: Any, image: Any, y: Any, x: Any) -> tuple[Any, Call
 
 
 def _lowest(typing_context: Any, bits: Any) -> tuple[Any, Callable[..., Any]]:
-    """Place of the lowest bit that is set."""
+    """Place of the lowest bit that is set, 64 if none is."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
 
 
+def _number(typing_context: Any, bits: Any) -> tuple[Any, Callable[..., Any]]:
+    """How many bits are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uintp(types.uint64), generate
+
+
 changes = cast(Callable[[Any, Any, Any], Any], intrinsic(_changes))
-lowest = cast(Callable[[Any], int], intrinsic(_lowest))
+lowest, number = (cast(Callable[[Any], Any], intrinsic(make)) for make in (_lowest, _number))

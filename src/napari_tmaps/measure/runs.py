@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.known import Known
-from napari_tmaps.measure.lanes import changes, lowest
+from napari_tmaps.measure.lanes import changes, lowest, number
 from napari_tmaps.measure.prefetch import prefetch
 
 Ints = npt.NDArray[np.int64]
@@ -72,10 +72,7 @@ def find_runs(labels: npt.NDArray[Any]) -> Runs:
     known = known_runs(labels)
     if known is not None:
         return known
-    value, row, start, stop = scan(labels)
-    present, rank = _rank(value)
-    first, order = group(rank, present.size)
-    return _known.keep(labels, Runs(present, first, row[order], start[order], stop[order]))
+    return _known.keep(labels, by_value(*scan(labels)))
 
 
 def known_runs(labels: npt.NDArray[Any]) -> Runs | None:
@@ -124,14 +121,19 @@ def count_pixels(runs: Runs) -> Ints:
     return sizes
 
 
+def by_value(value: Ints, row: Ints, start: Ints, stop: Ints) -> Runs:
+    """Runs of objects from pieces in reading order; those of the same value are an object."""
+    names, rank = _rank(value)
+    first, row, start, stop = group(rank, names.size, row, start, stop)
+    present = np.flatnonzero(np.diff(first))
+    return Runs(names[present], np.append(first[present], first[-1]), row, start, stop)
+
+
 def _rank(values: Ints) -> tuple[Ints, Ints]:
-    """Distinct values ascending, and the place of each value among them."""
+    """Values ascending, all that occur and maybe more, and the place of each among them."""
     if values.size == 0 or values.min() < 0 or values.max() > 16 * values.size + 65536:
         return np.unique(values, return_inverse=True)
-    present = np.flatnonzero(np.bincount(values))
-    place = np.zeros(values.max() + 1, np.int64)
-    place[present] = np.arange(present.size)
-    return present, place[values]
+    return np.arange(values.max() + 1), values
 
 
 @kernel
@@ -140,8 +142,9 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
     pixels = np.ascontiguousarray(labels)
     height, width = pixels.shape
     room = 1024 + 8 * height
-    table = np.empty((4, room), np.int64)
-    n, one, last = np.uintp(0), np.uint64(1), np.uintp(width - 1)
+    table, ends = np.empty((4, room), np.int64), np.empty(width + 3, np.int64)
+    n, last, lines = np.uintp(0), np.uintp(width - 1), np.uintp(pixels.itemsize)
+    in_line = np.uintp(64) // lines
     value, row, start, stop = table[0], table[1], table[2], table[3]
     for y in range(np.uintp(height if width else 0)):
         if n + np.uintp(width) > np.uintp(room):
@@ -150,10 +153,7 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
             larger[:, :n] = table[:, :n]
             table = larger
             value, row, start, stop = table[0], table[1], table[2], table[3]
-        # Without branches but for the bits, which would be guessed wrong at most changes. All
-        # pieces between changes are written, those of the background one over the other.
-        begin, name = np.int64(0), np.int64(pixels[y, 0])
-        x = np.uintp(0)
+        pieces, x = np.uintp(0), np.uintp(0)
         while x < last:
             # Where a pixel differs from the next one; runs are long, so that most are alike.
             if x + np.uintp(64) <= last:
@@ -163,33 +163,52 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
                 for i in range(last - x):
                     bit = np.uint64(pixels[y, x + i] != pixels[y, x + i + np.uintp(1)])
                     unlike |= bit << np.uint64(i)
-            while unlike:
-                end = np.int64(x) + lowest(unlike) + 1
-                value[n], row[n], start[n], stop[n] = name, y, begin, end
-                n += np.uintp(name != 0)
-                begin, name = end, np.int64(pixels[y, np.uintp(end)])
-                unlike &= unlike - one
+            for line in range(lines):  # 64 pixels of the next row are on their way
+                prefetch(pixels, (y + np.uintp(1), x + line * in_line))
+            pieces = _add_ends(unlike, np.int64(x) + 1, ends, pieces)
             x += np.uintp(64)
-        value[n], row[n], start[n], stop[n] = name, y, begin, width
-        n += np.uintp(name != 0)
-    found = table[:, :n].copy()
-    return found[0], found[1], found[2], found[3]
+        ends[pieces] = width
+        # Without a branch: all pieces are written, those of the background one over the other.
+        begin = np.int64(0)
+        for i in range(pieces + np.uintp(1)):
+            name = np.int64(pixels[y, np.uintp(begin)])
+            value[n], row[n], start[n], stop[n] = name, y, begin, ends[i]
+            n += np.uintp(name != 0)
+            begin = ends[i]
+    return value[:n], row[:n], start[:n], stop[:n]
 
 
 @kernel
-def group(rank: Ints, groups: int) -> tuple[Ints, Ints]:
-    """Counting sort: begin of each group and the order that brings groups together."""
+def _add_ends(unlike: np.uint64, after: int, ends: Ints, n: np.uintp) -> np.uintp:
+    """Write after + the place of each bit that is set from ends[n] on; the new n."""
+    one, stop = np.uint64(1), n + number(unlike)
+    # The first three are written whether they are set or not: nobody foresees how many are.
+    for i in range(np.uintp(3)):
+        ends[n + i] = after + lowest(unlike)
+        unlike &= unlike - one
+    for i in range(n + np.uintp(3), stop):
+        ends[i] = after + lowest(unlike)
+        unlike &= unlike - one
+    return np.uintp(stop)
+
+
+@kernel
+def group(
+    rank: Ints, groups: int, row: Ints, start: Ints, stop: Ints
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Counting sort of pieces: where each group begins and the last ends; row, start and stop."""
     first = np.zeros(groups + 1, np.int64)
     for r in rank:
         first[r + 1] += 1
     for k in range(groups):
         first[k + 1] += first[k]
     free = first[:-1].copy()
-    order = np.empty(rank.size, np.int64)
+    to_row, to_start, to_stop = np.empty_like(row), np.empty_like(start), np.empty_like(stop)
     for i in range(rank.size):
-        order[free[rank[i]]] = i
+        place = free[rank[i]]
+        to_row[place], to_start[place], to_stop[place] = row[i], start[i], stop[i]
         free[rank[i]] += 1
-    return first, order
+    return first, to_row, to_start, to_stop
 
 
 @kernel

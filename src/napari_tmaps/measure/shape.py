@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.distance import (
-    COMPARED,
     FARTHEST_COMPARED,
+    Squares,
     compare_columns,
     distances_of_runs,
     squares_along_rows,
@@ -223,40 +223,49 @@ def radii(runs: Runs, boxes: Boxes) -> Radii:
     """Radii of the objects, each by itself: neighbours and the rim of the image end it."""
     count = runs.labels.size
     largest, mean = np.empty(count, np.float64), np.empty(count, np.float64)
-    area = areas(runs)
-    roots, best = np.sqrt(np.arange(FARTHEST_COMPARED**2 + 1)), np.empty(COMPARED, np.uint16)
+    area, roots = areas(runs), np.sqrt(np.arange(FARTHEST_COMPARED**2 + 1))
     for k in range(count):
         of = slice(runs.first[k], runs.first[k + 1])
         row, start, stop = runs.row[of], runs.start[of], runs.stop[of]
         top, left = boxes.top[k] - 1, boxes.left[k] - 1
         shape = boxes.bottom[k] - top + 1, boxes.right[k] - left + 1
         squares, first, stride = squares_along_rows(row, start, stop, top, left, shape)
-        high, total = np.int64(0), 0.0
-        for begin in range(first, first + shape[0] * stride, COMPARED):
-            worst = compare_columns(squares, np.uintp(begin), np.uintp(stride), best)
-            high = max(high, np.int64(worst))
-            if high >= roots.size:
-                break
-            # What is not the object has the distance 0: all pixels are alike.
-            total += _sum_of_known(best, roots)
-        if high >= roots.size:
+        nearest, farthest = compare_columns(squares, first, stride, shape[0])
+        if farthest < roots.size:
+            total = _sum_of_roots(
+                row, start, stop, nearest, first - top * stride - left, stride, roots
+            )
+        else:
             far = distances_of_runs(row, start, stop, top, left, shape)
-            high, total = np.int64(far.max()), np.sqrt(far).sum()
-        largest[k], mean[k] = np.sqrt(high), total / area[k]
+            farthest, total = far.max(), np.sqrt(far).sum()
+        largest[k], mean[k] = np.sqrt(np.float64(farthest)), total / area[k]
     return Radii(largest, mean)
 
 
 @kernel
-def _sum_of_known(squares: npt.NDArray[np.uint16], roots: Floats) -> float:
-    """Sum of square roots that are looked up."""
+def _sum_of_roots(
+    row: Ints, start: Ints, stop: Ints, squares: Squares, origin: int, stride: int, roots: Floats
+) -> float:
+    """Sum of the square roots, which are looked up, of the pixels of an object.
+
+    The pixel (y, x) is at origin + y × stride + x, and what belongs to no object is 0.
+    """
     # Four sums at a time, each of which would wait for its last addition.
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
-    for p in range(np.uintp(0), np.uintp(squares.size), four):
-        a += roots[np.uintp(squares[p])]
-        b += roots[np.uintp(squares[p + one])]
-        c += roots[np.uintp(squares[p + two])]
-        d += roots[np.uintp(squares[p + three])]
+    i = 0
+    while i < row.size:
+        # All runs of a row: what lies between and shortly behind them adds nothing.
+        begin, y = start[i], row[i]
+        while i + 1 < row.size and row[i + 1] == y:
+            i += 1
+        at = origin + y * stride
+        for p in range(np.uintp(at + begin), np.uintp(at + stop[i]), four):
+            a += roots[np.uintp(squares[p])]
+            b += roots[np.uintp(squares[p + one])]
+            c += roots[np.uintp(squares[p + two])]
+            d += roots[np.uintp(squares[p + three])]
+        i += 1
     return (a + b) + (c + d)
 
 
