@@ -25,7 +25,7 @@ from napari_tmaps.measure.runs import (
     scan,
 )
 from napari_tmaps.measure.shape import hull_areas, outlines
-from napari_tmaps.measure.watershed import flood_into
+from napari_tmaps.measure.watershed import flood_into, room_for
 
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
@@ -214,9 +214,9 @@ def _flood(
         value, place = value[::-1].copy(), place[::-1].copy()
     seeds = Seeds(value, place // width, place % width, place % width + 1)
     counts = count_values(levels.reshape(-1), highest + 1)
-    waiting, queue = np.empty(inside.size + 4, np.int32), np.empty(inside.size + 1, np.int32)
+    room = np.empty(room_for(inside.size), np.int32)
     state = np.full((height + 2) * (width + 2), np.int32(-1))
-    flood_into(levels, 0, 1, counts, seeds, inside, waiting, queue, state)
+    flood_into(levels, 0, 1, counts, seeds, inside, room, state)
     return state.reshape(height + 2, width + 2)[1:-1, 1:-1]
 
 

@@ -56,7 +56,7 @@ def flooded(
     counts = counts[low : high + 1]
     if bright_first:
         counts = counts[::-1]
-    waiting, queue = np.empty(levels.size + 4, place), np.empty(levels.size + 1, place)
+    room = np.empty(room_for(levels.size), place)
     # A closed frame around everything saves the tests for the rim. Above 0 the label; -1 closed;
     # below that free, and -2 - state is the level above the lowest. The fewer bytes, the more of
     # it stays near the processor.
@@ -66,8 +66,14 @@ def flooded(
     state[0], state[-1], state[:, 0], state[:, -1] = -1, -1, -1, -1
     first, sign = (high, -1) if bright_first else (low, 1)
     line = np.ascontiguousarray(levels)
-    flood_into(line, first, sign, counts, seeds, mask, waiting, queue, state.reshape(-1))
+    flood_into(line, first, sign, counts, seeds, mask, room, state.reshape(-1))
     return state[1:-1, 1:-1]
+
+
+@kernel
+def room_for(pixels: int) -> int:
+    """Places that `flood_into` needs for so many pixels."""
+    return int(2 * pixels + 4 + _AHEAD)
 
 
 @kernel
@@ -78,14 +84,12 @@ def flood_into(
     counts: Ints,
     seeds: Seeds,
     mask: Mask,
-    waiting: npt.NDArray[Any],
-    queue: npt.NDArray[Any],
+    room: npt.NDArray[Any],
     state: npt.NDArray[Any],
 ) -> None:
-    """`flood` with its memory: two queues, and the state of all pixels, closed around them.
+    """`flood` with its memory: `room_for` all pixels, and their state, closed around them.
 
-    Level first + sign × n comes as number n, and is that of at most counts[n] pixels. The queues
-    have room for all of these, `waiting` for four more, `queue` for one.
+    Level first + sign × n comes as number n, and is that of at most counts[n] pixels.
     """
     height, width = np.uintp(levels.shape[0]), np.uintp(levels.shape[1])
     stride, one = width + np.uintp(2), np.uintp(1)
@@ -96,31 +100,28 @@ def flood_into(
         for x in range(width):
             free = (begin_at - np.int32(line[x])) * up - np.int32(2)
             here[x] = free if inside[x] else np.int32(-1)
-    # Pixels of higher levels wait in a part of `waiting` that holds all of their level.
+    # Pixels of higher levels wait in a part of the room that holds all of their level.
     depths = counts.size
     begin = np.zeros(depths + 1, np.int64)
     for level in range(depths):
         begin[level + 1] = begin[level] + counts[level]
-    # Behind them four places take what must not wait, so that nobody has to ask.
+    # Behind them four places take what counts for nothing, so that nobody has to ask.
     end = np.empty(depths + 4, np.int64)
     end[:depths] = begin[:depths]
     for place in range(4):
         end[depths + place] = begin[depths] + place
-    _add_seeds(levels, begin_at, up, seeds, stride, state, waiting, end)
-    ahead = np.uintp(_AHEAD)
+    _add_seeds(levels, begin_at, up, seeds, stride, state, room, end)
     for level in range(depths):
-        n = np.uintp(0)
-        for i in range(np.uintp(begin[level]), np.uintp(end[level])):
-            if i + ahead < waiting.size:
-                _ask_for(state, np.uintp(waiting[i + ahead]), stride)
-            n = _spread(np.uintp(waiting[i]), stride, level, depths, state, waiting, end, queue, n)
-        next_ = np.uintp(0)
-        while next_ < n:
-            if next_ + ahead < n:
-                _ask_for(state, np.uintp(queue[next_ + ahead]), stride)
-            p = np.uintp(queue[next_])
-            n = _spread(p, stride, level, depths, state, waiting, end, queue, n)
-            next_ += one
+        # Then what is reached at this level, or is below it, in the order in which it is reached.
+        waited, reached = np.uintp(end[level]), np.uintp(begin[depths] + 4)
+        end[level] = reached
+        for i in range(np.uintp(begin[level]), waited):
+            _ask_for(state, np.uintp(room[i + np.uintp(_AHEAD)]), stride)
+            _spread(np.uintp(room[i]), stride, level, depths, state, room, end)
+        while reached < end[level]:
+            _ask_for(state, np.uintp(room[reached + np.uintp(_AHEAD)]), stride)
+            _spread(np.uintp(room[reached]), stride, level, depths, state, room, end)
+            reached += one
 
 
 @kernel
@@ -134,7 +135,10 @@ def _read_labels(regions: npt.NDArray[Any], result: Labels) -> None:
 
 @kernel
 def _ask_for(state: npt.NDArray[Any], p: np.uintp, stride: np.uintp) -> None:
-    """Pixels of a level lie far apart: their neighbours are on their way when their turn comes."""
+    """Pixels of a level lie far apart: their neighbours are on their way when their turn comes.
+
+    Behind the last of them is no pixel, which does no harm.
+    """
     prefetch(state, p - stride)
     prefetch(state, p)
     prefetch(state, p + stride)
@@ -148,7 +152,7 @@ def _add_seeds(
     seeds: Seeds,
     stride: np.uintp,
     state: npt.NDArray[Any],
-    waiting: npt.NDArray[Any],
+    room: npt.NDArray[Any],
     end: Ints,
 ) -> None:
     """Draw the seeds, and let those of their pixels wait that have somewhere to grow."""
@@ -165,7 +169,7 @@ def _add_seeds(
             lowest = min(above, min(below, state[p + one]))
             if state[p] > 0 and lowest < -1:
                 depth = np.uintp((np.int32(line[p - at]) - first) * sign)
-                waiting[end[depth]] = p
+                room[end[depth]] = p
                 end[depth] += 1
 
 
@@ -176,17 +180,15 @@ def _spread(
     level: int,
     depths: int,
     state: npt.NDArray[Any],
-    waiting: npt.NDArray[Any],
-    end: npt.NDArray[np.int64],
-    queue: npt.NDArray[Any],
-    n: np.uintp,
-) -> np.uintp:
-    """Give the label of pixel p to its free neighbours; the number of those that come next."""
+    room: npt.NDArray[Any],
+    end: Ints,
+) -> None:
+    """Give the label of pixel p to its free neighbours, and let them wait for their turn."""
     one, label = np.uintp(1), state[p]
-    n = _take(p - stride, label, level, depths, state, waiting, end, queue, n)
-    n = _take(p - one, label, level, depths + 1, state, waiting, end, queue, n)
-    n = _take(p + one, label, level, depths + 2, state, waiting, end, queue, n)
-    return _take(p + stride, label, level, depths + 3, state, waiting, end, queue, n)
+    _take(p - stride, label, level, depths, state, room, end)
+    _take(p - one, label, level, depths + 1, state, room, end)
+    _take(p + one, label, level, depths + 2, state, room, end)
+    _take(p + stride, label, level, depths + 3, state, room, end)
 
 
 @kernel
@@ -196,23 +198,19 @@ def _take(
     level: int,
     nowhere: int,
     state: npt.NDArray[Any],
-    waiting: npt.NDArray[Any],
-    end: npt.NDArray[np.int64],
-    queue: npt.NDArray[Any],
-    n: np.uintp,
-) -> np.uintp:
+    room: npt.NDArray[Any],
+    end: Ints,
+) -> None:
     # Without a branch, which the processor would guess wrong half of the time: everything is
     # written, and what must not count is written over by the next.
     was = state[q]
     free = was < -1
-    depth = np.int64(-2) - np.int64(was)
-    waits = free & (depth > level)
+    depth = max(np.int64(-2) - np.int64(was), np.int64(level))
+    slot = np.uintp(depth if free else nowhere)
     state[q] = label if free else was
-    queue[n] = q
-    slot = np.uintp(depth if waits else nowhere)
-    waiting[np.uintp(end[slot])] = q
-    end[slot] += np.int64(waits)
-    return n + np.uintp(free) - np.uintp(waits)
+    place = end[slot]
+    room[np.uintp(place)] = q
+    end[slot] = place + np.int64(free)
 
 
 def parted(regions: npt.NDArray[np.signedinteger[Any]]) -> Labels:
