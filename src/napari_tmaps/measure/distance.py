@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
 from napari_tmaps.measure.register import (
-    NUMBERS,
+    WORDS,
     Register,
     add,
     any_above,
@@ -74,15 +74,15 @@ def squares_along_rows(
     Rows are some registers long, and end with a 0. Around the crop there are as many zeros as
     `compare_columns` looks at.
     """
-    stride = (shape[1] // NUMBERS + 1) * NUMBERS
-    around = NUMBERS + (_AT_ONCE - 1) * stride  # no farther beyond the nearest 0
+    stride = (shape[1] // WORDS + 1) * WORDS
+    around = WORDS + (_AT_ONCE - 1) * stride  # no farther beyond the nearest 0
     squares = np.zeros(around + shape[0] * stride + around, np.uint16)
     far, order = filled(np.uint16(_FAR)), counting()
     for i in range(row.size):
         at = np.uintp(around + (row[i] - top) * stride + start[i] - left)
         length = np.uintp(stop[i] - start[i])
         end = filled(np.uint16(length + np.uintp(1)))
-        for n in range(np.uintp(0), length, np.uintp(NUMBERS)):
+        for n in range(np.uintp(0), length, np.uintp(WORDS)):
             here = add(order, filled(np.uint16(n + np.uintp(1))))
             # 0 behind the end: what comes there is written later.
             steps = least(least(here, far), subtract(most(end, here), here))
@@ -99,7 +99,7 @@ def compare_columns(squares: Squares, first: int, stride: int, height: int) -> t
     """
     result, farthest = np.empty_like(squares), filled(np.uint16(0))
     # Column by column: neighbours have about as many rows to compare, as the processor foresees.
-    for x in range(0, stride, NUMBERS):
+    for x in range(0, stride, WORDS):
         for y in range(height):
             at = np.uintp(first + y * stride + x)
             nearest = _compare(squares, at, np.uintp(stride))

@@ -13,9 +13,13 @@ import numpy.typing as npt
 
 from napari_tmaps.measure import networks
 from napari_tmaps.measure.compile import kernel
+from napari_tmaps.measure.prefetch import prefetch
+from napari_tmaps.measure.register import FLOATS, add, filled, load, multiply, store, zeros
 from napari_tmaps.measure.runs import Floats, Ints
 
 Border = Literal["mirror", "repeat"]
+
+_NEAR = 8192  # floats that stay near the processor
 
 
 def positions(length: int, before: int, after: int, border: Border) -> Ints:
@@ -67,69 +71,73 @@ def _convolve(
     height, width = np.intp(image.shape[0]), np.uintp(image.shape[1])
     radius = weights.size - 1
     reach, window = np.uintp(radius), 2 * radius + 1
-    # The rows that one row needs, in turn, as 32 bit floats: each is converted once. They lie in
-    # one piece, at places that suit vector registers; views of rows would cost more than they do.
-    stride = (width + np.uintp(15)) // np.uintp(16) * np.uintp(16)
-    near = np.empty(window * stride, np.float32)
-    wide = np.empty(columns.size, np.float32)
-    sums = np.empty(width, np.float32)
+    # The rows that one row needs, in turn, as 32 bit floats: each is converted once. They are those
+    # of a strip of columns and what is around it, so that all of them stay near the processor, and
+    # lie in one piece, each some pairs of registers long.
+    pair = 2 * FLOATS
+    most = min(image.shape[1] + 2 * radius, max(_NEAR // window, 8 * radius, 2 * pair))
+    stride = np.uintp((most + pair - 1) // pair * pair)
+    near, wide = zeros(np.float32, window * stride), zeros(np.float32, stride + pair)
+    sums, strip = np.empty(stride + pair, np.float32), stride - reach - reach
     above, below = np.empty(radius + 1, np.uintp), np.empty(radius + 1, np.uintp)
     left, right = reach - np.arange(radius + 1).astype(np.uintp), np.empty_like(above)
     right[:] = reach + reach - left
-    for y in range(1 - window, height):
-        last = np.uintp((y + window - 1) % window) * stride
-        source = rows[y + window - 1]
-        for x in range(width):
-            near[last + x] = np.float32(image[source, x])
-        if y < 0:
-            continue
-        for k in range(radius + 1):
-            above[k] = np.uintp((y + radius - k) % window) * stride
-            below[k] = np.uintp((y + radius + k) % window) * stride
-        for x in range(width):
-            sums[x] = weights[0] * near[above[0] + x]
-        _add_pairs(sums, weights, near, above, below)
-        for x in range(reach):
-            wide[x] = sums[columns[x]]
-            wide[reach + width + x] = sums[columns[reach + width + x]]
-        for x in range(width):
-            wide[reach + x] = sums[x]
-            sums[x] *= weights[0]
-        _add_pairs(sums, weights, wide, left, right)
-        if whole:
-            for x in range(width):
-                sums[x] = np.rint(sums[x])  # one half goes to the even number
-        for x in range(width):
-            result[y, x] = sums[x]
+    for begin in range(np.uintp(0), width, strip):
+        size = min(strip, width - begin)
+        outside, inside = reach - min(reach, begin), min(size + reach, width - begin) + reach
+        around = size + reach + reach
+        for y in range(1 - window, height):
+            last = np.uintp((y + window - 1) % window) * stride
+            source = rows[y + window - 1]
+            next_ = np.uintp(rows[min(y + window + 3, rows.size - 1)])  # is on its way
+            for x in range(np.uintp(0), around, np.uintp(FLOATS)):
+                prefetch(image, (next_, begin + x))
+            for x in range(outside):
+                near[last + x] = np.float32(image[source, columns[begin + x]])
+            for x in range(outside, inside):
+                near[last + x] = np.float32(image[source, begin + x - reach])
+            for x in range(inside, around):
+                near[last + x] = np.float32(image[source, columns[begin + x]])
+            if y < 0:
+                continue
+            for k in range(radius + 1):
+                above[k] = np.uintp((y + radius - k) % window) * stride
+                below[k] = np.uintp((y + radius + k) % window) * stride
+            _weigh(near, above, below, weights, around, wide)
+            _weigh(wide, left, right, weights, size, sums)
+            if whole:
+                for x in range(size):
+                    sums[x] = np.rint(sums[x])  # one half goes to the even number
+            for x in range(size):
+                result[y, begin + x] = sums[x]
 
 
 @kernel
-def _add_pairs(
-    sums: npt.NDArray[np.float32],
-    weights: npt.NDArray[np.float32],
+def _weigh(
     values: npt.NDArray[np.float32],
     before: npt.NDArray[np.uintp],
     after: npt.NDArray[np.uintp],
+    weights: npt.NDArray[np.float32],
+    size: np.uintp,
+    sums: npt.NDArray[np.float32],
 ) -> None:
-    """Add the lines that begin before and after the middle, all but the middle itself."""
-    k, size = 1, np.uintp(sums.size)
-    while k + 3 < weights.size:  # four at a time, so that sums are read and written less often
-        one, two, three, four = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-        a, b, c, d = before[k], before[k + 1], before[k + 2], before[k + 3]
-        e, f, g, h = after[k], after[k + 1], after[k + 2], after[k + 3]
-        for x in range(size):
-            half = (sums[x] + one * (values[a + x] + values[e + x])) + two * (
-                values[b + x] + values[f + x]
-            )
-            sums[x] = (half + three * (values[c + x] + values[g + x])) + four * (
-                values[d + x] + values[h + x]
-            )
-        k += 4
-    while k < weights.size:
-        one, a, e = weights[k], before[k], after[k]
-        for x in range(size):
-            sums[x] += one * (values[a + x] + values[e + x])
-        k += 1
+    """Set sums[x] to the weighted sum of the values at before + x and after + x.
+
+    The first of both is the middle, which counts once. Two registers at a time: a sum waits for
+    its last addition.
+    """
+    half = np.uintp(FLOATS)
+    for x in range(np.uintp(0), size, np.uintp(2 * FLOATS)):
+        middle, weight = before[0] + x, filled(weights[0])
+        one = multiply(weight, load(values, middle))
+        two = multiply(weight, load(values, middle + half))
+        for k in range(1, weights.size):
+            a, b, weight = before[k] + x, after[k] + x, filled(weights[k])
+            one = add(one, multiply(weight, add(load(values, a), load(values, b))))
+            a, b = a + half, b + half
+            two = add(two, multiply(weight, add(load(values, a), load(values, b))))
+        store(sums, x, one)
+        store(sums, x + half, two)
 
 
 def box_sums(image: npt.NDArray[Any], size: int, border: Border = "mirror") -> tuple[Ints, Ints]:

@@ -1,8 +1,9 @@
-"""Numbers of 16 bits that a kernel works on together, in a vector register.
+"""Numbers that a kernel works on together, in a vector register.
 
 The compiler makes loops over many numbers run on vector registers, but brings what a loop makes
 back to memory before the next loop takes it. A `Register` stays in the processor as long as a
-kernel works on it. It is one of LLVM's own vectors, which run on whatever the processor has.
+kernel works on it. It is one of LLVM's own vectors, which run on whatever the processor has, and
+holds `WORDS` numbers of 16 bits or `FLOATS` of 32 bits, as the line that it is loaded from.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -17,33 +20,39 @@ from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, register_model
 from numba.np import arrayobj
 
-NUMBERS = 32
-_WORD = ir.IntType(16)
-_VECTOR = ir.VectorType(_WORD, NUMBERS)
+from napari_tmaps.measure.compile import kernel
+
+_BYTES = 64
+WORDS, FLOATS = _BYTES // 2, _BYTES // 4
 
 Register = Any  # exists in kernels alone
 
 
 class RegisterType(types.Type):
-    """A `Register` to the compiler."""
+    """A `Register` of uint16 or float32 to the compiler."""
 
-    def __init__(self) -> None:
-        super().__init__(name=f"register_of_{NUMBERS}")
+    def __init__(self, number: Any) -> None:
+        super().__init__(name=f"register of {number}")
+        self.number = number
+        words = number == types.uint16
+        self.numbers = WORDS if words else FLOATS
+        self.vector = ir.VectorType(ir.IntType(16) if words else ir.FloatType(), self.numbers)
 
 
 @register_model(RegisterType)
 class _Model(PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+    def __init__(self, manager: Any, kind: RegisterType) -> None:
+        super().__init__(manager, kind, kind.vector)
 
 
-_register = RegisterType()
+_words = RegisterType(types.uint16)
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, place: Any) -> Any:
+def _address(context: Any, builder: Any, kind: Any, line: Any, place: Any) -> Any:
     make: Any = arrayobj.make_array
-    first = make(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(first, [place]), _VECTOR.as_pointer())
+    first = make(kind)(context, builder, line).data
+    pointer = RegisterType(kind.dtype).vector.as_pointer()
+    return builder.bitcast(builder.gep(first, [place]), pointer)
 
 
 @intrinsic
@@ -52,7 +61,7 @@ def _load(typing_context: Any, line: Any, place: Any) -> tuple[Any, Callable[...
         address = _address(context, builder, signature.args[0], *arguments)
         return builder.load(address, align=2)
 
-    return _register(line, types.uintp), generate
+    return RegisterType(line.dtype)(line, types.uintp), generate
 
 
 @intrinsic
@@ -63,72 +72,88 @@ def _store(typing_context: Any, line: Any, place: Any, register: Any) -> tuple[A
         builder.store(register, address, align=2)
         return context.get_dummy_value()
 
-    return types.void(line, types.uintp, register), generate
+    return types.void(line, types.uintp, RegisterType(line.dtype)), generate
 
 
 @intrinsic
 def _filled(typing_context: Any, number: Any) -> tuple[Any, Callable[..., Any]]:
+    kind = RegisterType(number)
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        empty = ir.Constant(_VECTOR, ir.Undefined)
-        one = builder.insert_element(empty, arguments[0], ir.Constant(ir.IntType(32), 0))
-        first = ir.Constant(ir.VectorType(ir.IntType(32), NUMBERS), [0] * NUMBERS)
+        place, empty = ir.IntType(32), ir.Constant(kind.vector, ir.Undefined)
+        one = builder.insert_element(empty, arguments[0], ir.Constant(place, 0))
+        first = ir.Constant(ir.VectorType(place, kind.numbers), [0] * kind.numbers)
         return builder.shuffle_vector(one, empty, first)
 
-    return _register(types.uint16), generate
+    return kind(number), generate
 
 
 @intrinsic
 def _counting(typing_context: Any) -> tuple[Any, Callable[..., Any]]:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(_VECTOR, list(range(NUMBERS)))
+        return ir.Constant(_words.vector, list(range(WORDS)))
 
-    return _register(), generate
+    return _words(), generate
 
 
 @intrinsic
 def _largest(typing_context: Any, register: Any) -> tuple[Any, Callable[..., Any]]:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind, name = ir.FunctionType(_WORD, [_VECTOR]), f"llvm.vector.reduce.umax.v{NUMBERS}i16"
+        kind = ir.FunctionType(ir.IntType(16), [_words.vector])
         declare: Any = cgutils.get_or_insert_function
+        name = f"llvm.vector.reduce.umax.v{WORDS}i16"
         return builder.call(declare(builder.module, kind, name), arguments)
 
-    return types.uint16(_register), generate
+    return types.uint16(_words), generate
 
 
 @intrinsic
 def _any_above(typing_context: Any, one: Any, two: Any) -> tuple[Any, Callable[..., Any]]:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        bits = builder.bitcast(builder.icmp_unsigned(">", *arguments), ir.IntType(NUMBERS))
+        bits = builder.bitcast(builder.icmp_unsigned(">", *arguments), ir.IntType(WORDS))
         return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
-    return types.boolean(_register, _register), generate
+    return types.boolean(_words, _words), generate
 
 
-def _of_two(make: Callable[[Any, Any, Any], Any]) -> Callable[[Register, Register], Register]:
+def _of_two(
+    of_words: Callable[[Any, Any, Any], Any], of_floats: Callable[[Any, Any, Any], Any]
+) -> Callable[[Register, Register], Register]:
     def operation(typing_context: Any, one: Any, two: Any) -> tuple[Any, Callable[..., Any]]:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            make = of_words if one == _words else of_floats
             return make(builder, *arguments)
 
-        return _register(_register, _register), generate
+        return one(one, one), generate
 
     return cast(Callable[[Register, Register], Register], intrinsic(operation))
 
 
-def _pick(sign: str) -> Callable[[Any, Any, Any], Any]:
-    return lambda builder, one, two: builder.select(builder.icmp_unsigned(sign, one, two), one, two)
+def _pick(sign: str) -> Callable[[Register, Register], Register]:
+    return _of_two(
+        lambda builder, one, two: builder.select(builder.icmp_unsigned(sign, one, two), one, two),
+        lambda builder, one, two: builder.select(builder.fcmp_ordered(sign, one, two), one, two),
+    )
 
 
-# Of a line of 16 bit numbers from a place on, and back.
+@kernel
+def zeros(kind: Any, size: int) -> npt.NDArray[Any]:
+    """A line that begins where registers are loaded at once from, with room for one behind it."""
+    line = np.zeros(size + 2 * WORDS, kind)
+    return line[np.uintp(-line.ctypes.data % _BYTES) // np.uintp(line.itemsize) :]
+
+
+# Of a line from a place on, and back.
 load = cast(Callable[[Any, Any], Register], _load)
 store = cast(Callable[[Any, Any, Register], None], _store)
-# The same number everywhere, and 0, 1, 2 …
+# The same number everywhere, and the words 0, 1, 2 …
 filled = cast(Callable[[Any], Register], _filled)
 counting = cast(Callable[[], Register], _counting)
 # Number by number.
-add = _of_two(lambda builder, one, two: builder.add(one, two))
-subtract = _of_two(lambda builder, one, two: builder.sub(one, two))
-multiply = _of_two(lambda builder, one, two: builder.mul(one, two))
-least, most = _of_two(_pick("<")), _of_two(_pick(">"))
-# Of all numbers.
+add = _of_two(ir.IRBuilder.add, ir.IRBuilder.fadd)
+subtract = _of_two(ir.IRBuilder.sub, ir.IRBuilder.fsub)
+multiply = _of_two(ir.IRBuilder.mul, ir.IRBuilder.fmul)
+least, most = _pick("<"), _pick(">")
+# Of all words.
 largest = cast(Callable[[Register], int], _largest)
 any_above = cast(Callable[[Register, Register], bool], _any_above)
