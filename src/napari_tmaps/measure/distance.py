@@ -20,6 +20,7 @@ from napari_tmaps.measure.register import (
     multiply,
     store,
     subtract,
+    zeros,
 )
 from napari_tmaps.measure.runs import Ints, scan
 
@@ -76,7 +77,7 @@ def squares_along_rows(
     """
     stride = (shape[1] // WORDS + 1) * WORDS
     around = WORDS + (_AT_ONCE - 1) * stride  # no farther beyond the nearest 0
-    squares = np.zeros(around + shape[0] * stride + around, np.uint16)
+    squares = zeros(np.uint16, around + shape[0] * stride + around)
     far, order = filled(np.uint16(_FAR)), counting()
     for i in range(row.size):
         at = np.uintp(around + (row[i] - top) * stride + start[i] - left)
