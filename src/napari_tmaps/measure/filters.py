@@ -68,23 +68,22 @@ def _convolve(
     whole: bool,
     result: npt.NDArray[Any],
 ) -> None:
-    height, width = np.intp(image.shape[0]), np.uintp(image.shape[1])
-    radius = weights.size - 1
+    height, width, radius = image.shape[0], image.shape[1], weights.size - 1
     reach, window = np.uintp(radius), 2 * radius + 1
     # The rows that one row needs, in turn, as 32 bit floats: each is converted once. They are those
     # of a strip of columns and what is around it, so that all of them stay near the processor, and
     # lie in one piece, each some pairs of registers long.
     pair = 2 * FLOATS
-    most = min(image.shape[1] + 2 * radius, max(_NEAR // window, 8 * radius, 2 * pair))
-    stride = np.uintp((most + pair - 1) // pair * pair)
-    near, wide = zeros(np.float32, window * stride), zeros(np.float32, stride + pair)
-    sums, strip = np.empty(stride + pair, np.float32), stride - reach - reach
+    most = min(width + 2 * radius, max(_NEAR // window, 8 * radius, 2 * pair))
+    length = (most + pair - 1) // pair * pair
+    near, wide = zeros(np.float32, window * length), zeros(np.float32, length + pair)
+    sums, strip, stride = np.empty(length + pair, np.float32), length - 2 * radius, np.uintp(length)
     above, below = np.empty(radius + 1, np.uintp), np.empty(radius + 1, np.uintp)
     left, right = reach - np.arange(radius + 1).astype(np.uintp), np.empty_like(above)
     right[:] = reach + reach - left
-    for begin in range(np.uintp(0), width, strip):
-        size = min(strip, width - begin)
-        outside, inside = reach - min(reach, begin), min(size + reach, width - begin) + reach
+    for first in range(0, width, strip):
+        begin, size = np.uintp(first), np.uintp(min(strip, width - first))
+        outside, inside = np.uintp(max(0, radius - first)), np.uintp(width - first + radius)
         around = size + reach + reach
         for y in range(1 - window, height):
             last = np.uintp((y + window - 1) % window) * stride
@@ -94,7 +93,7 @@ def _convolve(
                 prefetch(image, (next_, begin + x))
             for x in range(outside):
                 near[last + x] = np.float32(image[source, columns[begin + x]])
-            for x in range(outside, inside):
+            for x in range(outside, min(inside, around)):
                 near[last + x] = np.float32(image[source, begin + x - reach])
             for x in range(inside, around):
                 near[last + x] = np.float32(image[source, columns[begin + x]])

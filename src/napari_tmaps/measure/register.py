@@ -32,7 +32,8 @@ class RegisterType(types.Type):
     """A `Register` of uint16 or float32 to the compiler."""
 
     def __init__(self, number: Any) -> None:
-        super().__init__(name=f"register of {number}")
+        named: Any = super().__init__
+        named(name=f"register of {number}")
         self.number = number
         words = number == types.uint16
         self.numbers = WORDS if words else FLOATS

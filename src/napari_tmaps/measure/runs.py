@@ -165,7 +165,7 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
                     unlike |= bit << np.uint64(i)
             for line in range(lines):  # 64 pixels of the next row are on their way
                 prefetch(pixels, (y + np.uintp(1), x + line * in_line))
-            pieces = _add_ends(unlike, np.int64(x) + 1, ends, pieces)
+            pieces = _add_ends(unlike, x + np.uintp(1), ends, pieces)
             x += np.uintp(64)
         ends[pieces] = width
         # Without a branch: all pieces are written, those of the background one over the other.
@@ -179,15 +179,15 @@ def scan(labels: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 @kernel
-def _add_ends(unlike: np.uint64, after: int, ends: Ints, n: np.uintp) -> np.uintp:
+def _add_ends(unlike: np.uint64, after: np.uintp, ends: Ints, n: np.uintp) -> np.uintp:
     """Write after + the place of each bit that is set from ends[n] on; the new n."""
     one, stop = np.uint64(1), n + number(unlike)
     # The first three are written whether they are set or not: nobody foresees how many are.
     for i in range(np.uintp(3)):
-        ends[n + i] = after + lowest(unlike)
+        ends[n + i] = np.int64(after) + lowest(unlike)
         unlike &= unlike - one
     for i in range(n + np.uintp(3), stop):
-        ends[i] = after + lowest(unlike)
+        ends[i] = np.int64(after) + lowest(unlike)
         unlike &= unlike - one
     return np.uintp(stop)
 
