@@ -43,7 +43,8 @@ class RegisterType(types.Type):
 @register_model(RegisterType)
 class _Model(PrimitiveModel):
     def __init__(self, manager: Any, kind: RegisterType) -> None:
-        super().__init__(manager, kind, kind.vector)
+        made: Any = super().__init__
+        made(manager, kind, kind.vector)
 
 
 _words = RegisterType(types.uint16)
