@@ -19,6 +19,7 @@ from napari_tmaps.pipeline.cache import Cache, Value, step_key
 from napari_tmaps.pipeline.checked import CheckedPipeline, Step
 from napari_tmaps.pipeline.reach import REACHES, margin
 from napari_tmaps.pipeline.run import call_step, check_items
+from napari_tmaps.pipeline.values import read_only
 
 Array = npt.NDArray[Any]
 View = tuple[slice, slice]
@@ -108,14 +109,14 @@ def iter_region(
         if smaller != window and (rim or not n):
             wanted = {item for later in plan.parts[n:] for item in later.inputs.values()}
             parts = {
-                item: np.ascontiguousarray(_cut(value, window, smaller))
+                item: _fixed(_cut(value, window, smaller))
                 for item, value in parts.items()
                 if item in wanted
             }
             window = smaller
         for item in step.inputs.values():
             if item not in parts:
-                parts[item] = np.ascontiguousarray(_array(values[item])[..., *window])
+                parts[item] = _fixed(_array(values[item])[..., *window])
         pinned = _pinned(step, values, plan, cache)
         made = call_step(pinned, _inputs(step, parts), _size(window))
         for item, value in zip(step.outputs.values(), made, strict=True):
@@ -242,6 +243,11 @@ def _array(value: Value) -> Array:
     if isinstance(value, np.ndarray):
         return value
     raise TypeError("only images and labels have parts")  # tables are wired to nothing
+
+
+def _fixed(part: Array) -> Array:
+    """A part by itself, which nobody changes: what modules find of it is found once."""
+    return read_only(np.ascontiguousarray(part))
 
 
 def _widen(part: slice, margin: int, size: int) -> slice:
