@@ -114,7 +114,7 @@ def _compare(squares: Squares, at: np.uintp, stride: np.uintp) -> Register:
     nearest, dy, last = load(squares, at), np.uintp(1), np.uintp(FARTHEST_COMPARED)
     above, below = at - stride, at + stride
     # Pixels farther away than the largest distance so far change nothing.
-    while any_above(nearest, filled(np.uint16((dy - np.uintp(1)) ** 2))) and dy <= last:
+    while any_above(nearest, filled(np.uint16(dy * dy))) and dy <= last:
         for _ in range(_AT_ONCE):
             square = filled(np.uint16(dy * dy))
             nearest = least(nearest, add(least(load(squares, above), load(squares, below)), square))
