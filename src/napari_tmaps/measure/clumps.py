@@ -288,7 +288,7 @@ def _find_waists(squared: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints]:
     waist, smaller, larger = [], [], []
     steps = (-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1)
     for p in order:
-        around, taken = 0, p
+        around, taken = np.int64(0), p
         for i, step in enumerate(steps):
             is_taken = parent[p + step] >= 0
             around |= np.int64(is_taken) << i
