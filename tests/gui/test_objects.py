@@ -475,10 +475,12 @@ def test_objects_that_are_measured_anew_meanwhile(
 
 
 def test_no_gate_of_no_objects(widget: ObjectsWidget, qtbot: Any) -> None:
-    widget.table.filter_line.setText("Area > 20")
-    wait(widget, qtbot)
-    qtbot.waitUntil(widget.table.gate_button.isEnabled)
-    widget.book.open("")
-    assert not widget.table.gate_button.isEnabled()
-    widget.table.gate_button.clicked.emit()
+    panel = widget.table
+    for object_type in ("Blocks", ""):
+        widget.book.open(object_type)
+        panel.filter_line.setText(f"Area > {len(object_type)}")
+        panel.filter_line.editingFinished.emit()
+        wait(widget, qtbot)
+        assert panel.gate_button.isEnabled() == bool(object_type)
+    panel.gate_button.clicked.emit()
     assert widget.book.data is None

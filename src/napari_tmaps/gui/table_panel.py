@@ -125,7 +125,7 @@ class TablePanel(QWidget):
     def _work_out(self) -> None:
         data, choice = self._book.data, self._choice
         self._say("")
-        self.gate_button.setEnabled(bool(choice.filter.strip()))
+        self.gate_button.setEnabled(data is not None and bool(choice.filter.strip()))
         if data is not None:
             self._work.ask("", lambda: choose_rows(data, choice))
 
