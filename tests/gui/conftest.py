@@ -52,6 +52,23 @@ def patient_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def qtbot(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Widgets are there until they are closed: garbage is taken apart in any order, which ends Qt.
+
+    pytest-qt itself keeps them no longer than the test does.
+    """
+    kept: list[Any] = []
+    add = qtbot.addWidget
+
+    def keep(widget: Any, **options: Any) -> None:
+        kept.append(widget)
+        add(widget, **options)
+
+    monkeypatch.setattr(qtbot, "addWidget", keep)
+    return qtbot
+
+
+@pytest.fixture
 def make_viewer(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Makes napari viewers with a window."""
     if not HAS_SCREEN:

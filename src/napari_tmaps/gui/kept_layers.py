@@ -62,11 +62,11 @@ class KeptLayers:
             moved = [self._put(layer) for layer in layers]
         self._order([_key(layer) for layer in layers])
         if any(moved) and len(self._viewer.layers):
-            self._viewer.reset_view()
             # What is chosen is what the controls of napari work on: never frames, names or colours.
             pixels = [key for key in map(_key, layers) if self._is_pixels(key)]
             if pixels:
                 self._viewer.layers.selection.active = self._layers[pixels[-1]]
+            self._viewer.reset_view()  # now that the controls are there, beside the picture
 
     def try_out(self, layers: Sequence[LayerTuple]) -> None:
         """Show results that are not stored; they replace those tried out before."""
