@@ -408,6 +408,22 @@ def test_threads_that_ask_for_versions_parse_one_after_the_other(monkeypatch):
     assert most == 1
 
 
+def test_other_threads_that_parse_meanwhile_do_not_matter(monkeypatch):
+    from napari_tmaps.modules import version
+
+    really, failures = ast.parse, [SystemError("AST constructor recursion depth mismatch")] * 3
+
+    def parse(source):
+        if failures:
+            raise failures.pop()
+        return really(source)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ast, "parse", parse)
+        found = version._imported.__wrapped__(b"import napari_tmaps.errors")
+    assert [path.name for path in found] == ["errors.py"]
+
+
 def test_what_a_module_needs_beside_its_inputs():
     class Two(NamedTuple):
         mask: MaskImage

@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import linecache
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -19,7 +20,9 @@ from typing import Any
 
 _ROOT = Path(__file__).parents[1]
 _ONE_AT_A_TIME = Lock()
-"""Python 3.11 counts wrongly where two threads parse at once, and ends with a SystemError."""
+_TRIES = 100
+"""Python 3.11 counts wrongly where two threads parse at once, and ends with a SystemError. Those of
+others, which parse too, do not wait for the lock."""
 
 
 @cache
@@ -51,9 +54,15 @@ def _read(path: Path) -> bytes:
 
 @cache
 def _imported(source: bytes) -> tuple[Path, ...]:
+    return tuple(path for name in _names(_parsed(source)) if (path := _file(name)) is not None)
+
+
+def _parsed(source: bytes) -> ast.AST:
     with _ONE_AT_A_TIME:
-        tree = ast.parse(source)
-    return tuple(path for name in _names(tree) if (path := _file(name)) is not None)
+        for _ in range(_TRIES - 1):
+            with suppress(SystemError):
+                return ast.parse(source)
+        return ast.parse(source)
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
