@@ -27,7 +27,7 @@ _ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 """In which the lengths of the codes of lengths are told."""
 _BEGIN, _EMPTY = 3, b"\x00\x00\xff\xff"
 """Bits that begin an empty block that is not packed, and its rest: it ends with a whole byte."""
-_PRIME = 65521
+PRIME = 65521
 """Of Adler's check."""
 
 
@@ -139,7 +139,7 @@ def joined(check: int, other: int, size: int) -> int:
     """Adler's check of bytes and `size` others after them, by the checks of both."""
     low, high = check & 0xFFFF, check >> 16
     high += (other >> 16) + size * (low - 1)
-    return (high % _PRIME) << 16 | (low + (other & 0xFFFF) - 1) % _PRIME
+    return (high % PRIME) << 16 | (low + (other & 0xFFFF) - 1) % PRIME
 
 
 def code_lengths(counts: list[int]) -> list[int]:

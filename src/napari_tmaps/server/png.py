@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tmaps.measure.compile import kernel
-from napari_tmaps.server.deflate import HEADER, Block, Huffman, joined, put
+from napari_tmaps.server.deflate import HEADER, PRIME, Block, Huffman, joined, put
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TO_THE_LEFT = 1
@@ -135,8 +135,8 @@ def _pack_rows(
         low += np.uint64(_TO_THE_LEFT)
         high += low + np.uint64(size * width) * low
         high += np.uint64(size) * weighted - np.uint64(size - 1) * np.uint64(lower)
-        low = (low + np.uint64(total)) % np.uint64(65521)
-        high %= np.uint64(65521)
+        low = (low + np.uint64(total)) % np.uint64(PRIME)
+        high %= np.uint64(PRIME)
         held = put(words, held, filter_code, filter_length)
         for x in range(width):
             held = put(words, held, codes[symbols[x]], lengths[symbols[x]])

@@ -6,12 +6,7 @@ keep their numbers, channels are called d0, d1 … The names tell neither pixel 
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
-from napari_tmaps.model.planes import Scan
-from napari_tmaps.vendors import pattern as patterns
-from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.pattern import of_names
 
 NAME = "ArrayScan"
 
@@ -20,20 +15,4 @@ _PATTERN = (
     r"(?P<channel>d\d)\.(?i:tiff?)$"
 )
 
-
-def recognise(listing: Listing) -> bool:
-    """True if most TIFF files are named as ArrayScan names them."""
-    tiffs = listing.ending(".tif", ".tiff")
-    found = sum(1 for name in tiffs if re.search(_PATTERN, name))
-    return found > len(tiffs) / 2
-
-
-def scan(listing: Listing) -> Scan:
-    """Source planes of the images named by ArrayScan.
-
-    Raises
-    ------
-    FormatError
-        Two images claim one plane.
-    """
-    return replace(patterns.scan(listing, _PATTERN), vendor=NAME)
+recognise, scan = of_names(NAME, _PATTERN)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,24 @@ def scan(listing: Listing, pattern: str) -> Scan:
         ),
         metadata={"pattern": pattern, "unreadable": list(reasons)},
     )
+
+
+def of_names(
+    name: str, pattern: str
+) -> tuple[Callable[[Listing], bool], Callable[[Listing], Scan]]:
+    """`recognise` and `scan` of a format without any index, whose names of TIFF files tell all.
+
+    It is recognised where most of them fit the pattern.
+    """
+
+    def recognise(listing: Listing) -> bool:
+        tiffs = listing.ending(".tif", ".tiff")
+        return sum(1 for each in tiffs if re.search(pattern, each)) > len(tiffs) / 2
+
+    def scan_named(listing: Listing) -> Scan:
+        return replace(scan(listing, pattern), vendor=name)
+
+    return recognise, scan_named
 
 
 def _matching(listing: Listing, expression: re.Pattern[str]) -> pd.DataFrame:

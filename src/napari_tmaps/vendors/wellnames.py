@@ -7,12 +7,7 @@ pixel size nor positions.
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
-from napari_tmaps.model.planes import Scan
-from napari_tmaps.vendors import pattern as patterns
-from napari_tmaps.vendors.listing import Listing
+from napari_tmaps.vendors.pattern import of_names
 
 NAME = "Names of channels and wells"
 
@@ -20,20 +15,4 @@ _PATTERN = (
     r"(?:^|/)(?P<channel>Channel\d+)-\d+-(?P<row>[A-P])-(?P<column>0[1-9]|1\d|2[0-4])\.(?i:tiff?)$"
 )
 
-
-def recognise(listing: Listing) -> bool:
-    """True if most TIFF files are named so."""
-    tiffs = listing.ending(".tif", ".tiff")
-    found = sum(1 for name in tiffs if re.search(_PATTERN, name))
-    return found > len(tiffs) / 2
-
-
-def scan(listing: Listing) -> Scan:
-    """Source planes of the images that are named so.
-
-    Raises
-    ------
-    FormatError
-        Two images claim one plane.
-    """
-    return replace(patterns.scan(listing, _PATTERN), vendor=NAME)
+recognise, scan = of_names(NAME, _PATTERN)
