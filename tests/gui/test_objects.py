@@ -465,6 +465,7 @@ def test_objects_that_are_measured_anew_meanwhile(
     lines = widget.table.view.objects
     widget.book.opened.emit()
     assert lines.data(lines.index(0, 4)) == "…"
+    qtbot.waitUntil(lambda: "measured anew" in widget.table.fault.text())
     widget.book.go(0)
     assert any("measured anew" in text for text in said)
     wait(widget, qtbot)

@@ -29,7 +29,9 @@ Parent = QModelIndex
 
 
 class ObjectTableModel(QAbstractTableModel):
-    """Some columns and rows of a `FeatureTable`."""
+    """Some columns and rows of a `FeatureTable`; `failed`: why some cannot be shown."""
+
+    failed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,7 +109,8 @@ class ObjectTableModel(QAbstractTableModel):
             rows = self.rows.of(slice(number * _PAGE, (number + 1) * _PAGE))
             try:
                 values = self._table.frame([name], rows)[name].tolist()
-            except TmapsError:  # measured anew just now: the table is read again in a moment
+            except TmapsError as error:  # measured anew just now, or damaged
+                self.failed.emit(str(error))
                 return "…"
             page = [_shown(value) for value in values]
             self._pages[key] = page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_tmaps.errors import TmapsError
@@ -87,6 +87,8 @@ class TablePanel(QWidget):
         self.columns.valueChanged.connect(self._on_columns_changed)
         self.view.sortRequested.connect(self._on_sort_requested)
         self.view.rowChosen.connect(self._on_row_chosen)
+        # Said once the cells are painted: the line may take room from them.
+        self.view.objects.failed.connect(self._say, Qt.ConnectionType.QueuedConnection)
         self.time_box.valueChanged.connect(self._on_time_changed)
         self.population.valueChanged.connect(self._on_population_changed)
         book.gatesChanged.connect(self._on_populations_changed)
