@@ -293,9 +293,10 @@ def test_limits_need_processes(kind, limits, expected):
 
 def test_errors_of_dask_are_seen_and_its_chatter_is_not(empty, capfd):
     with EngineChoice(kind="dask", workers=1).make() as engine:
-        toy(empty, engine, "complain", "die once")
+        toy(empty, engine, "complain", "die once", "lose a heartbeat")
     said = capfd.readouterr().err
     assert "the toy is lost" in said
+    assert "heartbeat" not in said
     assert "the toy is slow" not in said
     assert "Restarting worker" not in said
 

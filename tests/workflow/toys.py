@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import os
 import signal
 import time
 from pathlib import Path
+from unittest import mock
 
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.streams.ngff import ImageWriter
@@ -23,6 +25,17 @@ class ToyArguments(BatchArguments):
 def _sleep_for_ever() -> None:
     while True:
         time.sleep(0.01)
+
+
+def _lose_a_heartbeat() -> None:
+    """The worker of dask that runs this hears nothing of its scheduler."""
+    from distributed import get_worker
+    from distributed.comm import CommClosedError
+
+    worker = get_worker()
+    with mock.patch("distributed.worker.retry_operation", side_effect=CommClosedError("closed")):
+        heard = asyncio.run_coroutine_threadsafe(worker.heartbeat(), worker.loop.asyncio_loop)
+        heard.result(timeout=30)
 
 
 class Toy(Step):
@@ -59,6 +72,8 @@ class Toy(Step):
             dask = logging.getLogger("distributed.worker")
             dask.warning("the toy is slow")
             dask.error("the toy is lost")
+        if word == "lose a heartbeat":
+            _lose_a_heartbeat()
         if word == "raise":
             raise RuntimeError("the toy is broken")
         if word == "eat":

@@ -139,7 +139,22 @@ def start_local(workers: int, *, threads: bool = False) -> Dask:
             # Below are workers that end and begin again: how a job ends is told by its outcome.
             silence_logs=logging.ERROR,
         )
-    return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
+    client = Client(cluster)  # type: ignore[no-untyped-call]
+    _keep_cut_heartbeats_quiet(client)
+    return Dask(client, cluster)
+
+
+def _keep_cut_heartbeats_quiet(client: Any) -> None:
+    """Workers of ours do not tell that the end of the cluster cut off a heartbeat, as it may."""
+    from distributed import WorkerPlugin
+
+    class Quiet(WorkerPlugin):
+        def setup(self, worker: Any) -> None:
+            logging.getLogger("distributed.worker").addFilter(
+                lambda record: "scheduler during heartbeat" not in record.getMessage()
+            )
+
+    client.register_plugin(Quiet())
 
 
 def connect(address: str) -> Dask:
