@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ from tests.gui.plate import HAS_SCREEN, PIPELINE, make_experiment
 
 from napari_tmaps.gui import blocks, kept_layers
 from napari_tmaps.store.experiment import Experiment
+
+_PATIENCE_MS = 120_000
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +58,8 @@ def patient_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 def qtbot(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Widgets are there until they are closed: garbage is taken apart in any order, which ends Qt.
 
-    pytest-qt itself keeps them no longer than the test does.
+    pytest-qt itself keeps them no longer than the test does. Waiting takes its time, too, however
+    busy the machine is.
     """
     kept: list[Any] = []
     add = qtbot.addWidget
@@ -65,6 +69,8 @@ def qtbot(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         add(widget, **options)
 
     monkeypatch.setattr(qtbot, "addWidget", keep)
+    for wait in ("waitUntil", "waitSignal"):
+        monkeypatch.setattr(qtbot, wait, partial(getattr(qtbot, wait), timeout=_PATIENCE_MS))
     return qtbot
 
 

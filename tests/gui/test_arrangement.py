@@ -69,7 +69,7 @@ def test_nothing_is_previewed_before_somebody_looks(
     qtbot.waitUntil(lambda: not widget.is_busy)
     assert [layer.name for layer in viewer.layers] == ["DAPI"]
     show_widget(viewer, "Pipeline")
-    qtbot.waitUntil(lambda: len(viewer.layers) > 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) > 1)
     assert viewer.layers[1].name.startswith("preview")
     viewer.close()
 

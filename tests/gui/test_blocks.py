@@ -144,7 +144,7 @@ def test_layers_are_drawn_anew_when_pixels_arrive(reading: Reading, qtbot: Any) 
     assert levels[0].waiting
     assert not layer._slice.image.raw.any()
     disk.go_on.set()
-    qtbot.waitUntil(lambda: not levels[0].waiting, timeout=5000)
+    qtbot.waitUntil(lambda: not levels[0].waiting)
     shown = layer._slice.image.raw
     np.testing.assert_array_equal(shown, PICTURE[layer.data_level][: len(shown), : shown.shape[1]])
 

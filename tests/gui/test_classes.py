@@ -38,7 +38,7 @@ def widget(made: Path, tmp_path: Path, qtbot: Any) -> Iterator[Any]:
 
 
 def wait(widget: Any, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 def click(widget: Any, well: str, site: int, label: int, object_type: str = "Blocks") -> None:
@@ -126,7 +126,7 @@ def test_a_classifier_learns_while_one_clicks(widget: Any, qtbot: Any) -> None:
     assert "Add one more object to “long”" in widget.classifier.fault.text()
     assert not widget.classifier.buttons["Train"].isEnabled()
     widget.classifier.editors["folds"].setValue(2)
-    with qtbot.waitSignal(widget.classifier.trained, timeout=60_000):
+    with qtbot.waitSignal(widget.classifier.trained):
         click(widget, *LONG[1])
     wait(widget, qtbot)
     colours = widget.book.desk.colours
@@ -139,7 +139,7 @@ def test_a_classifier_learns_while_one_clicks(widget: Any, qtbot: Any) -> None:
     called = [[int(matrix.item(n, m).text()) for m in range(2)] for n in range(2)]
     assert called == report["confusion"]
     assert np.trace(called) / 5 == report["accuracy"]
-    with qtbot.waitSignal(widget.classifier.trained, timeout=60_000):
+    with qtbot.waitSignal(widget.classifier.trained):
         click(widget, *LONG[2])
     wait(widget, qtbot)
     assert widget.classifier.result.result.report["training"] == {"round": 3, "long": 3}

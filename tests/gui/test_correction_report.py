@@ -149,7 +149,7 @@ def test_the_report(corrected: Experiment, qtbot: Any) -> None:
     for title in ("DAPI, plate P1", "Actin, plate P1"):
         report.setValue(title)
         assert report.value() == title
-        qtbot.waitUntil(lambda: not report.is_busy, timeout=20_000)
+        qtbot.waitUntil(lambda: not report.is_busy)
         assert "varies by" in report.words.text()
         names = {label.accessibleName() for label in report.pictures.findChildren(QLabel)}
         assert "Mean image, corrected" in names
@@ -167,7 +167,7 @@ def test_the_button_of_the_report(corrected_path: Path, experiment_path: Path, q
     panel.report_button.click()
     report = widget.findChild(CorrectionReport)
     assert report.isVisible()
-    qtbot.waitUntil(lambda: not report.is_busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not report.is_busy)
     report.close()
     widget.close_experiment()
 

@@ -42,7 +42,7 @@ def widget(shown: Any, qtbot: Any) -> EditWidget:
 
 
 def wait(qtbot: Any, widget: EditWidget) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 def stored(shown: Any, place: SiteObjects = PLACE) -> np.ndarray:

@@ -36,7 +36,7 @@ def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
 
 
 def finish(widget: ExperimentWidget, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 def pixels(widget: ExperimentWidget, name: str) -> np.ndarray:

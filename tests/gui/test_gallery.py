@@ -42,7 +42,7 @@ def widget(made: Path, tmp_path: Path, qtbot: Any) -> Iterator[Any]:
 
 
 def wait(widget: Any, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not (widget.is_busy or widget._repaint.isActive()), timeout=30_000)
+    qtbot.waitUntil(lambda: not (widget.is_busy or widget._repaint.isActive()))
 
 
 CHOSEN = [

@@ -50,7 +50,7 @@ def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
 
 
 def finish(widget: ExperimentWidget, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 def test_corrections(scan: Scan) -> None:

@@ -41,7 +41,7 @@ def test_no_widget_is_left_of_what_was_looked_at(
             widget.close_experiment()
             widget.setValue(Choice(str(own_experiment)))
             QApplication.processEvents()
-        qtbot.waitUntil(lambda: not widget.is_busy, timeout=60_000)
+        qtbot.waitUntil(lambda: not widget.is_busy)
         return widgets_in(viewer.window._qt_window)
 
     before = use(2)

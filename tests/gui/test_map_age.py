@@ -54,7 +54,7 @@ def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
 
 
 def settle(widget: ExperimentWidget, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not (widget.is_busy or widget.is_looking), timeout=60_000)
+    qtbot.waitUntil(lambda: not (widget.is_busy or widget.is_looking))
 
 
 def old(widget: ExperimentWidget) -> str:

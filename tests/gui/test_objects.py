@@ -87,7 +87,7 @@ def widget(shown: Any, path: Path, qtbot: Any) -> Iterator[ObjectsWidget]:
 
 
 def wait(widget: ObjectsWidget, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 # -- rows -----------------------------------------------------------------------------------------
@@ -444,11 +444,11 @@ def test_only_the_newest_work_is_told(qtbot: Any) -> None:
 
     for number in range(5):
         latest.ask("", make(number))
-    qtbot.waitUntil(lambda: not latest.is_running, timeout=10_000)
+    qtbot.waitUntil(lambda: not latest.is_running)
     assert told == [4]
     latest.ask("", make(5))
     latest.cancel()
-    qtbot.waitUntil(lambda: not latest.is_running, timeout=10_000)
+    qtbot.waitUntil(lambda: not latest.is_running)
     assert told == [4]
 
 

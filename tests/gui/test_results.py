@@ -50,7 +50,7 @@ def widget(shown: Any, analysed: Path, qtbot: Any) -> ResultsWidget:  # noqa: F8
 
 
 def wait(qtbot: Any, widget: ResultsWidget, until: Callable[[], bool] = lambda: True) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy and until(), timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.is_busy and until())
 
 
 def run(qtbot: Any, widget: ResultsWidget, tool: str, **settings: Any) -> None:

@@ -44,7 +44,7 @@ def widget(qtbot: Any) -> Iterator[SaveWidget]:
 
 
 def finish(widget: SaveWidget, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 def state(what: What, **changes: Any) -> SaveState:

@@ -91,23 +91,23 @@ def widget(qtbot: Any) -> ExperimentWidget:
 
 
 def rest(widget: ExperimentWidget, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy and not widget.following.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.is_busy and not widget.following.is_busy)
 
 
 def open_there(widget: ExperimentWidget, address: str, qtbot: Any) -> None:
     """With the dialog, as a person would."""
     widget.open_folder(address)
-    qtbot.waitUntil(lambda: widget.making.dialog is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.making.dialog is not None)
     dialog = widget.making.dialog
     assert "Log in" in dialog.message
     assert dialog.user_line.text() == "demo"
     dialog.password_line.setText("XXX")
     dialog.login_button.click()
-    qtbot.waitUntil(lambda: dialog.open_button.isEnabled(), timeout=60_000)
+    qtbot.waitUntil(lambda: dialog.open_button.isEnabled())
     assert dialog.password_line.text() == ""
     dialog.open_button.click()
     rest(widget, qtbot)
-    qtbot.waitUntil(lambda: widget.value().plate == "P1", timeout=60_000)
+    qtbot.waitUntil(lambda: widget.value().plate == "P1")
 
 
 def pixels(layer: Any) -> np.ndarray:
@@ -122,7 +122,7 @@ def test_a_site_a_well_and_a_plate_are_shown(
     assert "on 127.0.0.1" in widget.title
     choice = widget.value()
     widget.setValue(replace(choice, well="B03", site=2, view=View.SITE))
-    qtbot.waitUntil(lambda: widget.value().site == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.value().site == 2)
     layers = widget.viewer.layers
     with Experiment.open(made) as ours:
         image, labels = ours.image("P1", "B03", 2, "Actin"), ours.labels("P1", "B03", 2, "Blocks")
@@ -130,7 +130,7 @@ def test_a_site_a_well_and_a_plate_are_shown(
     np.testing.assert_array_equal(pixels(layers["Blocks"]), labels)
     for view in (View.WELL, View.PLATE):
         widget.setValue(replace(widget.value(), view=view))
-        qtbot.waitUntil(lambda view=view: widget.value().view is view, timeout=60_000)
+        qtbot.waitUntil(lambda view=view: widget.value().view is view)
         assert pixels(layers["Actin"]).any()
     assert recent.recent() == [address.replace("screen", "api/experiments/MQ==")]
     assert recent.title(recent.recent()[0]) == "screen on 127.0.0.1"
@@ -173,9 +173,9 @@ def test_a_plate_is_renamed_on_the_server(
     tree.setCurrentItem(tree.topLevelItem(0).child(0))
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Renamed", True))
     widget.plates_tree.rename_button.click()
-    qtbot.waitUntil(lambda: widget.value().plate == "Renamed", timeout=60_000)
+    qtbot.waitUntil(lambda: widget.value().plate == "Renamed")
     rest(widget, qtbot)
-    qtbot.waitUntil(lambda: pixels(widget.viewer.layers["Actin"]).any(), timeout=60_000)
+    qtbot.waitUntil(lambda: pixels(widget.viewer.layers["Actin"]).any())
     with Experiment.open(far) as experiment:
         assert experiment.plate_names() == ["Renamed"]
 
@@ -186,7 +186,7 @@ def test_what_changes_on_the_server_is_shown(
     open_there(widget, address, qtbot)
     with Experiment.open(far) as theirs:
         theirs.rename("another name")
-    qtbot.waitUntil(lambda: widget.title.startswith("another name"), timeout=60_000)
+    qtbot.waitUntil(lambda: widget.title.startswith("another name"))
 
 
 def test_nothing_is_changed_here_alone(
@@ -204,14 +204,14 @@ def test_objects_are_corrected_on_the_server(
 ) -> None:
     open_there(widget, address, qtbot)
     widget.setValue(replace(widget.value(), well="B03", site=2, view=View.SITE))
-    qtbot.waitUntil(lambda: widget.value().site == 2, timeout=60_000)
-    qtbot.waitUntil(lambda: pixels(widget.viewer.layers["Blocks"]).any(), timeout=60_000)
+    qtbot.waitUntil(lambda: widget.value().site == 2)
+    qtbot.waitUntil(lambda: pixels(widget.viewer.layers["Blocks"]).any())
     edit = EditWidget(widget.viewer)
     qtbot.addWidget(edit)
     edit.edit_button.click()
     edit.stroke(Hand.DELETE, (0, 0, 12, 12), (0, 0, 12, 12))
     edit.save_button.click()
-    qtbot.waitUntil(lambda: not edit.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not edit.is_busy)
     assert edit._message.text() == "1 changed Blocks saved."
     with Experiment.open(far) as theirs:
         labels = theirs.labels("P1", "B03", 2, "Blocks")
@@ -219,11 +219,11 @@ def test_objects_are_corrected_on_the_server(
         assert Corrections(theirs).edits()[0].who == "demo"
     rest(widget, qtbot)
     shown = lambda: pixels(widget.viewer.layers["Blocks"])  # noqa: E731
-    qtbot.waitUntil(lambda: np.array_equal(shown(), labels), timeout=60_000)
+    qtbot.waitUntil(lambda: np.array_equal(shown(), labels))
     assert edit.layer is not None, "the work goes on"
     edit.edit_button.click()
     edit.history.undo_button.click()
-    qtbot.waitUntil(lambda: not edit.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not edit.is_busy)
     assert edit._message.text() == "1 changed Blocks undone."
 
 
@@ -235,7 +235,7 @@ def test_sites_are_excluded_on_the_server(
     monkeypatch.setattr(QInputDialog, "getText", lambda *args: ("dust", True))
     menu.fill(widget.experiment, "P1", ["B03"], "B03", 2)
     (action,) = [each for each in menu.menu.actions() if each.text() == "Exclude B03 site 2…"]
-    with qtbot.waitSignal(menu.changed, timeout=60_000):
+    with qtbot.waitSignal(menu.changed):
         action.trigger()
     assert excluded(widget.experiment.catalogue) == {("P1", "B03", 2): "dust"}
     with Experiment.open(far) as theirs:
@@ -252,10 +252,10 @@ def test_a_lost_connection_is_told_and_the_window_lives(
         first = widget.value()
         rest(widget, qtbot)
     widget.following.look()
-    qtbot.waitUntil(lambda: "cannot be reached" in widget.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "cannot be reached" in widget.message)
     widget.setValue(replace(first, well="B03", site=2, view=View.SITE))
     pixels(widget.viewer.layers["Actin"])
-    qtbot.waitUntil(lambda: "cannot be reached" in widget.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "cannot be reached" in widget.message)
     widget.setValue(first)
     assert widget.viewer.layers, "what was seen before is still there"
 
@@ -275,8 +275,8 @@ def test_wrong_passwords_and_servers_are_told_in_the_dialog(
         dialog.server_line.setText(server)
         dialog.password_line.setText(password)
         dialog.log_in()
-        qtbot.waitUntil(lambda sentence=sentence: sentence in dialog.message, timeout=60_000)
-        qtbot.waitUntil(lambda: not dialog.is_busy, timeout=60_000)
+        qtbot.waitUntil(lambda sentence=sentence: sentence in dialog.message)
+        qtbot.waitUntil(lambda: not dialog.is_busy)
         assert not dialog.open_button.isEnabled()
     dialog.reject()
 
@@ -288,7 +288,7 @@ def test_a_person_without_experiments_is_told(
     dialog = widget.making.dialog
     dialog.password_line.setText("sss")
     dialog.log_in()
-    qtbot.waitUntil(lambda: "has no experiments there" in dialog.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "has no experiments there" in dialog.message)
     dialog.reject()
 
 
@@ -302,14 +302,14 @@ def test_a_workflow_runs_on_the_server_and_is_seen_to_end(
     flow.setValue(with_step(description, "imextract", active=True))
     assert flow.buttons.submit.isEnabled(), flow.state
     flow.submit(until="image_preprocessing")
-    qtbot.waitUntil(lambda: not flow.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not flow.is_busy)
     assert flow.message == ""
     assert (far / "workflow.yaml").is_file()
-    qtbot.waitUntil(lambda: " ended" in flow.state.headline, timeout=120_000)
+    qtbot.waitUntil(lambda: " ended" in flow.state.headline)
     flow.stop()
-    qtbot.waitUntil(lambda: "Nothing is at work" in flow.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "Nothing is at work" in flow.message)
     flow.buttons.estimate.click()
-    qtbot.waitUntil(lambda: "on the machine itself" in flow.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "on the machine itself" in flow.message)
 
 
 def test_a_gate_is_kept_on_the_server(
@@ -318,14 +318,14 @@ def test_a_gate_is_kept_on_the_server(
     open_there(widget, address, qtbot)
     book = book_of(widget.viewer)
     book.open("Blocks")
-    qtbot.waitUntil(lambda: book.data is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: book.data is not None)
     assert book.save_gate("large", RangeGate(column="Morphology_Area", low=1.0, high=9.0))
     assert set(book.data.gates) == {"large"}
     there = GateStore(far / "gates")
-    qtbot.waitUntil(lambda: set(there.load("Blocks")) == {"large"}, timeout=60_000)
+    qtbot.waitUntil(lambda: set(there.load("Blocks")) == {"large"})
     shutil.rmtree(far / "features" / "Blocks")
     book.rename_gate("large", "big")
-    qtbot.waitUntil(lambda: "could not be saved on the server" in widget.message, timeout=60_000)
+    qtbot.waitUntil(lambda: "could not be saved on the server" in widget.message)
     assert set(there.load("Blocks")) == {"large"}
 
 
@@ -335,17 +335,17 @@ def test_a_tool_runs_on_the_server(
     open_there(widget, address, qtbot)
     results = ResultsWidget(widget.viewer)
     qtbot.addWidget(results)
-    qtbot.waitUntil(lambda: results.book.data is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: results.book.data is not None)
     results.setTool("cluster", {"clusters": 2, "features": ["Morphology_Area"]})
     results.name_line.setText("groups")
     results.run_button.click()
-    qtbot.waitUntil(lambda: results.value() == "groups", timeout=120_000)
+    qtbot.waitUntil(lambda: results.value() == "groups")
     (made,) = (far / "results").glob("*/groups/result.json")
     assert made.is_file()
-    qtbot.waitUntil(lambda: not results.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not results.is_busy)
     results.results.deleteRequested.emit("groups")
-    qtbot.waitUntil(lambda: not made.exists(), timeout=60_000)
-    qtbot.waitUntil(lambda: not results.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not made.exists())
+    qtbot.waitUntil(lambda: not results.is_busy)
 
 
 def test_a_pipeline_is_tuned_on_the_pixels_of_the_server(
@@ -362,7 +362,7 @@ def test_a_pipeline_is_tuned_on_the_pixels_of_the_server(
             assert "on their way" in str(error)  # noqa: PT017
         return bool(found)
 
-    qtbot.waitUntil(is_here, timeout=60_000)
+    qtbot.waitUntil(is_here)
     choice = widget.value()
     with Experiment.open(choice.experiment) as ours:
         expected = ours.image("P1", choice.well, choice.site, "Actin")[0]

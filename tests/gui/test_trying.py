@@ -259,7 +259,7 @@ def test_the_dialog_names_what_is_left_out(own_experiment: Path, qtbot):
         str(own_experiment), load_pipeline(own_experiment / "pipelines" / "blocks.yaml")
     )
     qtbot.addWidget(dialog)
-    qtbot.waitUntil(dialog.run_button.isEnabled, timeout=120_000)
+    qtbot.waitUntil(dialog.run_button.isEnabled)
     assert dialog.left_out.toPlainText() == "B02, site 2: excluded: out of focus"
     assert "11 of 12 sites" in dialog.text.text()
 

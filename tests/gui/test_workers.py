@@ -100,7 +100,7 @@ def test_work_in_a_thread(qtbot: Any) -> None:
     work = Work()
     seen: list[Progress] = []
     work.progressed.connect(seen.append)
-    with qtbot.waitSignal(work.ended, timeout=5000) as ended:
+    with qtbot.waitSignal(work.ended) as ended:
         work.start("Counting", Job())
         assert work.is_running
     assert ended.args == [Outcome("three")]

@@ -27,8 +27,6 @@ from napari_tmaps.workflow.engines import EngineChoice
 from napari_tmaps.workflow.lock import coordinator
 from napari_tmaps.workflow.submission import Subset
 
-LONG_MS = 120_000
-
 
 @pytest.fixture
 def experiment(own_experiment: Path) -> Iterator[Experiment]:
@@ -45,7 +43,7 @@ def widget(qtbot: Any, experiment: Experiment) -> Iterator[WorkflowWidget]:
     qtbot.addWidget(widget)
     widget.show()
     yield widget
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: not widget.is_busy)
     desk_of(viewer).setExperiment(None)
 
 
@@ -57,7 +55,7 @@ def send_with_threads(widget: WorkflowWidget, qtbot: Any, subset: Subset | None 
 
 
 def wait_until_through(widget: WorkflowWidget, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not widget.is_busy and not widget.state.at_work, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: not widget.is_busy and not widget.state.at_work)
 
 
 def test_without_an_experiment_it_says_what_to_do(qtbot: Any) -> None:
@@ -193,7 +191,7 @@ def test_a_failed_job_makes_the_bar_red_and_resume_mends_it(
 def test_stop(widget: WorkflowWidget, experiment: Experiment, qtbot: Any) -> None:
     widget.sending.setValue(Subset(), EngineChoice(kind="processes", workers=1))
     widget.buttons.submit.click()
-    qtbot.waitUntil(lambda: widget.state.at_work, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: widget.state.at_work)
     widget.buttons.stop.click()
     assert "Stopping" in widget.message
     wait_until_through(widget, qtbot)
@@ -207,6 +205,6 @@ def test_estimate_writes_nothing(
 ) -> None:
     before = sorted(experiment.path.rglob("*"))
     widget.buttons.estimate.click()
-    qtbot.waitUntil(lambda: not widget.is_busy, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: not widget.is_busy)
     assert "jterator: 12 units" in widget._message.text()
     assert sorted(experiment.path.rglob("*")) == before

@@ -90,7 +90,7 @@ def coordinator(experiment: Experiment, statements: str) -> subprocess.Popen[byt
     return subprocess.Popen([sys.executable, "-c", script])
 
 
-def wait_for(condition, seconds: float = 30.0) -> None:
+def wait_for(condition, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never happened"
