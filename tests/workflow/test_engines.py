@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import tracemalloc
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -174,15 +174,25 @@ def test_cancelling_keeps_what_is_finished(empty, processes):
 
 
 def test_ctrl_c_stops_and_keeps_what_is_finished(empty, processes):
+    is_told = threading.Event()
+
     def interrupt() -> None:
-        while not begun(empty.path, 1):  # processes may take their time to start
-            time.sleep(0.05)
-        time.sleep(2)
+        is_told.wait()
         os.kill(os.getpid(), signal.SIGINT)
 
+    def follow(events) -> None:
+        for event in events:
+            if event.done == 1:
+                is_told.set()
+
     threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        toy(empty, processes, "ok", "hang", "hang")
+    with (
+        closing(
+            run_phases(Toy(empty), ToyArguments(jobs=("ok", "hang", "hang")), processes)
+        ) as events,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        follow(events)
     assert (empty.path / "toys" / "total").read_text() == "1"
     assert jobs_of(empty)["state"].tolist() == ["TERMINATED", "STOPPED", "STOPPED"]
 
