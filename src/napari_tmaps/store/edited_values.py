@@ -48,9 +48,9 @@ def interruption(experiment: Experiment) -> list[str]:
         return []
     rows = experiment.catalogue.metadata_edits()
     text = (
-        f"The last correction of metadata ({counted(len(rows), 'value')} in all) was interrupted: "
-        "some files still have the former values. The next step, or the next correction, "
-        "finishes it."
+        f"The last correction of metadata ({counted(len(rows), 'value')} in all) is not carried "
+        "out yet: some files still have the former values. If nobody is at it, the next step, or "
+        "the next correction, finishes it."
     )
     return [text]
 
