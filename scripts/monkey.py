@@ -30,6 +30,7 @@ import numpy as np
 import psutil
 import tifffile
 from monkey_objects import Explorer
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_tmaps.errors import TmapsError
@@ -119,11 +120,12 @@ class Monkey:
         self.problems.append(f"after {self.done[-8:]}:\n{text}")
 
     def settle(self, seconds: float) -> None:
-        """Let Qt do what is due."""
+        """Let Qt do what is due, and delete what it would once a user's click is dealt with."""
         app: Any = QApplication.instance()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             app.processEvents()
+            app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
             time.sleep(0.005)
 
     def step(self) -> None:

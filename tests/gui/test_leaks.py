@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent
+from napari.layers import Layer
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_tmaps.gui.arrangement import show_widget, widget_names
 from napari_tmaps.gui.state import Choice, View
+
+_OF_LAYERS = (Layer, QObject)
 
 
 def widgets_in(window: QWidget) -> Counter[str]:
@@ -46,3 +50,32 @@ def test_no_widget_is_left_of_what_was_looked_at(
 
     before = use(2)
     assert use(2) - before == Counter()
+
+
+def held() -> Counter[str]:
+    """Layers and objects of Qt that Python holds, by type, once Qt has deleted what it should."""
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    QApplication.processEvents()  # what was connected to them is let go of now
+    gc.collect()
+    kinds = Counter(map(type, gc.get_objects()))
+    return Counter({kind.__name__: n for kind, n in kinds.items() if issubclass(kind, _OF_LAYERS)})
+
+
+def test_nothing_is_held_of_an_experiment_once_another_is_shown(
+    make_viewer: Callable[..., Any],
+    experiment_path: Path,
+    own_experiment: Path,
+    qtbot: Any,
+) -> None:
+    viewer = make_viewer(show=True)
+    widget = show_widget(viewer, "Experiment")
+
+    def switch(times: int) -> Counter[str]:
+        for _ in range(times):
+            for path in (experiment_path, own_experiment):
+                widget.setValue(Choice(str(path), view=View.PLATE))
+                qtbot.waitUntil(lambda: "Names of wells" in viewer.layers)
+        return held()
+
+    before = switch(1)
+    assert switch(2) - before == Counter()
