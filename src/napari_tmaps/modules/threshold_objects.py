@@ -23,7 +23,7 @@ def threshold_objects(
     image: IntensityImage,
     *,
     diameter: Diameter = 0.0,
-    edge_height: Annotated[float, Field(ge=0, le=1, json_schema_extra={"step": 0.05})] = 0.4,
+    edge_height: Annotated[float, Field(ge=0, le=1, json_schema_extra={"step": 0.05})] = 0.25,
     smoothing: Annotated[float, Field(ge=0, le=50, json_schema_extra={"step": 0.5})] = 1.0,
     correction_factor: Annotated[
         float, Field(ge=0.01, le=100, json_schema_extra={"step": 0.05})
@@ -46,7 +46,9 @@ def threshold_objects(
         Typical diameter of the objects in pixels; 0 measures it in the image.
     edge_height
         Where between its surroundings (0) and its brightest parts (1) an object ends. More gives
-        smaller objects with wider gaps; 0 uses the threshold of the whole image alone.
+        smaller objects with wider gaps: half-way up is where an object ends that the microscope
+        has blurred; the default keeps the blur, as most programs do. 0 uses the threshold of the
+        whole image alone.
     smoothing
         Standard deviation (sigma) in pixels of the blur that takes out noise first; 0 for none.
     correction_factor
