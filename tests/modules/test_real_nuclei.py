@@ -77,10 +77,12 @@ def quality():
 @pytest.mark.parametrize(
     ("name", "step", "f1"),
     [
-        pytest.param("BBBC038", 12, 0.87, id="bbbc038"),  # of all 85 images: 0.908, peer 0.778
-        pytest.param("StarDist img2d", 1, 0.84, id="stardist"),  # 0.854, peer 0.698
-        pytest.param("ngio cardio", 1, 0.92, id="cardio"),  # 0.935, peer 0.836
+        pytest.param("BBBC038", 12, 0.85, id="bbbc038"),  # of all 85 images: 0.896, peer 0.778
+        pytest.param("StarDist img2d", 1, 0.78, id="stardist"),  # 0.791, peer 0.698
+        pytest.param("ngio cardio", 1, 0.92, id="cardio"),  # 0.941, peer 0.836
         pytest.param("cytomapper IMC", 1, 0.45, id="imc"),  # 0.472, peer 0.318
+        pytest.param("ExampleHuman", 1, 0.92, id="human"),  # 0.929, peer 0.909
+        pytest.param("NF1 Schwann cells", 1, 0.87, id="schwann"),  # 0.880, peer 0.768
         pytest.param("ExampleSpeckles", 1, 0.85, id="speckles"),  # 0.857, peer 0.316
     ],
 )
