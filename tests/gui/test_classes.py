@@ -119,6 +119,16 @@ def test_names(widget: Any) -> None:
     assert list(widget.book.selections) == ["odd"]
 
 
+def test_the_row_of_a_selection_stays_while_its_name_changes(widget: Any) -> None:
+    new(widget, "round", ("B02", 1, 1))
+    row = widget.selections.list.topLevelItem(0)
+    for text, name in (("oval", "oval"), (" ", "oval")):
+        row.setText(0, text)  # Qt is not done with it when we are told
+        assert list(widget.book.selections) == [name]
+        assert widget.selections.list.indexOfTopLevelItem(row) == 0
+        assert row.text(0) == name
+
+
 def test_a_classifier_learns_while_one_clicks(widget: Any, qtbot: Any) -> None:
     new(widget, "round", *ROUND)
     assert "at least two" in widget.classifier.fault.text()

@@ -325,6 +325,18 @@ def test_a_gate_colours_the_map(widget: ObjectsWidget, shown: Any, qtbot: Any) -
     assert book.desk.colours is None
 
 
+def test_the_row_of_a_gate_stays_while_it_is_changed(widget: ObjectsWidget) -> None:
+    book, gates = widget.book, widget.gates.list
+    book.save_gate("low", RangeGate(column="Area", low=0, high=210))
+    row = gates.topLevelItem(0)
+    row.setCheckState(0, Qt.CheckState.Unchecked)  # Qt is not done with it when we are told
+    assert book.active_gates == []
+    assert gates.indexOfTopLevelItem(row) == 0
+    row.setText(0, "small")
+    assert [each.name for each in gate_rows(book)] == ["small"]
+    assert gates.indexOfTopLevelItem(row) == 0
+
+
 def test_an_object_of_several_gates_has_the_colour_of_the_first(
     widget: ObjectsWidget, shown: Any, qtbot: Any
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
@@ -34,15 +36,24 @@ class ColourList(QTreeWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
 
-    def add(self, name: str, color: str, number: str) -> QTreeWidgetItem:
-        """Add a group at the end."""
-        item = QTreeWidgetItem([name, number])
-        item.setData(0, _NAME, name)
-        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-        item.setIcon(0, color_icon(color))
-        item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.addTopLevelItem(item)
-        return item
+    def setGroups(self, groups: Sequence[tuple[str, str, str]]) -> list[QTreeWidgetItem]:
+        """Show groups by name, colour and number; returns their rows.
+
+        Rows stay: Qt is not done with the one that the user has changed while this is called.
+        """
+        while self.topLevelItemCount() > len(groups):
+            self.takeTopLevelItem(self.topLevelItemCount() - 1)
+        while self.topLevelItemCount() < len(groups):
+            self.addTopLevelItem(QTreeWidgetItem())
+        rows = [row for n in range(len(groups)) if (row := self.topLevelItem(n)) is not None]
+        for row, (name, color, number) in zip(rows, groups, strict=True):
+            row.setData(0, _NAME, name)
+            row.setText(0, name)
+            row.setText(1, number)
+            row.setFlags(row.flags() | Qt.ItemFlag.ItemIsEditable)
+            row.setIcon(0, color_icon(color))
+            row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return rows
 
     def chosen(self) -> list[str]:
         """Names of the groups that are selected."""
@@ -57,7 +68,7 @@ class ColourList(QTreeWidget):
 
 
 def name_of(item: QTreeWidgetItem) -> str:
-    """The name that a group had when it was added, whatever is written there now."""
+    """The name that a group was shown by, whatever is written there now."""
     return str(item.data(0, _NAME))
 
 

@@ -139,9 +139,10 @@ class GateList(QWidget):
         chosen = set(self.chosen())
         rows = gate_rows(self._book)
         with QSignalBlocker(self.list):
-            self.list.clear()
-            for row in rows:
-                self._add(row, row.name in chosen)
+            items = self.list.setGroups([(row.name, row.color, _number(row)) for row in rows])
+            for item, row in zip(items, rows, strict=True):
+                self._fill(item, row)
+                item.setSelected(row.name in chosen)
         self._hint.setVisible(not rows)
         self.list.setVisible(bool(rows))
         for button in self.buttons.values():
@@ -156,14 +157,11 @@ class GateList(QWidget):
         taken = self._book.data.gates if self._book.data is not None else {}
         self._book.save_gate(name if name not in taken else self._book.free_gate_name(), gate)
 
-    def _add(self, row: GateRow, is_chosen: bool) -> None:
-        count = "" if row.count < 0 else f"{row.count:,}"
-        item = self.list.add(row.name, row.color, "⚠" if row.fault else count)
+    def _fill(self, item: QTreeWidgetItem, row: GateRow) -> None:
         item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
         item.setCheckState(0, Qt.CheckState.Checked if row.is_active else Qt.CheckState.Unchecked)
         for column in (0, 1):
             item.setToolTip(column, f"<qt>{row.fault or row.text}</qt>")
-        item.setSelected(is_chosen)
 
     def _enable(self) -> None:
         number = len(self.chosen())
@@ -191,3 +189,8 @@ class GateList(QWidget):
         # Gates that join others first.
         for name in reversed(self.chosen()):
             self._book.remove_gate(name)
+
+
+def _number(row: GateRow) -> str:
+    count = "" if row.count < 0 else f"{row.count:,}"
+    return "⚠" if row.fault else count

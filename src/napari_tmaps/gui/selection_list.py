@@ -129,20 +129,15 @@ class SelectionList(QWidget):
         chosen = self.value()
         rows = selection_rows(self._book)
         with QSignalBlocker(self.list):
-            self.list.clear()
-            for row in rows:
-                self._add(row)
+            items = self.list.setGroups([(row.name, row.color, _number(row)) for row in rows])
+            for item, row in zip(items, rows, strict=True):
+                gone = f"{row.gone} objects are gone since an analysis"
+                item.setToolTip(1, gone if row.gone else "")
             self.setValue(
                 chosen if chosen in {row.name for row in rows} else rows[-1].name if rows else ""
             )
         self._show_hint()
         self.changed.emit()
-
-    def _add(self, row: SelectionRow) -> None:
-        gone = f" (+{row.gone} gone)" if row.gone else ""
-        item = self.list.add(row.name, row.color, f"{row.count:,}{gone}")
-        if row.gone:
-            item.setToolTip(1, f"{row.gone} objects are gone since an analysis")
 
     def _show_hint(self) -> None:
         name = self.value()
@@ -197,3 +192,8 @@ class SelectionList(QWidget):
         name, new = name_of(item), item.text(0).strip()
         if new != name and not (new and self._book.rename_selection(name, new)):
             self.refresh()
+
+
+def _number(row: SelectionRow) -> str:
+    gone = f" (+{row.gone} gone)" if row.gone else ""
+    return f"{row.count:,}{gone}"
