@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+# What a step needs is checked in the thread of the window: not with what it would first import.
+import napari_tmaps.modules.pixel_model  # noqa: F401
 from napari_tmaps.errors import PipelineError
 from napari_tmaps.gui.live_layers import Numbers, numbers_of
 from napari_tmaps.gui.live_source import Scene
