@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.gui.plate import HAS_SCREEN, PIPELINE, make_experiment
 
-from napari_tmaps.gui import blocks, kept_layers
+from napari_tmaps.gui import blocks, garbage
 from napari_tmaps.store.experiment import Experiment
 
 _PATIENCE_MS = 120_000
@@ -38,7 +38,7 @@ def short_collections() -> Iterator[None]:
     gc.freeze()
     ours = SimpleNamespace(collect=gc.collect, freeze=lambda: None, unfreeze=lambda: None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept_layers, "gc", ours)
+        patch.setattr(garbage, "gc", ours)
         yield
 
 

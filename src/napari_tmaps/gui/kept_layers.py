@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_tmaps.gui.garbage import Garbage
 from napari_tmaps.gui.label_colours import grey_colormap
 from napari_tmaps.gui.layers import LayerTuple
 from napari_tmaps.gui.mosaic import MosaicLevel
@@ -49,18 +49,19 @@ class KeptLayers:
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self._colormaps: dict[tuple[str, str], Any] = {}
         self._coloured: dict[tuple[str, str], str] = {}  # name of the colours it was given
-        self._garbage = 0  # bytes of removed layers that are not collected yet
+        self._garbage = Garbage(viewer)
+        self._waiting = 0  # bytes of removed layers that are not collected yet
         self._seen: dict[str, bool] = {}
 
     def show(self, layers: Sequence[LayerTuple]) -> None:
         """Show exactly these layers, besides those of other people."""
         wanted = {_key(layer) for layer in layers}
-        with self._one_collection():
-            for key in list(self._layers):
-                if key not in wanted:
-                    self._remove(key)
+        gone = [key for key in self._layers if key not in wanted]
+        with self._exchanged(len(gone) + self._count_new(layers)):
+            for key in gone:
+                self._remove(key)
             moved = [self._put(layer) for layer in layers]
-        self._order([_key(layer) for layer in layers])
+            self._order([_key(layer) for layer in layers])
         if any(moved) and len(self._viewer.layers):
             # What is chosen is what the controls of napari work on: never frames, names or colours.
             pixels = [key for key in map(_key, layers) if self._is_pixels(key)]
@@ -85,11 +86,7 @@ class KeptLayers:
         napari half a second.
         """
         wanted = {_key(layer) for layer in layers}
-        spare = [
-            key
-            for key, layer in self._layers.items()
-            if key not in wanted and layer.metadata["tmaps"].get("stored") is False
-        ]
+        spare = [key for key in self._tried() if key not in wanted]
         for one in layers:
             if self.layer(*_key(one)) is None:
                 old = next((key for key in spare if self._can_become(key, one)), None)
@@ -97,17 +94,21 @@ class KeptLayers:
                     spare.remove(old)
                     self._rename(old, one)
         if spare:
-            with self._one_collection(spare):
+            with self._exchanged(len(spare), spare):
                 for key in spare:
                     self._remove(key)
 
     def extra(self, kind: str, layers: Sequence[LayerTuple]) -> None:
         """Show more layers, which replace those of the same kind ("tmaps" of their metadata)."""
         wanted = {_key(layer) for layer in layers}
-        with self._one_collection():
-            for key, layer in list(self._layers.items()):
-                if key not in wanted and kind in layer.metadata["tmaps"]:
-                    self._remove(key)
+        gone = [
+            key
+            for key, layer in self._layers.items()
+            if key not in wanted and kind in layer.metadata["tmaps"]
+        ]
+        with self._exchanged(len(gone) + self._count_new(layers)):
+            for key in gone:
+                self._remove(key)
             for one in layers:
                 self._put(one)
 
@@ -143,11 +144,16 @@ class KeptLayers:
 
     def clear(self) -> None:
         """Remove all layers and forget their settings."""
-        with self._one_collection():
+        tried = self._tried()
+        with self._exchanged(len(self._layers), tried if len(tried) == len(self._layers) else ()):
             for key in list(self._layers):
                 self._remove(key)
         self._settings.clear()
         self._seen.clear()
+
+    def close(self) -> None:
+        """Nothing more is shown: garbage is looked for as if nothing had been."""
+        self._garbage.end()
 
     def has(self, kind: str) -> bool:
         """Whether layers of a kind ("tmaps" of their metadata) are shown."""
@@ -168,31 +174,48 @@ class KeptLayers:
             if at != place:
                 order.move(at, place)
 
+    def _tried(self) -> list[tuple[str, str]]:
+        """Results that are not stored."""
+        return [
+            key
+            for key, layer in self._layers.items()
+            if layer.metadata["tmaps"].get("stored") is False
+        ]
+
+    def _count_new(self, layers: Sequence[LayerTuple]) -> int:
+        """How many layers are added: those that none can become that is there."""
+        there = [(self.layer(*_key(wanted)), wanted) for wanted in layers]
+        return sum(layer is None or not _fits(layer, wanted) for layer, wanted in there)
+
     def _is_pixels(self, key: tuple[str, str]) -> bool:
         return not {"marks", "values"} & self._layers[key].metadata["tmaps"].keys()
 
     @contextmanager
-    def _one_collection(self, tried: Collection[tuple[str, str]] = ()) -> Iterator[None]:
-        """Collect garbage once for all layers that are removed.
+    def _exchanged(self, number: int, tried: Collection[tuple[str, str]] = ()) -> Iterator[None]:
+        """Put the scene together, and collect garbage, once for all layers that are exchanged.
 
-        napari does so for each of them, through all objects that there are: a fifth of a second.
+        napari does so for each of them: it draws all that is there anew with each that is added,
+        and looks for garbage with each that is removed.
 
         Parameters
         ----------
+        number
+            How many layers are added and removed.
         tried
             Results that are removed while somebody tunes: collected when there is much of it.
         """
-        before = list(self._layers.values())
-        self._garbage += sum(self._layers[key].data.nbytes for key in tried)
-        gc.freeze()  # nothing that is there now is looked through
-        try:
+        if not number:
             yield
-        finally:
-            gc.unfreeze()
-            is_much = not tried or self._garbage > _GARBAGE_BYTES
-            if is_much and not all(layer in self._viewer.layers for layer in before):
-                gc.collect()
-                self._garbage = 0
+            return
+        before = list(self._layers.values())
+        self._waiting += sum(self._layers[key].data.nbytes for key in tried)
+        several = self._viewer.layers.batched_update() if number > 1 else nullcontext()
+        with self._garbage.aside(), several:
+            yield
+        is_much = not tried or self._waiting > _GARBAGE_BYTES
+        if is_much and not all(layer in self._viewer.layers for layer in before):
+            self._garbage.collect()
+            self._waiting = 0
 
     def _remove(self, key: tuple[str, str]) -> None:
         layer = self._layers.pop(key)
@@ -203,11 +226,11 @@ class KeptLayers:
             self._viewer.layers.remove(layer)
 
     def _can_become(self, key: tuple[str, str], wanted: LayerTuple) -> bool:
-        data, properties, kind = wanted
+        kind = wanted[2]
         layer = self.layer(*key)
         # Limits of contrast are found for a new layer of an image, and those of another are wrong.
         known = kind == "labels" or _key(wanted) in self._settings
-        return layer is not None and key[0] == kind and known and _fits(layer, data, properties)
+        return layer is not None and key[0] == kind and known and _fits(layer, wanted)
 
     def _rename(self, old: tuple[str, str], wanted: LayerTuple) -> None:
         """Have a layer go on under another name, looking as a layer of that name did last."""
@@ -234,7 +257,7 @@ class KeptLayers:
         key = _key(wanted)
         data, properties, kind = wanted
         layer = self.layer(*key)
-        if layer is not None and kind != "points" and _fits(layer, data, properties):
+        if layer is not None and _fits(layer, wanted):
             moved = tuple(_shape(layer.data, layer.multiscale)) != tuple(
                 _shape(data, properties["multiscale"])
             )
@@ -293,8 +316,11 @@ def _is_waiting(layer: Layer) -> bool:
     return isinstance(finest, MosaicLevel) and finest.waiting
 
 
-def _fits(layer: Any, data: Any, properties: dict[str, Any]) -> bool:
-    """napari changes data in place only within one kind of data."""
+def _fits(layer: Any, wanted: LayerTuple) -> bool:
+    """Whether a layer can become another: napari changes data in place within one kind of data."""
+    data, properties, kind = wanted
+    if kind == "points":
+        return False
     finest = data[0] if properties["multiscale"] else data
     return bool(
         layer.multiscale == properties["multiscale"]

@@ -235,6 +235,11 @@ class LiveLayers:
             layers.clear()
         self._show_stored()
 
+    def close(self) -> None:
+        """Nothing more is shown."""
+        for layers in (self._step, self._before, self._objects):
+            layers.close()
+
 
 def _kinds(preview: Preview) -> dict[str, Kind]:
     spec = preview.step.spec

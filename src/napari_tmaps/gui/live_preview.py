@@ -159,6 +159,7 @@ class LivePreview(QObject):
             each.stop()
         self._reading.cancel()
         self._live.close()
+        self._layers.close()
 
     # -- what is on the screen ------------------------------------------------------------------
 
