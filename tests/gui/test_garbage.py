@@ -78,3 +78,15 @@ def test_all_is_searched_again_when_nothing_more_is_shown(make_viewer: Callable[
     layers.clear()
     layers.close()
     assert not gc.get_freeze_count()
+
+
+def test_layers_that_are_only_added_are_no_reason_to_search(
+    make_viewer: Callable[..., Any], searches: list[int]
+) -> None:
+    layers = KeptLayers(make_viewer())
+    layers.show([preview("a"), preview("b")])
+    layers.clear()
+    gc.unfreeze()
+    searches.clear()
+    layers.show([preview("a"), preview("b"), preview("c")])
+    assert max(searches, default=0) < gc.get_freeze_count() / 4

@@ -28,33 +28,43 @@ class Garbage:
     """
 
     _is_ours: ClassVar[bool] = False  # there is one search for all
+    _is_aside: ClassVar[bool] = False
 
     def __init__(self, viewer: ViewerModel) -> None:
         events = viewer.layers.events
         for event in (events.removing, events.begin_batch):  # napari searches right after
             event.connect(self._on_others)
-        weakref.finalize(self, gc.unfreeze)
+        weakref.finalize(self, Garbage.end)
+        self.set_aside()
+
+    def set_aside(self) -> None:
+        """Do not search all that there is now."""
         gc.freeze()
+        Garbage._is_aside = True
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def ours(self) -> Iterator[None]:
         """Exchange layers of which somebody else knows when to search."""
+        if not Garbage._is_aside:
+            self.set_aside()
         Garbage._is_ours = True
         try:
             yield
         finally:
             Garbage._is_ours = False
-            gc.freeze()
+            self.set_aside()
 
     def collect(self) -> None:
         """Search through all that there is."""
-        gc.unfreeze()
+        self.end()
         gc.collect()
 
-    def end(self) -> None:
+    @staticmethod
+    def end() -> None:
         """Set nothing aside any longer."""
         gc.unfreeze()
+        Garbage._is_aside = False
 
     def _on_others(self, _event: Any) -> None:
         if not self._is_ours:
-            gc.unfreeze()
+            self.end()

@@ -210,10 +210,12 @@ class KeptLayers:
         before = list(self._layers.values())
         self._waiting += sum(self._layers[key].data.nbytes for key in tried)
         several = self._viewer.layers.batched_update() if number > 1 else nullcontext()
-        with self._garbage.aside(), several:
+        with self._garbage.ours(), several:
             yield
-        is_much = not tried or self._waiting > _GARBAGE_BYTES
-        if is_much and not all(layer in self._viewer.layers for layer in before):
+            are_removed = not all(layer in self._viewer.layers for layer in before)
+            if not are_removed:
+                self._garbage.set_aside()  # at the end of a batch napari searches all the same
+        if are_removed and (not tried or self._waiting > _GARBAGE_BYTES):
             self._garbage.collect()
             self._waiting = 0
 
