@@ -8,14 +8,14 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.gui.latest import Latest
-from napari_tmaps.gui.parts import timer
+from napari_tmaps.gui.parts import AfterPicture
 from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import open_map
 
 _SHOWN = 4  # layers that are named
-_SOON_MS = 500  # after the picture, which it would hold up
+_SOON_MS = 500  # after the picture
 
 
 def age_in_words(plate: str, wells: Mapping[str, tuple[str, ...]]) -> str:
@@ -60,15 +60,14 @@ class MapAge(QObject):
         super().__init__(parent)
         self._found: dict[str, str] = {}
         self._path: Path | None = None
-        self._soon = timer(self, _SOON_MS, self._begin)
-        self._later = timer(self, 0, self._soon.start)
+        self._soon = AfterPicture(self, _SOON_MS, self._begin)
         self._latest = Latest(self)
         self._latest.ended.connect(self._on_ended)
 
     @property
     def is_looking(self) -> bool:
         """True until it is known."""
-        return self._later.isActive() or self._soon.isActive() or self._latest.is_running
+        return self._soon.is_due or self._latest.is_running
 
     def value(self) -> Mapping[str, str]:
         """A sentence for each plate whose map is old, as it was seen last."""
@@ -76,18 +75,17 @@ class MapAge(QObject):
 
     def look(self, experiment: Experiment | None) -> None:
         """Look at an experiment, or at none; one on a server is not looked at."""
-        self._soon.stop()
         if (
             experiment is None
             or experiment.mirror is not None
             or not (experiment.path / "maps").is_dir()
         ):
-            self._later.stop()
+            self._soon.stop()
             self._latest.cancel()
             self._tell({})
             return
         self._path = experiment.path
-        self._later.start()
+        self._soon.start()
 
     def _begin(self) -> None:
         path = self._path

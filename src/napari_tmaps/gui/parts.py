@@ -108,3 +108,33 @@ def timer(parent: QObject, milliseconds: int, action: Callable[[], object]) -> Q
     found.setInterval(milliseconds)
     found.timeout.connect(action)
     return found
+
+
+class AfterPicture(QObject):
+    """Acts once, a while after all that waits already was done, e.g. the picture drawn.
+
+    Parameters
+    ----------
+    milliseconds
+        How long after.
+    """
+
+    def __init__(self, parent: QObject, milliseconds: int, action: Callable[[], object]) -> None:
+        super().__init__(parent)
+        self._pause = timer(self, milliseconds, action)
+        self._turn = timer(self, 0, self._pause.start)
+
+    @property
+    def is_due(self) -> bool:
+        """True until it acts."""
+        return self._turn.isActive() or self._pause.isActive()
+
+    def start(self) -> None:
+        """Act after what waits now."""
+        self._pause.stop()
+        self._turn.start()
+
+    def stop(self) -> None:
+        """Do not act."""
+        self._turn.stop()
+        self._pause.stop()

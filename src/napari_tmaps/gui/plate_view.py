@@ -19,7 +19,7 @@ from napari_tmaps.gui.map_picture import MapPicture, Place
 from napari_tmaps.gui.map_pixels import PLAIN, pixel_settings, prepared_stacks
 from napari_tmaps.gui.map_status import MapStatus
 from napari_tmaps.gui.mosaic import Mosaic
-from napari_tmaps.gui.parts import timer
+from napari_tmaps.gui.parts import AfterPicture
 from napari_tmaps.gui.running import SiteObjects, object_layers
 from napari_tmaps.gui.state import Choice, State, View
 from napari_tmaps.gui.vendor_source import VendorSource, in_place_source
@@ -63,16 +63,13 @@ class PlateView:
         self._choice = Choice()
         self._colouring: Colouring | None = None
         self._results: dict[str, Colouring] = {}
-        # First comes what waits already: the picture.
-        self._marks = timer(self._reading, _MARKS_MS, self.mark)
-        self._later = timer(self._reading, 0, self._marks.start)
+        self._marks = AfterPicture(self._reading, _MARKS_MS, self.mark)
         self.status = MapStatus(viewer, self.place_at, self._features_at)
         self._reading.fresh.connect(self._layers.refresh_waiting)
         viewer.scene.camera.events.zoom.connect(self._fit_names)
 
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
-        self._later.stop()
         self._marks.stop()
         self._layers.clear()
         self._reading.drop()
@@ -116,7 +113,7 @@ class PlateView:
                 self._layers.show(self._wanted(choice) if state.can_show else [])
                 self._layers.grey(self._colouring is not None)
                 if self._picture is not None and not self._layers.has(_MARKS):
-                    self._later.start()  # napari takes half as long for these two as for images
+                    self._marks.start()  # napari takes half as long for these two as for images
             except ComingError:  # the picture before stays until it has come
                 self._shown = ()
                 raise
@@ -138,7 +135,6 @@ class PlateView:
 
     def mark(self) -> None:
         """Show frames and names of wells now; else they come once the picture was drawn."""
-        self._later.stop()
         self._marks.stop()
         if self._picture is not None:
             self._layers.extra(_MARKS, self._picture.mark_layers())
