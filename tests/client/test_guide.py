@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from tests.server.running import ended
 from tests.workflow.screen import PATTERN, plane, write_screen
 from tests.workflow.test_analyse import discs
 
@@ -20,15 +19,6 @@ from napari_tmaps.pipeline.files import dump_pipeline, save_pipeline
 def tm_client(line: str, port: int) -> int:
     """One line of the guide, with the port of this server."""
     return main(shlex.split(line.replace("-P 8002", f"-P {port}"))[1:])
-
-
-def ended(client: TmClient) -> dict[str, Any]:
-    """The status of the workflow once it is over."""
-    end = time.monotonic() + 200
-    while (found := client.get_workflow_status(0)) is None or found["live"]:
-        assert time.monotonic() < end
-        time.sleep(0.3)
-    return found
 
 
 def test_from_files_to_objects(

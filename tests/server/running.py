@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import uvicorn
@@ -15,6 +16,7 @@ from tests.once import copy_of
 from tests.workflow.screen import PATTERN, write_screen
 from tests.workflow.test_analyse import discs
 
+from napari_tmaps.client import TmClient
 from napari_tmaps.server.app import make_app
 from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.users import UserStore
@@ -22,6 +24,7 @@ from napari_tmaps.vendors import scan
 from napari_tmaps.workflow import analyse, convert
 from napari_tmaps.workflow.door import Experiment
 
+T = TypeVar("T")
 USERS = {"demo": "XXX", "reader": "rrr", "writer": "www", "stranger": "sss"}
 
 
@@ -62,13 +65,32 @@ def running(settings: ServerSettings) -> Iterator[int]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        while not server.started:
-            time.sleep(0.01)
+        until(lambda: server.started or not thread.is_alive())
+        assert server.started, "it ended at once"
         try:
             yield listening.getsockname()[1]
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join()
+
+
+def until(asked: Callable[[], T]) -> T:
+    """Ask again and again; returns the first answer that is true. pytest's limit is the only one."""
+    while not (answer := asked()):
+        time.sleep(0.02)
+    return answer
+
+
+def ended(client: TmClient) -> dict[str, Any]:
+    """The status of the workflow once it is over."""
+
+    def status() -> dict[str, Any] | None:
+        found = client.get_workflow_status()
+        return None if found is None or found["live"] else found
+
+    found = until(status)
+    assert found is not None
+    return found
 
 
 @contextmanager

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
-import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import pytest
-from tests.server.running import make_screen, running, settings_with_users
+from tests.server.running import make_screen, running, settings_with_users, until
 
 from napari_tmaps.client import TmClient
 from napari_tmaps.client.program import main
@@ -22,8 +23,9 @@ from napari_tmaps.server.kept_open import kept_maps
 from napari_tmaps.server.tile_cache import TileCache
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import open_map
+from napari_tmaps.workflow import tool_jobs as jobs
 from napari_tmaps.workflow.lock import coordinating
-from napari_tmaps.workflow.tool_jobs import tool_jobs
+from napari_tmaps.workflow.tool_jobs import ToolJob, tool_jobs
 
 SHAPE = (64, 80)
 PLACE = {"plate_name": "plate01", "well_name": "B02", "well_pos_x": 1, "well_pos_y": 0}
@@ -179,6 +181,18 @@ def test_a_tool_in_the_background(client: TmClient, own: Path):
     assert client.get_tool_results() == []
 
 
+def through(client: TmClient, number: int) -> dict[str, Any]:
+    """A job of a tool once it has ended."""
+
+    def job() -> dict[str, Any] | None:
+        (row,) = (row for row in client.get_tools_status() if row["submission_id"] == number)
+        return None if row["state"] in ("SUBMITTED", "RUNNING") else row
+
+    found = until(job)
+    assert found is not None
+    return found
+
+
 def test_the_payloads_of_tissuemaps(client: TmClient):
     ids = client.download_object_metadata("Discs").index.tolist()
     payload = {
@@ -197,14 +211,7 @@ def test_the_payloads_of_tissuemaps(client: TmClient):
         ("Heatmap", {"chosen_object_type": "Discs", "selected_feature": "Intensity_mean_DAPI"}),
     ):
         answer = client.session.json("POST", target, body={"name": name, "payload": body})
-        end = time.monotonic() + 100
-        while True:
-            rows = {row["submission_id"]: row for row in client.get_tools_status()}
-            job = rows[answer["submission_id"]]
-            if job["state"] not in ("SUBMITTED", "RUNNING"):
-                break
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        job = through(client, answer["submission_id"])
         assert job["state"] == "TERMINATED", job
     found = {row["tool"]: row for row in client.get_tool_results()}
     assert found["classify"]["colors"] == {"one": "#ff0000", "two": "#00ff00"}
@@ -238,16 +245,26 @@ def test_a_tool_whose_process_was_killed_is_told(client: TmClient, own: Path):
     import psutil
 
     number = client.submit_tool("cluster", "Discs", {"clusters": 2}, "killed")
-    end = time.monotonic() + 60
-    while not (pid := {job.number: job.pid for job in tool_jobs(own)}[number]):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    psutil.Process(pid).kill()
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
-    (job,) = [row for row in client.get_tools_status() if row["submission_id"] == number]
-    assert job["state"] in ("STOPPED", "TERMINATED")
+    pid = until(lambda: {job.number: job.pid for job in tool_jobs(own)}[number])
+    with suppress(psutil.NoSuchProcess):  # it was faster
+        psutil.Process(pid).kill()
+    assert through(client, number)["state"] in ("STOPPED", "TERMINATED")
     later = client.run_tool("cluster", "Discs", {"clusters": 2}, "later")
     assert later["name"] == "later", "those that come after are not held up"
+
+
+def test_a_tool_that_ends_while_somebody_looks(client: TmClient, own: Path, monkeypatch):
+    about = client.run_tool("cluster", "Discs", {"clusters": 2}, "quick")
+    (ended,) = (job for job in tool_jobs(own) if job.result == about["name"])
+    jobs._write(own, ended.model_copy(update={"state": "RUNNING"}))
+
+    def ends(job: ToolJob, _: Path) -> bool:
+        if job.number == ended.number:
+            jobs._write(own, ended)
+        return False
+
+    monkeypatch.setattr(jobs, "_lives", ends)
+    assert ended in tool_jobs(own), "it did not stop without a word"
 
 
 def test_tools_on_the_command_line(client: TmClient, capsys: pytest.CaptureFixture[str]):

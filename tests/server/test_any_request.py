@@ -31,7 +31,7 @@ def server(screen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
         httpx.Client(
             base_url=f"http://127.0.0.1:{port}",
             headers={"Authorization": f"JWT {token}"},
-            timeout=60,
+            timeout=None,
         ) as client,
     ):
         yield client

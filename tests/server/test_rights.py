@@ -70,7 +70,7 @@ def is_owners(method: str, path: str) -> bool:
 
 @pytest.fixture(scope="session")
 def http(port: int) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as made:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=None) as made:
         yield made
 
 

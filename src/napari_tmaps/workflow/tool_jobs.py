@@ -129,7 +129,10 @@ def tool_jobs(folder: Path) -> list[ToolJob]:
     for path in sorted(_folder(folder).glob("*.json")):
         job = _read(path)
         if job.is_at_work and not _lives(job, path):
-            job = job.model_copy(update={"state": "STOPPED", "message": "Its process has ended."})
+            job = _read(path)  # it may have said how it ended since
+            if job.is_at_work:
+                end = {"state": "STOPPED", "message": "Its process has ended."}
+                job = job.model_copy(update=end)
         found.append(job)
     return found
 
