@@ -241,6 +241,16 @@ def test_who_is_refused_hears_how_far_the_other_is(make):  # noqa: F811
     events.close()
 
 
+def test_a_workflow_that_begins_while_somebody_looks(make, monkeypatch):  # noqa: F811
+    experiment = make("begins")
+    events = submit(experiment, prepare(experiment, engine=THREADS))
+    next(events)
+    answers = iter([None, at_work(experiment.path)])
+    monkeypatch.setattr("napari_tmaps.workflow.status.coordinator", lambda _: next(answers))
+    assert status(experiment)["submission"]["state"] == "RUNNING"
+    events.close()
+
+
 def test_a_silent_machine_is_dead(make, monkeypatch):  # noqa: F811
     import os
     import time

@@ -36,6 +36,7 @@ def status(experiment: Experiment) -> dict[str, Any]:
         row: Any = submissions.iloc[-1].to_dict()
         steps = row["steps"]
         state, message = row["state"], row["message"]
+        now = now or coordinator(experiment.path)  # who has begun since
         if state in ("SUBMITTED", "RUNNING") and now is None:
             state, message = "STOPPED", "It ended without a word; 'resume' goes on."
             steps = {name: "STOPPED" if s == "RUNNING" else s for name, s in steps.items()}
