@@ -75,7 +75,7 @@ def running(settings: ServerSettings) -> Iterator[int]:
 
 
 def until(asked: Callable[[], T]) -> T:
-    """Ask again and again; returns the first answer that is true. pytest's limit is the only one."""
+    """The first answer that is true, asked for until pytest's own limit ends the test."""
     while not (answer := asked()):
         time.sleep(0.02)
     return answer
