@@ -7,13 +7,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request, Response
 
 from napari_tmaps.client.ids import decode_number
-from napari_tmaps.server.kept_open import KeptOpen, Layout, kept_layouts, kept_maps
+from napari_tmaps.server.kept_open import (
+    KeptOpen,
+    Layout,
+    kept_experiments,
+    kept_layouts,
+    kept_maps,
+)
 from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.tile_cache import TileCache
 from napari_tmaps.server.users import Entry, ForbiddenError, LoginError, UserStore
@@ -31,7 +38,7 @@ class Server:
     ----------
     uploading
         Held while a file is put in place.
-    maps, layouts
+    experiments, maps, layouts
         Kept open between requests.
     tiles
         Those that were made last.
@@ -43,10 +50,16 @@ class Server:
     settings: ServerSettings
     users: UserStore
     uploading: threading.Lock
+    experiments: KeptOpen[Experiment] = field(default_factory=kept_experiments)
     maps: KeptOpen[PlateMap] = field(default_factory=kept_maps)
     layouts: KeptOpen[Layout] = field(default_factory=kept_layouts)
     tiles: TileCache = field(default_factory=TileCache)
     pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(os.cpu_count() or 2))
+
+    def give_back(self, path: Path | None = None) -> None:
+        """Give the files of an experiment back, e.g. before they are removed; or those of all."""
+        for kept in (self.experiments, self.maps, self.layouts):
+            kept.close(path)
 
     async def picture(self, make: Callable[[], Response]) -> Response:
         """Make an answer in one of the threads for pictures."""
@@ -128,14 +141,14 @@ def alone(server: Server, experiment: store.Experiment, what: str) -> Iterator[N
         yield
 
 
-def reading(entry: Readable) -> Iterator[Experiment]:
-    """The experiment, open until the answer is sent."""
-    with Experiment.open(entry.path) as experiment:
+def reading(server: ServerOf, entry: Readable) -> Iterator[Experiment]:
+    """The experiment, which others may read, too; open until the answer is sent."""
+    with server.experiments.use(entry.path) as experiment:
         yield experiment
 
 
 def writing(entry: Writable) -> Iterator[Experiment]:
-    """The same, for who may write."""
+    """The experiment for this request alone, for who may write."""
     with Experiment.open(entry.path) as experiment:
         yield experiment
 

@@ -74,8 +74,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
     @asynccontextmanager
     async def while_it_runs(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        server.maps.close()
-        server.layouts.close()
+        server.give_back()
         users.close()
 
     app = FastAPI(title="napari-tmaps", version=__version__, lifespan=while_it_runs)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from napari_tmaps.errors import unknown
-from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import PlateMap, open_map
 from napari_tmaps.store.parts import state_of_tables
 from napari_tmaps.store.plates import PlateFolder
+from napari_tmaps.workflow.door import Experiment
 
 _KEPT = 8
 Value = TypeVar("Value")
@@ -73,13 +73,11 @@ class KeptOpen(Generic[Value]):
             found = self._open.get((path, name))
             return found.value if found is not None and found.state == state else None
 
-    def close(self) -> None:
-        """Give all files back."""
+    def close(self, path: Path | None = None) -> None:
+        """Give the files of an experiment back once nobody uses them; None: of all."""
         with self._lock:
-            for found in self._open.values():
-                found.is_old = True
-                self._close_unused(found)
-            self._open.clear()
+            for key in [key for key in self._open if path in (None, key[0])]:
+                self._retire(key)
 
     def _take(self, path: Path, name: str) -> _Open[Value]:
         key, state = (path, name), self._state(path, name)
@@ -179,6 +177,11 @@ class Layout:
             listed = list(places.itertuples(index=False, name=None))
             raise unknown(f"site of well {well}", (y, x), listed)
         return plate, well, number
+
+
+def kept_experiments() -> KeptOpen[Experiment]:
+    """The experiments themselves, to be read."""
+    return KeptOpen(lambda experiment, _: experiment, lambda path, _: state_of_tables(path))
 
 
 def kept_layouts() -> KeptOpen[Layout]:

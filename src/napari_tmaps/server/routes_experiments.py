@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_tmaps.client.ids import encode
 from napari_tmaps.errors import ExistsError, InputError, NotFoundError
 from napari_tmaps.model.layout import WorkflowType
-from napari_tmaps.server.access import Caller, Owned, Readable, Server, ServerOf
+from napari_tmaps.server.access import Caller, Owned, Readable, Reading, Server, ServerOf
 from napari_tmaps.server.users import Entry
 from napari_tmaps.store.experiment import Experiment, is_experiment
 from napari_tmaps.store.names import safe_name
@@ -77,7 +77,8 @@ def get_experiments(
     server: ServerOf, user: Caller, name: Annotated[str | None, Query(max_length=100)] = None
 ) -> dict[str, Any]:
     """Experiments that the user may see."""
-    found = [describe(entry) for entry in server.users.experiments(user) if _is_there(entry)]
+    entries = filter(_is_there, server.users.experiments(user))
+    found = [describe(server, entry) for entry in entries]
     return {"data": [row for row in found if name in (None, row["name"])]}
 
 
@@ -85,9 +86,9 @@ def _is_there(entry: Entry) -> bool:
     return is_experiment(entry.path)
 
 
-def describe(entry: Entry) -> dict[str, Any]:
+def describe(server: Server, entry: Entry) -> dict[str, Any]:
     """An experiment as clients see it."""
-    with Experiment.open(entry.path) as experiment:
+    with server.experiments.use(entry.path) as experiment:
         return {
             "id": encode(entry.id),
             "name": experiment.name,
@@ -111,7 +112,7 @@ def create_experiment(server: ServerOf, user: Caller, new: NewExperiment) -> dic
         workflow_type="multiplexing" if multiplexed else "canonical",
     ):
         number = server.users.register(path, user)
-    return {"data": describe(server.users.entry(user, number))}
+    return {"data": describe(server, server.users.entry(user, number))}
 
 
 def _folder(server: Server, user: str, name: str) -> Path:
@@ -128,21 +129,21 @@ def _folder(server: Server, user: str, name: str) -> Path:
 
 def _check_free(server: Server, user: str, name: str) -> None:
     for entry in server.users.experiments(user):
-        if entry.owner == user and _is_there(entry) and describe(entry)["name"] == name:
+        mine = entry.owner == user and _is_there(entry)
+        if mine and describe(server, entry)["name"] == name:
             raise ExistsError(f"You have an experiment '{name}' already. Choose another name.")
 
 
 @router.get("/experiments/{experiment_id}")
-def get_experiment(entry: Readable) -> dict[str, Any]:
+def get_experiment(server: ServerOf, entry: Readable) -> dict[str, Any]:
     """One experiment."""
-    return {"data": describe(entry)}
+    return {"data": describe(server, entry)}
 
 
 @router.get("/experiments/{experiment_id}/info")
-def get_info(entry: Readable) -> dict[str, Any]:
+def get_info(experiment: Reading) -> dict[str, Any]:
     """What it holds: the same as `tmaps info --json`, without folders of the server."""
-    with Experiment.open(entry.path) as experiment:
-        info = experiment.info()
+    info = experiment.info()
     for row in info["acquisitions"]:
         row.pop("folder")
     return {"data": info}
@@ -167,6 +168,7 @@ def delete_experiment(server: ServerOf, entry: Owned) -> dict[str, str]:
         ask_to_stop(entry.path)
         raise ExistsError("Something was at work on it and has been stopped. Delete it again.")
     server.users.forget(entry.id)
+    server.give_back(entry.path)
     made_here = server.settings.folders[0].absolute() / safe_name(entry.owner)
     if entry.path.parent == made_here:
         remove(entry.path)

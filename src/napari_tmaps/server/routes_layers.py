@@ -11,10 +11,9 @@ from fastapi import APIRouter, Query, Response
 
 from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import NotFoundError
-from napari_tmaps.server.access import Readable, ServerOf
+from napari_tmaps.server.access import Readable, Reading, ServerOf
 from napari_tmaps.server.png import png
 from napari_tmaps.server.tiles import TILE, tile, zooms
-from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.maps import PlateMap
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["map"])
@@ -33,14 +32,15 @@ class TileFormat(StrEnum):
 
 
 @router.get("/channel_layers")
-def get_channel_layers(server: ServerOf, entry: Readable, plate_name: Text = "") -> dict[str, Any]:
+def get_channel_layers(
+    server: ServerOf, experiment: Reading, plate_name: Text = ""
+) -> dict[str, Any]:
     """A layer for each plate and channel; z of its tiles runs from 0 to `max_zoom`."""
-    with Experiment.open(entry.path) as experiment:
-        plates = [name for name in experiment.plate_names() if plate_name in ("", name)]
+    plates = [name for name in experiment.plate_names() if plate_name in ("", name)]
     layers = []
     for name in plates:
         try:
-            with server.maps.use(entry.path, name) as plate:
+            with server.maps.use(experiment.path, name) as plate:
                 layers += [_layer(plate, channel) for channel in plate.channels]
         except NotFoundError:  # a plate without a layout has no map yet
             continue

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Response
 
 from napari_tmaps.client.ids import decode, encode
 from napari_tmaps.errors import NotFoundError, unknown
-from napari_tmaps.server.access import Readable, ServerOf
+from napari_tmaps.server.access import Reading, ServerOf
 from napari_tmaps.server.outline_tiles import outline_tile, outline_zooms
 from napari_tmaps.server.routes_layers import Number, Text
 from napari_tmaps.server.routes_objects import known_name
@@ -30,20 +30,19 @@ Value = float | int | str | None
 
 @router.get("")
 def get_segmentation_layers(
-    server: ServerOf, entry: Readable, plate_name: Text = ""
+    server: ServerOf, experiment: Reading, plate_name: Text = ""
 ) -> dict[str, Any]:
     """A layer for each plate and object type.
 
     Its tiles have outlines from `outline_zoom` to `max_zoom`, points from `point_zoom`, and nothing
     farther away.
     """
-    with Experiment.open(entry.path) as experiment:
-        plates = [name for name in experiment.plate_names() if plate_name in ("", name)]
-        types = list(experiment.catalogue.object_types()["name"])
+    plates = [name for name in experiment.plate_names() if plate_name in ("", name)]
+    types = list(experiment.catalogue.object_types()["name"])
     layers = []
     for name in plates:
         try:
-            with server.maps.use(entry.path, name) as plate:
+            with server.maps.use(experiment.path, name) as plate:
                 for object_type in types:
                     begins = outline_zooms(plate, object_type)
                     layers.append(
@@ -70,7 +69,7 @@ def get_segmentation_layers(
 @router.get("/{layer_id}/tiles", response_class=Response)
 def get_outline_tile(
     server: ServerOf,
-    entry: Readable,
+    experiment: Reading,
     layer_id: str,
     x: Number,
     y: Number,
@@ -82,14 +81,14 @@ def get_outline_tile(
 
     An object that lies in several tiles is given whole in each, with the same `id`.
     """
-    features = _features(server, entry, layer_id, (z, y, x), (tpoint, zplane))
+    features = _features(server, experiment, layer_id, (z, y, x), (tpoint, zplane))
     return _geojson(features)
 
 
 @router.get("/{layer_id}/labeled_tiles", response_class=Response)
 def get_labeled_tile(
     server: ServerOf,
-    entry: Readable,
+    experiment: Reading,
     layer_id: str,
     x: Number,
     y: Number,
@@ -102,10 +101,9 @@ def get_labeled_tile(
 
     A result of several columns is asked for as `<result>:<column>`.
     """
-    features = _features(server, entry, layer_id, (z, y, x), (tpoint, zplane))
+    features = _features(server, experiment, layer_id, (z, y, x), (tpoint, zplane))
     _, object_type = decode(layer_id, 2)
-    with Experiment.open(entry.path) as experiment:
-        values = _values(experiment, object_type, result_name, [f["properties"] for f in features])
+    values = _values(experiment, object_type, result_name, [f["properties"] for f in features])
     for feature, value in zip(features, values, strict=True):
         feature["properties"]["value"] = value
     return _geojson(features)
@@ -113,16 +111,15 @@ def get_labeled_tile(
 
 def _features(
     server: ServerOf,
-    entry: Readable,
+    experiment: Experiment,
     layer_id: str,
     tile: tuple[int, int, int],
     plane: tuple[int, int],
 ) -> list[dict[str, Any]]:
     plate_name, object_type = decode(layer_id, 2)
-    with Experiment.open(entry.path) as experiment:
-        known_name(experiment, object_type)
+    known_name(experiment, object_type)
     found = []
-    with server.maps.use(entry.path, plate_name) as plate:
+    with server.maps.use(experiment.path, plate_name) as plate:
         for number, geometry in outline_tile(plate, object_type, *tile, *plane):
             well, site, label = plate.plan.object_at(number)
             properties = {
