@@ -13,12 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from tests.workflow.screen import plane
+from tests.server.running import running, settings_with_users
+from tests.workflow.screen import PATTERN, name, plane
 
 from napari_tmaps.client import TmClient
 from napari_tmaps.client.program import main
-from napari_tmaps.errors import InputError, MissingError, NotFoundError
+from napari_tmaps.errors import InputError, MissingError, NotFoundError, TmapsError
+from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.vendors import scan
+from napari_tmaps.workflow import convert
 
 PLACE = {"plate_name": "plate01", "well_name": "C03", "well_pos_x": 1, "well_pos_y": 0}
 
@@ -56,6 +60,32 @@ def test_image_is_read_by_other_programs(client: TmClient, form: str, read):
     target = f"{address(client)}/channels/{channel['id']}/image-file"
     content = client.session.fetch("GET", target, query={**PLACE, "format": form})
     np.testing.assert_array_equal(read(io.BytesIO(content)), plane("C03", 2, "DAPI", 0))
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["converted", "in place"])
+def test_one_plane_of_a_stack(tmp_path: Path, in_place: bool):
+    """Others are not read, and may be damaged."""
+    files, path = tmp_path / "files", tmp_path / "served" / "stack.tmaps"
+    files.mkdir()
+    for z in range(3):
+        tifffile.imwrite(files / name("B02", 1, "DAPI", z), plane("B02", 1, "DAPI", z))
+    with Experiment.create(path) as made:
+        made.add(scan(files, pattern=PATTERN), plate="p")
+        assert not run(convert(made, workers=1, in_place=in_place))
+    stored = path / "plates/p.ome.zarr/B/02/1/0/c/0/0/0/0/0"
+    lost = files / name("B02", 1, "DAPI", 0) if in_place else stored
+    lost.write_bytes(b"damaged")
+    with (
+        running(settings_with_users(path.parent)) as port,
+        TmClient("127.0.0.1", port, "demo", "XXX", "stack") as client,
+    ):
+        place = {"channel_name": "DAPI", "plate_name": "p", "well_name": "B02", "correct": False}
+        image = client.download_channel_image(**place, zplane=2)
+        np.testing.assert_array_equal(image, plane("B02", 1, "DAPI", 2))
+        with pytest.raises(TmapsError, match=r"is damaged|is no readable TIFF"):
+            client.download_channel_image(**place, zplane=0)
+        with pytest.raises(NotFoundError, match="no plane z 3; it has 0, 1, 2"):
+            client.download_channel_image(**place, zplane=3)
 
 
 def test_image_file_has_the_name_of_the_guide(client: TmClient, tmp_path: Path):

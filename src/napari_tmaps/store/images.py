@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from napari_tmaps.errors import FormatError, MissingError, unknown
+from napari_tmaps.errors import FormatError, MissingError, NotFoundError, unknown
 from napari_tmaps.model.channels import Channel
 from napari_tmaps.model.recorded import numbers_text
 from napari_tmaps.store.plan import ImagePlan, PlannedPlane, SourceFolder
@@ -76,15 +76,15 @@ class SiteImage(Protocol):
             There is no such channel.
         """
 
-    def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
-        """(z, y, x) in the original pixel type, the planes those of `z_of`.
+    def read_channel(self, channel: str, t: int, *, z: int | None = None) -> npt.NDArray[Any]:
+        """(z, y, x) in the original pixel type, the planes those of `z_of`, or `z` alone.
 
         Raises
         ------
         NotFoundError
-            There is no such channel.
+            There is no such channel, or no such plane of it.
         MissingError
-            A plane of it was never recorded, or all of it not at that time.
+            A plane that is read was never recorded, or the channel not at that time.
         """
 
     def close(self) -> None:
@@ -142,9 +142,11 @@ class StoredImage:
         uneven = self.info.attributes.get(key)
         return list(range(self.info.shape[axis])) if uneven is None else list(uneven[c])
 
-    def read_channel(self, channel: str, t: int, level: int = 0) -> npt.NDArray[Any]:
+    def read_channel(
+        self, channel: str, t: int, level: int = 0, *, z: int | None = None
+    ) -> npt.NDArray[Any]:
         """See SiteImage; `level` of the pyramid, 0 is full size."""
-        c, own = _index(self.channels, channel), self.z_of(channel)
+        c, own = _index(self.channels, channel), _asked_for(channel, self.z_of(channel), z)
         _refuse_times(self.name, channel, t, self.t_of(channel))
         _refuse_gaps(self.name, channel, t, own, {z for z in own if (t, c, z) in self.info.missing})
         whole = slice(None)
@@ -229,9 +231,9 @@ class OriginalImage:
         c = _index(self.channels, channel)
         return list(range(self.plan["shape"][axis])) if uneven is None else uneven[c]
 
-    def read_channel(self, channel: str, t: int) -> npt.NDArray[Any]:
+    def read_channel(self, channel: str, t: int, *, z: int | None = None) -> npt.NDArray[Any]:
         """See SiteImage."""
-        c, own = _index(self.channels, channel), self.z_of(channel)
+        c, own = _index(self.channels, channel), _asked_for(channel, self.z_of(channel), z)
         found = {p["z"]: p for p in self.plan["planes"] if (p["t"], p["c"]) == (t, c)}
         name = f"Well {self.plan['well']} site {self.plan['site']}"
         _refuse_times(name, channel, t, self.t_of(channel))
@@ -293,6 +295,15 @@ def _index(channels: Sequence[Channel], name: str) -> int:
     if name not in names:
         raise unknown("channel", name, names)
     return names.index(name)
+
+
+def _asked_for(channel: str, own: list[int], z: int | None) -> list[int]:
+    if z is None or not own:
+        return own
+    if z not in own:
+        listed = ", ".join(map(str, own))
+        raise NotFoundError(f"Channel '{channel}' has no plane z {z}; it has {listed}.")
+    return [z]
 
 
 def _refuse_times(name: str, channel: str, t: int, own: list[int]) -> None:

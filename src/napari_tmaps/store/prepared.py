@@ -21,6 +21,7 @@ def read_prepared(
     *,
     site: Site,
     cycle: int,
+    z: int | None = None,
     correct: Path | None = None,
     window: Window | None = None,
 ) -> npt.NDArray[Any]:
@@ -28,6 +29,8 @@ def read_prepared(
 
     Parameters
     ----------
+    z
+        Read this plane alone; None reads all that the channel has.
     correct
         Folder of the illumination fields; None leaves pixels as they are.
     window
@@ -36,13 +39,13 @@ def read_prepared(
     Raises
     ------
     NotFoundError
-        There is no such channel.
+        There is no such channel, or no such plane of it.
     MissingError
         A plane was never recorded, or there is no illumination field for it.
     FormatError
         The field has another size, or the pixels are neither uint8 nor uint16.
     """
-    pixels = image.read_channel(channel, t)
+    pixels = image.read_channel(channel, t, z=z)
     if correct is not None:
         field = IlluminationStore(correct).field(channel, *site, cycle, t)
         pixels = np.stack([field.correct(plane) for plane in pixels])
