@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import zlib
 from fractions import Fraction
+from typing import Any
 
 import imagecodecs
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+from tests.server.running import running
 
 from napari_tmaps.server import png as png_of
 from napari_tmaps.server.deflate import code_lengths
 from napari_tmaps.server.png import png, repeats
+from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.tiff import tiff
 
 
@@ -94,6 +97,21 @@ def test_a_stream_is_what_went_in(
         rows = np.diff(big, axis=1, prepend=np.uint8(0)).reshape(7, -1)
         wanted = np.concatenate([np.ones((7, 1), np.uint8), rows], axis=1).tobytes()
         assert zlib.decompress(chunks[b"IDAT"]) == wanted  # zlib compares Adler's check
+
+
+def test_who_asks_first_does_not_wait_for_kernels(
+    empty_settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed, pack = [], png_of._pack_rows
+
+    def seen(pixels: np.ndarray, *more: Any) -> int:
+        packed.append(pixels.dtype)
+        return pack(pixels, *more)
+
+    monkeypatch.setattr(png_of, "_pack_rows", seen)
+    with running(empty_settings):
+        pass  # it does not end before they are loaded
+    assert packed == [np.uint16]
 
 
 def test_codes_are_whole_and_not_too_long():

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
+import numpy as np
+from anyio import create_task_group, to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -43,6 +45,7 @@ from napari_tmaps.server import (
     routes_zarr,
 )
 from napari_tmaps.server.access import Server
+from napari_tmaps.server.png import png
 from napari_tmaps.server.settings import ServerSettings
 from napari_tmaps.server.spelling import GuideSpelling
 from napari_tmaps.server.users import ForbiddenError, LoginError, UserStore
@@ -73,7 +76,10 @@ def make_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def while_it_runs(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with create_task_group() as meanwhile:
+            # The kernels are loaded now: else the first who asks for an image waits for that.
+            meanwhile.start_soon(to_thread.run_sync, png, np.arange(4, dtype=np.uint16)[None])
+            yield
         server.give_back()
         users.close()
 
