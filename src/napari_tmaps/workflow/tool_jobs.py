@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_tmaps.errors import FormatError, InputError, NotFoundError, TmapsError
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.atomic import disk_errors, write_text
-from napari_tmaps.workflow.detached import APART
+from napari_tmaps.workflow.detached import APART, START_S
 
 MOST_WAITING = 32
 """Jobs that may wait or run at a time; each takes a process."""
@@ -170,17 +170,13 @@ def _lives(job: ToolJob, path: Path) -> bool:
     import psutil  # type: ignore[import-untyped]
 
     if not job.pid:  # not begun yet, unless it never does
-        return time.time() - path.stat().st_mtime < _START_S
+        return time.time() - path.stat().st_mtime < START_S
     try:
         process = psutil.Process(job.pid)
         same = abs(process.create_time() - job.started) < 2
         return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-_START_S = 120.0
-"""Starting Python takes seconds; on a machine that is very busy, a minute."""
 
 
 def main() -> None:
