@@ -75,9 +75,9 @@ def object_f1(
     pairs, shared = np.unique(pairs, return_counts=True)
     i, j = np.divmod(pairs, len(found_areas))
     match = shared / (true_areas[i] + found_areas[j] - shared) >= iou
+    matches = i[match].astype(np.int32), j[match].astype(np.int32)  # older SciPy takes no others
     graph = coo_array(
-        (np.ones(match.sum(), np.int8), (i[match], j[match])),
-        shape=(len(true_areas), len(found_areas)),
+        (np.ones(match.sum(), np.int8), matches), shape=(len(true_areas), len(found_areas))
     )
     matched = int((maximum_bipartite_matching(graph.tocsr()) >= 0).sum())
     return Agreement(
