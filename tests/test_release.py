@@ -9,11 +9,13 @@ import tarfile
 import tomllib
 import zipfile
 from email import message_from_string
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 import yaml
 from npe2 import PluginManifest
+from packaging.specifiers import SpecifierSet
 
 from napari_tmaps.model.version import __version__
 
@@ -106,3 +108,16 @@ def test_the_oldest_versions_are_those_of_the_project() -> None:
     lines = done.stdout.splitlines()
     assert {"napari==0.9.*", "pandas==3.0.*", "ome-types==0.6.*", "fastapi==0.115.*"} <= set(lines)
     assert all(re.fullmatch(r"[\w.-]+==[\d.]+\.\*", line) for line in lines)
+
+
+def test_pinned_versions_do_with_an_old_python() -> None:
+    """That of Debian 12: a package that wants a newer one ends the set-up there."""
+    lines = (TOP / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    wanted = {
+        each.name: each.metadata.get("Requires-Python") or ""
+        for each in distributions()
+        if pinned.get(each.name) == each.version
+    }
+    assert len(wanted) > 100
+    assert [name for name, text in wanted.items() if "3.11.2" not in SpecifierSet(text)] == []
