@@ -311,6 +311,17 @@ def test_errors_of_dask_are_seen_and_its_chatter_is_not(empty, capfd):
     assert "Restarting worker" not in said
 
 
+@pytest.mark.usefixtures("dask")
+def test_what_others_compute_with_dask_stays_with_them():
+    """E.g. napari's own layers, whose arrays would travel, and could not once we have ended."""
+    import dask.config
+    from distributed import default_client
+
+    assert dask.config.get("scheduler", None) is None
+    with pytest.raises(ValueError, match="No client"):
+        default_client()
+
+
 def test_cancelling_on_dask_ends_the_cluster(empty):
     with EngineChoice(kind="dask", workers=1).make() as engine:
         events = run_phases(Toy(empty), ToyArguments(jobs=("hang", "ok")), engine)

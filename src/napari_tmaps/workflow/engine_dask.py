@@ -123,7 +123,7 @@ def _lost(call: JobCall, future: Any) -> Outcome:
 def start_local(workers: int, *, threads: bool = False) -> Dask:
     """A cluster on this machine: processes with one job each at a time, or one with threads."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import LocalCluster
 
     # dask sets these in this process while it starts another. numba would notice, and refuse to
     # work from then on; a worker limits it before its first job.
@@ -139,9 +139,16 @@ def start_local(workers: int, *, threads: bool = False) -> Dask:
             # Below are workers that end and begin again: how a job ends is told by its outcome.
             silence_logs=logging.ERROR,
         )
-    client = Client(cluster)  # type: ignore[no-untyped-call]
+    client = _client(cluster)
     _keep_cut_heartbeats_quiet(client)
     return Dask(client, cluster)
+
+
+def _client(of: Any, **options: Any) -> Any:
+    """A client for ourselves alone: by default, all that uses dask in this process would use it."""
+    from distributed import Client
+
+    return Client(of, set_as_default=False, **options)  # type: ignore[no-untyped-call]
 
 
 def _keep_cut_heartbeats_quiet(client: Any) -> None:
@@ -165,10 +172,8 @@ def connect(address: str) -> Dask:
     InputError
         Nothing answers at that address.
     """
-    from distributed import Client
-
     try:
-        client = Client(address, timeout=_WAIT_S)  # type: ignore[no-untyped-call]
+        client = _client(address, timeout=_WAIT_S)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
             f"No dask scheduler answers at '{address}': {error}. Give the address that the "
@@ -193,8 +198,6 @@ def start_cluster(path: Path) -> Dask:
     InputError
         dask-jobqueue is not installed.
     """
-    from distributed import Client
-
     kind, jobs, options = _read_cluster(path)
     module_name, _, class_name = f"dask_jobqueue.{KINDS[kind]}".rpartition(".")
     try:
@@ -211,7 +214,7 @@ def start_cluster(path: Path) -> Dask:
     except (TypeError, ValueError) as error:
         raise FormatError(f"The cluster of '{path}' cannot be started: {error}") from error
     cluster.scale(jobs=jobs)
-    return Dask(Client(cluster), cluster)  # type: ignore[no-untyped-call]
+    return Dask(_client(cluster), cluster)
 
 
 def _read_cluster(path: Path) -> tuple[str, int, dict[str, Any]]:
