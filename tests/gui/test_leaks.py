@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication, QWidget
@@ -25,11 +26,14 @@ def widgets_in(window: QWidget) -> Counter[str]:
     return Counter(type(each).__name__ for each in window.findChildren(QWidget))
 
 
+@pytest.fixture
+def two(experiment_path: Path, own_experiment: Path) -> tuple[str, str]:
+    """Experiments to go to and fro between."""
+    return str(experiment_path), str(own_experiment)
+
+
 def test_no_widget_is_left_of_what_was_looked_at(
-    make_viewer: Callable[..., Any],
-    experiment_path: Path,
-    own_experiment: Path,
-    qtbot: Any,
+    make_viewer: Callable[..., Any], two: tuple[str, str], qtbot: Any
 ) -> None:
     viewer = make_viewer(show=True)
     for name in widget_names():
@@ -38,12 +42,12 @@ def test_no_widget_is_left_of_what_was_looked_at(
 
     def use(times: int) -> Counter[str]:
         for _ in range(times):
-            for path in (experiment_path, own_experiment):
-                widget.setValue(Choice(str(path)))
+            for path in two:
+                widget.setValue(Choice(path))
                 widget.setValue(replace(widget.value(), view=View.WELL))
                 QApplication.processEvents()
             widget.close_experiment()
-            widget.setValue(Choice(str(own_experiment)))
+            widget.setValue(Choice(two[1]))
             QApplication.processEvents()
         qtbot.waitUntil(lambda: not widget.is_busy)
         return widgets_in(viewer.window._qt_window)
@@ -62,18 +66,15 @@ def held() -> Counter[str]:
 
 
 def test_nothing_is_held_of_an_experiment_once_another_is_shown(
-    make_viewer: Callable[..., Any],
-    experiment_path: Path,
-    own_experiment: Path,
-    qtbot: Any,
+    make_viewer: Callable[..., Any], two: tuple[str, str], qtbot: Any
 ) -> None:
     viewer = make_viewer(show=True)
     widget = show_widget(viewer, "Experiment")
 
     def switch(times: int) -> Counter[str]:
         for _ in range(times):
-            for path in (experiment_path, own_experiment):
-                widget.setValue(Choice(str(path), view=View.PLATE))
+            for path in two:
+                widget.setValue(Choice(path, view=View.PLATE))
                 qtbot.waitUntil(lambda: "Names of wells" in viewer.layers)
         return held()
 
