@@ -71,3 +71,12 @@ def test_a_damaged_file(tmp_path, size):
         parts = open_parts(path / "0", lambda: pytest.fail("it is ours"))
         with pytest.raises(FormatError, match="is damaged"):
             parts.part(0, 0, 0, slice(0, 70), slice(0, 90))
+
+
+def test_a_damaged_file_that_zarr_reads(tmp_path):
+    path = tmp_path / "image.ome.zarr"
+    write(path, (70, 90), np.uint16, version="0.4")
+    (path / "0" / "0" / "0" / "0" / "0" / "0").write_bytes(b"damaged")
+    parts = open_parts(path / "0", lambda: read_levels(path)[0])
+    with pytest.raises(FormatError, match="is damaged"):
+        parts.part(0, 0, 0, slice(0, 70), slice(0, 90))

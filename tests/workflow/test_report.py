@@ -9,6 +9,7 @@ import re
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from lxml import html
 from tests.analysed import PIPELINE, analysed, analysed_once  # noqa: F401
 from typer.testing import CliRunner
@@ -20,6 +21,8 @@ from napari_tmaps.store.exclusions import change
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.rocrate import write_crate
 from napari_tmaps.tools.run import run_tool
+from napari_tmaps.vendors import scan
+from napari_tmaps.workflow import convert
 from napari_tmaps.workflow.report import described_methods, write_report
 
 
@@ -91,6 +94,41 @@ def test_a_damaged_record_is_one_sentence(experiment, tmp_path):
     with pytest.raises(FormatError, match="Run the pipeline again"):
         run(write_report(experiment, tmp_path / "report.html"))
     assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize("part", ["", "labels/Blocks/"], ids=["pixels", "labels"])
+def test_a_damaged_image_keeps_no_report_from_being_written(experiment, tmp_path, part):
+    image = experiment.plate("P1").image_path("B02", 1)
+    chunks = [each for each in image.glob(f"{part}*/c/**/*") if each.is_file()]
+    for file in chunks:
+        file.write_bytes(b"damaged")
+    assert chunks
+    run(write_report(experiment, tmp_path / "report.html"))
+    page = html.fromstring((tmp_path / "report.html").read_text())
+    assert len(page.xpath("//img")) == 1
+    said = page.xpath("//figcaption/text()")
+    assert said[0].startswith("P1 B02 site 1: '")
+    assert "is damaged" in said[0]
+    assert said[1] == "P1 B03 site 1"
+
+
+def test_images_that_stayed_where_they_are_are_shown(tmp_path):
+    for number, (y, x) in enumerate([(3, 5), (200, 100)], start=1):
+        image = np.zeros((400, 300), np.uint16)
+        image[y : y + 50, x : x + 50] = 5000
+        tifffile.imwrite(tmp_path / f"B0{number}_s1_DAPI.tif", image)
+    found = scan(tmp_path, pattern=r"(?P<well>[A-P]\d\d)_s(?P<site>\d)_(?P<channel>\w+)\.tif")
+    with Experiment.create(tmp_path / "screen.tmaps") as made:
+        made.add(found, plate="P1")
+        run(convert(made, in_place=True))
+        run(write_report(made, tmp_path / "report.html"))
+    page = html.fromstring((tmp_path / "report.html").read_text())
+    assert page.xpath("//img/@alt") == ["B01", "B02"]
+    second = page.xpath("//img/@src")[1].partition(",")[2]
+    picture = imagecodecs.png_decode(base64.b64decode(second)).max(axis=-1)
+    assert picture.shape == (200, 150)
+    assert picture[100:125, 50:75].min() == 255
+    assert picture[:99].max() == 0
 
 
 def test_the_research_object_is_as_its_specification_says(experiment):

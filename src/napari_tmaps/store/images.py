@@ -145,31 +145,18 @@ class StoredImage:
     def read_channel(
         self, channel: str, t: int, level: int = 0, *, z: int | None = None
     ) -> npt.NDArray[Any]:
-        """See SiteImage; `level` of the pyramid, 0 is full size."""
+        """See SiteImage; `level` of the pyramid: 0 is full size, -1 the coarsest."""
         c, own = _index(self.channels, channel), _asked_for(channel, self.z_of(channel), z)
         _refuse_times(self.name, channel, t, self.t_of(channel))
         _refuse_gaps(self.name, channel, t, own, {z for z in own if (t, c, z) in self.info.missing})
         whole = slice(None)
-        try:
-            parts = self._levels[level] if level else self.parts
-            planes = [parts.part(t, c, z, whole, whole) for z in own]
-            return planes[0][None] if len(planes) == 1 else np.stack(planes)
-        except FormatError:
-            raise
-        except (RuntimeError, ValueError) as error:  # what codecs say of damaged files
-            raise FormatError(
-                f"Channel '{channel}' of '{self.path}' is damaged ({error}). Remove the folder and "
-                "convert again."
-            ) from error
-
-    @cached_property
-    def finest(self) -> Any:
-        """The zarr array of full size, t c z y x; opened once."""
-        return ngff.read_levels(self.path)[0]
+        parts = self._levels[level] if level else self.parts
+        planes = [parts.part(t, c, z, whole, whole) for z in own]
+        return planes[0][None] if len(planes) == 1 else np.stack(planes)
 
     @cached_property
     def parts(self) -> PlaneParts:
-        """The same for small parts of planes."""
+        """The pixels of full size, t c z y x; opened once."""
         return ngff.read_parts(self.path, 1)[0]
 
     @cached_property

@@ -381,12 +381,18 @@ class PlateFolder:
         ------
         NotFoundError
             The site has no objects of that type.
+        FormatError
+            A file is damaged.
         """
         names = self.label_names(well, site)
         if object_type not in names:
             raise unknown("object type", object_type, names)
-        array = ngff.read_levels(self.labels_path(well, site, object_type))[0]
-        return np.asarray(array[:, 0])
+        whole = slice(None)
+        (parts,) = ngff.read_parts(self.labels_path(well, site, object_type), 1)
+        found = np.empty((parts.shape[0], *parts.shape[2:]), np.int32)
+        for t, z in np.ndindex(*found.shape[:2]):
+            found[t, z] = parts.part(t, 0, z, whole, whole)
+        return found
 
 
 def _placed(attributes: dict[str, Any], info: ImageInfo, plan: ImagePlan) -> list[dict[str, Any]]:

@@ -70,9 +70,9 @@ def open_parts(path: Path, otherwise: Callable[[], Any]) -> PlaneParts:
     except (OSError, ValueError):
         described = {}
     try:
-        return _understood(path, described) or _ByZarr(otherwise())
+        return _understood(path, described) or _ByZarr(path, otherwise())
     except (KeyError, TypeError, ValueError):  # not as the specification has it: zarr will tell
-        return _ByZarr(otherwise())
+        return _ByZarr(path, otherwise())
 
 
 def _understood(path: Path, described: Mapping[str, Any]) -> _Files | None:
@@ -114,6 +114,7 @@ def _understood(path: Path, described: Mapping[str, Any]) -> _Files | None:
 
 @dataclass(frozen=True)
 class _ByZarr:
+    path: Path
     array: Any
 
     @property
@@ -125,7 +126,10 @@ class _ByZarr:
         return int(self.array.chunks[3]), int(self.array.chunks[4])
 
     def part(self, t: int, c: int, z: int, y: slice, x: slice) -> Pixels:
-        return np.asarray(self.array[t, c, z, y, x])
+        try:
+            return np.asarray(self.array[t, c, z, y, x])
+        except (RuntimeError, ValueError) as error:  # what codecs say
+            raise _damaged(self.path, error) from error
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,7 @@ class _Files:
             opened.seek(max(start, 0))
             return np.frombuffer(opened.read(16 * count), "<u8").reshape(-1, across, 2)
         except ValueError as error:
-            raise self._damaged(file, error) from error
+            raise _damaged(file, error) from error
 
     def _chunk(
         self,
@@ -216,10 +220,7 @@ class _Files:
             decoded = self._codec.decode(data)
             return np.frombuffer(decoded, self.dtype.newbyteorder("<")).reshape(self.inner)
         except (IndexError, ValueError, RuntimeError) as error:
-            raise self._damaged(file, error) from error
-
-    def _damaged(self, file: Path, error: Exception) -> FormatError:
-        return FormatError(f"'{file}' is damaged ({error}). Convert or copy the image again.")
+            raise _damaged(file, error) from error
 
     def _check(self, data: bytes) -> None:
         """Blosc believes what stands at the beginning: how long it is, and how long its pixels."""
@@ -235,3 +236,7 @@ class _Files:
         import numcodecs  # type: ignore[import-untyped]
 
         return numcodecs.Zstd() if self.packing == "zstd" else numcodecs.Blosc()
+
+
+def _damaged(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"'{path}' is damaged ({error}). Convert or copy the image again.")

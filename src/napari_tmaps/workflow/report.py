@@ -6,6 +6,7 @@ import base64
 import json
 import platform
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from html import escape
 from importlib import metadata
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_tmaps.errors import FormatError, MissingError, NotFoundError
 from napari_tmaps.model.channels import display_colors
@@ -26,8 +28,10 @@ from napari_tmaps.store.corrections import Corrections
 from napari_tmaps.store.exclusions import excluded
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.export_wells import well_table
+from napari_tmaps.store.images import SiteImage, StoredImage
 from napari_tmaps.streams import ngff
 from napari_tmaps.streams.atomic import write_text
+from napari_tmaps.streams.pyramid import level_shapes, pyramid
 from napari_tmaps.tools.run import open_data, results_of
 from napari_tmaps.workflow.methods import Methods, methods
 
@@ -134,38 +138,52 @@ def _pictures(experiment: Experiment) -> str:
     step = max(1, -(-len(places) // _PICTURES))
     for plate, well in places[::step]:
         site = int(experiment.sites(plate, well)["site"].iloc[0])
+        shown = ""
+        caption = f"{plate} {well} site {site}"
         try:
-            image = _picture(experiment, plate, well, site)
-        except (NotFoundError, FormatError, MissingError):  # told under quality
+            data = _picture(experiment, plate, well, site)
+            shown = f'<img alt="{escape(well)}" src="data:image/png;base64,{data}">'
+        except FormatError as error:
+            caption += f": {error}"
+        except (NotFoundError, MissingError):  # told under quality
             continue
-        figures.append(
-            f'<figure><img alt="{escape(well)}" src="data:image/png;base64,{image}">'
-            f"<figcaption>{escape(f'{plate} {well} site {site}')}</figcaption></figure>"
-        )
+        figures.append(f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>")
     return f'<h2>Pictures</h2><div class="row">{"".join(figures)}</div>' if figures else ""
 
 
 def _picture(experiment: Experiment, plate: str, well: str, site: int) -> str:
     import imagecodecs
 
-    folder = experiment.plate(plate)
-    info = folder.info(well, site)
-    levels = ngff.read_levels(folder.image_path(well, site))
-    pixels = np.asarray(levels[-1][0]).max(axis=1).astype(np.float64)
-    picture = np.zeros((*pixels.shape[-2:], 3))
-    for plane, color in zip(pixels, display_colors(info.channels), strict=False):
+    with closing(experiment.site_image(plate, well, site)) as image:
+        channels = image.channels
+        planes = [_small(image, each.name) for each in channels]
+    picture = np.zeros((*planes[0].shape, 3))
+    for plane, color in zip(planes, display_colors(channels), strict=True):
         low, high = np.percentile(plane, (1, 99.8))
         shown = np.clip((plane - low) / max(high - low, 1), 0, 1)[..., np.newaxis]
         picture += shown * [int(color[n : n + 2], 16) for n in (1, 3, 5)]
     picture = np.clip(picture, 0, 255)
+    folder, whole = experiment.plate(plate), slice(None)
     for name in folder.label_names(well, site)[:1]:
-        labels = np.asarray(ngff.read_levels(folder.labels_path(well, site, name))[-1][0, 0, 0])
+        levels = ngff.read_parts(folder.labels_path(well, site, name))
+        labels = levels[-1].part(0, 0, 0, whole, whole)
         if labels.shape == picture.shape[:2]:
             edge = np.zeros(labels.shape, bool)
             edge[:-1] |= labels[:-1] != labels[1:]
             edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
             picture[edge] = 0.5 * picture[edge] + 127
     return base64.b64encode(imagecodecs.png_encode(picture.astype(np.uint8))).decode()
+
+
+def _small(image: SiteImage, channel: str) -> npt.NDArray[Any]:
+    """The first time of a channel in the size of the coarsest level, the brightest of each z."""
+    t = image.t_of(channel)[0]
+    plane: npt.NDArray[Any]
+    if isinstance(image, StoredImage):
+        plane = image.read_channel(channel, t, level=-1).max(axis=0)
+        return plane
+    plane = image.read_channel(channel, t).max(axis=0)
+    return pyramid(plane, len(level_shapes(*plane.shape)))[-1]
 
 
 def _plates(experiment: Experiment) -> str:
