@@ -147,6 +147,19 @@ def test_a_compression_of_the_other_format_is_refused_in_place(
     finish(widget, qtbot)
 
 
+def test_only_options_that_change_something_are_shown(widget: SaveWidget) -> None:
+    def shown() -> set[str]:
+        names = SaveOptions.model_fields
+        return {name for name in names if widget.form.editor(name).isVisible()}
+
+    both = {"format", "compression", "chunk", "levels", "replace"}
+    assert shown() == both
+    widget.form.editor("format").valueChanged.emit("ome-zarr")
+    assert shown() == both | {"version", "shards"}
+    widget.form.editor("version").valueChanged.emit("0.4")
+    assert shown() == both | {"version"}
+
+
 def test_a_well_of_the_experiment(
     widget: SaveWidget, experiment: Experiment, tmp_path: Path, qtbot: Any
 ) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Generator
 from threading import Event
 from typing import Any
 
 import pytest
+from superqt.utils._qthreading import WorkerBase
 
 from napari_tmaps.errors import InputError
 from napari_tmaps.gui.workers import Outcome, Work, guarded
@@ -106,3 +109,36 @@ def test_work_in_a_thread(qtbot: Any) -> None:
     assert ended.args == [Outcome("three")]
     assert [event.done for event in seen] == [0, 1, 2]
     assert not work.is_running
+
+
+def test_napari_cancels_it_as_we_do(make_viewer: Any, qtbot: Any) -> None:
+    viewer, work, job, goes_on = make_viewer(), Work(), Job(), Event()
+
+    def endless() -> Generator[Progress, None, None]:
+        try:
+            while True:
+                goes_on.wait(0.01)
+                yield Progress("counting", 0, 1)
+        finally:
+            job.closed = True
+
+    work.start("Counting", endless)
+    with qtbot.waitSignal(work.ended) as ended:
+        viewer.window._task_status_manager.cancel_all()
+    assert ended.args == [Outcome(cancelled=True)]
+    assert job.closed
+
+
+def test_nothing_is_kept_of_work_that_ended(make_viewer: Any, qtbot: Any) -> None:
+    viewer, work, job = make_viewer(), Work(), Job()
+    with qtbot.waitSignal(work.ended):
+        work.start("Counting", job)
+    made = weakref.ref(job)
+    del job
+
+    def gone() -> bool:
+        gc.collect()
+        return made() is None and not any(isinstance(each, WorkerBase) for each in gc.get_objects())
+
+    qtbot.waitUntil(gone)
+    assert not viewer.window._task_status_manager.is_busy()

@@ -146,3 +146,19 @@ def test_a_plane_that_does_not_fit_into_memory_is_refused(tmp_path: Path) -> Non
 def test_compression_of_the_other_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="OME-TIFF has no compression 'blosc'; it has auto, zlib"):
         finish(saving_layers([IMAGE], tmp_path / "a", SaveOptions(compression="blosc")))
+
+
+@pytest.mark.parametrize(
+    "options", [each for each in OPTIONS if each.id in ("tiff", "zarr", "zarr-0.4")]
+)
+def test_what_is_damaged_after_it_was_saved_is_told(options: SaveOptions, tmp_path: Path) -> None:
+    path, *_ = finish(saving_layers([IMAGE], tmp_path / "a", options))
+    parts = [path] if path.is_file() else [each for each in path.glob("0/**/0") if each.is_file()]
+    for file in parts:
+        size = file.stat().st_size
+        with file.open("r+b") as opened:
+            opened.seek(size // 4)
+            opened.write(bytes(size // 2))
+    assert parts
+    with pytest.raises(FormatError, match=f"{path.name}.*(damaged|cannot be read|not what was)"):
+        finish(proving_layers([IMAGE], tmp_path / "a", options))

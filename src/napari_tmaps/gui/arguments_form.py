@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,7 @@ class ArgumentsForm(QWidget):
         self._value: dict[str, Any] = {}
         self._editors: dict[str, SettingEditor] = {}
         self._faults: dict[str, QLabel] = {}
+        self._labels: dict[str, QLabel] = {}
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -52,6 +53,7 @@ class ArgumentsForm(QWidget):
             form.addRow(fault)
             editor.valueChanged.connect(lambda value, name=spec.name: self._on_changed(name, value))
             self._editors[spec.name], self._faults[spec.name] = editor, fault
+            self._labels[spec.name] = label
         self.setValue({})
 
     def value(self) -> dict[str, Any]:
@@ -65,6 +67,12 @@ class ArgumentsForm(QWidget):
         for name, editor in self._editors.items():
             editor.setValue(self._value[name])
         self._show_faults()
+
+    def hide_fields(self, names: Collection[str]) -> None:
+        """Show all fields but these, which change nothing as things are."""
+        for name, editor in self._editors.items():
+            for each in (self._labels[name], editor):
+                each.setVisible(name not in names)
 
     def faults(self) -> dict[str, str]:
         """What is wrong with which field."""

@@ -290,12 +290,13 @@ class SaveWidget(QWidget):
             self.what_box.setCurrentIndex(state.offered.index(state.what))
         self.selection_box.setVisible(state.what is What.SELECTION)
         self._sentence.setText(state.sentence)
-        kind = self.form.value()["format"]
+        asked = SaveOptions.model_construct(**self.form.value())
+        self.form.hide_fields(asked.unused)
         if self.path_line.text() in ("", self._proposed):
-            self._proposed = str(proposed_path(self._folder, state, kind))
+            self._proposed = str(proposed_path(self._folder, state, asked.format))
             self.path_line.setText(self._proposed)
         else:
-            self.path_line.setText(with_ending(self.path_line.text(), kind))
+            self.path_line.setText(with_ending(self.path_line.text(), asked.format))
         self._judged.start()
         self._show_buttons()
 

@@ -96,10 +96,10 @@ class Work(QObject):
             self._cancel,
             _start_thread=False,
             _progress={"desc": title} if title else False,
+            _worker_class=_worker_class(),
         )
         self._worker.yielded.connect(self.progressed.emit)
         self._worker.returned.connect(self._on_returned)
-        self._worker.aborted.connect(self._on_aborted)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -110,9 +110,22 @@ class Work(QObject):
         self._worker = None
         self.ended.emit(outcome)
 
-    def _on_aborted(self) -> None:
-        # napari's own list of tasks has a button to cancel, too.
-        self._on_returned(Outcome(cancelled=True))
+
+@cache
+def _worker_class() -> Any:
+    """Workers that napari's own means to cancel end as ours do.
+
+    napari keeps those means while its window is open: they must not hold the worker, and with it
+    all that it was made of.
+    """
+    from napari.qt.threading import GeneratorWorker
+
+    class Worker(GeneratorWorker):  # type: ignore[misc]
+        def __init__(self, run: Any, make: Make, cancel: Event) -> None:
+            super().__init__(run, make, cancel)
+            self.quit = cancel.set
+
+    return Worker
 
 
 @cache

@@ -30,6 +30,8 @@ COMPRESSIONS = ("zlib", "zstd", "lzw", "none")
 TILE = 512
 # Smaller planes open fast without a pyramid, and stay readable for the simplest programs.
 PYRAMID_FROM = 1024
+DECODERS = (ValueError, RuntimeError, IndexError, KeyError, TypeError, struct.error)
+"""What the library and its decoders raise on damaged files."""
 
 
 def write_ometiff(
@@ -203,8 +205,7 @@ def _open(path: Path) -> Iterator[tifffile.TiffFile]:
         raise
     except OSError as error:
         raise StorageError(f"'{path}' cannot be read: {error.strerror or error}.") from error
-    # What the library and its decoders raise on damaged files.
-    except (ValueError, RuntimeError, IndexError, KeyError, TypeError, struct.error) as error:
+    except DECODERS as error:
         raise FormatError(
             f"'{path}' is damaged, or no TIFF: {error}. Copy it again from where it was saved."
         ) from error

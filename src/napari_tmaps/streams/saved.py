@@ -24,7 +24,9 @@ from napari_tmaps.streams.layers import (
     saving_layers,
     sources_of,
 )
-from napari_tmaps.streams.ngff import read_levels
+from napari_tmaps.streams.ngff import read_parts
+from napari_tmaps.streams.ometiff import DECODERS
+from napari_tmaps.streams.planefiles import PlaneParts
 from napari_tmaps.streams.saveoptions import SaveOptions
 
 _LARGE = 4096**2
@@ -128,9 +130,11 @@ class _TiffPlanes:
     size_z: int
 
     def plane(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] = self.file.pages[
-            (t * self.channels + c) * self.size_z + z
-        ].asarray()
+        page = (t * self.channels + c) * self.size_z + z
+        try:
+            found: npt.NDArray[Any] = self.file.pages[page].asarray()
+        except (OSError, *DECODERS) as error:
+            raise _unreadable(Path(self.file.filehandle.path), error) from error
         return found
 
     def close(self) -> None:
@@ -139,10 +143,10 @@ class _TiffPlanes:
 
 @dataclass(frozen=True)
 class _ZarrPlanes:
-    array: Any
+    parts: PlaneParts
 
     def plane(self, t: int, c: int, z: int) -> npt.NDArray[Any]:
-        return np.asarray(self.array[t, c, z])
+        return self.parts.part(t, c, z, slice(None), slice(None))
 
     def close(self) -> None:
         """Nothing is open."""
@@ -150,13 +154,17 @@ class _ZarrPlanes:
 
 def _planes_of(path: Path, channels: int, size_z: int) -> _TiffPlanes | _ZarrPlanes:
     if path.is_dir():
-        return _ZarrPlanes(read_levels(path)[0])
+        return _ZarrPlanes(read_parts(path, 1)[0])
     import tifffile
 
     try:
         return _TiffPlanes(tifffile.TiffFile(path), channels, size_z)
     except (OSError, tifffile.TiffFileError) as error:
-        raise FormatError(f"'{path}' cannot be read: {error}. Save it again.") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"'{path}' cannot be read: {error}. Save it again.")
 
 
 def _size(path: Path) -> int:

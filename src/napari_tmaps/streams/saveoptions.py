@@ -71,6 +71,13 @@ class SaveOptions(BaseModel):
                 f"{', '.join(COMPRESSIONS[self.format])}."
             )
 
+    @property
+    def unused(self) -> frozenset[str]:
+        """Options that change nothing beside the others."""
+        if self.format == "ome-tiff":
+            return frozenset({"version", "shards"})
+        return frozenset({"shards"} if self.version == "0.4" else ())
+
     def tiff(self) -> dict[str, Any]:
         """Arguments for `ometiff.writing_planes`."""
         return {
