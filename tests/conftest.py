@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,12 @@ _ORDER = (
     "modules/test_all_modules.py", "streams", "server", "workflow", "vendors", "docs", "client",
     "modules", "gui", "pipeline", "store", "tools", "cli",
 )  # fmt: skip
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl+C, which a shell has what it runs in the background ignore; some tests press it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
