@@ -25,9 +25,9 @@ class View(StrEnum):
 class Pixels(StrEnum):
     """What is done to pixels before they are shown; the value is what is offered to the user."""
 
-    MAP = "As the map was built"
+    MAP = "As on the map"
     RECORDED = "As recorded"
-    PREPARED = "Corrected and aligned"
+    PREPARED = "Corrected"
 
 
 class WellState(StrEnum):
