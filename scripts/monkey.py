@@ -24,12 +24,14 @@ from typing import Any
 # What the person who runs this has made is left alone; to be set before Qt is loaded.
 os.environ["TMAPS_CONFIG"] = tempfile.mkdtemp(prefix="tmaps-monkey-")
 os.environ["XDG_DATA_HOME"] = os.environ["TMAPS_CONFIG"]
+os.environ["NAPARI_CONFIG"] = os.environ["TMAPS_CONFIG"] + "/napari.yaml"
 
 import napari
 import numpy as np
 import psutil
 import tifffile
 from monkey_objects import Explorer
+from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
@@ -50,6 +52,8 @@ HOME = Path(os.environ["TMAPS_CONFIG"])
 SIZE = 256
 GROWTH_MB = 900
 """What memory may grow by after the first minute: caches fill, leaks go on."""
+PREVIEW_MB = 64
+"""Room for results of previews, which is filled soon, so that what grows later is no cache."""
 
 
 def make_plate(folder: Path, seed: int, *, in_place: bool) -> Path:
@@ -82,6 +86,7 @@ class Monkey:
         self.done: list[str] = []
         self.problems: list[str] = []
         self.viewer = napari.Viewer(show=True)
+        get_plugin_settings("napari-tmaps").pipeline.memory_mb = PREVIEW_MB
         self.viewer.window.resize(1366, 768)
         open_tissuemaps(self.viewer)
         self.desk = desk_of(self.viewer)
