@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from qtpy.QtCore import QPoint
 from tests.gui.plate import make_scan, plane_of
 
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.import_page import ImportPage
+from napari_tmaps.gui.pages import Pages
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
@@ -51,6 +53,22 @@ def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
 
 def finish(widget: ExperimentWidget, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not widget.is_busy)
+
+
+def test_the_button_that_makes_it_is_in_sight_on_a_low_screen(scan: Scan, qtbot: Any) -> None:
+    page = ImportPage()
+    pages = Pages([], [page], [])
+    qtbot.addWidget(pages)
+    pages.resize(420, 560)
+    pages.show()
+    page.setScan(scan)
+    pages.setValue(page)
+    button = page.create_button
+    for tab in range(page.tabs.count()):
+        page.tabs.setCurrentIndex(tab)
+        qtbot.waitUntil(lambda: button.visibleRegion().boundingRect() == button.rect())
+    # What is odd stands before the wells.
+    assert page._oddities.mapTo(page, QPoint()).y() < page.plate_map.mapTo(page, QPoint()).y()
 
 
 def test_corrections(scan: Scan) -> None:

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.names_panel import NamesPanel
-from napari_tmaps.gui.parts import Fault, Message, push_button, wrapped
+from napari_tmaps.gui.parts import Fault, Message, push_button, scrolled, wrapped
 from napari_tmaps.gui.planes_table import PlanesTable
 from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
@@ -92,13 +92,14 @@ class ImportPage(QWidget):
         found = QVBoxLayout(first)
         found.setContentsMargins(0, 4, 0, 0)
         found.addWidget(self._facts)
-        found.addWidget(self.plate_map)
         found.addWidget(self._oddities)
+        found.addWidget(self.plate_map)
         found.addStretch()
-        self.tabs.addTab(first, "Found")
+        # Each scrolls by itself: where it goes, and the button that makes it, are always in sight.
+        self.tabs.addTab(scrolled(first), "Found")
         self.tabs.addTab(self.planes, "Planes")
-        self.tabs.addTab(self._edits, "Correct")
-        self.tabs.addTab(self.names, "Names")
+        self.tabs.addTab(scrolled(self._edits), "Correct")
+        self.tabs.addTab(scrolled(self.names), "Names")
         self._target = QLineEdit()
         self._target.setToolTip("Folder of the new experiment; by custom it ends in .tmaps")
         self._browse = push_button("…", "Choose where the experiment goes")
@@ -122,6 +123,7 @@ class ImportPage(QWidget):
         self.back_button = QPushButton("Back")
         self._message = Fault()
         self.setMinimumWidth(_WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -31,7 +31,8 @@ class Pages(QWidget):
         self._inside = QWidget()
         layout = QVBoxLayout(self._inside)
         for widget in (*above, *pages, *below):
-            layout.addWidget(widget)
+            grows = widget.sizePolicy().verticalPolicy() == QSizePolicy.Policy.Expanding
+            layout.addWidget(widget, int(grows))
         layout.addStretch()
         self._scroll = scrolled(self._inside)
         outer = QVBoxLayout(self)

@@ -20,6 +20,7 @@ from napari_tmaps.gui.parts import push_button, timer
 
 _COLUMNS = ("well", "site", "channel", "z", "t", "cycle", "plate", "path")
 _TYPED_MS = 200
+_WIDEST = 120  # pixels of a column
 
 
 class _Model(QAbstractTableModel):
@@ -84,7 +85,7 @@ class PlanesTable(QWidget):
             rows.setVisible(False)
             rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
         if (header := self.table.horizontalHeader()) is not None:
-            header.setDefaultSectionSize(58)
+            header.setMinimumSectionSize(36)
             header.setStretchLastSection(True)
         self.leave_button = push_button(
             "Leave these out",
@@ -106,6 +107,9 @@ class PlanesTable(QWidget):
         """Show the planes of a scan."""
         self._planes = planes
         self.filter()
+        self.table.resizeColumnsToContents()
+        for column in range(len(_COLUMNS) - 1):
+            self.table.setColumnWidth(column, min(self.table.columnWidth(column), _WIDEST))
 
     def shown(self) -> pd.DataFrame:
         """The planes that the filter lets through."""
