@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QLabel, QTabWidget
 
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.sending_page import SendingPage
 from napari_tmaps.gui.stage_page import StagePage
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
@@ -140,6 +141,25 @@ def test_a_fault_is_told_at_its_field_and_bars_sending(widget: WorkflowWidget) -
     widget.sending.subset.editor("wells").valueChanged.emit(("H12",))
     assert "H12" in widget._fault.text()
     assert not widget.buttons.submit.isEnabled()
+
+
+def test_only_fields_of_the_engine_are_offered(qtbot: Any) -> None:
+    page = SendingPage()
+    qtbot.addWidget(page)
+    page.show()
+
+    def shown() -> set[str]:
+        names = {*EngineChoice.model_fields, *Subset.model_fields} - {"wells", "sites"}
+        forms = (page.engine, page.subset)
+        return {n for n in names if any(n in f.value() and f.editor(n).isVisible() for f in forms)}
+
+    assert shown() == {"random", "kind", "workers", "scheduler", "cluster"}
+    page.engine.editor("kind").valueChanged.emit("threads")
+    page.subset.editor("random").valueChanged.emit(3)
+    assert shown() == {"random", "seed", "kind", "workers"}
+    # What is wrong beside the others can be seen and taken away.
+    page.setValue(Subset(), EngineChoice(kind="processes", scheduler="tcp://host:8786"))
+    assert shown() == {"random", "kind", "workers", "scheduler"}
 
 
 def test_submit_a_subset_watch_and_read_the_log(

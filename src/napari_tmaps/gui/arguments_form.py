@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,9 @@ from napari_tmaps.workflow.step import argument_faults
 
 class ArgumentsForm(QWidget):
     """Edits the fields of a model; its value is a dict, right or not.
+
+    Fields that a model tells in its property `unused`, which change nothing beside the others, are
+    hidden.
 
     Parameters
     ----------
@@ -66,13 +69,7 @@ class ArgumentsForm(QWidget):
         self._value = {name: value.get(name, default) for name, default in defaults.items()}
         for name, editor in self._editors.items():
             editor.setValue(self._value[name])
-        self._show_faults()
-
-    def hide_fields(self, names: Collection[str]) -> None:
-        """Show all fields but these, which change nothing as things are."""
-        for name, editor in self._editors.items():
-            for each in (self._labels[name], editor):
-                each.setVisible(name not in names)
+        self._show()
 
     def faults(self) -> dict[str, str]:
         """What is wrong with which field."""
@@ -84,14 +81,17 @@ class ArgumentsForm(QWidget):
 
     def _on_changed(self, name: str, value: Any) -> None:
         self._value[name] = value
-        self._show_faults()
+        self._show()
         self.valueChanged.emit(self.value())
 
-    def _show_faults(self) -> None:
+    def _show(self) -> None:
         found = self.faults()
-        for name, label in self._faults.items():
-            label.setText(f"⚠ {found[name]}" if name in found else "")
-            label.setVisible(name in found)
+        unused = getattr(self._model.model_construct(**self._value), "unused", ())
+        for name, fault in self._faults.items():
+            fault.setText(f"⚠ {found[name]}" if name in found else "")
+            fault.setVisible(name in found)
+            for each in (self._labels[name], self._editors[name]):
+                each.setVisible(name not in unused)
 
 
 def _words(name: str) -> str:

@@ -290,13 +290,12 @@ class SaveWidget(QWidget):
             self.what_box.setCurrentIndex(state.offered.index(state.what))
         self.selection_box.setVisible(state.what is What.SELECTION)
         self._sentence.setText(state.sentence)
-        asked = SaveOptions.model_construct(**self.form.value())
-        self.form.hide_fields(asked.unused)
+        kind = self.form.value()["format"]
         if self.path_line.text() in ("", self._proposed):
-            self._proposed = str(proposed_path(self._folder, state, asked.format))
+            self._proposed = str(proposed_path(self._folder, state, kind))
             self.path_line.setText(self._proposed)
         else:
-            self.path_line.setText(with_ending(self.path_line.text(), asked.format))
+            self.path_line.setText(with_ending(self.path_line.text(), kind))
         self._judged.start()
         self._show_buttons()
 

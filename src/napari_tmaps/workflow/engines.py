@@ -79,6 +79,12 @@ class EngineChoice(BaseModel):
         str, Field(description="YAML file that describes a cluster with a queue (dask-jobqueue)")
     ] = ""
 
+    @property
+    def unused(self) -> frozenset[str]:
+        """Fields that are empty, and would be wrong beside the others if they were not."""
+        no_dask = () if self.kind == "dask" else ("scheduler", "cluster")
+        return frozenset(name for name in no_dask if not getattr(self, name))
+
     def within(self, limits: Iterable[SubmissionArguments]) -> EngineChoice:
         """Processes instead of threads where limits are given: a thread cannot be ended."""
         if self.kind != "threads" or not are_given(limits):

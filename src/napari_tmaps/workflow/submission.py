@@ -57,6 +57,11 @@ class Subset(BaseModel):
         int, Field(ge=0, description="another number draws other sites, the same draws the same")
     ] = 0
 
+    @property
+    def unused(self) -> frozenset[str]:
+        """Fields that change nothing beside the others."""
+        return frozenset(() if self.random else ("seed",))
+
     def choose(self, sites: pd.DataFrame) -> list[Site] | None:
         """The chosen sites (plate, well, site) of an experiment; None means all.
 
