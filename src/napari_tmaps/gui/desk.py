@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.gui.drawing import draw_in_own_context
+from napari_tmaps.gui.leaving import leave_in_order
 from napari_tmaps.gui.map_picture import Place
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.state import Choice
@@ -202,5 +203,6 @@ def desk_of(viewer: ViewerModel) -> Desk:
     if key not in _desks:
         _desks[key] = Desk()
         draw_in_own_context(viewer)
+        leave_in_order()
         weakref.finalize(viewer, _desks.pop, key, None)
     return _desks[key]

@@ -6,7 +6,6 @@ exceptions are caught.
 
 from __future__ import annotations
 
-import atexit
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.leaving import leave_in_order
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.words import counted
 
@@ -88,7 +88,7 @@ class Work(QObject):
 
         if self.is_running:
             return
-        _wait_at_exit()
+        leave_in_order()
         self._cancel = Event()
         self._worker = create_worker(
             guarded,
@@ -126,14 +126,6 @@ def _worker_class() -> Any:
             self.quit = cancel.set
 
     return Worker
-
-
-@cache
-def _wait_at_exit() -> None:
-    """Have Python wait for threads before Qt's objects go; napari does so where its loop ends."""
-    from napari._qt.qthreading import wait_for_workers_to_quit
-
-    atexit.register(wait_for_workers_to_quit)
 
 
 def guarded(make: Make, cancel: Event) -> Generator[Progress, None, Outcome]:

@@ -8,6 +8,8 @@ import weakref
 from threading import Event
 
 import numpy as np
+import pytest
+from qtpy import API_NAME
 from qtpy.QtWidgets import QApplication
 from tests.gui.pipeline.tuned import blocks, build, outlined, preview, settle
 
@@ -80,6 +82,7 @@ def test_the_window_is_closed_while_something_is_computed(make_widget, viewer, o
     viewer.layers.clear()  # nobody listens any more
 
 
+@pytest.mark.skipif(API_NAME != "PyQt6", reason="PySide6 holds what is connected until Qt lets go")
 def test_python_can_forget_a_widget_that_was_closed(viewer):
     widget = PipelineWidget(viewer)
     build(widget, "threshold_manual")

@@ -1,0 +1,54 @@
+"""A program that ends without closing anything ends well."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+AT_WORK = """
+import time
+from qtpy.QtWidgets import QApplication
+from napari_tmaps.gui.workers import Work
+from napari_tmaps.model.progress import Progress
+
+def slow():
+    yield Progress("slow", 0, 1)
+    time.sleep(1)
+    print("through", flush=True)
+
+app, work = QApplication([]), Work()
+work.start("", slow)
+time.sleep(0.3)
+"""
+
+OPEN = """
+import atexit
+import napari
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QApplication
+from napari_tmaps.gui.arrangement import open_tissuemaps
+
+# What was registered first is called last, and Qt's own cleaning up after it.
+atexit.register(lambda: print("left open:", len(Viewer._instances), flush=True))
+viewer = napari.Viewer()
+open_tissuemaps(viewer)
+for _ in range(20):
+    QApplication.processEvents()
+"""
+
+
+def ended(program: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
+
+
+def test_it_waits_for_its_threads() -> None:
+    done = ended(AT_WORK)
+    assert "through" in done.stdout
+    assert "deleted" not in done.stderr
+
+
+def test_it_closes_its_windows_first() -> None:
+    done = ended(OPEN)
+    assert "left open: 0" in done.stdout
+    assert "Traceback" not in done.stderr
