@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
-from qtpy.QtCore import QPoint
+from qtpy.QtCore import QPoint, Qt
 from tests.gui.plate import make_scan, plane_of
 
 from napari_tmaps.errors import InputError, NotFoundError
@@ -19,7 +19,7 @@ from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.pages import Pages
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.model.planes import Scan
-from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
+from napari_tmaps.model.scanedit import placed, renamed, with_pixel_size, without
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors.preview import preview
 
@@ -89,6 +89,59 @@ def test_corrections(scan: Scan) -> None:
             wrong()
     with pytest.raises(NotFoundError, match="GFP"):
         renamed(scan, {"GFP": "x"})
+
+
+def test_planes_are_placed_elsewhere(scan: Scan) -> None:
+    planes = scan.planes
+    moved = planes.index[(planes["well"] == "B02") & (planes["site"] == 1)]
+    changed = placed(scan, moved, "well", "h7")
+    assert changed.wells == ["B02", "B03", "C03", "H07"]
+    assert changed.planes.loc[changed.planes["well"] == "H07", "path"].tolist() == (
+        planes.loc[moved, "path"].tolist()
+    )
+    assert placed(scan, planes.index, "plate", " Screen 7 ").plates == ["Screen 7"]
+    for column, value, message in (
+        ("well", "x", "x"),
+        ("site", "2", r"'B02_1_Actin\.tif' and 'B02_2_Actin\.tif' would both be well B02, site 2"),
+        ("site", "-1", "'-1' is no site; it is a whole number"),
+        ("z", "2", "z counts from 0 without gaps, and no plane would have 1"),
+        ("plate", " ", "A plate needs a name"),
+        ("channel", "Actin", "would both be"),
+    ):
+        with pytest.raises(InputError, match=message):
+            placed(scan, moved, column, value)
+    with pytest.raises(NotFoundError, match="GFP"):
+        placed(scan, moved, "channel", "GFP")
+
+
+def test_an_image_takes_the_place_where_one_was_missing(scan: Scan) -> None:
+    planes = scan.planes
+    assert planes["missing"].sum() == 1
+    spare = planes.index[(planes["well"] == "C03") & (planes["channel"] == "DAPI")][-1:]
+    name = planes.loc[spare[0], "path"]
+    found = placed(scan, spare, "site", "1").planes
+    assert len(found) == len(planes) - 1
+    assert not found["missing"].any()
+    there = found[(found["well"] == "C03") & (found["channel"] == "DAPI") & (found["site"] == 1)]
+    assert there["path"].tolist() == [name]
+
+
+def test_values_are_corrected_in_the_table(page: ImportPage) -> None:
+    table, model = page.planes.table, page.planes.table.model()
+    wells = page.scan().planes["well"].value_counts()
+    at = {name: number for number, name in enumerate(("well", "site", "channel", "z", "t"))}
+    model.setData(model.index(0, at["well"]), "D05")
+    assert page.scan().wells == ["B02", "B03", "C03", "D05"]
+    assert page._message.isHidden()
+    model.setData(model.index(0, at["site"]), "many")
+    assert "'many' is no site" in page._message.text()
+    page.planes.search.setText("C03")
+    page.planes.filter()
+    table.selectAll()
+    model.setData(model.index(1, at["well"]), "E06")
+    assert page.scan().planes["well"].value_counts()["E06"] == wells["C03"]
+    path = model.index(0, 7)
+    assert not model.flags(path) & Qt.ItemFlag.ItemIsEditable
 
 
 def test_planes_are_filtered_and_left_out(page: ImportPage) -> None:

@@ -29,7 +29,7 @@ from napari_tmaps.gui.plate_map import PlateMap
 from napari_tmaps.gui.state import WellState
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.recorded import depth_text, times_text
-from napari_tmaps.model.scanedit import renamed, with_pixel_size, without
+from napari_tmaps.model.scanedit import placed, renamed, with_pixel_size, without
 from napari_tmaps.model.wells import PlateFormat, WellName
 
 _MOST_ODDITIES = 6
@@ -143,6 +143,7 @@ class ImportPage(QWidget):
         layout.addWidget(self.back_button)
 
         self.planes.excluded.connect(self._on_excluded)
+        self.planes.corrected.connect(self._on_corrected)
         self.names.applied.connect(self.patternRequested.emit)
         self.pixel_line.editingFinished.connect(self._on_pixel_changed)
         self._browse.clicked.connect(self._on_browse)
@@ -224,6 +225,9 @@ class ImportPage(QWidget):
 
     def _on_excluded(self, rows: list[int]) -> None:
         self._change(lambda scan: without(scan, rows))
+
+    def _on_corrected(self, rows: list[int], column: str, text: str) -> None:
+        self._change(lambda scan: placed(scan, rows, column, text))
 
     def _on_renamed(self, old: str, new: str) -> None:
         if new != old:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,14 +18,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tmaps.gui.parts import push_button, timer
+from napari_tmaps.model.planes import KEY
 
 _COLUMNS = ("well", "site", "channel", "z", "t", "cycle", "plate", "path")
 _TYPED_MS = 200
 _WIDEST = 120  # pixels of a column
+_TEXTS = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.EditRole)
 
 
 class _Model(QAbstractTableModel):
-    """Reads the rows that are shown, however many there are."""
+    """Reads the rows that are shown, however many there are; what is typed is told."""
+
+    typed = Signal(int, str, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +53,7 @@ class _Model(QAbstractTableModel):
         return _COLUMNS[section] if shown else None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+        if role not in _TEXTS:
             return None
         name = _COLUMNS[index.column()]
         row: Any = self.shown.iloc[index.row()]
@@ -56,17 +61,33 @@ class _Model(QAbstractTableModel):
             return "⚠ the image is missing"
         return str(row[name])
 
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """All but the files can be corrected."""
+        found = super().flags(index)
+        if index.isValid() and _COLUMNS[index.column()] in KEY:
+            found |= Qt.ItemFlag.ItemIsEditable
+        return found
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        if role != Qt.ItemDataRole.EditRole or str(value) == self.data(index):
+            return False
+        self.typed.emit(index.row(), _COLUMNS[index.column()], str(value))
+        return False  # whoever listens shows the table anew, or says what is wrong
+
 
 class PlanesTable(QWidget):
-    """Shows planes; asks to leave the chosen ones out.
+    """Shows planes; asks to leave the chosen ones out, or to correct where they are.
 
     Signals
     -------
     excluded
         Rows of the table of the scan.
+    corrected
+        Rows, name of a column, and what was typed.
     """
 
     excluded = Signal(list)
+    corrected = Signal(list, str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +102,9 @@ class PlanesTable(QWidget):
         self.table.setModel(self._model)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setMinimumHeight(140)
+        self.table.setToolTip(
+            "Double-click a value to correct it; F2 corrects that of all chosen rows"
+        )
         if (rows := self.table.verticalHeader()) is not None:
             rows.setVisible(False)
             rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
@@ -102,11 +126,16 @@ class PlanesTable(QWidget):
         layout.addLayout(row)
         self.search.textChanged.connect(lambda: self._typed.start())
         self.leave_button.clicked.connect(self._on_leave)
+        self._model.typed.connect(self._on_typed)
 
     def setPlanes(self, planes: pd.DataFrame) -> None:
         """Show the planes of a scan."""
+        bar = self.table.verticalScrollBar()
+        at = bar.value() if bar else 0
         self._planes = planes
         self.filter()
+        if bar is not None:
+            bar.setValue(at)
         self.table.resizeColumnsToContents()
         for column in range(len(_COLUMNS) - 1):
             self.table.setColumnWidth(column, min(self.table.columnWidth(column), _WIDEST))
@@ -127,8 +156,18 @@ class PlanesTable(QWidget):
         self._count.setText(f"{len(planes)} of {len(self._planes)} planes")
         self.leave_button.setEnabled(len(planes) > 0)
 
+    def _on_typed(self, row: int, column: str, text: str) -> None:
+        rows = self._chosen()
+        self.corrected.emit(self._rows_of(rows if row in rows else [row]), column, text)
+
     def _on_leave(self) -> None:
+        self.excluded.emit(self._rows_of(self._chosen() or range(len(self._model.shown))))
+
+    def _chosen(self) -> list[int]:
         selection = self.table.selectionModel()
-        rows = [index.row() for index in selection.selectedRows()] if selection else []
-        chosen = self._model.shown.iloc[rows] if rows else self._model.shown
-        self.excluded.emit(chosen.index.tolist())
+        return [index.row() for index in selection.selectedRows()] if selection else []
+
+    def _rows_of(self, shown: Sequence[int]) -> list[int]:
+        """Rows of the scan, by those of the table."""
+        found: list[int] = self._model.shown.index[list(shown)].tolist()
+        return found
