@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
-from tests.gui.plate import make_scan, plane_of
+from tests.gui.plate import SIZE, make_scan, plane_of
 
 from napari_tmaps.errors import InputError, NotFoundError
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
-from napari_tmaps.gui.import_page import ImportPage
+from napari_tmaps.gui.import_page import ImportPage, site_boxes
 from napari_tmaps.gui.pages import Pages
-from napari_tmaps.gui.state import Choice
+from napari_tmaps.gui.state import Choice, WellState
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.scanedit import placed, renamed, with_pixel_size, without
 from napari_tmaps.store.experiment import Experiment
@@ -69,6 +70,28 @@ def test_the_button_that_makes_it_is_in_sight_on_a_low_screen(scan: Scan, qtbot:
         qtbot.waitUntil(lambda: button.visibleRegion().boundingRect() == button.rect())
     # What is odd stands before the wells.
     assert page._oddities.mapTo(page, QPoint()).y() < page.plate_map.mapTo(page, QPoint()).y()
+
+
+def test_the_sites_of_the_chosen_well_are_drawn_where_they_lie(scan: Scan, qtbot: Any) -> None:
+    # Across the stage the other way round than they are numbered.
+    planes = scan.planes.assign(stage_x_um=-scan.planes["stage_x_um"])
+    boxes, is_told = site_boxes(replace(scan, planes=planes), "B03")
+    left, right, low = (0, 0, SIZE, SIZE), (0, SIZE, SIZE, SIZE), (SIZE, 0, SIZE, SIZE)
+    assert (boxes[1], boxes[2], boxes[4]) == (right, left, low)
+    assert is_told
+    # Nothing is known of the stage, nor of the size.
+    planes = scan.planes.assign(stage_x_um=np.nan, height=-1, width=-1)
+    boxes, is_told = site_boxes(replace(scan, planes=planes, pixel_size_um=None), "B03")
+    assert boxes == {1: (0, 0, 1, 1), 2: (0, 1, 1, 1), 3: (1, 0, 1, 1), 4: (1, 1, 1, 1)}
+    assert not is_told
+    page = ImportPage()
+    qtbot.addWidget(page)
+    page.setScan(scan)
+    assert page._sites_of.text() == "Sites of B02"
+    page.plate_map.setValue("C03")
+    assert page._sites_of.text() == "Sites of C03"
+    told = [page.site_map._describe(site) for site in (1, 2)]
+    assert told == [f"Site 1: {WellState.PROBLEM}", f"Site 2: {WellState.CONVERTED}"]
 
 
 def test_corrections(scan: Scan) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
+import numpy as np
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -26,7 +27,9 @@ from napari_tmaps.gui.names_panel import NamesPanel
 from napari_tmaps.gui.parts import Fault, Message, push_button, scrolled, wrapped
 from napari_tmaps.gui.planes_table import PlanesTable
 from napari_tmaps.gui.plate_map import PlateMap
+from napari_tmaps.gui.slide_map import Box, SlideMap
 from napari_tmaps.gui.state import WellState
+from napari_tmaps.model.layout import GridSettings, site_table
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.recorded import depth_text, times_text
 from napari_tmaps.model.scanedit import placed, renamed, with_pixel_size, without
@@ -56,6 +59,23 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
     ]
 
 
+def site_boxes(scan: Scan, well: str) -> tuple[dict[int, Box], bool]:
+    """Where the sites of a well lie in its grid, and whether the stage tells it.
+
+    Of several plates the first that has the well counts.
+    """
+    planes = scan.planes[scan.planes["well"] == well]
+    planes = planes[planes["plate"] == planes["plate"].min()]
+    y, x = scan.pixel_size_um or (np.nan, np.nan)
+    sites, _ = site_table(planes.assign(pixel_y_um=y, pixel_x_um=x), GridSettings())
+    height, width = (max(int(sites[name].max()), 1) for name in ("height", "width"))
+    boxes = {
+        int(site): (int(y) * height, int(x) * width, height, width)
+        for site, y, x in zip(sites["site"], sites["y"], sites["x"], strict=True)
+    }
+    return boxes, bool(sites[["stage_y_um", "stage_x_um"]].notna().all(axis=None))
+
+
 class ImportPage(QWidget):
     """Edits what is imported, and where the experiment goes; shows what will be in it.
 
@@ -79,7 +99,8 @@ class ImportPage(QWidget):
         self._oddities = Message()
         for label in (self._facts, self._oddities):  # a long name is no reason to be wide
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.plate_map = PlateMap()
+        self.plate_map, self.site_map = PlateMap(), SlideMap()
+        self._sites_of = wrapped()
         self.planes, self.names = PlanesTable(), NamesPanel()
         self.channel_lines: dict[str, QLineEdit] = {}
         self.pixel_line = QLineEdit()
@@ -94,6 +115,8 @@ class ImportPage(QWidget):
         found.addWidget(self._facts)
         found.addWidget(self._oddities)
         found.addWidget(self.plate_map)
+        found.addWidget(self._sites_of)
+        found.addWidget(self.site_map)
         found.addStretch()
         # Each scrolls by itself: where it goes, and the button that makes it, are always in sight.
         self.tabs.addTab(scrolled(first), "Found")
@@ -142,6 +165,7 @@ class ImportPage(QWidget):
         layout.addWidget(self.create_button)
         layout.addWidget(self.back_button)
 
+        self.plate_map.valueChanged.connect(self._show_sites)
         self.planes.excluded.connect(self._on_excluded)
         self.planes.corrected.connect(self._on_corrected)
         self.names.applied.connect(self.patternRequested.emit)
@@ -193,6 +217,8 @@ class ImportPage(QWidget):
             well: WellState.PROBLEM if well in lost else WellState.CONVERTED for well in scan.wells
         }
         self.plate_map.setPlate(plate_format, states)
+        self.plate_map.setValue(self.plate_map.value() or scan.wells[0])
+        self._show_sites(self.plate_map.value())
         self.planes.setPlanes(scan.planes)
         if self._form.indexOf(self.pixel_line) >= 0:
             row = self._form.takeRow(self.pixel_line)
@@ -212,6 +238,20 @@ class ImportPage(QWidget):
         size = scan.pixel_size_um
         self.pixel_line.setText(f"{size[0]:g}" if size else "")
         self._form.addRow("Pixel µm", self.pixel_line)
+
+    def _show_sites(self, well: str) -> None:
+        scan = self.scan()
+        boxes, is_told = site_boxes(scan, well)
+        planes = scan.planes[scan.planes["missing"] & (scan.planes["well"] == well)]
+        lost = set(planes["site"])
+        self.site_map.setSites(
+            boxes,
+            {site: WellState.PROBLEM if site in lost else WellState.CONVERTED for site in boxes},
+        )
+        how = "" if is_told else ", row by row, as no stage positions are known"
+        self._sites_of.setText(f"Sites of {well}{how}")
+        for widget in (self.site_map, self._sites_of):
+            widget.setVisible(len(boxes) > 1)
 
     def _change(self, change: Callable[[Scan], Scan]) -> None:
         try:

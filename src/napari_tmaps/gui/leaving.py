@@ -6,6 +6,9 @@ import atexit
 from contextlib import suppress
 from functools import cache
 
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
+
 
 @cache
 def leave_in_order() -> None:
@@ -24,3 +27,5 @@ def _leave() -> None:
     wait_for_workers_to_quit()
     with suppress(RuntimeError):  # Qt has deleted a window, and napari does not know
         Viewer.close_all()
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
