@@ -236,7 +236,7 @@ def draw_edit_widget(experiment: Path, folder: Path) -> None:
 
 
 def draw_other_widgets(experiment: Path, folder: Path) -> None:
-    """The workflow and save widgets, among all others."""
+    """The workflow and save widgets, among all others; a folder before it is imported."""
     viewer, shown = open_window(experiment)
     viewer.show()
     viewer.window.resize(*SIZE)
@@ -249,6 +249,12 @@ def draw_other_widgets(experiment: Path, folder: Path) -> None:
             widget.path_line.setText("results/Nuclei.ome.tiff")
         camera.draw(f"window-{name.lower()}")
     shown.close_experiment()
+    viewer.layers.clear()
+    show_widget(viewer, "Experiment")
+    shown.open_folder(str(experiment.with_suffix("") / "acquisition"))
+    camera.settle(1.5)
+    shown.import_page._target.setText("sample.tmaps")
+    camera.draw("window-import")
     viewer.close()
 
 
