@@ -50,8 +50,8 @@ from napari_tmaps.workflow.lock import ask_to_stop, coordinator
 
 HOME = Path(os.environ["TMAPS_CONFIG"])
 SIZE = 256
-GROWTH_MB = 900
-"""What memory may grow by after the first minute: caches fill, leaks go on."""
+LOADED_S, GROWTH_MB = 600, 400
+"""After these seconds all libraries are loaded and caches are full; what memory may grow by then."""
 PREVIEW_MB = 64
 """Room for results of previews, which is filled soon, so that what grows later is no cache."""
 
@@ -351,7 +351,7 @@ def main() -> int:
         if passed > 300 * told:
             print(f"{passed / 60:.0f} min: {len(monkey.done)} actions, {used:.0f} MB", flush=True)
             told += 1
-        if first is None and passed > min(60, 30 * given.minutes):
+        if first is None and passed > min(LOADED_S, 30 * given.minutes):
             first = used
         if first is not None and used - first > GROWTH_MB:
             monkey.problems.append(f"Memory grew from {first:.0f} to {used:.0f} MB.")
