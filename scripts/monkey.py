@@ -51,7 +51,7 @@ from napari_tmaps.workflow.lock import ask_to_stop, coordinator
 HOME = Path(os.environ["TMAPS_CONFIG"])
 SIZE = 256
 LOADED_S, GROWTH_MB = 600, 400
-"""After these seconds all libraries are loaded and caches are full; what memory may grow by then."""
+"""After these seconds all is loaded and caches are full; what memory may grow by from then on."""
 PREVIEW_MB = 64
 """Room for results of previews, which is filled soon, so that what grows later is no cache."""
 
@@ -99,6 +99,7 @@ class Monkey:
             (8, self.walk),
             (4, self.look),
             (2, self.switch),
+            (1, self.look_into_folder),
             (6, self.edit_pipeline),
             (4, self.undo),
             (2, self.choose_pipeline),
@@ -182,6 +183,31 @@ class Monkey:
         path = self.random.choice(self.plates)
         self.experiment.setValue(Choice(str(path)))
         return path.name
+
+    def look_into_folder(self) -> str:
+        """As before an import: planes are filtered, corrected, left out; then back."""
+        if self.experiment.is_busy or self.experiment.is_looking:
+            return "busy"
+        self.experiment.open_folder(str(HOME / f"raw{self.random.choice((1, 2, 3))}"))
+        end = time.monotonic() + 20
+        while self.experiment.is_looking and time.monotonic() < end:
+            self.settle(0.05)
+        page = self.experiment.import_page
+        if not page.isVisible():
+            return "not understood"
+        page.tabs.setCurrentIndex(self.random.randrange(page.tabs.count()))
+        page.plate_map.setValue(self.random.choice(("B02", "C03")))
+        page.planes.search.setText(self.random.choice(("", "b02", "actin c03", "nothing")))
+        page.planes.filter()
+        model: Any = page.planes.table.model()
+        for _ in range(3):
+            column, text = self.random.choice(((0, "D05"), (1, "7"), (2, "Actin"), (3, "1")))
+            model.setData(model.index(0, column), text)
+        if self.random.random() < 0.5:
+            page.planes.leave_button.click()
+        self.settle(0.1)
+        page.back_button.click()
+        return f"{len(page.scan().planes)} planes"
 
     def edit_pipeline(self) -> str:
         steps = self.pipeline.value().pipeline

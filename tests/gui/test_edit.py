@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_tmaps.gui.edit_layer import Hand
 from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice, View
+from napari_tmaps.model.progress import Progress
+from napari_tmaps.pipeline.correcting import correct
 from napari_tmaps.store.corrections import Corrections, SiteObjects
 
 PLACE = SiteObjects("Blocks", "P1", "B03", 2)
@@ -290,3 +293,82 @@ def test_a_window_stays_open_if_what_is_painted_cannot_be_saved(
     assert widget.changed() == 1
     widget.discard_button.click()
     assert widget.close()
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Saving goes on once this is set."""
+    goes_on = Event()
+
+    def correct_slowly(*given: Any) -> Any:
+        yield Progress("saving", 0, 1)
+        goes_on.wait()
+        return (yield from correct(*given))
+
+    monkeypatch.setattr("napari_tmaps.gui.edit_widget.correct", correct_slowly)
+    yield goes_on
+    goes_on.set()
+
+
+def test_an_experiment_is_closed_while_corrections_of_it_are_saved(
+    shown: Any,
+    widget: EditWidget,
+    qtbot: Any,
+    slow: Event,
+    analysed: Path,  # noqa: F811
+) -> None:
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    widget.save()
+    shown.close_experiment()
+    assert widget.layer is None
+    slow.set()
+    wait(qtbot, widget)
+    assert widget.layer is None
+    assert widget.empty.text() == "No experiment is open."
+    shown.setValue(Choice(str(analysed), plate="P1", well="B03", site=2))
+    assert stored(shown)[..., 35, 20] == 2
+
+
+def test_nothing_is_painted_while_corrections_are_saved(
+    shown: Any, widget: EditWidget, qtbot: Any, slow: Event
+) -> None:
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    before = widget.layer.data.copy()
+    widget.save()
+    assert not widget.layer.editable
+    widget.stroke(Hand.DELETE, (0, 0, 12, 12), (0, 0, 12, 12))
+    assert np.array_equal(widget.layer.data, before)
+    slow.set()
+    wait(qtbot, widget)
+    assert widget.layer.editable
+    assert widget.layer.mode == "paint"
+
+
+def test_saving_and_undo_can_be_cancelled(
+    shown: Any, widget: EditWidget, qtbot: Any, slow: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+    with qtbot.waitSignal(widget._work.progressed):
+        widget.save()
+    widget.progress_row.cancelRequested.emit()
+    slow.set()
+    wait(qtbot, widget)
+    if widget.changed():  # else it was saved before it could be cancelled
+        assert widget.layer.editable
+        widget.save()
+        wait(qtbot, widget)
+
+    def undo_slowly(*_given: Any) -> Any:
+        while True:
+            yield Progress("undoing", 0, 1)
+
+    monkeypatch.setattr("napari_tmaps.gui.edit_widget.undo", undo_slowly)
+    with qtbot.waitSignal(widget._work.progressed):
+        widget.history.undo_button.click()
+    widget.progress_row.cancelRequested.emit()
+    wait(qtbot, widget)
+    assert stored(shown)[..., 35, 20] == 2
+    assert widget.history.undo_button.isEnabled()

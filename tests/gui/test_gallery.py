@@ -184,3 +184,18 @@ def test_objects_that_are_no_more(widget: Any, qtbot: Any) -> None:
     wait(widget, qtbot)
     assert "2 of these objects are not in the labels any more" in widget.fault.text()
     assert sorted(widget._crops) == [2, 3]
+
+
+def test_behind_another_tab_it_hears_of_new_classes(
+    widget: Any, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    assert len(widget.rows)
+    with monkeypatch.context() as behind:
+        behind.setattr(widget._sight, "waits", lambda: True)
+        widget.refresh()
+        assert not len(widget.rows)
+        widget.class_bar.newRequested.emit()
+        assert list(widget.book.selections) == ["class 1"]
+    widget.refresh()
+    assert len(widget.rows) == widget.wall.tiles.rowCount()
+    wait(widget, qtbot)

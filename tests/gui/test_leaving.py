@@ -21,6 +21,31 @@ work.start("", slow)
 time.sleep(0.3)
 """
 
+GONE = """
+from threading import Event
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
+from napari_tmaps.gui.workers import Work
+from napari_tmaps.model.progress import Progress
+
+app, work, goes_on, is_over = QApplication([]), Work(), Event(), Event()
+
+def job():
+    for done in range(50):
+        yield Progress("counting", done, 50)
+        goes_on.wait()
+    is_over.set()
+
+work.start("", job)
+work.deleteLater()
+app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+goes_on.set()
+is_over.wait()
+for _ in range(20):
+    app.processEvents()
+print("through", flush=True)
+"""
+
 OPEN = """
 import atexit
 import napari
@@ -50,6 +75,11 @@ def test_it_waits_for_its_threads() -> None:
     done = ended(AT_WORK)
     assert "through" in done.stdout
     assert "deleted" not in done.stderr
+
+
+def test_what_comes_from_a_thread_when_its_widget_is_gone_is_let_go() -> None:
+    done = ended(GONE)
+    assert "through" in done.stdout
 
 
 def test_it_closes_its_windows_first() -> None:

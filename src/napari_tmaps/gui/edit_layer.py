@@ -98,6 +98,13 @@ class EditLayer:
         self.layer.mode = _MODES.get(hand, "pan_zoom")
         self.layer.mouse_pan = hand not in (Hand.SPLIT, Hand.MERGE, Hand.DELETE)
 
+    def setFree(self, free: bool) -> None:
+        """Let strokes be made, or not: those made while others are saved would be lost."""
+        if self.layer.editable != free:
+            self.layer.editable = free
+            if free:  # napari has put the brush away
+                self.setHand(self.hand)
+
     def _on_drag(self, layer: Any, event: Any) -> Generator[None, None, None]:
         hand, start = self.hand, layer.world_to_data(event.position)
         if hand in _MODES:
@@ -118,7 +125,7 @@ class EditLayer:
     def stroke(self, hand: Hand, start: Any, end: Any) -> None:
         """Split, merge or delete along a line (t, z, y, x) in pixels of the layer."""
         z, data = round(float(start[1])), self.layer.data
-        if not 0 <= z < data.shape[1]:
+        if not (0 <= z < data.shape[1] and self.layer.editable):
             return
         plane = np.asarray(data[0, z])
         first, last = (float(start[2]), float(start[3])), (float(end[2]), float(end[3]))

@@ -278,14 +278,19 @@ class EditWidget(QWidget):
     def _save(self, *, go_on: bool) -> None:
         if self._edited is None or self._work.is_running:
             return
-        place, before, after = self._edited.place, self._edited.before, self._edited.after()
+        edited = self._edited
+        place, before, after = edited.place, edited.before, edited.after()
         experiment = self._desk.experiment
         assert experiment is not None, "objects are edited"
 
         def make() -> Correcting:
             return correct(experiment, place, before, after)
 
-        self._start("Saving", make, lambda _: self._begin() if go_on else self._leave())
+        def saved(_edit: Edit) -> None:
+            if self._edited is edited:  # nobody has gone elsewhere meanwhile
+                (self._begin if go_on else self._leave)()
+
+        self._start("Saving", make, saved)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """What was painted is not lost either because somebody closes the dock or the window."""
@@ -317,6 +322,8 @@ class EditWidget(QWidget):
             return change(experiment)
 
         def after(edit: Edit) -> None:
+            if self._desk.experiment is not experiment:
+                return
             self._go(edit.place)
             if self._edited is not None:
                 self._begin()
@@ -345,7 +352,7 @@ class EditWidget(QWidget):
                 self.show_message(f"{number} changed {edit.place.object_type} {what}.")
                 if outcome.failures:
                     self.show_message("\n".join(outcome.failures))
-            self._after(edit)
+                self._after(edit)
         self._show()
 
     def _on_training_requested(self, program: For) -> None:
@@ -380,6 +387,8 @@ class EditWidget(QWidget):
     def _show_state(self, _event: object = None) -> None:
         """What may be pressed now."""
         number, on, free = self.changed(), self._edited is not None, not self._work.is_running
+        if self._edited is not None:
+            self._edited.setFree(free)
         self._hand_box.setVisible(on)
         self._state.setVisible(on)
         unsaved = f"{counted(number, 'object')} changed, not saved yet" if number else ""

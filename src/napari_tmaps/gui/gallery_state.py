@@ -84,6 +84,9 @@ class Chosen:
     size_px: int
 
 
+NOTHING = Chosen(np.empty(0, np.int64), 0, 64)
+
+
 def choose(data: ToolData, choice: GalleryChoice) -> Chosen:
     """The objects that are shown; the same ones each time, also at random.
 

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.class_bar import ClassBar
 from napari_tmaps.gui.gallery_state import (
+    NOTHING,
     RANDOM,
     SIZES,
     Chosen,
@@ -73,7 +74,7 @@ class GalleryWidget(ObjectPage):
         self._viewer = viewer
         self._choice = GalleryChoice()
         self._offered: npt.NDArray[np.int64] | None = None
-        self._chosen = Chosen(np.empty(0, np.int64), 0, 64)
+        self._chosen = NOTHING
         self._crops: dict[int, Crop] = {}
         self._arrived: deque[Crop] = deque()
         self._looks: list[Look] = []
@@ -176,6 +177,7 @@ class GalleryWidget(ObjectPage):
         self._work.cancel()
         self._crops.clear()
         if data is None or experiment is None or self._sight.waits():
+            self._chosen = NOTHING
             self.wall.tiles.setTiles([])
             return
         self._say("")
@@ -188,7 +190,7 @@ class GalleryWidget(ObjectPage):
                 self._chosen = choose(data, self._choice)
                 self.note.setText(f"{len(self._chosen.rows):,} of {self._chosen.among:,}")
         except TmapsError as error:
-            self._chosen = Chosen(np.empty(0, np.int64), 0, 64)
+            self._chosen = NOTHING
             self._say(str(error))
         chosen, reader = self._chosen, self.book.reader
         self.wall.tiles.setTiles(self._tiles())
@@ -320,7 +322,7 @@ class GalleryWidget(ObjectPage):
     def _on_table_opened(self) -> None:
         data = self.book.data
         self._offered = None
-        self._chosen = Chosen(np.empty(0, np.int64), 0, 64)
+        self._chosen = NOTHING
         self.size_box.clear()
         if data is not None:
             fitting = self.book.read(lambda data: fitting_size(data.table), SIZES[0])

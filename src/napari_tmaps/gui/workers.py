@@ -98,7 +98,7 @@ class Work(QObject):
             _progress={"desc": title} if title else False,
             _worker_class=_worker_class(),
         )
-        self._worker.yielded.connect(self.progressed.emit)
+        self._worker.yielded.connect(self.progressed)  # not `emit`: Qt would not know whose it is
         self._worker.returned.connect(self._on_returned)
         self._worker.start()
 
