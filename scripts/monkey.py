@@ -186,11 +186,11 @@ class Monkey:
 
     def look_into_folder(self) -> str:
         """As before an import: planes are filtered, corrected, left out; then back."""
-        if self.experiment.is_busy or self.experiment.is_looking:
+        if self.experiment.is_busy:
             return "busy"
         self.experiment.open_folder(str(HOME / f"raw{self.random.choice((1, 2, 3))}"))
         end = time.monotonic() + 20
-        while self.experiment.is_looking and time.monotonic() < end:
+        while self.experiment.is_busy and time.monotonic() < end:
             self.settle(0.05)
         page = self.experiment.import_page
         if not page.isVisible():

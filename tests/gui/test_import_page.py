@@ -163,6 +163,7 @@ def test_values_are_corrected_in_the_table(page: ImportPage) -> None:
     table.selectAll()
     model.setData(model.index(1, at["well"]), "E06")
     assert page.scan().planes["well"].value_counts()["E06"] == wells["C03"]
+    assert not model.setData(model.index(500, at["well"]), "E06")
     path = model.index(0, 7)
     assert not model.flags(path) & Qt.ItemFlag.ItemIsEditable
 

@@ -69,7 +69,9 @@ class _Model(QAbstractTableModel):
         return found
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        if role != Qt.ItemDataRole.EditRole or str(value) == self.data(index):
+        if role != Qt.ItemDataRole.EditRole or not index.isValid():
+            return False
+        if str(value) == self.data(index):
             return False
         self.typed.emit(index.row(), _COLUMNS[index.column()], str(value))
         return False  # whoever listens shows the table anew, or says what is wrong
