@@ -164,6 +164,19 @@ def test_run_on_this_site(widget: ExperimentWidget, own_experiment: Path, qtbot:
     assert "Blocks" not in widget.viewer.layers
 
 
+def test_objects_of_one_experiment_are_not_shown_on_another(
+    widget: ExperimentWidget, own_experiment: Path, experiment_path: Path, qtbot: Any
+) -> None:
+    widget.setValue(Choice(str(own_experiment), "P1", "B02", 1, pipeline="ready:nuclei"))
+    widget.site_page.run_button.click()
+    assert widget.is_busy
+    widget.setValue(Choice(str(experiment_path), "P1", "B03", 2))
+    before = widget.value(), [layer.name for layer in widget.viewer.layers]
+    finish(widget, qtbot)
+    assert (widget.value(), [layer.name for layer in widget.viewer.layers]) == before
+    assert "Not stored" not in widget.message
+
+
 def test_a_result_finds_its_site_again(
     widget: ExperimentWidget, own_experiment: Path, qtbot: Any
 ) -> None:

@@ -69,12 +69,14 @@ class SiteWork(QObject):
                 experiment, choice.plate, choice.well, choice.site, t, load(choice.pipeline)
             )
 
-        self._host.start_work("Running", make, self._show_objects)
+        def after(found: SiteObjects | None) -> None:
+            if found is not None and self._host.experiment is experiment:
+                self._show_objects(found)
 
-    def _show_objects(self, found: SiteObjects | None) -> None:
+        self._host.start_work("Running", make, after)
+
+    def _show_objects(self, found: SiteObjects) -> None:
         choice = self._host.value()
-        if found is None:
-            return
         # The user may have walked on while the pipeline ran.
         if (found.plate, found.well, found.site) != (choice.plate, choice.well, choice.site):
             self._host.setValue(
