@@ -17,6 +17,7 @@ from napari_tmaps.gui.classes_widget import ClassesWidget
 from napari_tmaps.gui.map_picture import Place
 from napari_tmaps.gui.map_status import PickedObject
 from napari_tmaps.gui.object_marks import LAYER
+from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.training import TrainingChoice, class_rows
 from napari_tmaps.store.gates import RangeGate
 from napari_tmaps.tools.population import Population
@@ -191,6 +192,26 @@ def test_a_result_is_kept_and_its_classifier_applied_elsewhere(
     widget.classifier.apply(tmp_path / "gone.npz")
     wait(widget, qtbot)
     assert "There is no classifier" in widget.classifier.fault.text()
+
+
+def test_what_was_learnt_is_not_kept_with_another_experiment(
+    widget: Any, qtbot: Any, made: Path, tmp_path: Path
+) -> None:
+    another = shutil.copytree(made, tmp_path / "another.tmaps")
+    new(widget, "round", *ROUND)
+    new(widget, "long", *LONG)
+    wait(widget, qtbot)
+    assert widget.classifier.buttons["Save result…"].isEnabled()
+    widget.classifier.train()  # ends when another is open
+    widget.shown.setValue(Choice(str(another)))
+    wait(widget, qtbot)
+    assert widget.book.data.table.object_type == "Blocks"
+    assert widget.classifier.result is None
+    assert not widget.classifier.buttons["Save result…"].isEnabled()
+    assert widget.book.desk.colours is None
+    widget.classifier.save("shapes")
+    wait(widget, qtbot)
+    assert not (another / "results" / "Blocks").exists()
 
 
 def test_gates_are_classes_too(widget: Any, qtbot: Any) -> None:

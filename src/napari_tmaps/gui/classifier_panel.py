@@ -76,6 +76,7 @@ class ClassifierPanel(QWidget):
         super().__init__(parent)
         self._book = book
         self._trained: Trained | None = None
+        self._of: Path | None = None  # experiment that is, or was, trained on
         self._at = -1
         self._work = Latest(self)
         self._saving = Latest(self)
@@ -221,6 +222,7 @@ class ClassifierPanel(QWidget):
             return
         colors = {name: self._book.gate_color(name) for name in data.gates}
         self._text.setText("Training …")
+        self._of = self._here()
         self._work.ask("Classifier", lambda: train(data, choice, colors))
 
     def apply(self, path: Path) -> None:
@@ -228,6 +230,7 @@ class ClassifierPanel(QWidget):
         data = self._book.data
         if data is not None:
             self._say("")
+            self._of = self._here()
             self._work.ask("Classifier", lambda: apply_file(data, path))
 
     def show_uncertain(self) -> None:
@@ -277,8 +280,16 @@ class ClassifierPanel(QWidget):
 
     # -- what is chosen -------------------------------------------------------------------------
 
+    def _here(self) -> Path | None:
+        experiment = self._book.desk.experiment
+        return None if experiment is None else experiment.path
+
     def _on_opened(self) -> None:
         data = self._book.data
+        if self._of != self._here():
+            self._work.cancel()
+            self._trained = None
+            self._text.clear()
         if self._trained is not None and (
             data is None or data.table.object_type != self._trained.data.table.object_type
         ):
