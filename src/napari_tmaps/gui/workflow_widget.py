@@ -194,7 +194,7 @@ class WorkflowWidget(QWidget):
 
     def _show_experiment(self) -> None:
         """Make the forms, and look how far the workflow is: a quarter of a second."""
-        experiment = self._experiment
+        experiment, self._sent = self._experiment, None
         self.jobs.setExperiment(experiment)
         self.sending.setExperiment(experiment)
         self._watch.setExperiment(experiment)
