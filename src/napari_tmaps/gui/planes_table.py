@@ -56,10 +56,9 @@ class _Model(QAbstractTableModel):
         if role not in _TEXTS:
             return None
         name = _COLUMNS[index.column()]
-        row: Any = self.shown.iloc[index.row()]
-        if name == "path" and row["missing"]:
+        if name == "path" and self.shown["missing"].iloc[index.row()]:
             return "⚠ the image is missing"
-        return str(row[name])
+        return str(self.shown[name].iloc[index.row()])
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """All but the files can be corrected."""
@@ -112,6 +111,7 @@ class PlanesTable(QWidget):
             rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
         if (header := self.table.horizontalHeader()) is not None:
             header.setMinimumSectionSize(36)
+            header.setResizeContentsPrecision(100)
             header.setStretchLastSection(True)
         self.leave_button = push_button(
             "Leave these out",
