@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -363,6 +364,7 @@ def test_saving_and_undo_can_be_cancelled(
 
     def undo_slowly(*_given: Any) -> Any:
         while True:
+            time.sleep(0.01)
             yield Progress("undoing", 0, 1)
 
     monkeypatch.setattr("napari_tmaps.gui.edit_widget.undo", undo_slowly)

@@ -60,7 +60,7 @@ def test_the_button_that_makes_it_is_in_sight_on_a_low_screen(scan: Scan, qtbot:
     page = ImportPage()
     pages = Pages([], [page], [])
     qtbot.addWidget(pages)
-    pages.resize(420, 560)
+    pages.resize(420, 36 * pages.fontMetrics().height())  # as in a window of 768 pixels
     pages.show()
     page.setScan(scan)
     pages.setValue(page)
