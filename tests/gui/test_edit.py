@@ -296,6 +296,26 @@ def test_a_window_stays_open_if_what_is_painted_cannot_be_saved(
     assert widget.close()
 
 
+@pytest.mark.parametrize("painted", [True, False])
+def test_the_layer_that_is_edited_is_taken_out_of_the_list(
+    shown: Any, widget: EditWidget, qtbot: Any, painted: bool
+) -> None:
+    widget.edit_button.click()
+    if painted:
+        widget.layer.paint((0, 0, 35, 20), 2)
+    shown.viewer.layers.remove(widget.layer)
+    wait(qtbot, widget)
+    assert widget.layer is None
+    assert not widget.edit_button.isChecked()
+    assert bool(stored(shown)[..., 35, 20] == 2) is painted
+    assert shown.viewer.layers["Blocks"].visible
+    widget.setHand(Hand.SPLIT)
+    widget.edit_button.click()
+    assert widget.layer in shown.viewer.layers
+    shown.viewer.layers.clear()
+    assert widget.layer is None
+
+
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
     """Saving goes on once this is set."""

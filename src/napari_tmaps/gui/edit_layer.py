@@ -42,6 +42,8 @@ class EditLayer:
         Labels (z, y, x) as they are stored.
     on_change
         Called whenever labels have changed.
+    on_removed
+        Called when somebody takes the layer out of the list.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class EditLayer:
         place: SiteObjects,
         before: npt.NDArray[np.int32],
         on_change: Callable[[object], None],
+        on_removed: Callable[[], None],
     ) -> None:
         self._viewer, self._below, self._on_change = viewer, below, on_change
+        self._on_removed = on_removed
         self.place, self.before = place, before
         self.hand = Hand.PAINT
         self.layer: Any = viewer.add_labels(
@@ -68,10 +72,16 @@ class EditLayer:
         self.layer.mouse_drag_callbacks.append(self._on_drag)
         self.layer.events.set_data.connect(on_change)
         self.layer.events.labels_update.connect(on_change)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
         below.visible = False
+
+    def _on_layer_removed(self, event: Any) -> None:
+        if event.value is self.layer:
+            self._on_removed()
 
     def remove(self) -> None:
         """Show the stored objects again."""
+        self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
         if self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
         if self._below in self._viewer.layers:

@@ -197,10 +197,14 @@ class EditWidget(QWidget):
         if on:
             self._begin()
         else:
-            if self.changed():
-                self._save(go_on=False)
-            self._leave()
-            self._show()
+            self._end()
+
+    def _end(self) -> None:
+        """Edit no more; what was painted is kept."""
+        if self.changed():
+            self._save(go_on=False)
+        self._leave()
+        self._show()
 
     def _begin(self) -> None:
         """Put the objects of the site that is shown into a layer of their own."""
@@ -223,7 +227,7 @@ class EditWidget(QWidget):
             self._check_edit_button(False)
             self._show()
             return
-        self._edited = EditLayer(self._viewer, below, place, before, self._show_state)
+        self._edited = EditLayer(self._viewer, below, place, before, self._show_state, self._end)
         around: QWidget | None = self
         while around is not None:  # its dock and its window, of which it gets no event of its own
             if around.isWindow() or isinstance(around, QDockWidget):
