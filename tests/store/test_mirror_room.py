@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,34 @@ def test_the_window_does_not_wait_for_parts_that_come_slowly(
             assert time.monotonic() < end, "what came late is kept"
             time.sleep(0.1)
     assert len(table) == 2 * ROWS
+
+
+def test_no_connection_is_left_by_work_that_goes_on_when_it_is_closed(
+    opened: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, goes_on, asked, send = opened.mirror, Event(), Event(), Session._send
+    assert mirror is not None
+    path = opened.features.files("Many")[0]
+    mirror.patience_s = 0.05
+    monkeypatch.setattr(Session, "_send", lambda *a: (asked.set(), goes_on.wait(), send(*a))[2])
+    with pytest.raises(ComingError, match="On its way from http"):
+        mirror.open_parts(path).read(10)
+    assert asked.wait(60)
+    opened.close()
+    connections: list[Any] = []
+    once = Session._send_once
+
+    def watched(self: Session, *given: Any) -> Any:
+        answer = once(self, *given)
+        connections.append(self._local.connection)
+        return answer
+
+    monkeypatch.setattr(Session, "_send_once", watched)
+    goes_on.set()
+    end = time.monotonic() + 60
+    while not connections or any(each.sock for each in connections):
+        assert time.monotonic() < end, "a connection is left open"
+        time.sleep(0.01)
 
 
 def test_any_place_of_a_file(tmp_path: Path) -> None:

@@ -94,9 +94,8 @@ class Session:
 
     def close_all(self) -> None:
         """Close all connections, also those of threads that have ended; the login stays."""
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
+        while self._opened:  # other threads may open further ones meanwhile
+            self._opened.pop().close()
         self._local = threading.local()
 
     def close(self) -> None:

@@ -386,6 +386,12 @@ class Mirror:
             unmount(self.root)
             self._pool.shutdown(wait=False, cancel_futures=True)
             self.session.close_all()
+            threading.Thread(target=self._close_late, daemon=True).start()
+
+    def _close_late(self) -> None:
+        """Close what work that was still going on has opened since."""
+        self._pool.shutdown()
+        self.session.close_all()
 
 
 def _lasting(files: dict[str, PartFile]) -> dict[str, PartFile]:
