@@ -286,12 +286,13 @@ class ClassifierPanel(QWidget):
 
     def _on_opened(self) -> None:
         data = self._book.data
-        if self._of != self._here():
+        is_elsewhere = self._of != self._here()
+        if is_elsewhere:
             self._work.cancel()
-            self._trained = None
-            self._text.clear()
-        if self._trained is not None and (
-            data is None or data.table.object_type != self._trained.data.table.object_type
+        trained = self._trained
+        if is_elsewhere or (
+            trained is not None
+            and (data is None or data.table.object_type != trained.data.table.object_type)
         ):
             self._trained = None
             self._text.clear()
