@@ -19,7 +19,7 @@ from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.import_page import ImportPage, site_boxes
 from napari_tmaps.gui.pages import Pages
 from napari_tmaps.gui.state import Choice, WellState
-from napari_tmaps.model.planes import Scan
+from napari_tmaps.model.planes import Oddity, Scan
 from napari_tmaps.model.scanedit import placed, renamed, with_pixel_size, without
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.vendors.preview import preview
@@ -99,13 +99,15 @@ def test_corrections(scan: Scan) -> None:
     assert [channel.name for channel in changed.channels] == ["Hoechst", "Actin"]
     assert set(changed.planes["channel"]) == {"Hoechst", "Actin"}
     assert with_pixel_size(scan, 0.25).pixel_size_um == (0.25, 0.25)
+    with pytest.raises(InputError, match="a number of µm greater than 0"):
+        with_pixel_size(scan, float("inf"))
     actin = scan.planes.index[scan.planes["channel"] == "Actin"]
     assert [channel.name for channel in without(scan, actin).channels] == ["DAPI"]
     assert len(without(scan, actin).planes) == 12
     for wrong, message in (
         (lambda: renamed(scan, {"DAPI": "Actin"}), "Two channels would be called 'Actin'"),
         (lambda: renamed(scan, {"DAPI": " "}), "A channel needs a name"),
-        (lambda: with_pixel_size(scan, 0), "must be greater than 0"),
+        (lambda: with_pixel_size(scan, 0), "greater than 0, such as 0.65"),
         (lambda: without(scan, scan.planes.index), "No image would be left"),
     ):
         with pytest.raises(InputError, match=message):
@@ -192,8 +194,30 @@ def test_channels_and_pixel_size_are_corrected(page: ImportPage, qtbot: Any) -> 
     assert page.scan().pixel_size_um == (0.3, 0.3)
     page.pixel_line.setText("none")
     page.pixel_line.editingFinished.emit()
-    assert "must be greater than 0" in page._message.text()
+    assert "greater than 0" in page._message.text()
     assert page.scan().pixel_size_um == (0.3, 0.3)
+    page.pixel_line.clear()
+    page.pixel_line.editingFinished.emit()
+    assert page.scan().pixel_size_um is None
+
+
+def test_a_pixel_size_that_is_only_looked_at_stays_as_the_microscope_told_it(
+    page: ImportPage, scan: Scan
+) -> None:
+    told = (0.32250813, 0.645)  # finer than the line shows, and not square
+    page.setScan(replace(scan, pixel_size_um=told))
+    page.pixel_line.editingFinished.emit()
+    assert page.scan().pixel_size_um == told
+
+
+def test_oddities_are_told_to_be_of_the_folder_once_the_planes_are_corrected(
+    page: ImportPage, scan: Scan
+) -> None:
+    page.setScan(replace(scan, oddities=(Oddity("missing", "1 image is missing."),)))
+    assert page._oddities.text() == "⚠ 1 image is missing."
+    page.planes.excluded.emit([0])
+    assert page._oddities.text().startswith("Told of the folder as it was read, before your")
+    assert page._oddities.text().endswith("⚠ 1 image is missing.")
 
 
 def test_a_pattern_is_tried_while_it_is_typed(page: ImportPage, qtbot: Any) -> None:

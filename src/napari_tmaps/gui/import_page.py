@@ -59,6 +59,10 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
     ]
 
 
+def _pixel_text(scan: Scan) -> str:
+    return f"{scan.pixel_size_um[0]:g}" if scan.pixel_size_um else ""
+
+
 def site_boxes(scan: Scan, well: str) -> tuple[dict[int, Box], bool]:
     """Where the sites of a well lie in its grid, and whether the stage tells it.
 
@@ -94,6 +98,7 @@ class ImportPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scan: Scan | None = None
+        self._read: Scan | None = None
         self._into = False
         self._facts = wrapped()
         self._oddities = Message()
@@ -189,6 +194,7 @@ class ImportPage(QWidget):
 
     def setScan(self, scan: Scan, into: str = "") -> None:
         """Show what was found; propose a folder beside it, or add it to an open experiment."""
+        self._read = scan
         self._show(scan)
         self.names.setNames(sorted(set(scan.planes["path"]) - {""}))
         self._target.setText(str(proposed_folder(scan.root)))
@@ -209,6 +215,8 @@ class ImportPage(QWidget):
         shown = [f"⚠ {sentence}" for sentence in sentences[:_MOST_ODDITIES]]
         if len(sentences) > _MOST_ODDITIES:
             shown.append(f"… and {len(sentences) - _MOST_ODDITIES} more; see 'tmaps scan'.")
+        if shown and scan is not self._read:
+            shown.insert(0, "Told of the folder as it was read, before your corrections:")
         self._oddities.say("\n\n".join(shown))
         lost = set(scan.planes.loc[scan.planes["missing"], "well"])
         names = [WellName.parse(well) for well in scan.wells]
@@ -235,8 +243,7 @@ class ImportPage(QWidget):
             )
             self._form.addRow(f"Channel {channel.name}", line)
             self.channel_lines[channel.name] = line
-        size = scan.pixel_size_um
-        self.pixel_line.setText(f"{size[0]:g}" if size else "")
+        self.pixel_line.setText(_pixel_text(scan))
         self._form.addRow("Pixel µm", self.pixel_line)
 
     def _show_sites(self, well: str) -> None:
@@ -275,12 +282,13 @@ class ImportPage(QWidget):
 
     def _on_pixel_changed(self) -> None:
         text = self.pixel_line.text().strip().replace(",", ".")
+        if text == _pixel_text(self.scan()):  # left as it was: the size is finer than its text
+            return
         try:
             size = float(text) if text else None
         except ValueError:
-            size = -1.0
-        if size is not None:
-            self._change(lambda scan: with_pixel_size(scan, size))
+            size = 0.0
+        self._change(lambda scan: with_pixel_size(scan, size))
 
     def _on_browse(self) -> None:
         start = str(Path(self.value()).parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -46,16 +47,18 @@ def renamed(scan: Scan, names: Mapping[str, str]) -> Scan:
     )
 
 
-def with_pixel_size(scan: Scan, pixel_um: float) -> Scan:
-    """The scan with square pixels of this size in µm.
+def with_pixel_size(scan: Scan, pixel_um: float | None) -> Scan:
+    """The scan with square pixels of this size in µm; None: the size is not known.
 
     Raises
     ------
     InputError
-        It is not greater than 0.
+        It is no finite number greater than 0.
     """
-    if not pixel_um > 0:
-        raise InputError(f"The size of a pixel is {pixel_um} µm; it must be greater than 0.")
+    if pixel_um is None:
+        return replace(scan, pixel_size_um=None)
+    if not 0 < pixel_um < math.inf:
+        raise InputError("The size of a pixel must be a number of µm greater than 0, such as 0.65.")
     return replace(scan, pixel_size_um=(pixel_um, pixel_um))
 
 
