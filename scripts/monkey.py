@@ -123,7 +123,12 @@ class Monkey:
 
     def _on_exception(self, kind: Any, error: Any, trace: Any) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
-        self.problems.append(f"after {self.done[-8:]}:\n{text}")
+        self.found(f"after {self.done[-8:]}:\n{text}")
+
+    def found(self, problem: str) -> None:
+        """Keep and tell what is wrong."""
+        print(f"PROBLEM {problem}", flush=True)  # at once: what comes next may end the program
+        self.problems.append(problem)
 
     def settle(self, seconds: float) -> None:
         """Let Qt do what is due, and delete what it would once a user's click is dealt with."""
@@ -358,7 +363,7 @@ class Monkey:
             if str(HOME) in " ".join(process.info["cmdline"] or ())
         ]
         if left:
-            self.problems.append(f"Processes are left: {[each.cmdline() for each in left]}")
+            self.found(f"Processes are left: {[each.cmdline() for each in left]}")
 
 
 def main() -> int:
@@ -380,13 +385,14 @@ def main() -> int:
         if first is None and passed > min(LOADED_S, 30 * given.minutes):
             first = used
         if first is not None and used - first > GROWTH_MB:
-            monkey.problems.append(f"Memory grew from {first:.0f} to {used:.0f} MB.")
+            monkey.found(f"Memory grew from {first:.0f} to {used:.0f} MB.")
             break
     monkey.finish()
     used = memory.memory_info().rss / 1e6
-    print(f"{len(monkey.done)} actions; memory {first or 0:.0f} -> {used:.0f} MB.")
-    for problem in monkey.problems:
-        print(problem)
+    print(
+        f"{len(monkey.done)} actions; memory {first or 0:.0f} -> {used:.0f} MB; "
+        f"problems: {len(monkey.problems)}"
+    )
     shutil.rmtree(HOME, ignore_errors=True)
     return 1 if monkey.problems else 0
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt, Signal  # type: ignore[attr-defined
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_tmaps.gui.log_axis import LogAxis
 from napari_tmaps.gui.plot_state import PlotKind, PlotState, Point
 
 _BLUE = "#4c9be8"  # all objects; seen on light and dark ground
@@ -83,12 +84,12 @@ class PlotView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.box = _DrawBox()
-        self.plot = pg.PlotWidget(viewBox=self.box, background=None)
+        self._axes = {side: LogAxis(side) for side in ("bottom", "left")}
+        self.plot = pg.PlotWidget(viewBox=self.box, background=None, axisItems=self._axes)
         self.plot.setMinimumHeight(180)
         self.plot.hideButtons()
         item = self.plot.getPlotItem()
         item.layout.setContentsMargins(1, 1, 1, 6)  # where the name of x reaches below its axis
-        self._axes = {side: item.getAxis(side) for side in ("bottom", "left")}
         self._items: list[Any] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

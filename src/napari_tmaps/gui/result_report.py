@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tmaps.gui.log_axis import LogAxis
 from napari_tmaps.gui.parts import Message
 from napari_tmaps.gui.result_data import ResultView, report_rows
 from napari_tmaps.tools.values import PALETTE
@@ -43,7 +44,7 @@ class ResultReport(QWidget):
         super().__init__(parent)
         self._view: ResultView | None = None
         self._notes = Message()
-        self.plot = pg.PlotWidget(background=None)
+        self.plot = pg.PlotWidget(background=None, axisItems={"bottom": LogAxis("bottom")})
         self.plot.setMinimumHeight(200)
         self.plot.hideButtons()
         self.table = QTableWidget()
