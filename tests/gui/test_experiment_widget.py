@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+import sqlite3
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +20,9 @@ from tests.gui.plate import make_experiment, make_scan, plane_of
 
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.map_picture import Place
 from napari_tmaps.gui.state import Choice, View
-from napari_tmaps.model.progress import run
+from napari_tmaps.model.progress import Progress, run
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow import convert
 
@@ -37,6 +41,23 @@ def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
 
 def finish(widget: ExperimentWidget, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not widget.is_busy)
+
+
+@contextmanager
+def busy(widget: ExperimentWidget, qtbot: Any) -> Iterator[None]:
+    """While the widget works."""
+    ends = threading.Event()
+
+    def make() -> Generator[Progress, None, None]:
+        yield Progress("", 0, 0)
+        ends.wait()
+
+    widget.start_work("Working", make, lambda _: None)
+    try:
+        yield
+    finally:
+        ends.set()
+        finish(widget, qtbot)
 
 
 def pixels(widget: ExperimentWidget, name: str) -> np.ndarray:
@@ -400,3 +421,113 @@ def test_a_plate_in_place_with_a_missing_image_has_no_map(
         widget.setValue(Choice(str(tmp_path / "screen.tmaps"), view=view))
         assert "DAPI" not in widget.viewer.layers
     assert "No plate has a picture of the whole yet" in widget._message.text()
+
+
+def damage_table(path: Path) -> None:
+    with sqlite3.connect(path / "experiment.db") as database:
+        database.execute("DROP TABLE sites")
+    database.close()
+
+
+def test_what_cannot_be_opened_leaves_open_what_is(
+    widget: ExperimentWidget, experiment_path: Path, own_experiment: Path
+) -> None:
+    damage_table(own_experiment)
+    widget.setValue(Choice(str(experiment_path), "P1", "B03", 2))
+    before, opened = widget.value(), widget.experiment
+    widget.setValue(Choice(str(own_experiment)))
+    assert "cannot be used" in widget.message
+    assert widget.value() == before
+    assert widget.experiment is widget._desk.experiment is opened
+    assert str(widget.experiment.path) == widget.value().experiment
+
+
+def test_a_damaged_plate_map_is_no_reason_to_see_nothing(
+    widget: ExperimentWidget, own_experiment: Path
+) -> None:
+    (own_experiment / "plate_map.csv").write_bytes(b"\xff\xfe")
+    widget.setValue(Choice(str(own_experiment)))
+    assert "plate_map.csv" in widget.message
+    assert widget._desk.experiment is widget.experiment is not None
+    assert [layer.name for layer in widget.viewer.layers] == ["DAPI", "Actin"]
+
+
+def test_an_experiment_that_is_damaged_while_it_is_open(
+    widget: ExperimentWidget, own_experiment: Path, qtbot: Any
+) -> None:
+    widget.setValue(Choice(str(own_experiment)))
+    damage_table(own_experiment)
+    with qtbot.captureExceptions() as raised:
+        widget._desk.tablesChanged.emit("")
+        assert "cannot be used" in widget.message
+        widget.site_page.plate_map.menuRequested.emit("B02", None)
+    assert raised == []
+
+
+def test_a_plate_that_is_damaged_while_it_is_open(
+    widget: ExperimentWidget, own_experiment: Path, qtbot: Any
+) -> None:
+    widget.setValue(Choice(str(own_experiment), view=View.WELL))
+    for file in (own_experiment / "plates").rglob("zarr.json"):
+        file.write_bytes(b"damaged")
+    with qtbot.captureExceptions() as raised:
+        widget._desk.tablesChanged.emit("")
+        for _ in range(2):  # it is told again, not only the first time
+            assert "is damaged" in widget.message
+            widget.setValue(widget.value())
+        assert widget._view.place_at(1.0, 1.0) is None
+        assert widget._desk.locate(Place("P1", "B02", 1), (1.0, 1.0)) is None
+        widget.site_page.run_button.click()
+        assert "is damaged" in widget.message
+    assert raised == []
+
+
+def test_closed_while_it_is_worked_on(
+    widget: ExperimentWidget, own_experiment: Path, qtbot: Any
+) -> None:
+    widget.setValue(Choice(str(own_experiment)))
+    with qtbot.captureExceptions() as raised:
+        widget.site_page.convert_button.click()
+        widget.close_experiment()
+        finish(widget, qtbot)
+    assert raised == []
+    assert widget.start_page.isVisible()
+
+
+def test_tables_that_change_while_it_works_are_shown_at_the_end(
+    widget: ExperimentWidget, own_experiment: Path, qtbot: Any
+) -> None:
+    widget.setValue(Choice(str(own_experiment)))
+    with busy(widget, qtbot):
+        (own_experiment / "plate_map.csv").write_text("plate,well,drug\nP1,B02,water\n")
+        widget._desk.tablesChanged.emit("")  # as the editor of the plate map does
+    box = widget.site_page.map_panel._measure
+    assert "Plate map: drug" in [box.itemText(n) for n in range(box.count())]
+
+
+def test_work_that_is_asked_for_while_it_works_does_not_get_the_result(
+    widget: ExperimentWidget, qtbot: Any
+) -> None:
+    got: list[object] = []
+
+    def make() -> Generator[Progress, None, str]:
+        yield Progress("", 0, 0)
+        return "first"
+
+    widget.start_work("First", make, lambda found: got.append(("first", found)))
+    widget.start_work("Second", make, lambda found: got.append(("second", found)))
+    finish(widget, qtbot)
+    assert got == [("first", "first")]
+
+
+def test_a_picture_that_is_waited_for_is_not_forgotten(
+    widget: ExperimentWidget, own_experiment: Path
+) -> None:
+    widget.setValue(Choice(str(own_experiment)))
+    widget._waiting = wanted = replace(widget.value(), well="C03")  # as of a slow server
+    widget.refresh()
+    assert widget.value() == wanted
+    widget._waiting = wanted
+    widget.close_experiment()
+    widget.following.arrived.emit()
+    assert widget.experiment is None

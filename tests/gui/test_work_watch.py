@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from tests.gui.plate import make_experiment
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.work_watch import Watched, look
+from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.imextract import ImageExtractor
 from napari_tmaps.workflow.phases import init_step
@@ -43,14 +47,51 @@ def someone(experiment: Experiment) -> Iterator[subprocess.Popen[bytes]]:
     ]
     assert jobs >= len(rows)
     experiment.catalogue.update_jobs("imextract", rows)
+    process = begin(experiment, "a workflow")
+    yield process
+    end(process)
+
+
+def begin(experiment: Experiment, what: str) -> subprocess.Popen[bytes]:
+    """Another process that works on an experiment."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    lock = {"what": "a workflow", "pid": process.pid, "host": socket.gethostname(), "since": ""}
+    lock = {"what": what, "pid": process.pid, "host": socket.gethostname(), "since": ""}
     started = psutil.Process(process.pid).create_time()
     path = experiment.path / "workflow" / "coordinator.json"
     path.write_text(json.dumps({**lock, "started": started}))
-    yield process
+    return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.communicate()
+
+
+@pytest.fixture
+def widget(experiment: Experiment, qtbot: Any) -> Iterator[ExperimentWidget]:
+    widget = ExperimentWidget(ViewerModel())
+    qtbot.addWidget(widget)
+    widget.show()
+    widget.setValue(Choice(str(experiment.path)))
+    yield widget
+    widget.close_experiment()
+
+
+@contextmanager
+def busy(widget: ExperimentWidget, qtbot: Any) -> Iterator[None]:
+    """While the window itself works, on something else."""
+    ends = threading.Event()
+
+    def make() -> Generator[Progress, None, None]:
+        yield Progress("", 0, 0)
+        ends.wait()
+
+    widget.start_work("Looking", make, lambda _: None)
+    try:
+        yield
+    finally:
+        ends.set()
+        qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 def test_nobody_works(experiment: Experiment) -> None:
@@ -86,3 +127,75 @@ def test_someone_works_elsewhere(
     assert "in this step" not in widget.site_page.plate_map._describe(well)
     widget.close_experiment()
     assert widget._work.watch.value() == Watched()
+
+
+def test_what_ends_elsewhere_while_the_window_works_is_shown(
+    experiment: Experiment, widget: ExperimentWidget, qtbot: Any
+) -> None:
+    told: list[bool] = []
+    widget._work.endedElsewhere.connect(lambda: told.append(True))
+    with busy(widget, qtbot):
+        process = begin(experiment, "a workflow")
+        widget._work.watch.look()
+        end(process)
+        widget._work.watch.look()
+        assert not told
+    assert told
+    assert not widget.progress_row.isVisible()
+
+
+def test_what_begins_elsewhere_while_the_window_works_is_shown(
+    experiment: Experiment, widget: ExperimentWidget, qtbot: Any
+) -> None:
+    with busy(widget, qtbot):
+        process = begin(experiment, "a workflow")
+        widget._work.watch.look()
+    assert widget.progress_row.isVisible()
+    assert str(process.pid) in widget.progress_row._text.text()
+    assert not widget.site_page.analyse_button.isEnabled()
+    end(process)
+    widget._work.watch.look()
+    assert widget.site_page.analyse_button.isEnabled()
+
+
+def test_cancel_ends_what_is_shown_alone(
+    experiment: Experiment, widget: ExperimentWidget, qtbot: Any
+) -> None:
+    process = begin(experiment, "a workflow")
+    widget._work.watch.look()
+    with busy(widget, qtbot):
+        widget.progress_row.cancel_button.click()
+    assert not (experiment.path / "workflow" / "kill").exists()
+    end(process)
+    widget._work.watch.look()
+
+
+def test_one_after_the_other_elsewhere(experiment: Experiment, widget: ExperimentWidget) -> None:
+    told: list[bool] = []
+    widget._work.endedElsewhere.connect(lambda: told.append(True))
+    process = begin(experiment, "first")
+    widget._work.watch.look()
+    widget.progress_row.cancel_button.click()
+    other = begin(experiment, "second")
+    end(process)
+    widget._work.watch.look()
+    assert told
+    assert "second" in widget.progress_row._text.text()
+    assert widget.progress_row.cancel_button.isEnabled()
+    end(other)
+    widget._work.watch.look()
+
+
+def test_who_cannot_be_stopped_can_be_asked_again(
+    experiment: Experiment, widget: ExperimentWidget, qtbot: Any
+) -> None:
+    process = begin(experiment, "a workflow")
+    widget._work.watch.look()
+    shutil.rmtree(experiment.path / "workflow")
+    with qtbot.captureExceptions() as raised:
+        widget.progress_row.cancel_button.click()
+    assert raised == []
+    assert "could not be written" in widget.message
+    assert widget.progress_row.cancel_button.isEnabled()
+    end(process)
+    widget._work.watch.look()

@@ -82,7 +82,7 @@ class Following(QObject):
     arrived = Signal()
     said = Signal(str)
     _came = Signal()
-    _refused = Signal(str)
+    _refused = Signal(object)
     _looked = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -115,12 +115,13 @@ class Following(QObject):
         _release(self._held)
         self._experiment, self._is_wrong = None, False
         self._timer.stop()
+        self._gathering.stop()
         if experiment is not None and experiment.mirror is not None:
             self._experiment = experiment
             self._held.append(experiment.mirror)
             experiment.mirror.patience_s = _PATIENCE_S
             experiment.mirror.on_arrival = self._came.emit
-            experiment.mirror.on_problem = self._refused.emit
+            experiment.mirror.on_problem = lambda text: self._refused.emit((experiment, text))
             self._timer.start()
 
     def look(self) -> None:
@@ -137,9 +138,11 @@ class Following(QObject):
             error = str(found)
         self._looked.emit((experiment, changed, error, perf_counter() - start))
 
-    def _on_refused(self, sentence: str) -> None:
-        self.changed.emit()
-        self.said.emit(sentence)
+    def _on_refused(self, told: tuple[Experiment, str]) -> None:
+        experiment, sentence = told
+        if experiment is self._experiment:
+            self.changed.emit()
+            self.said.emit(sentence)
 
     def _on_looked(self, seen: tuple[Experiment, bool, str, float]) -> None:
         experiment, changed, error, seconds = seen

@@ -31,9 +31,7 @@ from napari_tmaps.gui.making import Making
 from napari_tmaps.gui.map_age import MapAge
 from napari_tmaps.gui.map_colouring import MapColouring
 from napari_tmaps.gui.map_status import PickedObject
-from napari_tmaps.gui.map_values import (
-    measures,
-)
+from napari_tmaps.gui.map_values import Measure, measures
 from napari_tmaps.gui.pages import Pages
 from napari_tmaps.gui.parts import Message, push_button
 from napari_tmaps.gui.plate_view import PlateView
@@ -78,6 +76,8 @@ class ExperimentWidget(QWidget):
         self._age = MapAge(self)
         self.following = Following(self)
         self._waiting: Choice | None = None
+        self._trouble = ""
+        self._is_due = self._is_coming = False
 
         self._title = QElidingLabel()
         self.plates_button = push_button(
@@ -132,6 +132,7 @@ class ExperimentWidget(QWidget):
         self._view.status.objectSelected.connect(self._on_object_selected)
         self.site_page.pipelineFileRequested.connect(self._on_pipeline_file_requested)
         self._work.said.connect(self.show_message)
+        self._work.ended.connect(self._on_work_ended)
         self._work.endedElsewhere.connect(self.refresh)
         self._work.watch.changed.connect(self._show_wells)
         self._age.changed.connect(self._show_map_state)
@@ -180,7 +181,7 @@ class ExperimentWidget(QWidget):
             self._pages.fit()
             if self.value().plate != before.plate:
                 self._colouring.show()
-            self.show_message("\n".join(self._view.notes))
+            self.show_message("\n".join(filter(None, (self._trouble, *self._view.notes))))
         except ComingError as error:
             self._waiting = choice
             self.show_message(str(error))
@@ -223,8 +224,9 @@ class ExperimentWidget(QWidget):
     def close_experiment(self) -> None:
         """Give the files of the experiment back, and show the start page."""
         self._work.cancel()
+        self._waiting, self._trouble, self._is_coming = None, "", False
         self.following.setExperiment(None)
-        self._work.watch.setExperiment(None)
+        self._work.setExperiment(None)
         self._age.look(None)
         self._desk.setExperiment(None)
         with still(self):
@@ -259,6 +261,8 @@ class ExperimentWidget(QWidget):
 
     def _on_server_changed(self) -> None:
         """Show what has changed on the server, unless work goes on there: its end is told."""
+        if self._experiment is None:
+            return
         self._work.watch.look()
         self._show_title()
         if not self._work.watch.value().who:
@@ -266,7 +270,9 @@ class ExperimentWidget(QWidget):
 
     def _on_files_arrived(self) -> None:
         self._desk.filesArrived.emit()
-        if self._waiting is not None:
+        if self._is_coming:
+            self.refresh()
+        elif self._waiting is not None:
             self.setValue(self._waiting)
 
     def _open(self, path: str) -> str:
@@ -277,6 +283,11 @@ class ExperimentWidget(QWidget):
             recent.forget(path)
             self._show_page()
             raise
+        try:
+            facts = read_facts(experiment, self._files)
+        except TmapsError:  # what is open stays open
+            experiment.close()
+            raise
         self._desk.setExperiment(None)
         self.plates_tree.setExperiment(None)
         if self._experiment is not None:
@@ -285,28 +296,39 @@ class ExperimentWidget(QWidget):
             self._view.open(experiment)
         self._experiment, self._state = experiment, None
         self.plates_tree.setExperiment(experiment)
-        self._work.watch.setExperiment(experiment)
+        self._work.setExperiment(experiment)
         self.following.setExperiment(experiment)
-        facts = self._reload()
+        self._take(facts)
         recent.remember(experiment)
         self._show_title()
         self._show_page()
         self._desk.setExperiment(experiment)
         return default_pipeline(experiment, facts.pipelines)
 
-    def _reload(self) -> Facts:
-        """Read the facts again, after something was opened or made."""
+    def _reload(self) -> None:
+        """Read the facts again, after something was made."""
         assert self._experiment is not None
-        self._facts = read_facts(self._experiment, self._files)
+        self._take(read_facts(self._experiment, self._files))
+
+    def _take(self, facts: Facts) -> None:
+        """Go by these facts from now on."""
+        assert self._experiment is not None
+        self._facts = facts
         self._view.forget()
         self._age.look(self._experiment)
-        self.site_page.map_panel.setMeasures(measures(self._experiment))
+        self._trouble, self._is_coming, found = "", False, [Measure()]
+        try:
+            found = measures(self._experiment)
+        except ComingError:
+            self._is_coming = True
+        except TmapsError as error:  # the pictures can be looked at nevertheless
+            self._trouble = str(error)
+        self.site_page.map_panel.setMeasures(found)
         self.site_page.map_panel.setReport(has_report(self._experiment))
         cycles = self._experiment.catalogue.channels()["cycle"].max()
         self.site_page.map_panel.setCycles(1 if pd.isna(cycles) else int(cycles) + 1)
         self._colouring.setState(self._experiment, self._facts, self.value())
         self._colouring.show()
-        return self._facts
 
     def _show_title(self) -> None:
         experiment = self._experiment
@@ -366,15 +388,20 @@ class ExperimentWidget(QWidget):
         self._desk.pick(found)
 
     def _on_tables_changed(self, _object_type: str) -> None:
-        if self._experiment is not None and not self.is_busy:
+        self._is_due = self.is_busy
+        if not self.is_busy:
+            self.refresh()
+
+    def _on_work_ended(self) -> None:
+        """Show what others have changed meanwhile."""
+        if self._is_due:
             self.refresh()
 
     def _on_plates_changed(self) -> None:
         """Plates or names have changed: everything else shows it, too."""
-        experiment = self._experiment
-        assert experiment is not None, "the tree is shown only then"
-        self._show_title()
-        recent.remember(experiment)
+        if self._experiment is not None:
+            self._show_title()
+            recent.remember(self._experiment)
         self.refresh()
 
     def _on_plate_renamed(self, old: str, new: str) -> None:
@@ -386,9 +413,16 @@ class ExperimentWidget(QWidget):
 
     def refresh(self) -> None:
         """Show what has changed on disk, whether the work was finished or not."""
+        self._is_due = False
+        if self._experiment is None:
+            return
         message = "" if self._waiting is not None else self._message.text()
-        self._reload()
-        self.setValue(self.value())
+        try:
+            self._reload()
+        except TmapsError as error:
+            self.show_message(str(error))
+            return
+        self.setValue(self._waiting or self.value())
         if self.plates_tree.isVisible():
             self.plates_tree.reload()
         self.show_message(message or self._message.text())

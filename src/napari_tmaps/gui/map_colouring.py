@@ -161,7 +161,11 @@ class MapColouring(QObject):
         chosen, choice = self._page.plate_map.selection(), self._choice
         wells = sorted_wells(chosen) if well in chosen else [well]
         site = choice.site if choice.well == well else 0
-        self._menu.fill(self._experiment, choice.plate, wells, well, site)
+        try:
+            self._menu.fill(self._experiment, choice.plate, wells, well, site)
+        except TmapsError as error:
+            self.failed.emit(str(error))
+            return
         self._menu.show(at)
 
     def _on_report(self) -> None:

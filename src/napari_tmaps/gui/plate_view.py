@@ -114,11 +114,10 @@ class PlateView:
                 self._layers.grey(self._colouring is not None)
                 if self._picture is not None and not self._layers.has(_MARKS):
                     self._marks.start()  # napari takes half as long for these two as for images
-            except ComingError:  # the picture before stays until it has come
+            except TmapsError as error:
                 self._shown = ()
-                raise
-            except TmapsError:
-                self._layers.show([])
+                if not isinstance(error, ComingError):  # until it has come the one before stays
+                    self._layers.show([])
                 raise
         elif self._picture is not None and state.can_show:
             center = self._picture.center_of(choice.plate, choice.well, choice.site)

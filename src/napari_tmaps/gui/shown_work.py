@@ -16,6 +16,7 @@ from napari_tmaps.gui.start_page import StartPage
 from napari_tmaps.gui.work_watch import Watched, WorkWatch
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.experiment import Experiment
 
 
 class ShownWork(QObject):
@@ -36,6 +37,8 @@ class ShownWork(QObject):
 
     said = Signal(str)
     """What went wrong, or "" when work begins."""
+    ended = Signal()
+    """This window has ended its work, and shown what came of it."""
     endedElsewhere = Signal()
     """Another process has ended its work."""
 
@@ -50,13 +53,13 @@ class ShownWork(QObject):
         super().__init__(row)
         self._row, self._site_page, self._plates_tree = row, site_page, plates_tree
         self._makers = (start_page, import_page)
-        self._elsewhere = False
+        self._who, self._has_ended = "", False
         self._after: Callable[[Any], None] = lambda value: None
         self._work = Work(self)
         self.watch = WorkWatch(self)
-        row.cancelRequested.connect(self.cancel)
-        row.cancelRequested.connect(self.watch.stop_work)
+        row.cancelRequested.connect(self._on_cancel)
         self.watch.changed.connect(self._on_watched)
+        self.watch.failed.connect(self._on_stop_failed)
         self._work.progressed.connect(row.show_progress)
         self._work.ended.connect(self._on_ended)
 
@@ -71,7 +74,12 @@ class ShownWork(QObject):
         make: Callable[[], Generator[Progress, None, Any]],
         after: Callable[[Any], None],
     ) -> None:
-        """Begin work in the background; `after` gets what it returns."""
+        """Begin work in the background; `after` gets what it returns.
+
+        Does nothing while this window works.
+        """
+        if self.is_busy:
+            return
         self.said.emit("")
         self._after = after
         self._row.begin(title)
@@ -81,6 +89,11 @@ class ShownWork(QObject):
     def cancel(self) -> None:
         """End the work of this window."""
         self._work.cancel()
+
+    def setExperiment(self, experiment: Experiment | None) -> None:
+        """Watch who else works on another experiment, or on none."""
+        self._who, self._has_ended = "", False
+        self.watch.setExperiment(experiment)
 
     def _set_busy(self, busy: bool) -> None:
         self._site_page.setBusy(busy)
@@ -101,18 +114,38 @@ class ShownWork(QObject):
             self.said.emit(str(error))
         if outcome.failures:
             self.said.emit(outcome.problems())
+        self.ended.emit()
+        if not self.is_busy:  # what others did meanwhile
+            self._row.begin(self._who)
+            self._on_watched(self.watch.value())
+
+    def _on_cancel(self) -> None:
+        """End what is shown, and nothing else."""
+        if self.is_busy:
+            self.cancel()
+        else:
+            self.watch.stop_work()
+
+    def _on_stop_failed(self, sentence: str) -> None:
+        self.said.emit(sentence)
+        if self._who and not self.is_busy:
+            self._row.begin(self._who)
 
     def _on_watched(self, seen: Watched) -> None:
-        """Work of another process is shown like our own."""
+        """Work of another process is shown like our own, once ours has ended."""
         self._plates_tree.setBusy(bool(seen.who) or self.is_busy, importing=seen.imports)
+        before, who = self._who, seen.who if seen.elsewhere else ""
+        self._who = who
+        self._has_ended |= bool(before) and who != before
         if self.is_busy:
             return
-        if seen.elsewhere:
-            if not self._elsewhere:
-                self._row.begin(seen.who)
-            self._row.show_progress(seen.progress)
-        elif self._elsewhere:
+        self._site_page.setBusy(bool(who))
+        if not who:
             self._row.end()
+        else:
+            if who != before:
+                self._row.begin(who)
+            self._row.show_progress(seen.progress)
+        if self._has_ended:
+            self._has_ended = False
             self.endedElsewhere.emit()
-        self._elsewhere = seen.elsewhere
-        self._site_page.setBusy(seen.elsewhere)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from qtpy.QtCore import QObject
 
+from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.facts import load
 from napari_tmaps.gui.host import Host
 from napari_tmaps.gui.map_pixels import build_map
@@ -62,7 +63,11 @@ class SiteWork(QObject):
         assert experiment is not None, "the buttons are shown only then"
         if choice.view is not View.SITE:
             self._host.setValue(replace(choice, view=View.SITE))
-        t = self._view.time_point(choice.plate)
+        try:
+            t = self._view.time_point(choice.plate)
+        except TmapsError as error:
+            self._host.show_message(str(error))
+            return
 
         def make() -> Generator[Progress, None, SiteObjects]:
             return run_on_site(

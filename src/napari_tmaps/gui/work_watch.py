@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.workers import Work
+from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 
@@ -72,12 +72,15 @@ class WorkWatch(QObject):
 
     changed = Signal(object)
     """A `Watched`."""
+    failed = Signal(str)
+    """Why somebody could not be asked to stop."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._experiment: Experiment | None = None
         self._last = Watched()
         self._stopping = Work(self)
+        self._stopping.ended.connect(self._on_stopped)
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.look)
@@ -114,7 +117,10 @@ class WorkWatch(QObject):
         if experiment is None or not self._last.elsewhere:
             return
         if experiment.mirror is None:
-            ask_to_stop(experiment.path)
+            try:
+                ask_to_stop(experiment.path)
+            except TmapsError as error:
+                self.failed.emit(str(error))
             return
 
         def make() -> Generator[Progress, None, None]:
@@ -125,6 +131,10 @@ class WorkWatch(QObject):
                 opened.workflow.ask_to_stop()
 
         self._stopping.start("", make)
+
+    def _on_stopped(self, outcome: Outcome) -> None:
+        if outcome.error:
+            self.failed.emit(outcome.error)
 
     def _tell(self, seen: Watched) -> None:
         if seen != self._last:

@@ -194,12 +194,15 @@ class FeatureStore:
         ------
         NotFoundError
             There is no table of that type.
+        FormatError
+            Its file is damaged.
         """
         import pyarrow.parquet as pq
 
         path = self.root / object_type / f"plate={plate}" / f"{well}.parquet"
         if path.exists():
-            table = pq.read_table(bring(path), partitioning=None, filters=[("site", "=", site)])
+            with readable(path):
+                table = pq.read_table(bring(path), partitioning=None, filters=[("site", "=", site)])
         else:
             table = self._schema(object_type).empty_table()
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
