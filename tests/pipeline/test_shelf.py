@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from napari_tmaps.errors import InputError, NotFoundError, PipelineError
+from napari_tmaps.errors import InputError, NotFoundError, PipelineError, StorageError
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import load_pipeline, ready_pipelines
 from napari_tmaps.pipeline.shelf import Shelf
@@ -82,3 +82,9 @@ def test_a_broken_file_is_told(shelf, edited):
     shelf.path("nuclei").write_text("pipeline: [")
     with pytest.raises(PipelineError):
         shelf.open("nuclei")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "pipelines").write_text("a file")
+    with pytest.raises(StorageError, match="pipelines"):
+        Shelf(tmp_path / "pipelines").save("nuclei", ready_pipelines()["nuclei"])

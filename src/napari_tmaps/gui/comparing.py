@@ -94,7 +94,7 @@ class Comparer(QObject):
         self._layers = KeptLayers(viewer)
         self._cache = cache
         self._work = Work(self)
-        self._scene = Scene()
+        self._scene = self._seen = Scene()  # of the comparison, and what is looked at
         self._is_on, self._other = False, _CORRECTIONS
         self._shown = 0  # layers of differences
         self._again: tuple[PipelineDescription, Scene, Images] | None = None
@@ -118,11 +118,18 @@ class Comparer(QObject):
 
     def follow(self, pipeline: PipelineDescription, scene: Scene, images: Images) -> None:
         """Compare the changed pipeline, or another site, until its layers are removed."""
-        if self._is_on and self._shown and not self._is_seen():
-            self._is_on = False
-            self.told.emit("")
+        self._end_if_removed()
         if self._is_on:
             self._start(pipeline, scene, images)
+
+    def move(self, scene: Scene) -> None:
+        """Something else is looked at: what is shown is not of it."""
+        self._end_if_removed()
+        self._seen = scene
+        if self._shown:
+            self._shown = 0
+            self._layers.try_out([])
+            self.told.emit("")
 
     def cancel(self) -> None:
         """Stop."""
@@ -135,14 +142,18 @@ class Comparer(QObject):
         self._layers.clear()
         self.told.emit("")
 
-    def _is_seen(self) -> bool:
-        return any(layer.name.startswith(DIFFERS) for layer in self._viewer.layers)
+    def _end_if_removed(self) -> None:
+        is_seen = any(layer.name.startswith(DIFFERS) for layer in self._viewer.layers)
+        if self._is_on and self._shown and not is_seen:
+            self._is_on, self._shown = False, 0
+            self.told.emit("")
 
     def _start(self, pipeline: PipelineDescription, scene: Scene, images: Images) -> None:
         if self._work.is_running:
             self._again = pipeline, scene, images
             return
-        self._scene, other = scene, self._other
+        self._scene = self._seen = scene
+        other = self._other
 
         def work() -> Generator[Progress, None, tuple[Comparison, ...]]:
             yield Progress("here", 0, 2)
@@ -160,7 +171,7 @@ class Comparer(QObject):
             self._start(*again)
             return
         there = f"'{self._other.name}'" if self._other else "your corrections"
-        if not self._is_on:  # it has ended meanwhile
+        if not self._is_on or self._scene is not self._seen:  # it has ended, or somebody moved on
             return
         layers = difference_layers(outcome.value or (), self._scene)
         self._layers.try_out(layers)

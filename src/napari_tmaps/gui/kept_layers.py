@@ -239,6 +239,8 @@ class KeptLayers:
         layer, new = self._layers.pop(old), _key(wanted)
         self._settings[old] = {name: getattr(layer, name) for name in _KEPT[old[0]]}
         self._coloured[new] = self._coloured.pop(old, "")
+        if old in self._colormaps:
+            layer.colormap = self._colormaps.pop(old)
         self._layers[new] = layer
         layer.name = new[1]
         for name, value in self._settings.get(new, {"visible": True}).items():

@@ -127,6 +127,7 @@ class LivePreview(QObject):
         self._next.stop()
         self._live.cancel()
         self._layers.clear()
+        self._made = None
 
     def view(self) -> View | None:
         """Rows and columns of the site that the window shows; None if it shows all of it."""
@@ -204,6 +205,7 @@ class LivePreview(QObject):
         )
         if same and scene.experiment == before.experiment:
             return
+        self._made = None
         if not scene.images:
             self.clear()
         self.sceneChanged.emit(scene)
@@ -247,6 +249,7 @@ class LivePreview(QObject):
         tuning = self._tuning
         if tuning.chosen is None or tuning.checked is None or not self.scene.images:
             self._layers.clear()
+            self._made = None
             return False
         checked, finish = tuning.checked, whole and not tuning.problems
         if finish:
@@ -282,6 +285,8 @@ class LivePreview(QObject):
         if preview.number != self._number:
             return
         if preview.error:
+            if self._made is None:  # what is still shown is of another site
+                self._layers.clear()
             self.failed.emit(preview.step.name, preview.error)
             return
         if preview.result is not None:

@@ -143,16 +143,26 @@ class PipelineDocument(QObject):
             self._take(name, history)
 
     def change_shelf(self, experiment: str) -> None:
-        """Go on with the pipelines of an experiment; "" for those of the user."""
+        """Go on with the pipelines of an experiment; "" for those of the user.
+
+        If none of them can be read, a copy of the one that was edited takes another name there.
+        """
         self._saver.finish()
         self._shelf = Shelf(Path(experiment) / "pipelines" if experiment else _own_folder())
-        names = self.names()
-        if names:
-            self.open(names[0])
-        elif self.value().pipeline:
-            self.begin(self.value())
-        else:
-            self.name = ""
+        # Nothing is written here under the name, and into the journal, of the shelf before.
+        self.name, self._history = "", History(self.value())
+        problems = []
+        for name in (*self.names(), ""):
+            try:
+                if name:
+                    self._take(name, self._shelf.open(name))
+                elif self.value().pipeline:
+                    self.begin(self.value())
+                break
+            except TmapsError as error:
+                problems.append(str(error))
+        if problems:
+            self.failed.emit("\n".join(problems))
 
     def save(self) -> None:
         """Write the file now."""

@@ -76,7 +76,8 @@ class PipelineTrials(QObject):
             self._rehearsal.cancel,
             self._comparer.cancel,
         )
-        document.opened.connect(self._comparer.end)
+        document.opened.connect(self._on_opened)
+        live.sceneChanged.connect(self._comparer.move)
         live.settled.connect(self._follow)
         live.arrived.connect(self._compare_again)
         live.moved.connect(self._follow)
@@ -84,13 +85,14 @@ class PipelineTrials(QObject):
         self.trials.siteChosen.connect(self._on_site_chosen)
         self.trials.failed.connect(lambda why: self.told.emit(warning([why])))
         self._rehearsal.siteChosen.connect(self._on_site_chosen)
-        self._rehearsal.runRequested.connect(self._on_run_requested)
+        self._rehearsal.runRequested.connect(self._ask_to_run)
         self._comparer.told.connect(self.compared)
         button.sweepRequested.connect(self._on_sweep_requested)
         button.sitesRequested.connect(self._on_sites_requested)
         button.testRequested.connect(self._on_test_requested)
         button.compareRequested.connect(self._on_compare_requested)
-        button.runRequested.connect(self._on_run_requested)
+        button.runRequested.connect(lambda: self._ask_to_run(live.scene.experiment))
+        self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.wellsChanged.connect(button.setWells)
         button.setWells(self._desk.wells)
 
@@ -98,6 +100,22 @@ class PipelineTrials(QObject):
     def is_busy(self) -> bool:
         """True while anything is tried."""
         return self.trials.is_busy or self._rehearsal.is_busy or self._comparer.is_busy
+
+    def close(self) -> None:
+        """Stop, and take away what is shown."""
+        self.trials.close()
+        self._rehearsal.close()
+        self._comparer.end()
+
+    def _on_opened(self) -> None:
+        """What was tried with the pipeline before is not to be taken over into this one."""
+        self._comparer.end()
+        self.trials.forget(Sweep, "These were values of another pipeline.")
+
+    def _on_experiment_changed(self, _experiment: object) -> None:
+        """A site that is clicked is one of the open experiment."""
+        self.trials.forget(Probes, "These were sites of another experiment.")
+        self._rehearsal.forget()
 
     def setStep(self, name: str) -> None:
         """The step that is looked at; "" for none, of which there is nothing to try."""
@@ -158,9 +176,9 @@ class PipelineTrials(QObject):
         else:
             self.told.emit("Open the Experiment widget to go to a site.")
 
-    def _on_run_requested(self) -> None:
+    def _ask_to_run(self, experiment: str) -> None:
         self._document.save()
-        dialog = RunDialog(self._live.scene.experiment, self._document.value(), self._widget)
+        dialog = RunDialog(experiment, self._document.value(), self._widget)
         dialog.submitted.connect(
             lambda number: self.told.emit(
                 f"Submission {number} runs, also when this window is closed. The Experiment "

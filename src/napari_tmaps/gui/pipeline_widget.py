@@ -306,7 +306,11 @@ class PipelineWidget(PipelineParts):
             self.numbers.clear()
 
     def _on_value_chosen(self, what: Sweep, value: Any) -> None:
-        done = step_edits.with_setting(self.value(), what.step, what.setting, value)
+        try:
+            done = step_edits.with_setting(self.value(), what.step, what.setting, value)
+        except TmapsError as error:  # the step has gone since
+            self.show_message(str(error))
+            return
         self._edit(done.pipeline, done.what, chosen=self._chosen)
 
     # -- model → widget -------------------------------------------------------------------------
@@ -353,6 +357,7 @@ class PipelineWidget(PipelineParts):
         for each in (self._later, self._rest):
             each.stop()
         self._live.clear()
+        self._trials.close()
         self._give_back()
         if self._is_open:
             self._is_open = False

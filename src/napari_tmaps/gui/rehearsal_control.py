@@ -65,11 +65,11 @@ class RehearsalControl(QObject):
     siteChosen
         Plate, well and number of the site that was double-clicked.
     runRequested
-        The whole experiment shall be run.
+        The whole experiment shall be run: where it lies.
     """
 
     siteChosen = Signal(str, str, int)
-    runRequested = Signal()
+    runRequested = Signal(str)
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -81,7 +81,7 @@ class RehearsalControl(QObject):
         self.panel = RehearsalPanel()
         self.panel.cancelled.connect(self._work.cancel)
         self.panel.siteChosen.connect(self._on_site_chosen)
-        self.panel.runRequested.connect(self.runRequested.emit)
+        self.panel.runRequested.connect(self._on_run_requested)
         self._work.progressed.connect(self._on_progress)
         self._work.ended.connect(self._on_ended)
 
@@ -97,7 +97,7 @@ class RehearsalControl(QObject):
             self._work.cancel()
             return
         self._what = what
-        if self._dock is None:
+        if self.panel.parent() is None:  # also once its dock was closed
             self._dock = dock_below(self._viewer, self.panel, "Test run")
         self._dock.setVisible(True)
         self._dock.raise_()
@@ -109,7 +109,21 @@ class RehearsalControl(QObject):
         self._again = None
         self._work.cancel()
 
+    def forget(self) -> None:
+        """Show no test run any more."""
+        self.cancel()
+        self._what = None
+        self.panel.clear()
+
+    def close(self) -> None:
+        """Stop, and show nothing."""
+        self.forget()
+        if self.panel.parent() is not None:
+            self._dock.hide()
+
     def _on_progress(self, event: Progress) -> None:
+        if self._what is None:
+            return
         self.panel.progress.show_progress(event)
         if isinstance(event, RehearsedProgress) and event.found is not None:
             self.panel.add(event.found)
@@ -119,7 +133,12 @@ class RehearsalControl(QObject):
             again, self._again = self._again, None
             self.run(*again)
             return
-        self.panel.end(outcome.error)
+        if self._what is not None:
+            self.panel.end(outcome.error)
+
+    def _on_run_requested(self) -> None:
+        if self._what is not None:
+            self.runRequested.emit(self._what.experiment)
 
     def _on_site_chosen(self, row: int) -> None:
         if self._what is not None:

@@ -98,17 +98,22 @@ class RehearsalPanel(QWidget):
 
     def begin(self, objects: tuple[str, ...]) -> None:
         """Make room for new results, with a column for each object type."""
-        self._found = []
+        self.clear()
         names = ["site", "compared as", *objects, "seconds", "result"]
-        self.table.setRowCount(0)
         self.table.setColumnCount(len(names))
         self.table.setHorizontalHeaderLabels(names)
+        self.progress.begin("Test run")
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._found = []
+        self.table.setRowCount(0)
         self.step.clear()
         self.log.clear()
         self.figure.clear()
         self.save_button.setEnabled(False)
         self.run_button.setEnabled(False)
-        self.progress.begin("Test run")
+        self.progress.end()
 
     def add(self, found: Rehearsed) -> None:
         """Show the result of the next site."""

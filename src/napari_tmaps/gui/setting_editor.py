@@ -119,7 +119,8 @@ class _Number(SettingEditor):
         return round(value) if self._spec.type is int else value
 
     def setValue(self, value: Any) -> None:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and value != self._box.value():  # else what is being typed would be lost
             with QSignalBlocker(self._box):
                 self._box.setValue(value)
         if not self._slider.isSliderDown():
@@ -172,11 +173,14 @@ class _Text(SettingEditor):
         return tuple(_plain(part.strip()) for part in text.split(",") if part.strip())
 
     def setValue(self, value: Any) -> None:
+        if self._line.isModified():  # it is being typed
+            return
         if not self._line.hasFocus() or self.value() != value:
             shown = ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
             self._line.setText(shown)
 
     def _on_finished(self) -> None:
+        self._line.setModified(False)
         self.valueChanged.emit(self.value())
 
 

@@ -233,7 +233,7 @@ class _Page(QWidget):
             line = QLineEdit()
             line.setPlaceholderText("name of the objects")
             line.editingFinished.connect(
-                lambda name=output.name, line=line: form.outputRenamed.emit(name, line.text())
+                lambda name=output.name, line=line: _tell(form, name, line)
             )
             self._outputs[output.name] = line
             yield self._row(output.name, line, "What the objects are called, e.g. Nuclei.")
@@ -247,7 +247,7 @@ class _Page(QWidget):
         elif name in self.settings:
             default = next(each.default for each in self.spec.settings if each.name == name)
             self.settings[name].setValue(call.settings.get(name, default))
-        else:
+        elif not self._outputs[name].isModified():  # else it is being typed
             with QSignalBlocker(self._outputs[name]):
                 self._outputs[name].setText(call.outputs.get(name, ""))
 
@@ -258,6 +258,11 @@ class _Page(QWidget):
         self._layout.addRow(label, field)
         self._fields[name] = field
         return name
+
+
+def _tell(form: StepForm, output: str, line: QLineEdit) -> None:
+    line.setModified(False)
+    form.outputRenamed.emit(output, line.text())
 
 
 def _fill_wire(box: QComboBox, item: str, fitting: Sequence[str]) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.gui.arrangement import dock_below
+from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.live_source import Scene
+from napari_tmaps.gui.parts import warning
 from napari_tmaps.gui.probes import Probes
 from napari_tmaps.gui.trials_panel import TrialsPanel
 from napari_tmaps.gui.trying import Sweep, TriedProgress, try_out
-from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.pipeline.cache import Cache
@@ -47,8 +49,7 @@ class TrialsControl(QObject):
         self._cache = cache
         self._dock: Any = None
         self._what: Sweep | Probes | None = None
-        self._again: tuple[Any, ...] | None = None
-        self._work = Work(self)
+        self._work = Latest(self)
         self.panel = TrialsPanel()
         self.panel.chosen.connect(self._on_chosen)
         self._work.progressed.connect(self._on_progress)
@@ -74,12 +75,8 @@ class TrialsControl(QObject):
         part
             Rows and columns of a site that the pictures show; None for all.
         """
-        if self._work.is_running:
-            self._again = (what, pipeline, step, scene, part)
-            self._work.cancel()
-            return
         self._what = what
-        if self._dock is None:
+        if self.panel.parent() is None:  # also once its dock was closed
             self._dock = dock_below(self._viewer, self.panel, "Trials")
         self._dock.setVisible(True)
         self._dock.raise_()
@@ -90,34 +87,47 @@ class TrialsControl(QObject):
             count = len(what.sites)
             title = f"{step} on {count} sites: click one to go there"
         self.panel.begin(title, count)
-        self._work.start("Trials", lambda: try_out(what, pipeline, step, scene, self._cache, part))
+        self._work.ask("Trials", lambda: try_out(what, pipeline, step, scene, self._cache, part))
 
     def follow(
         self, pipeline: PipelineDescription, step: str, scene: Scene, part: View | None = None
     ) -> None:
         """Try a changed pipeline on the same sites, or show another part, if these are shown."""
-        if isinstance(self._what, Probes) and self.panel.isVisible():
-            self.run(self._what, pipeline, step, scene, part)
+        what = self._what
+        is_here = isinstance(what, Probes) and what.experiment == scene.experiment
+        if what is not None and is_here and step and self.panel.isVisible():
+            self.run(what, pipeline, step, scene, part)
 
     def clear(self) -> None:
         """Show no trials until there is a step to try; the sites are the same then."""
         self.cancel()
         self.panel.begin("There is no step to try: add a module to the pipeline.", 0)
 
+    def forget(self, kind: type[Sweep | Probes], why: str) -> None:
+        """Show no trials of a kind any more, and say why."""
+        if isinstance(self._what, kind):
+            self.cancel()
+            self._what = None
+            self.panel.begin(why, 0)
+
     def cancel(self) -> None:
         """Stop."""
-        self._again = None
         self._work.cancel()
+
+    def close(self) -> None:
+        """Stop, and show nothing."""
+        self.cancel()
+        self._what = None
+        if self.panel.parent() is not None:
+            self._dock.hide()
 
     def _on_progress(self, event: Progress) -> None:
         if isinstance(event, TriedProgress) and event.tried is not None:
             self.panel.add(event.tried)
 
     def _on_ended(self, outcome: Outcome) -> None:
-        if self._again is not None:
-            again, self._again = self._again, None
-            self.run(*again)
-        elif outcome.error:
+        if outcome.error:
+            self.panel.begin(warning([outcome.error]), 0)
             self.failed.emit(outcome.error)
 
     def _on_chosen(self, number: int) -> None:

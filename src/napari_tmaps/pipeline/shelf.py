@@ -9,6 +9,7 @@ from napari_tmaps.errors import InputError, unknown
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.files import load_pipeline, save_pipeline
 from napari_tmaps.pipeline.history import History
+from napari_tmaps.streams.atomic import disk_errors
 
 _JOURNALS = "history"
 
@@ -105,7 +106,8 @@ class Shelf:
         StorageError, PipelineError
             See `save_pipeline`.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         save_pipeline(pipeline, self.path(name))
 
     def _journal(self, name: str) -> Path:
