@@ -258,16 +258,14 @@ class ClassifierPanel(QWidget):
 
     def _on_worked(self, outcome: Outcome) -> None:
         self._say(outcome.error)
-        if outcome.value is None:
+        if outcome.value is None or not self._is_of_now(outcome.value):
             self._text.clear()
             return
         self._trained, self._at = outcome.value, -1
         self._text.setText(sentence(outcome.value))
         self.report.setReport(outcome.value)
         self._enable()
-        data = self._book.data
-        if data is not None and data.table is outcome.value.data.table:
-            self._book.colour(outcome.value.codes, NAME, outcome.value.classes)
+        self._book.colour(outcome.value.codes, NAME, outcome.value.classes)
         self.trained.emit(outcome.value)
 
     def _on_saved(self, outcome: Outcome) -> None:
@@ -284,18 +282,21 @@ class ClassifierPanel(QWidget):
         experiment = self._book.desk.experiment
         return None if experiment is None else experiment.path
 
+    def _is_of_now(self, trained: Trained) -> bool:
+        """Whether its rows are those of the objects that are open."""
+        data = self._book.data
+        return data is not None and data.table.has_rows_of(trained.data.table)
+
     def _on_opened(self) -> None:
         data = self._book.data
         is_elsewhere = self._of != self._here()
         if is_elsewhere:
             self._work.cancel()
         trained = self._trained
-        if is_elsewhere or (
-            trained is not None
-            and (data is None or data.table.object_type != trained.data.table.object_type)
-        ):
+        if is_elsewhere or (trained is not None and not self._is_of_now(trained)):
             self._trained = None
             self._text.clear()
+            self._book.uncolour(NAME)
         if self._trained is None:
             self.report.setReport(None)
         kept = self.features.value()

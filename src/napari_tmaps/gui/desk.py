@@ -69,6 +69,8 @@ class Desk(QObject):
     tablesChanged
         Name of an object type whose features, results, gates or selections have changed on disk;
         "" for all.
+    selectionsChanged
+        Selections of the open objects were made, changed or removed in this window.
     filesArrived
         Files of an experiment on a server have come that somebody was told to wait for.
     """
@@ -82,6 +84,7 @@ class Desk(QObject):
     coloursChanged = Signal(object)
     resultsChanged = Signal(object)
     tablesChanged = Signal(str)
+    selectionsChanged = Signal()
     filesArrived = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -131,6 +131,7 @@ class EditWidget(QWidget):
         self._work.ended.connect(self._on_ended)
         self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.choiceChanged.connect(self._on_choice_changed)
+        self._desk.tablesChanged.connect(self._on_tables_changed)
         self.show_message("")
         self._on_experiment_changed(self._desk.experiment)
 
@@ -163,13 +164,28 @@ class EditWidget(QWidget):
 
     def _on_experiment_changed(self, experiment: Experiment | None) -> None:
         self._leave()
-        types = [] if experiment is None else list(experiment.catalogue.object_types()["name"])
         self.type_box.clear()
-        self.type_box.addItems(types)
-        self.empty.show_state(has_experiment=experiment is not None)
-        self._pages.setCurrentIndex(1 if types else 0)
+        self._offer_types(experiment)
         self.show_message("")
         self._show()
+
+    def _on_tables_changed(self, _object_type: str) -> None:
+        """Objects were found anew, maybe those of a type for the first time."""
+        self._offer_types(self._desk.experiment)
+        if self._edited is not None and not self._work.is_running and not self.changed():
+            self._begin()
+        self._show()
+
+    def _offer_types(self, experiment: Experiment | None) -> None:
+        """Offer the types that there are now; the choice stays if it can."""
+        types = [] if experiment is None else list(experiment.catalogue.object_types()["name"])
+        chosen = self.type_box.currentText()
+        self.type_box.clear()
+        self.type_box.addItems(types)
+        if chosen in types:
+            self.type_box.setCurrentText(chosen)
+        self.empty.show_state(has_experiment=experiment is not None)
+        self._pages.setCurrentIndex(1 if types else 0)
 
     def _on_choice_changed(self) -> None:
         if self._edited is None:

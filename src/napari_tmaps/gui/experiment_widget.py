@@ -133,7 +133,7 @@ class ExperimentWidget(QWidget):
         self.site_page.pipelineFileRequested.connect(self._on_pipeline_file_requested)
         self._work.said.connect(self.show_message)
         self._work.ended.connect(self._on_work_ended)
-        self._work.endedElsewhere.connect(self.refresh)
+        self._work.endedElsewhere.connect(self.tell_objects)
         self._work.watch.changed.connect(self._show_wells)
         self._age.changed.connect(self._show_map_state)
         self.following.changed.connect(self._on_server_changed)
@@ -181,7 +181,9 @@ class ExperimentWidget(QWidget):
             self._pages.fit()
             if self.value().plate != before.plate:
                 self._colouring.show()
-            self.show_message("\n".join(filter(None, (self._trouble, *self._view.notes))))
+            told = self._message.text()  # e.g. of an image that cannot be read
+            notes = (self._trouble, told, *self._view.notes)
+            self.show_message("\n".join(dict.fromkeys(filter(None, notes))))
         except ComingError as error:
             self._waiting = choice
             self.show_message(str(error))
@@ -426,6 +428,11 @@ class ExperimentWidget(QWidget):
         if self.plates_tree.isVisible():
             self.plates_tree.reload()
         self.show_message(message or self._message.text())
+
+    def tell_objects(self) -> None:
+        """Show, and have all others show, objects that were found or measured anew."""
+        if self._experiment is not None:
+            self._desk.tablesChanged.emit("")
 
     # -- what Making asks of its host -----------------------------------------------------------
 

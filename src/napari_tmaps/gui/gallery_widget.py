@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 _FILTER = "Filter …"
 _MOST_CLASSES = 9  # one for each digit
 _MOST_CROPS = 2000
+_LOOK = ("contrast_limits", "colormap", "gamma", "visible")
 
 
 class GalleryWidget(ObjectPage):
@@ -78,7 +79,6 @@ class GalleryWidget(ObjectPage):
         self._crops: dict[int, Crop] = {}
         self._arrived: deque[Crop] = deque()
         self._looks: list[Look] = []
-        self._watched: set[int] = set()
         self._work = Latest(self)
         self._sight = Sight(self, self.refresh)
         self._repaint = timer(self, 100, self._paint_all)
@@ -141,6 +141,8 @@ class GalleryWidget(ObjectPage):
         self.book.gatesChanged.connect(self._offer)
         self.book.selectionsChanged.connect(self._on_selections_changed)
         self.book.offered.connect(self.show_rows)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        self.destroyed.connect(lambda: viewer.layers.events.inserted.disconnect(self._on_inserted))
         self._on_table_opened()
 
     def value(self) -> GalleryChoice:
@@ -255,15 +257,17 @@ class GalleryWidget(ObjectPage):
             channel = layer.metadata.get("tmaps", {}).get("channel")
             if channel is None:
                 continue
-            if id(layer) not in self._watched:
-                self._watched.add(id(layer))
-                for event in ("contrast_limits", "colormap", "gamma", "visible"):
-                    getattr(layer.events, event).connect(self._on_look_changed)
+            for event in _LOOK:
+                getattr(layer.events, event).connect(self._on_look_changed)  # once, says napari
             if layer.visible:
                 low, high = layer.contrast_limits
                 red, green, blue = (float(part) for part in layer.colormap.colors[-1][:3])
                 looks.append(Look(channel, (red, green, blue), low, high, layer.gamma))
         return looks
+
+    def _on_inserted(self, event: Any) -> None:
+        if "channel" in event.value.metadata.get("tmaps", {}):
+            self._on_look_changed()
 
     def _on_look_changed(self, _event: object = None) -> None:
         self._repaint.start()
@@ -323,6 +327,7 @@ class GalleryWidget(ObjectPage):
         data = self.book.data
         self._offered = None
         self._chosen = NOTHING
+        self.class_bar.setEnabled(data is not None)
         self.size_box.clear()
         if data is not None:
             fitting = self.book.read(lambda data: fitting_size(data.table), SIZES[0])

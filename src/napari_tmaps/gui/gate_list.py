@@ -180,10 +180,11 @@ class GateList(QWidget):
 
     def _on_colour(self) -> None:
         (name,) = self.chosen()
-        before = QColor(self._book.gate_color(name))
+        before, place = QColor(self._book.gate_color(name)), self._book.place
         color = QColorDialog.getColor(before, self, f"Colour of {name}")
-        if color.isValid() and self._book.data is not None:
-            self._book.save_gate(name, self._book.data.gates[name], color.name())
+        gates = self._book.data.gates if self._book.data is not None else {}
+        if color.isValid() and place == self._book.place and name in gates:
+            self._book.save_gate(name, gates[name], color.name())
 
     def _on_delete(self) -> None:
         # Gates that join others first.

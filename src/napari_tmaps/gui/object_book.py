@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -73,6 +74,7 @@ class ObjectBook(QObject):
         super().__init__()
         self.desk = desk
         self._data: ToolData | None = None
+        self._fault = ""
         self._colors: dict[str, str] = {}
         self._active: set[str] = set()
         self._masks: dict[str, tuple[Gate, Mask]] = {}
@@ -95,6 +97,11 @@ class ObjectBook(QObject):
         return self._data
 
     @property
+    def fault(self) -> str:
+        """Why there are none, though there is a table; "" if nothing is wrong."""
+        return self._fault
+
+    @property
     def object_types(self) -> list[str]:
         """Types that have a table."""
         experiment = self.desk.experiment
@@ -104,6 +111,12 @@ class ObjectBook(QObject):
     def object_type(self) -> str:
         """The type; "" while there is none."""
         return "" if self._data is None else self._data.table.object_type
+
+    @property
+    def place(self) -> tuple[Path | None, str]:
+        """Folder of the experiment, and type: others may be opened while a dialog is."""
+        experiment = self.desk.experiment
+        return None if experiment is None else experiment.path, self.object_type
 
     @property
     def reader(self) -> CropReader:
@@ -116,19 +129,23 @@ class ObjectBook(QObject):
         """Work on the objects of another type, or read the same anew."""
         data = None
         colors: dict[str, str] = {}
+        self._fault = ""
         try:
             if object_type:
                 data = open_data(self._experiment(), object_type)
                 colors = self._gates().colors(object_type)
         except TmapsError as error:
-            self.failed.emit(str(error))
+            data, self._fault = None, str(error)
         if self.object_type != object_type:
             self._active, self._undo = set(), []
         self._data, self._colors = data, colors
         self._masks, self._index, self._reader = {}, None, None
+        faults = self._colour_anew()
         self.opened.emit()
         self.gatesChanged.emit()
         self.selectionsChanged.emit()
+        for fault in faults:
+            self.failed.emit(fault)
 
     def _experiment(self) -> Experiment:
         assert self.desk.experiment is not None, "nothing is offered without one"
@@ -264,13 +281,13 @@ class ObjectBook(QObject):
         """Colour the map; returns why some gates cannot be used."""
         faults = []
         masks: dict[str, Mask] = {}
-        assert self._data is not None, "gates are of objects"
         for name in self.active_gates:
             try:
                 masks[name] = self.gate_mask(name)
             except TmapsError as error:
                 faults.append(str(error))
         if masks:
+            assert self._data is not None, "gates are of objects"
             values = np.full(len(self._data.table), np.nan, np.float32)
             # An object of several gates has the colour of the first, which is put over the others.
             for number, mask in reversed([*enumerate(masks.values())]):
@@ -281,6 +298,14 @@ class ObjectBook(QObject):
             self._own_colours = None
             self.desk.setColours(None)
         return faults
+
+    def _colour_anew(self) -> list[str]:
+        """Colour what is open now by its gates, if theirs are shown; returns as `_show_gates`."""
+        own = self._own_colours
+        if own is None or own is not self.desk.colours:
+            return []
+        is_of_gates = own.values.name == GATES or own.object_type != self.object_type
+        return self._show_gates() if is_of_gates else []
 
     def colour(
         self,
@@ -295,6 +320,13 @@ class ObjectBook(QObject):
         series = pd.Series(values, index=self._index, name=name)
         self._own_colours = ObjectColours(self.object_type, series, tuple(classes))
         self.desk.setColours(self._own_colours)
+
+    def uncolour(self, name: str) -> None:
+        """Take such colours off the map again."""
+        own = self._own_colours
+        if own is not None and own is self.desk.colours and own.values.name == name:
+            self._own_colours = None
+            self.desk.setColours(None)
 
     # -- selections -----------------------------------------------------------------------------
 
@@ -361,6 +393,7 @@ class ObjectBook(QObject):
             return False
         self._data = replace(self._data, selections=selections)
         self.selectionsChanged.emit()
+        self.desk.selectionsChanged.emit()
         return True
 
     # -- what others do -------------------------------------------------------------------------

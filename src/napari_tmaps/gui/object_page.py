@@ -80,7 +80,7 @@ class ObjectPage(QWidget):
         self._message.say(text)
 
     def _on_changed(self) -> None:
-        self.show_message("")
+        self.show_message(self.book.fault)
 
     def _on_opened(self) -> None:
         types = self.book.object_types
@@ -89,6 +89,7 @@ class ObjectPage(QWidget):
         self.type_box.setCurrentText(self.book.object_type)
         self.empty.show_state(has_experiment=self.book.desk.experiment is not None)
         self._pages.setCurrentIndex(0 if self.book.data is None and not types else 1)
+        self.show_message(self.book.fault)
 
     def _on_type_changed(self, _at: int) -> None:
         if self.type_box.currentText() != self.book.object_type:

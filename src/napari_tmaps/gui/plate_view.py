@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_tmaps.errors import NotFoundError, TmapsError
+from napari_tmaps.errors import FormatError, NotFoundError, TmapsError
 from napari_tmaps.gui.blocks import Blocks, Reading
 from napari_tmaps.gui.desk import ObjectColours
 from napari_tmaps.gui.kept_layers import KeptLayers
@@ -383,6 +383,10 @@ class PlateView:
 
     def _features(self, choice: Choice, object_type: str) -> pd.DataFrame | None:
         assert self._experiment is not None, "an experiment is open"
-        return features_of_site(
-            self._experiment, choice.plate, choice.well, choice.site, object_type
-        )
+        try:
+            return features_of_site(
+                self._experiment, choice.plate, choice.well, choice.site, object_type
+            )
+        except FormatError as error:  # damaged numbers are no reason to show no images
+            self._on_problem(str(error))
+            return None

@@ -137,6 +137,8 @@ class PlatesPanel(QWidget):
             self.value(),
         )
         if experiment is None or not feature:
+            for plate_map in self.maps.values():
+                plate_map.setColours(WellColours())
             return
         t = self.time_box.value()
 

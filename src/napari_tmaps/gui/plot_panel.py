@@ -158,16 +158,15 @@ class PlotPanel(QWidget):
     def refresh(self, _changed: object = None) -> None:
         """Draw anew, if anybody looks."""
         data = self._book.data
-        if data is None:
+        if data is None or not self._choice.x:
             self._work.cancel()
-            self.view.setState(None)
+            self._show(None)
+            if data is not None:
+                self._say("These objects have no features: let the pipeline measure some.")
             return
         if self._sight.waits():
             return
         table, choice, mask = data.table, self._choice, self._mask
-        if not choice.x:
-            self._say("These objects have no features: let the pipeline measure some.")
-            return
         groups = self._groups()
         self._work.ask("", lambda: _worked_out(table, choice, mask, groups))
 
@@ -189,7 +188,9 @@ class PlotPanel(QWidget):
 
     def _on_worked(self, outcome: Outcome) -> None:
         self._say(outcome.error)
-        state = outcome.value
+        self._show(outcome.value)
+
+    def _show(self, state: PlotState | None) -> None:
         self._state = state
         outlines = []
         if state is not None and self._book.data is not None:
@@ -211,8 +212,7 @@ class PlotPanel(QWidget):
     def _on_opened(self) -> None:
         self._mask = None
         if self._book.data is None:
-            self.view.setState(None)
-            self._text.clear()
+            self.refresh()
             return
         table = self._book.data.table
         numbers = plottable(table)

@@ -34,7 +34,6 @@ from napari_tmaps.gui.tool_form import ToolForm
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
-from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.results import AboutResult
 from napari_tmaps.tools import TOOLS
 from napari_tmaps.tools.run import iter_tool, results_of
@@ -61,7 +60,9 @@ class ResultsWidget(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self.book = book_of(viewer)
+        self._results: list[AboutResult] = []
         self._active: tuple[str, ...] = ()
+        self._ran_on: tuple[Experiment, str] | None = None
         self._shown: dict[str, ObjectColours] = {}
         self._work, self._reading, self._colouring = Work(self), Latest(self), Latest(self)
         self._changing = Work(self)
@@ -184,33 +185,28 @@ class ResultsWidget(QWidget):
         self.type_box.setCurrentText(self.book.object_type)
         has_experiment = self.book.desk.experiment is not None
         self.empty.show_state(has_experiment=has_experiment)
-        self._pages.setCurrentIndex(0 if data is None else 1)
-        names: list[str] = []
+        self._pages.setCurrentIndex(0 if data is None and not self.book.fault else 1)
+        if self.book.fault:
+            self.show_message(self.book.fault)
+        self.report.setView(None)  # its rows are those of the table before
+        self._list()
         if data is not None:
-            table = data.table
-            texts = {"plate", "well"}
-            names = [name for name in table.columns if name not in (*INDEX, *texts)]
             self._show_tool()
         self.plates.setObjects(
             self.book.desk.experiment if data is not None else None,
             self.book.object_type,
             self._numbers(),
         )
-        self._list()
         self._enable()
-        if not names:
-            self.report.setView(None)
 
     def _numbers(self) -> list[str]:
         """Columns of numbers: features, and results that are no classes."""
         data = self.book.data
         if data is None:
             return []
-        store, object_type = results_of(self._experiment), self.book.object_type
         found = [name for name in data.table.features if name != "is_border"]
-        for result in store.names(object_type):
-            about = store.about(object_type, result)
-            found += [f"{result}:{c}" for c in about.columns if c not in about.classes]
+        for about in self._results:
+            found += [f"{about.name}:{c}" for c in about.columns if c not in about.classes]
         return found
 
     def _show_tool(self) -> None:
@@ -231,6 +227,7 @@ class ResultsWidget(QWidget):
                 results = [store.about(object_type, name) for name in store.names(object_type)]
             except TmapsError as error:
                 self.show_message(str(error))
+        self._results = results
         names = {about.name for about in results}
         self._active = tuple(name for name in self._active if name in names)
         opacities = {name: self._layer_opacity(name) for name in names}
@@ -249,6 +246,7 @@ class ResultsWidget(QWidget):
         experiment, object_type = self._experiment, self.book.object_type
         tool, settings = str(self.tool_box.currentData()), self.form.value()
         name = self.name_line.text().strip()
+        self._ran_on = experiment, object_type
         self.show_message("")
         self.progress_row.begin(self.tool_box.currentText().capitalize())
         self._work.start(
@@ -279,6 +277,9 @@ class ResultsWidget(QWidget):
         elif outcome.value is not None:
             about: AboutResult = outcome.value
             self.name_line.clear()
+            if self._ran_on != (self.book.desk.experiment, self.book.object_type):
+                self.show_message(f"The result '{about.name}' of {about.object_type} is kept.")
+                return  # others are looked at now
             if about.columns:
                 self._active = (about.name,)  # the others are a click away
             self.book.desk.tablesChanged.emit(about.object_type)

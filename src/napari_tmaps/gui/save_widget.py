@@ -134,6 +134,7 @@ class SaveWidget(QWidget):
         self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.choiceChanged.connect(self._show)
         self._desk.tablesChanged.connect(self._on_experiment_changed)
+        self._desk.selectionsChanged.connect(self._on_experiment_changed)
         viewer.layers.selection.events.changed.connect(self._on_layers_changed)
         self.destroyed.connect(
             lambda: viewer.layers.selection.events.changed.disconnect(self._on_layers_changed)
@@ -246,6 +247,8 @@ class SaveWidget(QWidget):
             self._judge.start("Size", job.judge)
 
     def _on_judged(self, outcome: Outcome) -> None:
+        if self._judged.isActive() or not self.state.can_save or not self._fits():
+            return  # something else is chosen by now
         if outcome.error or outcome.value is None:
             self._size.setText(f"⚠ {outcome.error}" if outcome.error else "")
             return

@@ -180,10 +180,11 @@ class SelectionList(QWidget):
 
     def _on_colour(self) -> None:
         name = self.value()
-        before = self._book.selections[name]
-        color = QColorDialog.getColor(QColor(before.color), self, f"Colour of {name}")
-        if color.isValid():
-            self._book.save_selection(name, Selection(before.objects, color.name()))
+        before, place = QColor(self._book.selections[name].color), self._book.place
+        color = QColorDialog.getColor(before, self, f"Colour of {name}")
+        now = self._book.selections.get(name)
+        if color.isValid() and place == self._book.place and now is not None:
+            self._book.save_selection(name, Selection(now.objects, color.name()))
 
     def _on_delete(self) -> None:
         self._book.save_selection(self.value(), None)

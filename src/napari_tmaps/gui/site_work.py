@@ -33,6 +33,9 @@ class PageHost(Host, Protocol):
     def refresh(self) -> None:
         """Show what has changed on disk."""
 
+    def tell_objects(self) -> None:
+        """Show, and have all others show, objects that were found or measured anew."""
+
     def show_message(self, text: str) -> None:
         """Say something in place."""
 
@@ -91,7 +94,12 @@ class SiteWork(QObject):
             self._view.try_out(found)
         self._host.show_message(f"{found.well} site {found.site}: {found.sentence()}. Not stored.")
 
-    def _work_on(self, title: str, work: Callable[[Experiment], Iterator[Progress]]) -> None:
+    def _work_on(
+        self,
+        title: str,
+        work: Callable[[Experiment], Iterator[Progress]],
+        after: Callable[[], None] | None = None,
+    ) -> None:
         """Change the open experiment in the background, and show what has become of it."""
         experiment = self._host.experiment
         assert experiment is not None, "the buttons are shown only then"
@@ -99,7 +107,8 @@ class SiteWork(QObject):
         def make() -> Generator[Progress, None, None]:
             yield from work(experiment)
 
-        self._host.start_work(title, make, lambda _: self._host.refresh())
+        show = after or self._host.refresh
+        self._host.start_work(title, make, lambda _: show())
 
     def _on_convert_requested(self) -> None:
         from napari_tmaps.workflow import convert
@@ -118,4 +127,8 @@ class SiteWork(QObject):
         from napari_tmaps.workflow import analyse
 
         pipeline = self._host.value().pipeline
-        self._work_on("Analysing", lambda experiment: analyse(experiment, load(pipeline)))
+        self._work_on(
+            "Analysing",
+            lambda experiment: analyse(experiment, load(pipeline)),
+            self._host.tell_objects,
+        )

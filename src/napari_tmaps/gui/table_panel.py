@@ -145,8 +145,8 @@ class TablePanel(QWidget):
         data = self._book.data
         before = self._table
         self._table = None if data is None else data.table
+        self._work.cancel()  # its rows are those of the table before
         if self._table is None:
-            self._work.cancel()
             self._rows = Rows(0)
             self.view.objects.setObjects(None)
             self.gate_button.setEnabled(False)

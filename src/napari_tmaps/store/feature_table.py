@@ -100,6 +100,10 @@ class FeatureTable:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    def has_rows_of(self, other: FeatureTable) -> bool:
+        """Whether the files were the same when another table was opened, and so are its rows."""
+        return self._files == other._files and self._footers == other._footers
+
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the measured features."""
