@@ -161,8 +161,26 @@ def test_a_damaged_session_is_not_offered(experiment_path: Path) -> None:
     assert found is not None
     assert found.sentence() == "B02 site 1"
     (file,) = (config_folder() / "sessions").iterdir()
+    whole = json.loads(file.read_text())
+    look = {"visible": True, "opacity": 1, "contrast": [0, 9], "colormap": "gray"}
+    damaged = (3, {"DAPI": 3}, {"DAPI": {}}, {"DAPI": {**look, "contrast": [0]}})
+    for layers in damaged:
+        file.write_text(json.dumps({**whole, "layers": layers}))
+        assert session.load(experiment_path) is None
     file.write_text("{}")
     assert session.load(experiment_path) is None
+
+
+def test_a_colormap_that_is_gone_is_left_out(experiment_path: Path) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.zeros((4, 4)), name="DAPI", colormap="green")
+    look = {"visible": False, "opacity": 0.5, "contrast": [0, 9], "colormap": "made by hand"}
+    session.save(experiment_path, session.Session(Choice(), layers={"DAPI": look}))
+    found = session.load(experiment_path)
+    assert found is not None
+    session.apply(found, viewer)
+    assert (layer.visible, layer.opacity, layer.colormap.name) == (False, 0.5, "green")
+    assert list(layer.contrast_limits) == [0, 9]
 
 
 def disc_image() -> np.ndarray:

@@ -276,7 +276,7 @@ def test_a_folder_that_nobody_understands(
 
 
 def test_an_experiment_that_is_gone_leaves_the_list(
-    widget: ExperimentWidget, tmp_path: Path
+    widget: ExperimentWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Experiment.create(tmp_path / "gone.tmaps") as gone:
         recent.remember(gone)
@@ -285,6 +285,11 @@ def test_an_experiment_that_is_gone_leaves_the_list(
     assert "the folder does not exist" in widget._message.text()
     assert recent.recent() == []
     assert widget.start_page.isVisible()
+    # That is what is told, too, where the list cannot be written.
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TMAPS_CONFIG", str(tmp_path / "file" / "settings"))
+    widget.setValue(Choice(str(tmp_path / "gone.tmaps")))
+    assert "the folder does not exist" in widget._message.text()
 
 
 def test_drop(widget: ExperimentWidget, experiment_path: Path) -> None:

@@ -272,3 +272,61 @@ def test_a_plate_is_added_later(
     widget.setValue(Choice(str(own_experiment), "P2", "D04", 1))
     shown = np.asarray(widget.viewer.layers["DAPI"].data)[0, 0]
     np.testing.assert_array_equal(shown, plane_of("B02", 1, "DAPI"))
+
+
+def look_into(widget: ExperimentWidget, folder: Path, qtbot: Any, *, into: bool = False) -> None:
+    widget.making.scan_folder(str(folder), into=into, pattern=PATTERN)
+    finish(widget, qtbot)
+
+
+def create(page: ImportPage, widget: ExperimentWidget, qtbot: Any) -> None:
+    page.create_button.click()
+    finish(widget, qtbot)
+
+
+def test_what_cannot_be_made_can_be_put_right(
+    widget: ExperimentWidget, tmp_path: Path, experiment_path: Path, qtbot: Any
+) -> None:
+    make_scan(tmp_path / "raw")
+    widget.setValue(Choice(str(experiment_path)))
+    look_into(widget, tmp_path / "raw", qtbot)
+    page = widget.import_page
+    proposed = page.value()
+    page._target.setText("")
+    create(page, widget, qtbot)
+    assert "in which folder" in page._message.text()
+    page._target.setText(str(experiment_path))
+    create(page, widget, qtbot)
+    assert "is an experiment already" in widget.message
+    page._target.setText(proposed)
+    page._plate.setText("a/b")
+    create(page, widget, qtbot)
+    assert "a/b" in widget.message
+    assert page.isVisible()
+    assert widget.value().experiment == str(experiment_path), "that one is open as before"
+    assert len(widget.experiment.catalogue.acquisitions()) == 1
+    page._plate.setText("P7")
+    create(page, widget, qtbot)
+    assert widget.value().experiment == proposed
+    assert widget.value().plate == "P7"
+
+
+def test_what_cannot_be_added_can_be_put_right(
+    widget: ExperimentWidget, own_experiment: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    widget.setValue(Choice(str(own_experiment)))
+    look_into(widget, own_experiment.parent / "raw", qtbot, into=True)
+    page = widget.import_page
+    page._plate.setText("P1")
+    create(page, widget, qtbot)
+    assert "has an acquisition 'acquisition01' already" in widget.message
+    assert page.isVisible()
+    # A folder that is not understood meanwhile takes nothing away from what is shown.
+    (tmp_path / "empty").mkdir()
+    widget.making.scan_folder(str(tmp_path / "empty"))
+    finish(widget, qtbot)
+    page.patternRequested.emit(PATTERN)
+    finish(widget, qtbot)
+    assert page.isVisible()
+    assert page.scan().root == own_experiment.parent / "raw"
+    assert "Add to" in page._title.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -121,5 +122,22 @@ def test_nothing_is_said_once_the_experiment_is_closed(
         run(analyse(other, load_pipeline(own_experiment / "pipelines" / "blocks.yaml"), workers=1))
     widget.setValue(Choice(str(own_experiment)))
     widget.close_experiment()
+    settle(widget, qtbot)
+    assert not old(widget)
+
+
+def test_the_map_of_another_experiment_is_not_told_to_be_old(
+    widget: ExperimentWidget, own_experiment: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    other = Path(shutil.copytree(own_experiment, tmp_path / "other.tmaps"))
+    build(other)
+    build(own_experiment)
+    with Experiment.open(own_experiment) as opened:
+        run(analyse(opened, load_pipeline(own_experiment / "pipelines" / "blocks.yaml"), workers=1))
+    widget.setValue(Choice(str(own_experiment)))
+    settle(widget, qtbot)
+    assert old(widget)
+    widget.setValue(Choice(str(other)))
+    assert not old(widget)
     settle(widget, qtbot)
     assert not old(widget)

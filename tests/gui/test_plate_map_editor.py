@@ -127,3 +127,20 @@ def test_columns_reach_the_tables_of_objects(own_experiment: Path) -> None:
         column: Any = table.column("treatment")
         assert column.names == ("drug",)
         assert column.codes.tolist() == [0] * 4 + [-1] * 8
+
+
+def test_without_a_cell_there_is_nothing_to_paste_into(
+    own_experiment: Path, editor: PlateMapEditor, qtbot: Any
+) -> None:
+    while editor._columns():
+        editor.table.clearSelection()
+        editor.table.item(0, editor._fixed).setSelected(True)
+        editor.remove_button.click()
+    without_wells = PlateMapEditor(own_experiment, {"P1": []})
+    qtbot.addWidget(without_wells)
+    for each in (editor, without_wells):
+        for text in ("\t1\t2\t3\nA\ta\tb\tc\nB\td\te\tf\n", "a\tb\nc\td"):
+            each.paste(text)
+            assert "no cell to paste into" in each._message.text()
+    editor.paste("well\tdose\nB02\t5")
+    assert editor._columns() == ["dose"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from napari_tmaps.model.progress import run
 from napari_tmaps.store import known
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow import convert
+from napari_tmaps.workflow.door import Experiment as Door
 from napari_tmaps.workflow.lock import coordinating
 
 PLATES = pd.DataFrame({"name": ["P1"], "description": [""]})
@@ -214,3 +216,35 @@ def test_plates_and_acquisitions_are_renamed(
     tree.setBusy(True, importing=False)
     states = {each.text(): each.isEnabled() for each in tree.menu().actions()}
     assert not states["Rename…"]
+
+
+def test_a_plate_that_is_renamed_while_another_experiment_is_opened(
+    widget: ExperimentWidget,
+    path: Path,
+    experiment_path: Path,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends = threading.Event()
+    rename = Door.rename_plate
+
+    def slow(self: Door, old: str, new: str) -> None:
+        ends.wait()
+        rename(self, old, new)
+
+    monkeypatch.setattr(Door, "rename_plate", slow)
+    tree = widget.plates_tree
+    for new in ("Plate 1", "P2"):  # the second is taken
+        widget.setValue(Choice(str(path)))
+        widget.show_plates()
+        monkeypatch.setattr(QInputDialog, "getText", lambda *_, new=new, **__: (new, True))
+        choose(tree, widget.experiment.plate_names()[0])
+        ends.clear()
+        tree.rename_button.click()
+        widget.setValue(Choice(str(experiment_path), "P1", "B03", 2))
+        before, opened = widget.value(), widget.experiment
+        ends.set()
+        qtbot.waitUntil(lambda: not tree._renaming.is_running)
+        assert (widget.value(), widget.experiment) == (before, opened)
+        assert widget.site_page.isVisible()
+    assert tree._fault.text().startswith("⚠ screen.tmaps: There is a plate 'P2' already")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari.components import ViewerModel
 from tests.gui.plate import plane_of
 
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.save_job import Job
 from napari_tmaps.gui.save_state import (
     SaveState,
     What,
@@ -23,6 +25,7 @@ from napari_tmaps.gui.save_state import (
 )
 from napari_tmaps.gui.save_widget import SaveWidget
 from napari_tmaps.gui.state import Choice
+from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.streams.saveoptions import SaveOptions
 
@@ -175,3 +178,24 @@ def test_a_well_of_the_experiment(
     widget.open_button.click()
     finish(widget, qtbot)
     assert widget._message.text().startswith("All 8 planes are the same")
+
+
+def test_the_size_of_what_is_not_chosen_any_more_is_not_told(
+    widget: SaveWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(widget, qtbot)
+    begun, ends = threading.Event(), threading.Event()
+
+    def judge(_job: Job) -> Generator[Progress, None, tuple[int, int]]:
+        yield Progress("", 0, 0)
+        begun.set()
+        ends.wait()
+        return 1000, 10**9
+
+    monkeypatch.setattr(Job, "judge", judge)
+    widget._show()
+    qtbot.waitUntil(begun.is_set)
+    widget.viewer.layers.selection.clear()
+    ends.set()
+    finish(widget, qtbot)
+    assert widget._size.text() == ""

@@ -8,17 +8,19 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QInputDialog
+from qtpy.QtWidgets import QApplication, QInputDialog
 from tests.analysed import make_analysed
 from tests.server.running import running, settings_with_users
 
+from napari_tmaps.client.address import Address
 from napari_tmaps.client.session import Session
-from napari_tmaps.gui import blocks, recent
+from napari_tmaps.gui import blocks, recent, server_dialog
 from napari_tmaps.gui.edit_layer import Hand
 from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
@@ -367,3 +369,44 @@ def test_a_pipeline_is_tuned_on_the_pixels_of_the_server(
     with Experiment.open(choice.experiment) as ours:
         expected = ours.image("P1", choice.well, choice.site, "Actin")[0]
     np.testing.assert_array_equal(found[0].images["Actin"], expected)
+
+
+def test_experiments_of_another_user_are_not_listed(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = threading.Event()
+    session = SimpleNamespace(close_all=lambda: None)
+    row = {"id": "1", "name": "screen", "user": "demo", "description": "", "write_access": True}
+
+    def log_in(where: Address, *_: Any) -> tuple[Any, Address]:
+        ends.wait()
+        return session, where
+
+    monkeypatch.setattr(server_dialog, "log_in", log_in)
+    monkeypatch.setattr(server_dialog, "experiments_at", lambda _session: [row])
+    dialog = server_dialog.ServerDialog("http://demo@far:8002/screen")
+    qtbot.addWidget(dialog)
+    dialog.log_in()
+    qtbot.keyClicks(dialog.user_line, "x")
+    assert dialog.message == ""
+    ends.set()
+    qtbot.waitUntil(lambda: not dialog.is_busy)
+    assert dialog.list.count() == 0
+    dialog.login_button.click()
+    qtbot.waitUntil(lambda: not dialog.is_busy)
+    assert "demox@far" in dialog.value()
+
+
+def test_what_one_server_says_is_not_told_of_another_experiment(
+    widget: ExperimentWidget, address: str, qtbot: Any
+) -> None:
+    open_there(widget, address, qtbot)
+    mirror = widget.experiment.mirror
+    with qtbot.captureExceptions() as raised:
+        teller = threading.Thread(target=mirror.on_problem, args=("It was refused.",))
+        teller.start()
+        teller.join()
+        widget.close_experiment()
+        QApplication.processEvents()
+    assert raised == []
+    assert "refused" not in widget.message

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QLabel, QTabWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QTabWidget
 
+from napari_tmaps.errors import InputError, StorageError
+from napari_tmaps.gui import flow_watch
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.sending_page import SendingPage
 from napari_tmaps.gui.stage_page import StagePage
 from napari_tmaps.gui.state import Choice
+from napari_tmaps.gui.work_watch import WorkWatch
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.description import (
@@ -228,3 +232,104 @@ def test_estimate_writes_nothing(
     qtbot.waitUntil(lambda: not widget.is_busy)
     assert "jterator: 12 units" in widget._message.text()
     assert sorted(experiment.path.rglob("*")) == before
+
+
+def test_what_was_estimated_for_one_experiment_is_not_told_of_another(
+    widget: WorkflowWidget, experiment: Experiment, tmp_path: Path, qtbot: Any
+) -> None:
+    with Experiment.create(tmp_path / "other.tmaps") as other:
+        for ends_badly in (False, True):
+            widget.setExperiment(experiment)
+            ends = threading.Event()
+
+            def act(_flow: Any, ends: threading.Event = ends, bad: bool = ends_badly) -> Any:
+                ends.wait()
+                if bad:
+                    raise InputError("It cannot be.")
+                return {"steps": [], "seconds": None}
+
+            widget._send("Estimating", act)
+            widget.setExperiment(other)
+            ends.set()
+            qtbot.waitUntil(lambda: not widget.is_busy)
+            told = f"⚠ {experiment.path.name}: It cannot be." if ends_badly else ""
+            assert widget.message == told
+        widget.setExperiment(None)
+
+
+def test_what_cannot_be_saved_is_told(
+    widget: WorkflowWidget, experiment: Experiment, qtbot: Any
+) -> None:
+    (experiment.path / FILE).unlink(missing_ok=True)
+    (experiment.path / FILE).mkdir()
+    widget.setValue(widget.value().model_copy(update={"stages": widget.value().stages[:3]}))
+    with qtbot.captureExceptions() as raised:
+        widget.save_action.trigger()
+    assert raised == []
+    assert "could not be written" in widget.message
+    (experiment.path / FILE).rmdir()
+
+
+def test_a_file_with_an_unknown_step_changes_nothing(
+    widget: WorkflowWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = widget.value(), [widget.tabs.tabText(n) for n in range(widget.tabs.count())]
+    path = tmp_path / "other.yaml"
+    save_workflow(default_description(), path)
+    path.write_text(path.read_text().replace("name: corilla", "name: gorilla"))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    widget._on_open()
+    assert "gorilla" in widget.message
+    now = widget.value(), [widget.tabs.tabText(n) for n in range(widget.tabs.count())]
+    assert now == before
+
+
+def test_a_workflow_with_other_steps_in_the_same_stages(
+    widget: WorkflowWidget, experiment: Experiment
+) -> None:
+    whole = default_description()
+    stages = tuple(
+        stage.model_copy(update={"steps": stage.steps[:1]}) if len(stage.steps) > 1 else stage
+        for stage in whole.stages
+    )
+    part = whole.model_copy(update={"stages": stages})
+    save_workflow(part, experiment.path / FILE)
+    widget.setExperiment(None)
+    widget.setExperiment(experiment)
+    for wanted in (whole, part):
+        widget.setValue(wanted)
+        assert widget.value() == wanted
+        boxes = {
+            box.text() for page in widget._pages.values() for box in page.findChildren(QCheckBox)
+        }
+        steps = {step.name for stage in wanted.stages for step in stage.steps}
+        assert steps == boxes & {step.name for stage in whole.stages for step in stage.steps}
+
+
+def test_a_status_that_cannot_be_read_does_not_bar_sending(
+    widget: WorkflowWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_experiment: Experiment) -> None:
+        raise StorageError("The catalogue is being written.")
+
+    assert widget.buttons.submit.isEnabled()
+    monkeypatch.setattr(flow_watch, "status", locked)
+    widget._send("Estimating", lambda _flow: {"steps": [], "seconds": None})
+    assert not widget.buttons.submit.isEnabled()
+    qtbot.waitUntil(lambda: not widget.is_busy)
+    assert widget.buttons.submit.isEnabled()
+
+
+def test_a_lock_that_cannot_be_read_is_no_reason_to_fail(
+    widget: WorkflowWidget, experiment: Experiment
+) -> None:
+    lock = experiment.path / "workflow" / "coordinator.json"
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(lock)  # like a file of somebody else, also where tests may read everything
+    with pytest.raises(StorageError, match="cannot be read"):
+        coordinator(experiment.path)
+    widget._watch._on_tick()
+    watch = WorkWatch()
+    watch.setExperiment(experiment)
+    watch.look()
+    lock.unlink()

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_tmaps.errors import TmapsError
+from napari_tmaps.errors import StorageError, TmapsError
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.lock import coordinator
 from napari_tmaps.workflow.status import status
@@ -68,6 +68,9 @@ class FlowWatch(QObject):
     def _on_tick(self) -> None:
         if self._experiment is None:
             return
-        now = coordinator(self._experiment.path)
+        try:
+            now = coordinator(self._experiment.path)
+        except StorageError:  # look again later
+            return
         if now is not None or self._was_at_work is not None:
             self.look()

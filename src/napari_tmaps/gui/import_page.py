@@ -297,7 +297,10 @@ class ImportPage(QWidget):
             self._target.setText(str(Path(chosen) / Path(self.value()).name))
 
     def _on_create(self) -> None:
-        self.createRequested.emit("" if self._into else self.value())
+        is_told = self._into or bool(self.value())
+        self._message.warn("" if is_told else "Say in which folder the experiment is made.")
+        if is_told:
+            self.createRequested.emit("" if self._into else self.value())
 
 
 def proposed_folder(root: Path) -> Path:

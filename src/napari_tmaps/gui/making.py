@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Protocol
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QMenu
 
+from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.connecting import ask_where
 from napari_tmaps.gui.host import Host
@@ -17,7 +18,8 @@ from napari_tmaps.gui.samples import make_sample, sample_folder
 from napari_tmaps.gui.server_dialog import ServerDialog
 from napari_tmaps.model.planes import Scan
 from napari_tmaps.model.progress import Progress
-from napari_tmaps.store.experiment import Experiment, is_experiment
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.streams.atomic import remove
 
 
 class MakingHost(Host, Protocol):
@@ -126,19 +128,18 @@ class Making(QObject):
         """
         from napari_tmaps.vendors import scan
 
-        self._into, self._looked_at = into, path
-
         def make() -> Generator[Progress, None, Scan]:
             yield Progress("reading the index and the headers of the files", 0, 0)
             return scan(path, pattern=pattern)
 
-        self._host.start_work("Looking", make, self._show_scan)
+        def after(found: Scan | None) -> None:
+            if found is not None:
+                self._into, self._looked_at = into, path
+                experiment = self._host.experiment
+                self._page.setScan(found, experiment.name if into and experiment else "")
+                self._host.show_import()
 
-    def _show_scan(self, found: Scan | None) -> None:
-        if found is not None:
-            experiment = self._host.experiment
-            self._page.setScan(found, experiment.name if self._into and experiment else "")
-            self._host.show_import()
+        self._host.start_work("Looking", make, after)
 
     def _on_create_requested(self, path: str) -> None:
         from napari_tmaps.workflow import convert
@@ -146,19 +147,24 @@ class Making(QObject):
         found, in_place = self._page.scan(), self._page.in_place_box.isChecked()
         plate, acquisition = self._page.where()
         into = None if path else self._host.experiment
+        is_added = False
 
         def make() -> Generator[Progress, None, None]:
-            if into is not None:
-                into.add(found, plate=plate, acquisition=acquisition)
-                yield from convert(into, in_place=in_place)
-                return
-            with Experiment.create(path) as experiment:
-                experiment.add(found, plate=plate, acquisition=acquisition)
+            nonlocal is_added
+            with nullcontext(into) if into is not None else Experiment.create(path) as experiment:
+                try:
+                    experiment.add(found, plate=plate, acquisition=acquisition)
+                except TmapsError:
+                    if into is None:  # what is wrong can be put right, and made in the same place
+                        experiment.close()
+                        remove(experiment.path)
+                    raise
+                is_added = True
                 yield from convert(experiment, in_place=in_place)
 
         # Also half a conversion is worth opening: it can be gone on with.
         def after(_value: None) -> None:
-            if into is not None or is_experiment(Path(path)):
+            if is_added:
                 self._host.show_made(path)
 
         self._host.start_work("Converting", make, after)

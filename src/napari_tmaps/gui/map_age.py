@@ -80,10 +80,14 @@ class MapAge(QObject):
             or experiment.mirror is not None
             or not (experiment.path / "maps").is_dir()
         ):
+            self._path = None
             self._soon.stop()
             self._latest.cancel()
             self._tell({})
             return
+        if experiment.path != self._path:  # what is known is of another one
+            self._latest.cancel()
+            self._tell({})
         self._path = experiment.path
         self._soon.start()
 

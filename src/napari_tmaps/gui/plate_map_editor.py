@@ -196,10 +196,12 @@ class PlateMapEditor(QDialog):
             return
         header = [name.strip().lower() for name in cells[0]]
         layout = layout_values(cells)
-        if layout is not None:
-            self._paste_layout(layout)
-        elif "well" in header:
+        if layout is None and "well" in header:
             self._paste_table([name.strip() for name in cells[0]], cells[1:])
+        elif not self._rows or not self._columns():
+            self._tell("There is no cell to paste into. Add a column first.")
+        elif layout is not None:
+            self._paste_layout(layout)
         else:
             self._paste_block(cells)
 

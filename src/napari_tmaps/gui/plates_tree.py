@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
 
 from qtpy.QtCore import QPoint, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
@@ -86,6 +87,7 @@ class PlatesTree(QWidget):
         super().__init__(parent)
         self._experiment: Experiment | None = None
         self._importing = self._busy = False
+        self._renamed = Path()
         self._renaming = Work(self)
         self.unsaved: Callable[[], str] = str
         """What would be lost if the experiment was closed now, in words; "" if nothing."""
@@ -279,11 +281,16 @@ class PlatesTree(QWidget):
             return "", ""
 
         self._fault.hide()
+        self._renamed = place
         self._renaming.start("", make)
         self._enable()
 
     def _on_renamed(self, outcome: Outcome) -> None:
-        if outcome.error:
+        if self._experiment is None or self._experiment.path != self._renamed:
+            if outcome.error:  # another one was opened meanwhile
+                self._say(f"{self._renamed.name}: {outcome.error}")
+            self._enable()
+        elif outcome.error:
             self._say(outcome.error)
             self._enable()
         elif outcome.value and outcome.value[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from napari_tmaps.client.address import Address, is_address
@@ -35,4 +36,5 @@ def remember(experiment: Experiment) -> None:
 
 def forget(path: str) -> None:
     """Take an experiment that is gone off the list."""
-    known.forget(path)
+    with suppress(StorageError):  # that it is gone is what there is to tell
+        known.forget(path)

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.arguments_form import ArgumentsForm
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.parts import (
     Fault,
     Message,
@@ -72,7 +73,7 @@ class SaveWidget(QWidget):
         self._proposed = ""
         self._saved: Job | None = None
         self._after: Callable[[Any], None] = lambda value: None
-        self._work, self._judge = Work(self), Work(self)
+        self._work, self._judge = Work(self), Latest(self)
         self._judged = timer(self, _SETTLE_MS, self._start_judging)
         self._sight = Sight(self, self._judged.start)
 
@@ -238,13 +239,9 @@ class SaveWidget(QWidget):
         if self._sight.waits():  # what is to be saved would be read for nothing
             return
         job = self._job()
-        if job is None:
-            return
-        if self._judge.is_running:
-            self._judged.start()
-        else:
+        if job is not None:
             self._size.setText("Working out the size …")
-            self._judge.start("Size", job.judge)
+            self._judge.ask("Size", job.judge)
 
     def _on_judged(self, outcome: Outcome) -> None:
         if self._judged.isActive() or not self.state.can_save or not self._fits():
@@ -299,6 +296,7 @@ class SaveWidget(QWidget):
             self.path_line.setText(self._proposed)
         else:
             self.path_line.setText(with_ending(self.path_line.text(), kind))
+        self._judge.cancel()  # it was the size of something else
         self._judged.start()
         self._show_buttons()
 

@@ -24,7 +24,8 @@ from qtpy.QtWidgets import (
 from napari_tmaps.client.address import PORT, Address, is_address
 from napari_tmaps.client.login import log_in
 from napari_tmaps.errors import TmapsError
-from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.gui.latest import Latest
+from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.servers import experiments_at, logins
 
@@ -47,7 +48,7 @@ class ServerDialog(QDialog):
     def __init__(self, address: str = "", reason: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Open an experiment on a server")
-        self._work = Work(self)
+        self._work = Latest(self)
         self._wanted = Address("localhost")
         self._where: Address | None = None
 
@@ -85,7 +86,7 @@ class ServerDialog(QDialog):
         self.login_button.clicked.connect(self.log_in)
         for line in (self.server_line, self.user_line, self.password_line):
             line.returnPressed.connect(self.log_in)
-            line.textEdited.connect(lambda _: self._forget())
+            line.textEdited.connect(lambda _: self._on_edited())
         self.list.itemSelectionChanged.connect(self._enable)
         self.list.itemDoubleClicked.connect(lambda _: self._on_open())
         buttons.accepted.connect(self._on_open)
@@ -130,8 +131,6 @@ class ServerDialog(QDialog):
         except TmapsError as error:
             self._message.setText(str(error))
             return
-        if self._work.is_running:
-            return
         where = replace(typed, user=self.user_line.text().strip(), id="", experiment="")
         password = self.password_line.text() or None
 
@@ -144,8 +143,7 @@ class ServerDialog(QDialog):
                 session.close_all()
 
         self._message.setText(f"Asking {where.server} …")
-        self._work.start("", make)
-        self._enable()
+        self._work.ask("", make)
 
     def _on_listed(self, outcome: Outcome) -> None:
         self.list.clear()
@@ -169,12 +167,18 @@ class ServerDialog(QDialog):
             self.list.setFocus()
         self._enable()
 
+    def _on_edited(self) -> None:
+        """What is asked for, and what was found, is of another server or user."""
+        if self._work.is_running:
+            self._work.cancel()
+            self._message.setText("")
+        self._forget()
+
     def _forget(self) -> None:
         self.list.clear()
         self._enable()
 
     def _enable(self) -> None:
-        self.login_button.setEnabled(not self._work.is_running)
         if self.open_button is not None:
             self.open_button.setEnabled(bool(self.list.selectedItems()))
 

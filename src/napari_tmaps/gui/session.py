@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from math import isclose
 from pathlib import Path
@@ -78,7 +79,8 @@ def apply(session: Session, viewer: Any) -> None:
         if kept is not None and hasattr(layer, "contrast_limits"):
             layer.visible, layer.opacity = kept["visible"], kept["opacity"]
             layer.contrast_limits = kept["contrast"]
-            layer.colormap = kept["colormap"]
+            with suppress(KeyError):  # somebody made it, and it is not there any more
+                layer.colormap = kept["colormap"]
     if session.center:
         viewer.scene.camera.center = session.center
     viewer.scene.camera.zoom = session.zoom
@@ -111,10 +113,20 @@ def load(experiment: Path) -> Session | None:
             Choice(**{**choice, "view": view, "pixels": pixels}),
             tuple(content["center"]),
             float(content["zoom"]),
-            content["layers"],
+            {str(name): _look(kept) for name, kept in dict(content["layers"]).items()},
         )
     except (OSError, ValueError, KeyError, TypeError):  # an old one is no reason to refuse work
         return None
+
+
+def _look(kept: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = kept["contrast"]
+    return {
+        "visible": bool(kept["visible"]),
+        "opacity": float(kept["opacity"]),
+        "contrast": [float(low), float(high)],
+        "colormap": str(kept["colormap"]),
+    }
 
 
 def save(experiment: Path, session: Session) -> None:

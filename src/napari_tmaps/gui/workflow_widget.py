@@ -81,6 +81,8 @@ class WorkflowWidget(QWidget):
         self._value = WorkflowDescription()
         self._saved = self._value
         self._sent: WorkflowDescription | None = None
+        self._asked = Path()
+        self._built: list[tuple[str, list[str]]] = []
         self._pages: dict[str, StagePage] = {}
         self._work = Work(self)
         self._watch = FlowWatch(self)
@@ -94,7 +96,7 @@ class WorkflowWidget(QWidget):
         self._more = tool_button("☰", "Save, reload, open and reset the workflow")
         self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
-        self.save_action = _action(menu, "Save the workflow", self.save)
+        self.save_action = _action(menu, "Save the workflow", lambda: self._try(self.save))
         self.reload_action = _action(menu, "Reload the saved one", self.reload)
         menu.addSeparator()
         _action(menu, "Open file (also of TissueMAPS)…", self._on_open)
@@ -151,7 +153,7 @@ class WorkflowWidget(QWidget):
         """Show a workflow."""
         self._sight.end_wait()  # else what is set would be replaced by what is saved
         changed = description != self._value
-        if [s.name for s in description.stages] != list(self._pages) or not self._pages:
+        if _form(description) != self._built or not self._pages:
             self._build(description)
         self._value = description
         self.buttons.setWorkflow(description)
@@ -328,20 +330,24 @@ class WorkflowWidget(QWidget):
                     experiment.workflow.save(value)
                 return act(experiment.workflow)
 
-        self._sent = value
+        self._sent, self._asked = value, path
         self.progress_row.begin(title)
         self._work.start(title, make)
         self._show()
 
     def _on_work_ended(self, outcome: Outcome) -> None:
         self.progress_row.end()
+        is_shown = self._experiment is not None and self._experiment.path == self._asked
         if outcome.error:
-            self.show_message(f"⚠ {outcome.error}")
+            self.show_message(f"⚠ {'' if is_shown else f'{self._asked.name}: '}{outcome.error}")
+        elif not is_shown:
+            pass
         elif isinstance(outcome.value, dict):
             self.show_message(estimate_text(outcome.value))
         elif self._sent is not None:
             self._saved = self._sent
         self._sent = None
+        self._show()
         self._watch.look()
 
     # -- showing --------------------------------------------------------------------------------
@@ -351,14 +357,15 @@ class WorkflowWidget(QWidget):
         names = map(pipeline_name, pipeline_keys(self._experiment))
         channels = self._experiment.catalogue.channel_names()
         choices = {"pipeline": ["", *names], "stitch_channel": ["", *channels]}
+        pages = {
+            stage.name: StagePage(stage, choices) for stage in description.stages if stage.steps
+        }
         self._clear_pages()
-        for stage in description.stages:
-            if not stage.steps:
-                continue
-            page = StagePage(stage, choices)
+        self._built = _form(description)
+        for name, page in pages.items():
+            self._pages[name] = page
             page.stepChanged.connect(self._on_step_changed)
-            self._pages[stage.name] = page
-            self.tabs.addTab(page, STAGE_TITLES[stage.name])
+            self.tabs.addTab(page, STAGE_TITLES[name])
         self.tabs.addTab(self.sending, "Sites")
         self.tabs.addTab(self.jobs, "Jobs")
 
@@ -433,6 +440,11 @@ class WorkflowWidget(QWidget):
         """Look no longer; what was sent off goes on."""
         self._watch.setExperiment(None)
         super().closeEvent(event)
+
+
+def _form(description: WorkflowDescription) -> list[tuple[str, list[str]]]:
+    """Stages and their steps, which the forms are made for."""
+    return [(stage.name, [step.name for step in stage.steps]) for stage in description.stages]
 
 
 def _action(menu: QMenu, text: str, act: Callable[[], Any]) -> Any:

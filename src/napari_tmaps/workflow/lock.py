@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from napari_tmaps.errors import ExistsError
+from napari_tmaps.errors import ExistsError, StorageError
 from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.metadata_edits import carry_out
@@ -37,7 +37,13 @@ def _lock_path(folder: Path) -> Path:
 
 
 def coordinator(folder: Path) -> dict[str, Any] | None:
-    """Who works on an experiment now: what, pid, host, since; None if nobody does."""
+    """Who works on an experiment now: what, pid, host, since; None if nobody does.
+
+    Raises
+    ------
+    StorageError
+        It cannot be found out, e.g. because the file belongs to somebody else.
+    """
     path = _lock_path(folder)
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -48,6 +54,11 @@ def coordinator(folder: Path) -> dict[str, Any] | None:
         content, beat = {"what": "starting", "pid": None, "host": "", "since": ""}, 0.0
         with suppress(OSError):
             beat = path.stat().st_mtime
+    except OSError as error:
+        raise StorageError(
+            f"'{path}' cannot be read: {error.strerror or error}. Check its permissions and its "
+            "disk."
+        ) from error
     # A folder that lies on a server has the file only while its maker lives there.
     return content if source_of(path) is not None or _lives(content, beat) else None
 
