@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -44,6 +44,7 @@ from napari_tmaps.gui.site_work import SiteWork
 from napari_tmaps.gui.start_page import StartPage
 from napari_tmaps.gui.state import Choice, Facts, State, View, resolve
 from napari_tmaps.gui.still import still
+from napari_tmaps.gui.undocked import Undocked
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment, is_experiment
 from napari_tmaps.streams.mounts import ComingError
@@ -144,6 +145,8 @@ class ExperimentWidget(QWidget):
         self._desk.tablesChanged.connect(self._on_tables_changed)
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
+        self.destroyed.connect(self._view.close)
+        Undocked(self, lambda: not self._desk.unsaved)
         self._show_page()
 
     # -- value ----------------------------------------------------------------------------------
@@ -477,6 +480,11 @@ class ExperimentWidget(QWidget):
         self.setValue(replace(self.value(), pipeline=path))
 
     # -- drop and close -------------------------------------------------------------------------
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Give back what is open."""
+        self.close_experiment()
+        super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         if event is not None and _dropped(event) and not self.is_busy:

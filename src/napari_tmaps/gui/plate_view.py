@@ -77,6 +77,11 @@ class PlateView:
         self._colouring, self._results = None, {}
         self.forget()
 
+    def close(self) -> None:
+        """Leave the viewer alone."""
+        self.status.close()
+        self._viewer.scene.camera.events.zoom.disconnect(self._fit_names)
+
     def forget(self) -> None:
         """Read everything anew next time: the files have changed."""
         self._sources, self._picture, self._shown = {}, None, ()

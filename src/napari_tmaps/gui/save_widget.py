@@ -41,6 +41,7 @@ from napari_tmaps.gui.save_state import (
     with_ending,
 )
 from napari_tmaps.gui.sight import Sight
+from napari_tmaps.gui.undocked import Undocked
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.gui.writers import layer_data
 from napari_tmaps.store.selections import SelectionStore
@@ -140,6 +141,7 @@ class SaveWidget(QWidget):
         self.destroyed.connect(
             lambda: viewer.layers.selection.events.changed.disconnect(self._on_layers_changed)
         )
+        Undocked(self)
         self._on_experiment_changed()
 
     # -- value ----------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from napari_tmaps.gui.sending_page import SendingPage
 from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.stage_page import StagePage
 from napari_tmaps.gui.state import Choice, View
+from napari_tmaps.gui.undocked import Undocked
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.model.workflow import WorkflowDescription
@@ -140,6 +141,7 @@ class WorkflowWidget(QWidget):
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
         self._desk.experimentChanged.connect(self.setExperiment)
+        Undocked(self)
         self.setExperiment(self._desk.experiment)
 
     # -- value ----------------------------------------------------------------------------------

@@ -1,0 +1,41 @@
+"""A widget goes with its dock: napari takes it out, and leaves it hidden and at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QDockWidget, QWidget
+
+from napari_tmaps.gui.parts import timer
+
+
+class Undocked(QObject):
+    """Closes and deletes a widget once its dock was closed.
+
+    Parameters
+    ----------
+    may_go
+        Whether nothing would be lost.
+    """
+
+    def __init__(self, widget: QWidget, may_go: Callable[[], bool] = lambda: True) -> None:
+        super().__init__(widget)
+        self._widget, self._may_go = widget, may_go
+        self._was_docked = False
+        self._soon = timer(self, 0, self._go)  # never in the midst of being taken out
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """The dock is the parent of the widget."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            parent = self._widget.parentWidget()
+            if parent is None and self._was_docked:
+                self._soon.start()
+            self._was_docked = isinstance(parent, QDockWidget)
+        return False
+
+    def _go(self) -> None:
+        if self._widget.parentWidget() is None and self._may_go():
+            self._widget.close()
+            self._widget.deleteLater()

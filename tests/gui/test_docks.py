@@ -1,0 +1,82 @@
+"""What becomes of a widget whose dock is closed in the window of napari."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from napari_tmaps.gui.arrangement import show_widget
+from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.state import Choice
+
+
+def close_dock(widget: Any, qtbot: Any) -> None:
+    """As by the cross in its title."""
+    gone: list[bool] = []
+    widget.destroyed.connect(lambda: gone.append(True))
+    widget.parent().destroyOnClose()
+    qtbot.waitUntil(lambda: bool(gone))
+
+
+@pytest.mark.parametrize("name", ["Workflow", "Save"])
+def test_a_widget_goes_with_its_dock(
+    name: str, make_viewer: Callable[..., Any], experiment_path: Path, qtbot: Any
+) -> None:
+    viewer = make_viewer()
+    widget = show_widget(viewer, "Experiment")
+    with qtbot.captureExceptions() as raised:
+        close_dock(show_widget(viewer, name), qtbot)
+        widget.setValue(Choice(str(experiment_path)))
+        desk_of(viewer).tablesChanged.emit("")
+        viewer.layers.selection.clear()
+        again = show_widget(viewer, name)
+        assert again.isVisibleTo(again.parent())
+        qtbot.waitUntil(lambda: not (widget.is_looking or again.is_busy))
+        widget.close_experiment()
+    assert raised == []
+
+
+def test_an_experiment_is_closed_with_its_dock(
+    make_viewer: Callable[..., Any], experiment_path: Path, qtbot: Any
+) -> None:
+    viewer = make_viewer()
+    callbacks = len(viewer.mouse_drag_callbacks)
+    widget = show_widget(viewer, "Experiment")
+    widget.setValue(Choice(str(experiment_path)))
+    qtbot.waitUntil(lambda: not widget.is_looking)
+    with qtbot.captureExceptions() as raised:
+        close_dock(widget, qtbot)
+        assert desk_of(viewer).experiment is None
+        assert len(viewer.layers) == 0
+        assert len(viewer.mouse_drag_callbacks) == callbacks
+        viewer.scene.camera.zoom *= 2
+        widget = show_widget(viewer, "Experiment")
+        widget.setValue(Choice(str(experiment_path), "P1", "B03", 2))
+        desk_of(viewer).go(replace(widget.value(), site=3))
+        assert widget.value().site == 3
+        assert [layer.name for layer in viewer.layers] == ["DAPI", "Actin"]
+        qtbot.waitUntil(lambda: not widget.is_looking)
+        widget.close_experiment()
+    assert raised == []
+
+
+def test_what_is_not_saved_does_not_go_with_a_dock(
+    make_viewer: Callable[..., Any], experiment_path: Path, qtbot: Any
+) -> None:
+    viewer = make_viewer()
+    widget = show_widget(viewer, "Experiment")
+    widget.setValue(Choice(str(experiment_path)))
+    qtbot.waitUntil(lambda: not widget.is_looking)
+    desk = desk_of(viewer)
+    desk.unsaved = "1 object changed, not saved yet"
+    widget.parent().destroyOnClose()
+    for _ in range(3):
+        QApplication.processEvents()
+    assert desk.experiment is not None
+    desk.unsaved = ""
+    widget.close_experiment()
