@@ -171,6 +171,13 @@ def test_a_damaged_session_is_not_offered(experiment_path: Path) -> None:
     assert session.load(experiment_path) is None
 
 
+def test_infinite_contrast_is_no_error(experiment_path: Path) -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((4, 4)), contrast_limits=(0, np.inf))
+    session.save(experiment_path, session.session_of(Choice("a", "P1", "B02", 1), viewer))
+    assert session.load(experiment_path) is None
+
+
 def test_a_colormap_that_is_gone_is_left_out(experiment_path: Path) -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(np.zeros((4, 4)), name="DAPI", colormap="green")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -18,11 +19,13 @@ import pytest
 from napari.components import ViewerModel
 from tests.gui.plate import make_experiment
 
+from napari_tmaps.errors import StorageError
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice
-from napari_tmaps.gui.work_watch import Watched, look
+from napari_tmaps.gui.work_watch import Watched, WorkWatch, look
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.door import Experiment as Door
 from napari_tmaps.workflow.imextract import ImageExtractor
 from napari_tmaps.workflow.phases import init_step
 
@@ -199,3 +202,19 @@ def test_who_cannot_be_stopped_can_be_asked_again(
     assert widget.progress_row.cancel_button.isEnabled()
     end(process)
     widget._work.watch.look()
+
+
+def test_a_server_that_cannot_be_asked_to_stop_is_told(
+    tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise StorageError("The server cannot be reached.")
+
+    monkeypatch.setattr(Door, "open", refuse)
+    watch = WorkWatch()
+    watch._experiment = SimpleNamespace(mirror=object(), path=tmp_path)
+    watch._last = Watched("a workflow, process 7 on far", elsewhere=True)
+    with qtbot.waitSignal(watch.failed) as told:
+        watch.stop_work()
+    assert told.args == ["The server cannot be reached."]
+    watch._experiment = None

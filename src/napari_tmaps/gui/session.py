@@ -130,10 +130,10 @@ def _look(kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save(experiment: Path, session: Session) -> None:
-    """Keep a session, if the user's folder can be written."""
+    """Keep a session, if the user's folder can be written and all numbers are finite."""
     try:
         write_json(_file(experiment), asdict(session))
-    except StorageError:
+    except (StorageError, ValueError):  # limits that are infinite are no numbers of JSON
         return
 
 

@@ -59,11 +59,14 @@ class PlateFolder:
         """Folder of the labels of an object type; they lie beside the first cycle."""
         return self.image_path(well, site) / "labels" / object_type
 
-    def _repr_html_(self) -> str:
-        """For notebooks: the wells that there are."""
+    def _repr_html_(self) -> str | None:
+        """For notebooks: the wells that there are; None where nothing is converted yet."""
         from napari_tmaps.model.platesvg import plate_svg
 
-        plate = self.layout()
+        try:
+            plate = self.layout()
+        except NotFoundError:
+            return None
         wells = {
             str(WellName(row_letters(well["rowIndex"]), well["columnIndex"] + 1)): well["path"]
             for well in plate["wells"]
