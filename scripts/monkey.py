@@ -90,10 +90,7 @@ class Monkey:
         self.viewer.window.resize(1366, 768)
         open_tissuemaps(self.viewer)
         self.desk = desk_of(self.viewer)
-        self.experiment = show_widget(self.viewer, "Experiment")
-        self.pipeline = show_widget(self.viewer, "Pipeline")
-        self.workflow = show_widget(self.viewer, "Workflow")
-        self.saving = show_widget(self.viewer, "Save")
+        self.find_widgets()
         self.experiment.setValue(Choice(str(self.plates[0])))
         self.actions: list[tuple[int, Callable[[], str]]] = [
             (8, self.walk),
@@ -113,13 +110,21 @@ class Monkey:
             (3, self.display),
             (3, self.raise_tab),
             (1, self.reopen),
+            (1, self.close_dock),
             (1, self.lose_image),
             (1, self.damage_file),
             (1, self.kill_coordinator),
         ]
-        self.explorer = Explorer(self.viewer, self.random, self.experiment, HOME)
+        self.explorer = Explorer(self.viewer, self.random, HOME)
         self.actions += self.explorer.actions
         sys.excepthook = self._on_exception
+
+    def find_widgets(self) -> None:
+        """Dock the widgets that are not there."""
+        self.experiment: Any = show_widget(self.viewer, "Experiment")
+        self.pipeline: Any = show_widget(self.viewer, "Pipeline")
+        self.workflow: Any = show_widget(self.viewer, "Workflow")
+        self.saving: Any = show_widget(self.viewer, "Save")
 
     def _on_exception(self, kind: Any, error: Any, trace: Any) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
@@ -306,6 +311,19 @@ class Monkey:
         self.settle(0.05)
         self.experiment.setValue(Choice(path))
         return Path(path).name
+
+    def close_dock(self) -> str:
+        """A widget is closed, and opened again."""
+        name = self.random.choice(widget_names()).removeprefix("TissueMAPS: ")
+        path = self.desk.choice.experiment
+        dock: Any = show_widget(self.viewer, name).parentWidget()
+        dock.destroyOnClose()
+        self.settle(self.random.choice((0, 0.1)))
+        self.find_widgets()
+        self.explorer.find_widgets()
+        if path and not self.desk.choice.experiment:
+            self.experiment.setValue(Choice(path))
+        return name
 
     # -- faults ---------------------------------------------------------------------------------
 

@@ -28,20 +28,13 @@ class Explorer:
         Its widgets are shown.
     chance
         Decides what is done.
-    experiment
-        The Experiment widget of the viewer.
     folder
         Where exports go.
     """
 
-    def __init__(self, viewer: Any, chance: random.Random, experiment: Any, folder: Path) -> None:
-        self.viewer, self.random, self.experiment, self.folder = viewer, chance, experiment, folder
-        self.objects = show_widget(viewer, "Objects")
-        self.classes = show_widget(viewer, "Classes")
-        self.gallery = show_widget(viewer, "Gallery")
-        self.results = show_widget(viewer, "Results")
-        self.editing = show_widget(viewer, "Edit objects")
-        self.book = self.objects.book
+    def __init__(self, viewer: Any, chance: random.Random, folder: Path) -> None:
+        self.viewer, self.random, self.folder = viewer, chance, folder
+        self.find_widgets()
         self.actions: list[tuple[int, Action]] = [
             (2, self.open_type),
             (2, self.filter),
@@ -60,6 +53,16 @@ class Explorer:
             (3, self.correct),
             (2, self.end_correcting),
         ]
+
+    def find_widgets(self) -> None:
+        """Dock the widgets that are not there."""
+        self.experiment: Any = show_widget(self.viewer, "Experiment")
+        self.objects: Any = show_widget(self.viewer, "Objects")
+        self.classes: Any = show_widget(self.viewer, "Classes")
+        self.gallery: Any = show_widget(self.viewer, "Gallery")
+        self.results: Any = show_widget(self.viewer, "Results")
+        self.editing: Any = show_widget(self.viewer, "Edit objects")
+        self.book = self.objects.book
 
     @property
     def is_busy(self) -> bool:
