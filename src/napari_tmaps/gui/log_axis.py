@@ -26,6 +26,5 @@ class LogAxis(pg.AxisItem):  # type: ignore[misc]
             return strings
         first = np.rint(numbers / 10.0 ** np.floor(np.log10(numbers) + 1e-9))
         return [
-            string if digit in _NAMED else ""
-            for string, digit in zip(strings, first, strict=True)
+            string if digit in _NAMED else "" for string, digit in zip(strings, first, strict=True)
         ]
