@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -16,6 +17,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QInputDialog, QMainWindow
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
 
 from napari_tmaps.errors import StorageError
+from napari_tmaps.gui import edit_widget
 from napari_tmaps.gui.edit_layer import Hand
 from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
@@ -39,10 +41,12 @@ def shown(qtbot: Any, analysed: Path) -> Iterator[Any]:  # noqa: F811
 
 
 @pytest.fixture
-def widget(shown: Any, qtbot: Any) -> EditWidget:
+def widget(shown: Any) -> Iterator[EditWidget]:
     widget = EditWidget(shown.viewer)
-    qtbot.addWidget(widget)
-    return widget
+    yield widget
+    with suppress(RuntimeError):  # it has gone with its dock
+        widget.discard()
+        widget.close()
 
 
 def wait(qtbot: Any, widget: EditWidget) -> None:
@@ -260,7 +264,37 @@ def test_what_is_painted_is_saved_when_the_window_closes(
     assert widget.changed() == 0
     assert shown.plates_tree.unsaved() == ""
     assert told == ["Blocks"]
-    widget.setParent(None)  # it is not for the window to delete
+    widget.setParent(None)  # it goes by itself
+
+
+def test_what_is_painted_is_saved_when_napari_takes_the_dock_away(
+    shown: Any, widget: EditWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = QDockWidget()
+    qtbot.addWidget(dock)
+    dock.setWidget(widget)
+    dock.show()
+    widget.edit_button.click()
+    widget.layer.paint((0, 0, 35, 20), 2)
+
+    def refuse(*_: Any) -> None:
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edit_widget, "correct", refuse)
+        widget.setParent(None)  # as napari does, and says no more
+        qtbot.waitUntil(widget.isVisible)
+        assert "The disk is full." in widget._message.text()
+        assert widget.isWindow()
+        assert widget.changed() == 1
+        assert not widget.close()
+    gone: list[bool] = []
+    widget.destroyed.connect(lambda: gone.append(True))
+    assert widget.close()
+    qtbot.waitUntil(lambda: bool(gone))
+    assert stored(shown)[..., 35, 20] == 2
+    assert not [layer for layer in shown.viewer.layers if layer.name.startswith("Edit")]
+    assert shown.plates_tree.unsaved() == ""
 
 
 def test_a_window_stays_open_while_changes_are_saved(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
+from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -29,6 +30,7 @@ from napari_tmaps.gui.empty_page import EmptyPage
 from napari_tmaps.gui.parts import Message, push_button, wrapped
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.state import View
+from napari_tmaps.gui.undocked import Undocked
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import run
 from napari_tmaps.model.words import counted
@@ -132,6 +134,7 @@ class EditWidget(QWidget):
         self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.choiceChanged.connect(self._on_choice_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)
+        Undocked(self, self._may_go)
         self.show_message("")
         self._on_experiment_changed(self._desk.experiment)
 
@@ -314,12 +317,34 @@ class EditWidget(QWidget):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """What was painted is not lost either because somebody closes the dock or the window."""
-        if event is None or event.type() != QEvent.Type.Close or not self.changed():
+        if event is None or event.type() != QEvent.Type.Close or self._is_kept():
             return False
+        event.ignore()
+        return True
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Likewise, once it is a window of its own."""
+        if event is not None and not self._is_kept():
+            event.ignore()
+        else:
+            self._leave()
+
+    def _may_go(self) -> bool:
+        """Whether it can go with its dock; else it becomes a window of its own."""
+        if self._is_kept():
+            return True
+        self.setWindowTitle("TissueMAPS: Edit objects")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.show()
+        return False
+
+    def _is_kept(self) -> bool:
+        """Save what was painted, at once; False, and a message, if that cannot be."""
+        if not self.changed():
+            return True
         if self._work.is_running:
             self.show_message("Something is being saved. Close the window once that has ended.")
-            event.ignore()
-            return True
+            return False
         experiment, edited = self._desk.experiment, self._edited
         assert experiment is not None, "objects are edited"
         assert edited is not None, "something has changed"
@@ -327,12 +352,11 @@ class EditWidget(QWidget):
             run(correct(experiment, edited.place, edited.before, edited.after()))
         except TmapsError as error:
             self.show_message(f"{error} The window stays open: discard the changes to close it.")
-            event.ignore()
-            return True
+            return False
         self._leave()
         self._show()
         self._desk.tablesChanged.emit(edited.place.object_type)
-        return False
+        return True
 
     def _step(self, change: Callable[[Experiment], Correcting]) -> None:
         experiment = self._desk.experiment

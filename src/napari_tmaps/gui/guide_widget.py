@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
 from napari_tmaps.gui.arrangement import open_tissuemaps, show_widget
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.parts import wrapped
+from napari_tmaps.gui.undocked import Undocked
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -62,6 +63,7 @@ class GuideWidget(QWidget):
         self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.choiceChanged.connect(self._look)
         self._desk.tablesChanged.connect(self._on_experiment_changed)
+        Undocked(self)
         self._on_experiment_changed()
         QTimer.singleShot(0, self._arrange)
 

@@ -18,6 +18,7 @@ from napari_tmaps.gui.empty_page import EmptyPage
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.object_marks import marks_of
 from napari_tmaps.gui.parts import Message
+from napari_tmaps.gui.undocked import Undocked
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -69,6 +70,7 @@ class ObjectPage(QWidget):
         self.book.failed.connect(self.show_message)
         self.book.gatesChanged.connect(self._on_changed)
         self.book.selectionsChanged.connect(self._on_changed)
+        Undocked(self)
         self._on_opened()
 
     def add(self, content: QWidget, stretch: int = 1) -> None:

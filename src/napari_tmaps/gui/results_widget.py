@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -31,6 +32,7 @@ from napari_tmaps.gui.result_data import ResultView, colours_of, layer_name, vie
 from napari_tmaps.gui.result_list import ResultList
 from napari_tmaps.gui.result_report import ResultReport
 from napari_tmaps.gui.tool_form import ToolForm
+from napari_tmaps.gui.undocked import Undocked
 from napari_tmaps.gui.workers import Outcome, Work
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
@@ -144,6 +146,7 @@ class ResultsWidget(QWidget):
         self.plates.failed.connect(self.show_message)
         self.book.opened.connect(self._on_opened)
         self.destroyed.connect(self._colouring.cancel)
+        Undocked(self)
         self.show_message("")
         self._on_opened()
 
@@ -373,6 +376,11 @@ class ResultsWidget(QWidget):
             self.show_message(outcome.error)
         elif outcome.value is not None:
             outcome.value()
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Nobody could take off the map what is shown there."""
+        self._on_active_changed(())
+        super().closeEvent(event)
 
     def _go(self, plate: str, well: str) -> None:
         desk = self.book.desk
