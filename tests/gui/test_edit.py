@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QInputDialog, QMainWindow
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
@@ -42,7 +43,7 @@ def shown(qtbot: Any, analysed: Path) -> Iterator[Any]:  # noqa: F811
 
 @pytest.fixture
 def widget(shown: Any) -> Iterator[EditWidget]:
-    widget = EditWidget(shown.viewer)
+    widget = EditWidget(PublicOnlyProxy(shown.viewer))  # type: ignore[arg-type]  # as napari does
     yield widget
     with suppress(RuntimeError):  # it has gone with its dock
         widget.discard()
@@ -77,7 +78,7 @@ def test_split_merge_and_delete_are_saved_and_measured(
     widget.edit_button.click()
     layer = widget.layer
     assert layer.name == "Edit: Blocks"
-    assert shown.viewer.layers.selection.active is layer
+    assert shown.viewer.layers.selection.active == layer
     assert not shown.viewer.layers["Blocks"].visible
     assert not widget.save_button.isEnabled()
     widget.stroke(Hand.SPLIT, (0, 0, 47, 5), (0, 0, 47, 30))

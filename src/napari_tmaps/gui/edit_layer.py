@@ -75,8 +75,8 @@ class EditLayer:
         viewer.layers.events.removed.connect(self._on_layer_removed)
         below.visible = False
 
-    def _on_layer_removed(self, event: Any) -> None:
-        if event.value is self.layer:
+    def _on_layer_removed(self, _event: object) -> None:
+        if self.layer not in self._viewer.layers:
             self._on_removed()
 
     def remove(self) -> None:
