@@ -55,6 +55,7 @@ def test_an_experiment_is_closed_with_its_dock(
     with qtbot.captureExceptions() as raised:
         close_dock(widget, qtbot)
         assert desk_of(viewer).experiment is None
+        assert not desk_of(viewer).is_kept
         assert len(viewer.layers) == 0
         assert len(viewer.mouse_drag_callbacks) == callbacks
         viewer.scene.camera.zoom *= 2

@@ -300,6 +300,8 @@ class ExperimentWidget(QWidget):
         with still(self):
             self._view.open(experiment)
         self._experiment, self._state = experiment, None
+        self.site_page.map_panel.show_object("")
+        self.site_page.map_panel.setCycles(1)  # all of them
         self.plates_tree.setExperiment(experiment)
         self._work.setExperiment(experiment)
         self.following.setExperiment(experiment)

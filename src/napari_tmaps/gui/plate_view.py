@@ -81,6 +81,7 @@ class PlateView:
         """Leave the viewer alone."""
         self.status.close()
         self._viewer.scene.camera.events.zoom.disconnect(self._fit_names)
+        self._layers.close()
 
     def forget(self) -> None:
         """Read everything anew next time: the files have changed."""
@@ -146,7 +147,7 @@ class PlateView:
 
     def try_out(self, found: SiteObjects) -> None:
         """Show what a pipeline found on the site that is shown."""
-        self._layers.try_out(object_layers(self._plate(found.plate), found))
+        self._layers.try_out(object_layers(self._source(found.plate, found.well), found))
         self._layers.grey(self._colouring is not None)
 
     def times(self, plate: str) -> int:

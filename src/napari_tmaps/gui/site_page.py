@@ -139,7 +139,7 @@ class SitePage(QWidget):
     def setState(self, state: State, pipelines: tuple[str, ...]) -> None:
         """Show a state."""
         self._state = state
-        choice = state.choice
+        choice, selected = state.choice, self.plate_map.selection()
         edited = (self._plate, self.plate_map, self.slide_map, self._pipeline)
         blockers = [QSignalBlocker(item) for item in edited]
         if [self._plate.itemText(n) for n in range(self._plate.count())] != list(state.plates):
@@ -170,6 +170,8 @@ class SitePage(QWidget):
         self._pipeline.setCurrentIndex(max(0, self._pipeline.findData(choice.pipeline)))
         for blocker in blockers:
             blocker.unblock()
+        if self.plate_map.selection() != selected:  # some of them are not on this plate
+            self.plate_map.selectionChanged.emit(self.plate_map.selection())
         self._enable()
 
     def setMap(self, *, lacks: bool, old: Sequence[str] = ()) -> None:
