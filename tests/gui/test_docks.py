@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
 from napari_tmaps.gui.arrangement import show_widget
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.state import Choice
+from napari_tmaps.gui.undocked import Undocked
+from napari_tmaps.gui.workers import Work
+from napari_tmaps.model.progress import Progress
 
 
 def close_dock(widget: Any, qtbot: Any) -> None:
@@ -84,3 +89,25 @@ def test_what_is_not_saved_does_not_go_with_a_dock(
     assert desk.experiment is not None
     desk.unsaved = ""
     widget.close_experiment()
+
+
+def test_work_stops_with_the_dock_of_its_widget(qtbot: Any) -> None:
+    dock, widget, ended = QDockWidget(), QWidget(), Event()
+    qtbot.addWidget(dock)
+    Undocked(widget)
+    dock.setWidget(widget)
+    work = Work(widget)
+
+    def make() -> Iterator[Progress]:
+        try:
+            for _ in range(20_000):
+                yield Progress("long", 0, 0)
+                time.sleep(0.01)
+        except GeneratorExit:
+            ended.set()
+            raise
+
+    with qtbot.waitSignal(work.progressed):
+        work.start("", make)  # type: ignore[arg-type]
+    widget.setParent(None)
+    qtbot.waitUntil(ended.is_set)

@@ -8,10 +8,11 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_tmaps.gui.parts import timer
+from napari_tmaps.gui.workers import Work
 
 
 class Undocked(QObject):
-    """Closes and deletes a widget once its dock was closed.
+    """Closes and deletes a widget once its dock was closed; its work stops.
 
     Parameters
     ----------
@@ -37,5 +38,7 @@ class Undocked(QObject):
 
     def _go(self) -> None:
         if self._widget.parentWidget() is None and self._may_go():
+            for work in self._widget.findChildren(Work):
+                work.cancel()
             self._widget.close()
             self._widget.deleteLater()
