@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import psutil
 import pytest
 from tests.workflow.screen import name
 from tests.workflow.test_faults import contents, coordinator, make, undisturbed, wait_for  # noqa: F401
@@ -262,6 +263,16 @@ def test_a_silent_machine_is_dead(make, monkeypatch):  # noqa: F811
         assert at_work(experiment.path)["host"] == "elsewhere"
         os.utime(path, (0, time.time() - 1000))
         assert at_work(experiment.path) is None
+
+
+def test_a_process_of_somebody_else_is_at_work(make, monkeypatch):  # noqa: F811
+    def refuse(pid):
+        raise psutil.AccessDenied(pid)
+
+    experiment = make("theirs")
+    with coordinating(experiment.path, "theirs"):
+        monkeypatch.setattr(psutil, "Process", refuse)
+        assert at_work(experiment.path)["what"] == "theirs"
 
 
 def test_a_detached_submission_goes_on_alone(make, undisturbed):  # noqa: F811

@@ -75,6 +75,8 @@ def _lives(content: dict[str, Any], beat: float) -> bool:
         return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:  # it is somebody else's
+        return True
 
 
 @contextmanager
