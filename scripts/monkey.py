@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import logging
 import os
 import random
 import shutil
@@ -118,6 +119,7 @@ class Monkey:
         self.explorer = Explorer(self.viewer, self.random, HOME)
         self.actions += self.explorer.actions
         sys.excepthook = self._on_exception
+        logging.getLogger("napari_tmaps").addHandler(_Listener(self.found))
 
     def find_widgets(self) -> None:
         """Dock the widgets that are not there."""
@@ -316,6 +318,8 @@ class Monkey:
         """A widget is closed, and opened again."""
         name = self.random.choice(widget_names()).removeprefix("TissueMAPS: ")
         path = self.desk.choice.experiment
+        if name == "Experiment" and self.desk.unsaved:
+            return "something is not saved"
         dock: Any = show_widget(self.viewer, name).parentWidget()
         dock.destroyOnClose()
         self.settle(self.random.choice((0, 0.1)))
@@ -382,6 +386,17 @@ class Monkey:
         ]
         if left:
             self.found(f"Processes are left: {[each.cmdline() for each in left]}")
+
+
+class _Listener(logging.Handler):
+    """Hears of errors that work in the background did not foresee."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(self.format(record))
 
 
 def main() -> int:

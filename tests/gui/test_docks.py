@@ -10,7 +10,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
+from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_tmaps.gui.arrangement import show_widget
 from napari_tmaps.gui.desk import desk_of
@@ -84,8 +84,9 @@ def test_what_is_not_saved_does_not_go_with_a_dock(
     desk = desk_of(viewer)
     desk.unsaved = "1 object changed, not saved yet"
     widget.parent().destroyOnClose()
-    for _ in range(3):
-        QApplication.processEvents()
+    qtbot.waitUntil(lambda: bool(widget.isWindow() and widget.isVisible()))
+    assert "1 object changed, not saved yet. Save or discard that" in widget.message
+    assert not widget.close()
     assert desk.experiment is not None
     desk.unsaved = ""
     widget.close_experiment()

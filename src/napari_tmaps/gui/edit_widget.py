@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -134,7 +134,7 @@ class EditWidget(QWidget):
         self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.choiceChanged.connect(self._on_choice_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)
-        Undocked(self, self._may_go)
+        Undocked(self, self._is_kept)
         self.show_message("")
         self._on_experiment_changed(self._desk.experiment)
 
@@ -328,15 +328,6 @@ class EditWidget(QWidget):
             event.ignore()
         else:
             self._leave()
-
-    def _may_go(self) -> bool:
-        """Whether it can go with its dock; else it becomes a window of its own."""
-        if self._is_kept():
-            return True
-        self.setWindowTitle("TissueMAPS: Edit objects")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.show()
-        return False
 
     def _is_kept(self) -> bool:
         """Save what was painted, at once; False, and a message, if that cannot be."""

@@ -146,7 +146,7 @@ class ExperimentWidget(QWidget):
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
         self.destroyed.connect(self._view.close)
-        Undocked(self, lambda: not self._desk.unsaved)
+        Undocked(self, self._may_close)
         self._show_page()
 
     # -- value ----------------------------------------------------------------------------------
@@ -484,9 +484,16 @@ class ExperimentWidget(QWidget):
     # -- drop and close -------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Give back what is open."""
-        self.close_experiment()
-        super().closeEvent(event)
+        """Give back what is open, unless something would be lost."""
+        if event is not None and not self._may_close():
+            event.ignore()
+        else:
+            self.close_experiment()
+
+    def _may_close(self) -> bool:
+        if unsaved := self._desk.unsaved:
+            self.show_message(f"{unsaved}. Save or discard that, then close this window.")
+        return not unsaved
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         if event is not None and _dropped(event) and not self.is_busy:

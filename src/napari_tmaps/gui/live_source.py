@@ -231,7 +231,7 @@ class LiveSource:
 
     def fetch(self) -> None:
         """Read what the last scene lacked; from any thread."""
-        for key, (data, read) in self._lacking.items():
+        for key, (data, read) in tuple(self._lacking.items()):  # the window goes on
             self._planes[key] = data, read()
 
     def _plane(self, layer: Layer, stacks: bool, used: _Planes, *, at_once: bool) -> Array | None:

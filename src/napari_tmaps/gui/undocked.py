@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_tmaps.gui.parts import timer
@@ -17,7 +17,7 @@ class Undocked(QObject):
     Parameters
     ----------
     may_go
-        Whether nothing would be lost.
+        Whether nothing would be lost; else the widget says why, and becomes a window of its own.
     """
 
     def __init__(self, widget: QWidget, may_go: Callable[[], bool] = lambda: True) -> None:
@@ -37,8 +37,13 @@ class Undocked(QObject):
         return False
 
     def _go(self) -> None:
-        if self._widget.parentWidget() is None and self._may_go():
+        if self._widget.parentWidget() is not None:
+            return
+        if self._may_go():
             for work in self._widget.findChildren(Work):
                 work.cancel()
             self._widget.close()
             self._widget.deleteLater()
+        else:
+            self._widget.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self._widget.show()
