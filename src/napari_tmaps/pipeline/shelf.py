@@ -106,9 +106,10 @@ class Shelf:
         StorageError, PipelineError
             See `save_pipeline`.
         """
-        with disk_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        save_pipeline(pipeline, self.path(name))
+        path = self.path(name)
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        save_pipeline(pipeline, path)
 
     def _journal(self, name: str) -> Path:
         return self.folder / _JOURNALS / f"{name}.jsonl"
