@@ -14,6 +14,8 @@ from napari.components import ViewerModel
 from tests.gui.plate import PIPELINE, SIZE
 
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.edit_layer import Hand
+from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.map_values import COUNT, Measure, well_values
 from napari_tmaps.gui.object_book import book_of
@@ -165,6 +167,30 @@ def test_plates_of_results_follow_the_slider(
     viewer.dims.set_current_step(0, 1)
     qtbot.waitUntil(lambda: dict(colours().values) == {"B02": 5001.5})
     assert colours().title == "mean of Intensity_mean_DAPI (t = 1)"
+
+
+def test_corrections_are_of_the_time_point_that_is_shown(
+    shown: tuple[ViewerModel, ExperimentWidget], qtbot: Any
+) -> None:
+    viewer, widget = shown
+    editing = EditWidget(viewer)  # type: ignore[arg-type]
+    qtbot.addWidget(editing)
+    editing.edit_button.click()
+    editing.stroke(Hand.DELETE, (1, 0, 20, 20), (1, 0, 20, 20))
+    assert editing.changed() == 0, "that is another time point"
+    viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: editing.place is not None and editing.place.t == 1)
+    editing.stroke(Hand.DELETE, (0, 0, 20, 20), (0, 0, 20, 20))
+    assert editing.changed() == 1
+    viewer.dims.set_current_step(0, 0)
+    qtbot.waitUntil(lambda: editing.place is not None and editing.place.t == 0)
+    qtbot.waitUntil(lambda: not editing.is_busy)
+    opened = widget.experiment
+    assert opened is not None
+    found = [int(opened.labels("P1", "B02", 2, "Blocks", t=t).max()) for t in (0, 1)]
+    assert found[0] > 0
+    assert found[1] == 0
+    editing.edit_button.click()
 
 
 def test_tables_of_wells_over_time(path: Path, tmp_path: Path) -> None:

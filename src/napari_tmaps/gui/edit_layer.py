@@ -134,8 +134,8 @@ class EditLayer:
 
     def stroke(self, hand: Hand, start: Any, end: Any) -> None:
         """Split, merge or delete along a line (t, z, y, x) in pixels of the layer."""
-        z, data = round(float(start[1])), self.layer.data
-        if not (0 <= z < data.shape[1] and self.layer.editable):
+        t, z, data = round(float(start[0])), round(float(start[1])), self.layer.data
+        if t or not (0 <= z < data.shape[1] and self.layer.editable):
             return
         plane = np.asarray(data[0, z])
         first, last = (float(start[2]), float(start[3])), (float(end[2]), float(end[3]))

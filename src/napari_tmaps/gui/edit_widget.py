@@ -27,7 +27,7 @@ from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.edit_history import EditHistory
 from napari_tmaps.gui.edit_layer import EditLayer, Hand, stored_layer
 from napari_tmaps.gui.empty_page import EmptyPage
-from napari_tmaps.gui.parts import Message, push_button, wrapped
+from napari_tmaps.gui.parts import Message, push_button, timer, wrapped
 from napari_tmaps.gui.progress_row import ProgressRow
 from napari_tmaps.gui.state import View
 from napari_tmaps.gui.undocked import Undocked
@@ -43,6 +43,8 @@ from napari_tmaps.tools.exporting import Export, export_objects
 if TYPE_CHECKING:
     import napari.viewer
 
+
+_SETTLE_MS = 50
 
 _TIPS = {
     Hand.PAINT: "Paint with the label of the object where you begin",
@@ -133,6 +135,9 @@ class EditWidget(QWidget):
         self._work.ended.connect(self._on_ended)
         self._desk.experimentChanged.connect(self._on_experiment_changed)
         self._desk.choiceChanged.connect(self._on_choice_changed)
+        # Never in the midst of a change: layers come and go, and the slider with them.
+        self._moved = timer(self, _SETTLE_MS, self._on_choice_changed)
+        viewer.dims.events.current_step.connect(self._on_time_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)
         Undocked(self, self._is_kept)
         self.show_message("")
@@ -194,8 +199,8 @@ class EditWidget(QWidget):
         if self._edited is None:
             return
         choice = self._desk.choice
-        here = (choice.plate, choice.well, choice.site)
-        if choice.view is View.SITE and here == self._edited.place[1:4]:
+        here = (choice.plate, choice.well, choice.site, self._time())
+        if choice.view is View.SITE and here == self._edited.place[1:]:
             return
         # What was painted is not lost because somebody walks on.
         if self.changed():
@@ -204,6 +209,10 @@ class EditWidget(QWidget):
             self._begin()
         else:
             self.edit_button.setChecked(False)
+
+    def _on_time_changed(self, _event: object) -> None:
+        if self._edited is not None:
+            self._moved.start()
 
     def _on_type_changed(self) -> None:
         if self._edited is not None:
@@ -238,9 +247,8 @@ class EditWidget(QWidget):
         try:
             if below is None:
                 raise NotFoundError(f"This site has no {object_type}. Analyse it first.")
-            t = int(self._viewer.dims.current_step[0]) if self._viewer.dims.ndim == 4 else 0
-            place = SiteObjects(object_type, choice.plate, choice.well, choice.site, t)
-            before = experiment.labels(*place[1:4], object_type, t=t)
+            place = SiteObjects(object_type, choice.plate, choice.well, choice.site, self._time())
+            before = experiment.labels(*place[1:4], object_type, t=place.t)
         except TmapsError as error:
             self.show_message(str(error))
             self._check_edit_button(False)
@@ -255,6 +263,10 @@ class EditWidget(QWidget):
         self._check_edit_button(True)
         self.setHand(self.hand)
         self._show()
+
+    def _time(self) -> int:
+        """The time point that is shown."""
+        return int(self._viewer.dims.current_step[0]) if self._viewer.dims.ndim == 4 else 0
 
     def _leave(self) -> None:
         if self._edited is not None:
