@@ -250,10 +250,10 @@ class Monkey:
         return name
 
     def run_on_site(self) -> str:
-        return self._press(self.experiment.site_page.run_button)
+        return self._press_on_site(self.experiment.site_page.run_button)
 
     def analyse(self) -> str:
-        return self._press(self.experiment.site_page.analyse_button)
+        return self._press_on_site(self.experiment.site_page.analyse_button)
 
     def cancel(self) -> str:
         for row in (self.experiment.progress_row, self.saving.progress_row):
@@ -352,6 +352,9 @@ class Monkey:
                 psutil.Process(at_work["pid"]).kill()
                 return "killed"
         return "nobody works"
+
+    def _press_on_site(self, button: Any) -> str:
+        return self._press(button) if self.experiment.experiment else "nothing is open"
 
     def _press(self, button: Any) -> str:
         if not button.isEnabled():

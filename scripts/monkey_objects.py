@@ -171,8 +171,8 @@ class Explorer:
     # -- Results --------------------------------------------------------------------------------
 
     def run_tool(self) -> str:
-        if self.results.is_busy:
-            return "busy"
+        if self.results.is_busy or self.book.data is None:
+            return "busy or empty"
         box = self.results.tool_box
         self.results.setTool(str(box.itemData(self.random.randrange(box.count()))))
         return f"{box.currentText()} {self._press(self.results.run_button)}"
