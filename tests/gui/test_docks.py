@@ -84,9 +84,10 @@ def test_what_is_not_saved_does_not_go_with_a_dock(
     desk = desk_of(viewer)
     desk.unsaved = "1 object changed, not saved yet"
     widget.parent().destroyOnClose()
-    qtbot.waitUntil(lambda: bool(widget.isWindow() and widget.isVisible()))
+    qtbot.waitUntil(lambda: isinstance(widget.parentWidget(), QDockWidget))
     assert "1 object changed, not saved yet. Save or discard that" in widget.message
-    assert not widget.close()
+    assert show_widget(viewer, "Experiment") is widget
+    assert widget.parentWidget().windowTitle() == "Experiment"
     assert desk.experiment is not None
     desk.unsaved = ""
     widget.close_experiment()

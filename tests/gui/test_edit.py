@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QInputDialog, QMainWindow
 from tests.analysed import analysed, analysed_once, squares  # noqa: F401
 
 from napari_tmaps.errors import StorageError
-from napari_tmaps.gui import edit_widget
+from napari_tmaps.gui import edit_widget, undocked
 from napari_tmaps.gui.edit_layer import Hand
 from napari_tmaps.gui.edit_widget import EditWidget
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
@@ -283,15 +283,14 @@ def test_what_is_painted_is_saved_when_napari_takes_the_dock_away(
 
     with monkeypatch.context() as patch:
         patch.setattr(edit_widget, "correct", refuse)
+        patch.setattr(undocked, "dock_again", lambda _viewer, widget, _name: dock.setWidget(widget))
         widget.setParent(None)  # as napari does, and says no more
-        qtbot.waitUntil(widget.isVisible)
+        qtbot.waitUntil(lambda: widget.parentWidget() is dock)
         assert "The disk is full." in widget._message.text()
-        assert widget.isWindow()
         assert widget.changed() == 1
-        assert not widget.close()
     gone: list[bool] = []
     widget.destroyed.connect(lambda: gone.append(True))
-    assert widget.close()
+    widget.setParent(None)
     qtbot.waitUntil(lambda: bool(gone))
     assert stored(shown)[..., 35, 20] == 2
     assert not [layer for layer in shown.viewer.layers if layer.name.startswith("Edit")]
@@ -325,7 +324,7 @@ def test_a_window_stays_open_if_what_is_painted_cannot_be_saved(
     widget.layer.paint((0, 0, 35, 20), 2)
     assert not widget.close()
     assert widget.isVisible()
-    assert "The disk is full. The window stays open" in widget._message.text()
+    assert "The disk is full. It stays open" in widget._message.text()
     assert widget.changed() == 1
     widget.discard_button.click()
     assert widget.close()

@@ -90,6 +90,13 @@ def _dock(viewer: Any, name: str) -> tuple[Any, QWidget]:
     return dock, widget
 
 
+def dock_again(viewer: Any, widget: QWidget, name: str) -> None:
+    """Bring a widget back whose dock of this name was closed."""
+    dock = viewer.window.add_dock_widget(widget, name=name, area="right", tabify=True)
+    dock.setWindowTitle(name.removeprefix(_PREFIX).removesuffix(f" ({PLUGIN})"))
+    dock.raise_()
+
+
 def dock_below(viewer: Any, panel: QWidget, name: str) -> QDockWidget:
     """Dock a panel below the picture, between the columns, which keep their height."""
     viewer.window.add_dock_widget(panel, name=name, area="bottom", tabify=True)

@@ -139,7 +139,7 @@ class EditWidget(QWidget):
         self._moved = timer(self, _SETTLE_MS, self._on_choice_changed)
         viewer.dims.events.current_step.connect(self._on_time_changed)
         self._desk.tablesChanged.connect(self._on_tables_changed)
-        Undocked(self, self._is_kept)
+        Undocked(self, self._is_kept, viewer)
         self.show_message("")
         self._on_experiment_changed(self._desk.experiment)
 
@@ -335,7 +335,7 @@ class EditWidget(QWidget):
         return True
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Likewise, once it is a window of its own."""
+        """Likewise, where it is a window of its own."""
         if event is not None and not self._is_kept():
             event.ignore()
         else:
@@ -346,7 +346,7 @@ class EditWidget(QWidget):
         if not self.changed():
             return True
         if self._work.is_running:
-            self.show_message("Something is being saved. Close the window once that has ended.")
+            self.show_message("Something is being saved. Close it once that has ended.")
             return False
         experiment, edited = self._desk.experiment, self._edited
         assert experiment is not None, "objects are edited"
@@ -354,7 +354,7 @@ class EditWidget(QWidget):
         try:
             run(correct(experiment, edited.place, edited.before, edited.after()))
         except TmapsError as error:
-            self.show_message(f"{error} The window stays open: discard the changes to close it.")
+            self.show_message(f"{error} It stays open: discard the changes to close it.")
             return False
         self._leave()
         self._show()

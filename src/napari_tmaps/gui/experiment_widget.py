@@ -146,7 +146,7 @@ class ExperimentWidget(QWidget):
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
         self.destroyed.connect(self._view.close)
-        Undocked(self, self._may_close)
+        Undocked(self, self._may_close, viewer)
         self._show_page()
 
     # -- value ----------------------------------------------------------------------------------
@@ -492,7 +492,7 @@ class ExperimentWidget(QWidget):
 
     def _may_close(self) -> bool:
         if unsaved := self._desk.unsaved:
-            self.show_message(f"{unsaved}. Save or discard that, then close this window.")
+            self.show_message(f"{unsaved}. Save or discard that, then close this.")
         return not unsaved
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:

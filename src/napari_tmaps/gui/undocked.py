@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QWidget
 
+from napari_tmaps.gui.arrangement import dock_again
 from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.workers import Work
 
@@ -17,13 +19,17 @@ class Undocked(QObject):
     Parameters
     ----------
     may_go
-        Whether nothing would be lost; else the widget says why, and becomes a window of its own.
+        Whether nothing would be lost; else the widget says why, and is docked again.
+    viewer
+        Of the window to dock it in; None where the widget may always go.
     """
 
-    def __init__(self, widget: QWidget, may_go: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, widget: QWidget, may_go: Callable[[], bool] = lambda: True, viewer: Any = None
+    ) -> None:
         super().__init__(widget)
-        self._widget, self._may_go = widget, may_go
-        self._was_docked = False
+        self._widget, self._may_go, self._viewer = widget, may_go, viewer
+        self._dock: str | None = None  # its name, once there was one
         self._soon = timer(self, 0, self._go)  # never in the midst of being taken out
         widget.installEventFilter(self)
 
@@ -31,9 +37,10 @@ class Undocked(QObject):
         """The dock is the parent of the widget."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             parent = self._widget.parentWidget()
-            if parent is None and self._was_docked:
+            if parent is None and self._dock is not None:
                 self._soon.start()
-            self._was_docked = isinstance(parent, QDockWidget)
+            elif isinstance(parent, QDockWidget):
+                self._dock = parent.objectName()
         return False
 
     def _go(self) -> None:
@@ -45,5 +52,4 @@ class Undocked(QObject):
             self._widget.close()
             self._widget.deleteLater()
         else:
-            self._widget.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            self._widget.show()
+            dock_again(self._viewer, self._widget, self._dock or "")
