@@ -18,7 +18,8 @@ from qtpy.QtWidgets import QColorDialog, QWidget
 from tests.analysed import analysed, analysed_once  # noqa: F401
 from tests.gui.objects import beside_experiment, make_objects, write_features, write_objects
 
-from napari_tmaps.gui import results_widget, save_widget, table_panel
+from napari_tmaps.errors import StorageError
+from napari_tmaps.gui import plot_state, results_widget, save_widget, table_panel
 from napari_tmaps.gui.classes_widget import ClassesWidget
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.edit_widget import EditWidget
@@ -26,6 +27,7 @@ from napari_tmaps.gui.gallery_widget import GalleryWidget
 from napari_tmaps.gui.object_book import book_of
 from napari_tmaps.gui.object_rows import RowChoice
 from napari_tmaps.gui.objects_widget import ObjectsWidget
+from napari_tmaps.gui.plot_state import PlotChoice, PlotKind
 from napari_tmaps.gui.results_widget import ResultsWidget
 from napari_tmaps.gui.save_state import What
 from napari_tmaps.gui.save_widget import SaveWidget
@@ -328,6 +330,26 @@ def test_nothing_is_made_of_objects_that_cannot_be_read(
         assert widget.book.data is None
         assert not (path / "gates").exists()
         assert not (path / "selections").exists()
+
+
+def test_a_plot_whose_groups_cannot_be_read_now_is_told(
+    opened: Opened, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_table: object) -> list[str]:
+        raise StorageError("These have just been measured anew.")
+
+    with opened(ObjectsWidget) as widget:
+        widget.plot.setValue(PlotChoice(PlotKind.BOXES, "Morphology_Area", "", "well"))
+        wait(widget, qtbot)
+        told: list[str] = []
+        widget.book.failed.connect(told.append)
+        with monkeypatch.context() as patch, qtbot.captureExceptions() as raised:
+            patch.setattr(plot_state, "conditions", refuse)
+            widget.book.open("Blocks")
+            widget.plot.setValue(replace(widget.plot.value(), by="site"))
+        assert raised == []
+        assert told == ["These have just been measured anew."] * 2
+        wait(widget, qtbot)
 
 
 def test_a_result_is_damaged_while_tools_are_chosen(path: Path, opened: Opened, qtbot: Any) -> None:

@@ -127,7 +127,7 @@ class PlotPanel(QWidget):
         """Plot something else; columns that there are not give way to others."""
         if self._book.data is None:
             return
-        choice = complete(self._book.data.table, choice)
+        choice = self._completed(choice)
         if choice != self._choice:
             self._choice = choice
             self._show_choice()
@@ -214,14 +214,16 @@ class PlotPanel(QWidget):
         if self._book.data is None:
             self.refresh()
             return
-        table = self._book.data.table
-        numbers = plottable(table)
+        numbers = plottable(self._book.data.table)
         self.x_box.setNames(numbers)
         self.y_box.setNames(numbers)
         self.by_box.setNames(self._book.read(lambda data: conditions(data.table), []))
-        self._choice = complete(table, self._choice)
+        self._choice = self._completed(self._choice)
         self._show_choice()
         self.refresh()
+
+    def _completed(self, choice: PlotChoice) -> PlotChoice:
+        return self._book.read(lambda data: complete(data.table, choice), choice)
 
     def _show_choice(self) -> None:
         choice = self._choice
