@@ -10,9 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from napari.components import ViewerModel
 from tests.gui.plate import HAS_SCREEN, PIPELINE, make_experiment
 
 from napari_tmaps.gui import blocks, garbage
+from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.store.experiment import Experiment
 
 _PATIENCE_MS = 120_000
@@ -72,6 +74,19 @@ def qtbot(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     for wait in ("waitUntil", "waitSignal"):
         monkeypatch.setattr(qtbot, wait, partial(getattr(qtbot, wait), timeout=_PATIENCE_MS))
     return qtbot
+
+
+@pytest.fixture
+def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
+    """The Experiment widget with nothing open; tests of other widgets have their own."""
+    viewer = ViewerModel()
+    widget = ExperimentWidget(viewer)
+    widget.viewer = viewer
+    qtbot.addWidget(widget)
+    widget.show()
+    yield widget
+    qtbot.waitUntil(lambda: not widget.is_busy)
+    widget.close_experiment()
 
 
 @pytest.fixture

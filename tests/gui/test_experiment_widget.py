@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from tests.gui.plate import make_experiment, make_scan, plane_of
+from tests.gui.working import busy
 
 from napari_tmaps.gui import recent
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
@@ -27,37 +25,8 @@ from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow import convert
 
 
-@pytest.fixture
-def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
-    viewer = ViewerModel()
-    widget = ExperimentWidget(viewer)
-    widget.viewer = viewer
-    qtbot.addWidget(widget)
-    widget.show()
-    yield widget
-    finish(widget, qtbot)
-    widget.close_experiment()
-
-
 def finish(widget: ExperimentWidget, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not widget.is_busy)
-
-
-@contextmanager
-def busy(widget: ExperimentWidget, qtbot: Any) -> Iterator[None]:
-    """While the widget works."""
-    ends = threading.Event()
-
-    def make() -> Generator[Progress, None, None]:
-        yield Progress("", 0, 0)
-        ends.wait()
-
-    widget.start_work("Working", make, lambda _: None)
-    try:
-        yield
-    finally:
-        ends.set()
-        finish(widget, qtbot)
 
 
 def pixels(widget: ExperimentWidget, name: str) -> np.ndarray:

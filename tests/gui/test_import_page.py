@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 from tests.gui.plate import SIZE, make_scan, plane_of
 
@@ -39,17 +37,6 @@ def page(scan: Scan, qtbot: Any) -> ImportPage:
     page.show()
     page.setScan(scan)
     return page
-
-
-@pytest.fixture
-def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
-    viewer = ViewerModel()
-    widget = ExperimentWidget(viewer)
-    widget.viewer = viewer
-    qtbot.addWidget(widget)
-    widget.show()
-    yield widget
-    widget.close_experiment()
 
 
 def finish(widget: ExperimentWidget, qtbot: Any) -> None:

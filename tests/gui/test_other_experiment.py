@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-from napari.components import ViewerModel
 from tests.gui.plate import PIPELINE, make_scan
 from tests.workflow.rounds import make_experiment as make_rounds
 
@@ -19,18 +16,6 @@ from napari_tmaps.gui.state import Choice
 from napari_tmaps.model.progress import run
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow import convert
-
-
-@pytest.fixture
-def widget(qtbot: Any) -> Iterator[ExperimentWidget]:
-    viewer = ViewerModel()
-    widget = ExperimentWidget(viewer)
-    widget.viewer = viewer
-    qtbot.addWidget(widget)
-    widget.show()
-    yield widget
-    qtbot.waitUntil(lambda: not widget.is_busy)
-    widget.close_experiment()
 
 
 def test_the_object_that_was_clicked_is_not_told_of_another(

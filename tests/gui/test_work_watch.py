@@ -7,9 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +16,12 @@ import psutil
 import pytest
 from napari.components import ViewerModel
 from tests.gui.plate import make_experiment
+from tests.gui.working import busy
 
 from napari_tmaps.errors import StorageError
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.work_watch import Watched, WorkWatch, look
-from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.door import Experiment as Door
 from napari_tmaps.workflow.imextract import ImageExtractor
@@ -78,23 +76,6 @@ def widget(experiment: Experiment, qtbot: Any) -> Iterator[ExperimentWidget]:
     widget.setValue(Choice(str(experiment.path)))
     yield widget
     widget.close_experiment()
-
-
-@contextmanager
-def busy(widget: ExperimentWidget, qtbot: Any) -> Iterator[None]:
-    """While the window itself works, on something else."""
-    ends = threading.Event()
-
-    def make() -> Generator[Progress, None, None]:
-        yield Progress("", 0, 0)
-        ends.wait()
-
-    widget.start_work("Looking", make, lambda _: None)
-    try:
-        yield
-    finally:
-        ends.set()
-        qtbot.waitUntil(lambda: not widget.is_busy)
 
 
 def test_nobody_works(experiment: Experiment) -> None:
