@@ -157,3 +157,18 @@ def test_a_fault_of_a_reader_is_no_endless_wait(
     disk.plane = lambda *args, **options: 1 / 0  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
         Blocks(disk, reading).plane(0, 0, 0, range(9), range(9), hurry=True)
+
+
+def test_blocks_that_were_given_up_are_read_when_they_are_asked_for_again(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk()
+    disk.go_on.clear()
+    blocks = Blocks(disk, reading)
+    here = 0, 0, 0, range(2100), range(2300)  # more blocks than threads
+    blocks.plane(*here, hurry=True)
+    reading.drop()
+    disk.go_on.set()
+    monkeypatch.setattr(reading, "_impatient_until", 0)
+    monkeypatch.setattr("napari_tmaps.gui.blocks._PATIENCE_S", 10)
+    np.testing.assert_array_equal(blocks.plane(*here, hurry=True), FINE)

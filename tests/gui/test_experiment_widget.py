@@ -397,9 +397,9 @@ def test_a_plate_in_place_with_a_missing_image_has_no_map(
     assert "No plate has a picture of the whole yet" in widget._message.text()
 
 
-def damage_table(path: Path) -> None:
+def damage_table(path: Path, name: str = "sites") -> None:
     with sqlite3.connect(path / "experiment.db") as database:
-        database.execute("DROP TABLE sites")
+        database.execute(f"DROP TABLE {name}")
     database.close()
 
 
@@ -431,10 +431,19 @@ def test_an_experiment_that_is_damaged_while_it_is_open(
 ) -> None:
     widget.setValue(Choice(str(own_experiment)))
     damage_table(own_experiment)
+    panel = widget.site_page.map_panel
     with qtbot.captureExceptions() as raised:
         widget._desk.tablesChanged.emit("")
         assert "cannot be used" in widget.message
         widget.site_page.plate_map.menuRequested.emit("B02", None)
+        for table, happens in (
+            ("channels", lambda: panel.cycleChanged.emit(0)),
+            ("settings", lambda: panel.time_box.valueChanged.emit(0)),
+        ):
+            damage_table(own_experiment, table)
+            widget.show_message("")
+            happens()
+            assert f"no such table: {table}" in widget.message
     assert raised == []
 
 

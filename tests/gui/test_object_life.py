@@ -332,6 +332,43 @@ def test_nothing_is_made_of_objects_that_cannot_be_read(
         assert not (path / "selections").exists()
 
 
+def test_objects_are_picked_sorted_and_coloured_whose_file_is_damaged_meanwhile(
+    path: Path, opened: Opened, qtbot: Any
+) -> None:
+    with opened(ClassesWidget) as widget:
+        gallery = GalleryWidget(widget.viewer)
+        qtbot.addWidget(gallery)
+        gallery.show()
+        wait(widget, qtbot)
+        qtbot.waitUntil(lambda: not gallery.is_busy)
+        book = widget.book
+        for name in ("one", "two"):
+            book.save_selection(name, Selection(frame_of(widget)[INDEX].iloc[:5], "#112233"))
+        classes = Population("selection", "one"), Population("selection", "two")
+        widget.classifier.live.setChecked(False)
+        widget.classifier.setValue(TrainingChoice(classes, ("Round",)))
+        damage(path)
+        told: list[str] = []
+        book.failed.connect(told.append)
+        book.data.table._kept.clear()  # as when other columns needed the room
+        for gesture in (
+            lambda: gallery.assign([0, 1], "two"),
+            lambda: book.rowPicked.emit(3),
+            lambda: book.colour(np.zeros(24, np.float32), "classes", [("a", "#112233")]),
+            lambda: book.save_selection("three", book.selections["one"]),
+        ):
+            told.clear()
+            gesture()
+            assert "is damaged" in (told or [""])[0], gesture
+        gallery.refresh()
+        assert "is damaged" in gallery.fault.text()
+        assert not len(gallery.rows)
+        assert len(book.selections["two"].objects) == 5
+        widget.classifier.train()
+        assert "is damaged" in widget.classifier.fault.text()
+        wait(widget, qtbot)
+
+
 def test_a_plot_whose_groups_cannot_be_read_now_is_told(
     opened: Opened, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

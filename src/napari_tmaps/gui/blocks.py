@@ -164,7 +164,8 @@ class Blocks:
         """Have blocks read that are neither there nor on their way; returns those not there."""
         wanted = [key for key in keys if key not in self._kept]
         for key in wanted:
-            if key not in self._coming:
+            coming = self._coming.get(key)
+            if coming is None or coming.cancelled():  # `Reading.drop` gave it up
                 self._coming[key] = reading.submit(partial(self._read, key))
                 self._coming[key].add_done_callback(partial(self._on_done, key, reading))
         return wanted

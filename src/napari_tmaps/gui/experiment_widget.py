@@ -127,7 +127,6 @@ class ExperimentWidget(QWidget):
         self.plates_tree.plateRenamed.connect(self._on_plate_renamed)
         self.plates_tree.unsaved = lambda: self._desk.unsaved
         self.site_page.valueChanged.connect(self.setValue)
-        self.site_page.map_panel.cycleChanged.connect(self._view.show_cycle)
         self._colouring.excluded.connect(lambda: self.refresh())
         self._colouring.failed.connect(self.show_message)
         self._view.status.objectSelected.connect(self._on_object_selected)

@@ -49,6 +49,7 @@ from napari_tmaps.model.channels import display_colors
 from napari_tmaps.store.crops import Crop
 from napari_tmaps.store.selections import Selection
 from napari_tmaps.tools.population import Population, populations
+from napari_tmaps.tools.values import ToolData
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -183,6 +184,7 @@ class GalleryWidget(ObjectPage):
             self.wall.tiles.setTiles([])
             return
         self._say("")
+        tiles: list[Tile] = []
         try:
             if self._offered is not None:
                 rows = self._offered[: self._choice.number]
@@ -191,11 +193,12 @@ class GalleryWidget(ObjectPage):
             else:
                 self._chosen = choose(data, self._choice)
                 self.note.setText(f"{len(self._chosen.rows):,} of {self._chosen.among:,}")
+            tiles = self._tiles(data)
         except TmapsError as error:
             self._chosen = NOTHING
             self._say(str(error))
         chosen, reader = self._chosen, self.book.reader
-        self.wall.tiles.setTiles(self._tiles())
+        self.wall.tiles.setTiles(tiles)
         self._show_classes()
         if not len(chosen.rows):
             if not self.fault.text():
@@ -211,11 +214,12 @@ class GalleryWidget(ObjectPage):
 
     def assign(self, numbers: list[int], to: str) -> None:
         """Put tiles into a class, and out of the others; "" for none."""
-        data = self.book.data
-        if data is None or not numbers:
+        if not numbers:
             return
-        objects = data.table.index(self._chosen.rows[np.array(numbers)])
-        self.book.move(objects, to, list(self._classes()))
+        rows = self._chosen.rows[np.array(numbers)]
+        objects = self.book.read(lambda data: data.table.index(rows), None)
+        if objects is not None:
+            self.book.move(objects, to, list(self._classes()))
 
     # -- pictures -------------------------------------------------------------------------------
 
@@ -277,25 +281,19 @@ class GalleryWidget(ObjectPage):
     def _classes(self) -> dict[str, Selection]:
         return dict(list(self.book.selections.items())[:_MOST_CLASSES])
 
-    def _tiles(self) -> list[Tile]:
-        data = self.book.data
-        if data is None or not len(self._chosen.rows):
-            return []
-        index = data.table.index(self._chosen.rows)
+    def _tiles(self, data: ToolData) -> list[Tile]:
+        keys = keys_of(data.table.index(self._chosen.rows))
         return [
-            Tile(int(row), f"{key[1]} site {key[2]} · {self.book.object_type} {key[4]}")
-            for row, key in zip(self._chosen.rows, keys_of(index), strict=True)
+            Tile(int(row), f"{key[1]} site {key[2]} · {data.table.object_type} {key[4]}")
+            for row, key in zip(self._chosen.rows, keys, strict=True)
         ]
 
     def _show_classes(self) -> None:
         """The stripe of each tile, and a button for each class."""
-        data = self.book.data
-        if data is None:
-            return
         colors: dict[int, tuple[str, ...]] = {}
         counts = {}
         for name, selection in self.book.selections.items():
-            rows = selection.rows(data.table)[0].tolist()
+            rows = self.book.selected(name)[0].tolist()
             counts[name] = len(rows)
             for row in rows:
                 colors[row] = (*colors.get(row, ()), selection.color)

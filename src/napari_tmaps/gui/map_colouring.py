@@ -63,6 +63,7 @@ class MapColouring(QObject):
         page.map_panel.valueChanged.connect(lambda _: self.show())
         page.map_panel.objectsToggled.connect(lambda _: self.show())
         page.map_panel.time_box.valueChanged.connect(lambda _: self._show_wells())
+        page.map_panel.cycleChanged.connect(self._on_cycle_changed)
         view.watch_time(self.look_at_time)
         page.map_panel.edit_button.clicked.connect(self._on_edit_plate_map)
         page.map_panel.report_button.clicked.connect(self._on_report)
@@ -135,14 +136,21 @@ class MapColouring(QObject):
             wells, sites = (wells, found) if is_slide else (found, sites)
         except TmapsError as error:
             self.failed.emit(str(error))
-        out_wells, out_sites = crossed_out(experiment, plate, facts.sites if facts else {})
         self._page.plate_map.setColours(wells)
-        self._page.plate_map.setExcluded(out_wells)
         self._page.slide_map.setColours(sites)
+        try:
+            out_wells, out_sites = crossed_out(experiment, plate, facts.sites if facts else {})
+        except TmapsError as error:
+            self.failed.emit(str(error))
+            return
+        self._page.plate_map.setExcluded(out_wells)
         self._page.slide_map.setExcluded(out_sites)
 
     def _on_colours_changed(self, colours: ObjectColours | None) -> None:
         self._draw(lambda: self._view.colour(colours))
+
+    def _on_cycle_changed(self, cycle: int) -> None:
+        self._draw(lambda: self._view.show_cycle(cycle))
 
     def _on_results_changed(self, results: Mapping[str, ObjectColours]) -> None:
         self._draw(lambda: self._view.show_results(results))

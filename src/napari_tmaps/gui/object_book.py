@@ -25,6 +25,7 @@ from napari_tmaps.gui.object_index import index_of, objects_of
 from napari_tmaps.store.crops import CropReader
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.feature_table import Mask
+from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.gates import Gate, GateStore
 from napari_tmaps.store.selections import Selection, SelectionStore
 from napari_tmaps.tools.gating import objects_in
@@ -314,9 +315,10 @@ class ObjectBook(QObject):
         classes: Sequence[tuple[str, str]],
     ) -> None:
         """Colour the objects on the map: a value for each row, or the number of its class."""
-        assert self._data is not None, "there are objects"
         if self._index is None:
-            self._index = index_of(self._data.table)
+            self._index = self.read(lambda data: index_of(data.table), None)
+        if self._index is None:
+            return
         series = pd.Series(values, index=self._index, name=name)
         self._own_colours = ObjectColours(self.object_type, series, tuple(classes))
         self.desk.setColours(self._own_colours)
@@ -334,6 +336,11 @@ class ObjectBook(QObject):
     def selections(self) -> dict[str, Selection]:
         """The selections by name."""
         return dict(self._data.selections) if self._data is not None else {}
+
+    def selected(self, name: str) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
+        """Rows of the objects of a selection, ascending; and its objects that are gone."""
+        nothing = np.empty(0, np.int64), pd.DataFrame(columns=INDEX)
+        return self.read(lambda data: data.selections[name].rows(data.table), nothing)
 
     def save_selection(self, name: str, selection: Selection | None) -> bool:
         """Add or replace a selection; None removes it. Can be undone."""

@@ -175,9 +175,12 @@ class ObjectMarks(QObject):
         self.draw()
 
     def _on_row_picked(self, row: int) -> None:
-        assert self._book.data is not None, "rows are of objects"
-        self._picked = keys_of(self._book.data.table.index(np.array([row])))[0]
-        self.draw()
+        found = self._book.read(
+            lambda data: keys_of(data.table.index(np.array([row])))[0], self._picked
+        )
+        if found != self._picked:
+            self._picked = found
+            self.draw()
 
     def _on_went_to(self, _row: int) -> None:
         """Bring the object into the middle; it was picked just before."""

@@ -44,11 +44,9 @@ class SelectionRow:
 
 def selection_rows(book: ObjectBook) -> list[SelectionRow]:
     """All selections of the objects, in the order in which they were made."""
-    if book.data is None:
-        return []
     found = []
     for name, selection in book.selections.items():
-        rows, gone = selection.rows(book.data.table)
+        rows, gone = book.selected(name)
         found.append(SelectionRow(name, selection.color, len(rows), len(gone)))
     return found
 

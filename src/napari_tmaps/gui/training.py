@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_tmaps.errors import TmapsError
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.store.feature_table import Categories, FeatureTable
 from napari_tmaps.store.selections import Selection
@@ -84,7 +85,10 @@ def readiness(data: ToolData, choice: TrainingChoice) -> str:
         )
     for population in choice.classes:
         if population.kind == "selection":
-            count = len(data.selections[population.name].rows(data.table)[0])
+            try:
+                count = len(data.selections[population.name].rows(data.table)[0])
+            except TmapsError as error:
+                return str(error)
             if count < 2:
                 more = "one more object" if count else "objects"
                 return f"Add {more} to “{population.name}”: a class needs at least 2, better 20."
