@@ -128,17 +128,18 @@ def test_dragging_to_a_class(widget: Any, qtbot: Any) -> None:
     widget._on_new_class()
     tiles = widget.wall.tiles
     carried = tiles.mimeData([tiles.index(4), tiles.index(5)])
-    event = QDropEvent(
-        QPointF(QPoint(3, 3)),
-        Qt.DropAction.CopyAction,
-        carried,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    widget.class_bar.buttons[0].dropEvent(event)
+    place = QPointF(QPoint(3, 3)), Qt.DropAction.CopyAction
+    held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    widget.class_bar.buttons[0].dropEvent(QDropEvent(*place, carried, *held))
     objects = widget.book.selections["class 1"].objects
     assert objects[["well", "site", "label"]].to_numpy().tolist() == [["B02", 3, 1], ["B02", 3, 2]]
     assert widget.class_bar.buttons[0].text() == "1 class 1 (2)"
+    carried = tiles.mimeData([tiles.index(0)])
+    widget.setValue(GalleryChoice(sort="Area", descending=True, number=6))  # on its way
+    widget.class_bar.buttons[0].dropEvent(QDropEvent(*place, carried, *held))
+    assert len(widget.book.selections["class 1"].objects) == 2
+    assert "drag again" in widget.fault.text()
+    wait(widget, qtbot)
 
 
 def test_many_classes_are_read_at_the_width_of_a_dock(qtbot: Any) -> None:

@@ -63,9 +63,12 @@ class WallModel(QAbstractListModel):
         super().__init__(parent)
         self._tiles: list[Tile] = []
         self._pictures: dict[int, QPixmap] = {}
+        self.are_dragged = False
+        """Whether those that were dragged last are still there."""
 
     def setTiles(self, tiles: Sequence[Tile]) -> None:
         """Begin with others."""
+        self.are_dragged = False
         self.beginResetModel()
         self._tiles = list(tiles)
         self._pictures = {}
@@ -109,6 +112,7 @@ class WallModel(QAbstractListModel):
         return [MIME]
 
     def mimeData(self, indexes: Iterable[QModelIndex]) -> QMimeData:
+        self.are_dragged = True
         data = QMimeData()
         numbers = ",".join(str(index.row()) for index in indexes)
         data.setData(MIME, QByteArray(numbers.encode()))

@@ -134,7 +134,7 @@ class GalleryWidget(ObjectPage):
         self.wall.assigned.connect(self._on_assigned)
         self.wall.entered.connect(self._on_entered)
         self.class_bar.chosen.connect(lambda name: self.assign(self.wall.chosen(), name))
-        self.class_bar.dropped.connect(self.assign)
+        self.class_bar.dropped.connect(self._on_dropped)
         self.class_bar.newRequested.connect(self._on_new_class)
         self._work.progressed.connect(self._take)
         self._work.ended.connect(self._on_worked)
@@ -310,6 +310,12 @@ class GalleryWidget(ObjectPage):
         names = list(self._classes())
         if number < len(names):
             self.assign(self.wall.chosen(), names[number] if number >= 0 else "")
+
+    def _on_dropped(self, numbers: list[int], to: str) -> None:
+        if self.wall.tiles.are_dragged:
+            self.assign(numbers, to)
+        else:  # objects were found anew while the mouse was on its way
+            self._say("Other objects are shown now than those that you dragged: drag again.")
 
     def _on_entered(self, number: int) -> None:
         self.book.go(int(self._chosen.rows[number]))
