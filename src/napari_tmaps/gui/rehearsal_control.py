@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.gui.arrangement import dock_below
+from napari_tmaps.gui.latest import Latest
 from napari_tmaps.gui.probes import Probes
 from napari_tmaps.gui.rehearsal_panel import RehearsalPanel
 from napari_tmaps.gui.trying import probe_trials
-from napari_tmaps.gui.workers import Outcome, Work
+from napari_tmaps.gui.workers import Outcome
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.model.progress import Progress
 from napari_tmaps.pipeline.rehearsal import Rehearsed, rehearse_site
@@ -76,10 +77,9 @@ class RehearsalControl(QObject):
         self._viewer = viewer
         self._dock: Any = None
         self._what: Probes | None = None
-        self._again: tuple[Probes, PipelineDescription] | None = None
-        self._work = Work(self)
+        self._work = Latest(self)
         self.panel = RehearsalPanel()
-        self.panel.cancelled.connect(self._work.cancel)
+        self.panel.cancelled.connect(self._on_cancelled)
         self.panel.siteChosen.connect(self._on_site_chosen)
         self.panel.runRequested.connect(self._on_run_requested)
         self._work.progressed.connect(self._on_progress)
@@ -92,21 +92,16 @@ class RehearsalControl(QObject):
 
     def run(self, what: Probes, pipeline: PipelineDescription) -> None:
         """Try a pipeline; a test run under way gives way."""
-        if self._work.is_running:
-            self._again = what, pipeline
-            self._work.cancel()
-            return
         self._what = what
         if self.panel.parent() is None:  # also once its dock was closed
             self._dock = dock_below(self._viewer, self.panel, "Test run")
         self._dock.setVisible(True)
         self._dock.raise_()
         self.panel.begin(tuple(objects.name for objects in pipeline.output.objects))
-        self._work.start("Test run", lambda: rehearse(what, pipeline))
+        self._work.ask("Test run", lambda: rehearse(what, pipeline))
 
     def cancel(self) -> None:
         """Stop."""
-        self._again = None
         self._work.cancel()
 
     def forget(self) -> None:
@@ -122,19 +117,16 @@ class RehearsalControl(QObject):
             self._dock.hide()
 
     def _on_progress(self, event: Progress) -> None:
-        if self._what is None:
-            return
         self.panel.progress.show_progress(event)
         if isinstance(event, RehearsedProgress) and event.found is not None:
             self.panel.add(event.found)
 
     def _on_ended(self, outcome: Outcome) -> None:
-        if self._again is not None:
-            again, self._again = self._again, None
-            self.run(*again)
-            return
-        if self._what is not None:
-            self.panel.end(outcome.error)
+        self.panel.end(outcome.error)
+
+    def _on_cancelled(self) -> None:
+        self.cancel()
+        self.panel.end("")
 
     def _on_run_requested(self) -> None:
         if self._what is not None:
