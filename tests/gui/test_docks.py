@@ -30,7 +30,17 @@ def close_dock(widget: Any, qtbot: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Start", "Workflow", "Objects", "Classes", "Save", "Gallery", "Results", "Edit objects"],
+    [
+        "Start",
+        "Pipeline",
+        "Workflow",
+        "Objects",
+        "Classes",
+        "Save",
+        "Gallery",
+        "Results",
+        "Edit objects",
+    ],
 )
 def test_a_widget_goes_with_its_dock(
     name: str, make_viewer: Callable[..., Any], experiment_path: Path, qtbot: Any

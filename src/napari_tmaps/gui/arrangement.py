@@ -100,9 +100,8 @@ def dock_again(viewer: Any, widget: QWidget, name: str) -> None:
 def dock_below(viewer: Any, panel: QWidget, name: str) -> QDockWidget:
     """Dock a panel below the picture, between the columns, which keep their height."""
     viewer.window.add_dock_widget(panel, name=name, area="bottom", tabify=True)
-    main = _main_window(panel)
-    dock = main.findChild(QDockWidget, name)
-    assert isinstance(dock, QDockWidget), "napari names it so"
+    main, dock = _main_window(panel), panel.parentWidget()
+    assert isinstance(dock, QDockWidget), "napari puts it there"
     _keep_columns(main)
     main.resizeDocks([dock], [main.height() * 2 // 5], Qt.Orientation.Vertical)
     return dock

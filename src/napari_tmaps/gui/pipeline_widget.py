@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QWidget,
@@ -25,6 +25,7 @@ from napari_tmaps.gui.sight import Sight
 from napari_tmaps.gui.step_edits import StepEdit
 from napari_tmaps.gui.trying import Sweep
 from napari_tmaps.gui.tuning import Shown, Tuning, message, threshold_setting, tune
+from napari_tmaps.gui.undocked import Undocked
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline.imported import State
 
@@ -64,6 +65,7 @@ class PipelineWidget(PipelineParts):
         # A widget in a window that is closed gets no event of its own.
         self.destroyed.connect(self._give_back)
         self._connect()
+        Undocked(self)
         self._live.look()
         self._show()
 
@@ -345,12 +347,6 @@ class PipelineWidget(PipelineParts):
         if tuning.own_problems or why or not tuning.pipeline.pipeline:
             self.numbers.clear()
         self.show_message("\n".join(filter(None, (self._told, message(tuning, scene, why)))))
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Taken out of its window: napari does so when the dock is closed, and says no more."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ParentChange and not self.parent():
-            self.close()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save, take the preview off the picture, and give everything back."""

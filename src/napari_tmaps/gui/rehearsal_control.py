@@ -114,7 +114,7 @@ class RehearsalControl(QObject):
         """Stop, and show nothing."""
         self.forget()
         if self.panel.parent() is not None:
-            self._dock.hide()
+            self._viewer.window.remove_dock_widget(self.panel)
 
     def _on_progress(self, event: Progress) -> None:
         self.panel.progress.show_progress(event)

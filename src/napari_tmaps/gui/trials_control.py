@@ -119,7 +119,7 @@ class TrialsControl(QObject):
         self.cancel()
         self._what = None
         if self.panel.parent() is not None:
-            self._dock.hide()
+            self._viewer.window.remove_dock_widget(self.panel)
 
     def _on_progress(self, event: Progress) -> None:
         if isinstance(event, TriedProgress) and event.tried is not None:

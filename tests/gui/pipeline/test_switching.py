@@ -210,8 +210,9 @@ def both(make_viewer: Callable[..., Any], own_experiment: Path) -> Iterator[Simp
     settle(widget)
     widget.steps.setCurrentRow(1)
     settle(widget)
-    yield SimpleNamespace(viewer=viewer, experiment=experiment, widget=widget)
-    widget.close()
+    found = SimpleNamespace(viewer=viewer, experiment=experiment, widget=widget)
+    yield found
+    found.widget.close()
     experiment.close_experiment()
 
 
@@ -226,6 +227,29 @@ def test_the_dock_of_trials_is_closed_and_asked_for_again(both):
     settle(both.widget)
     assert panel.isVisible()
     assert len(panel.results()) == 2
+
+
+def test_trials_and_test_runs_after_the_pipeline_was_closed_and_opened_again(both):
+    def try_all(widget):
+        for asked in (widget.try_button.sitesRequested, widget.try_button.testRequested):
+            asked.emit("rows")
+            settle(widget)
+        return widget._trials.trials.panel, widget._trials._rehearsal.panel
+
+    before = try_all(both.widget)
+    both.widget.parent().destroyOnClose()
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert not {"Trials", "Test run"} & set(both.viewer.window.dock_widgets)
+    again = both.widget = PipelineWidget(both.viewer)
+    both.viewer.window.add_dock_widget(again, name="Pipeline")
+    settle(again)
+    again.steps.setCurrentRow(1)
+    settle(again)
+    for panel in try_all(again):
+        assert len(panel.results()) == 2
+        assert panel not in before
+    assert panel.isVisible()
 
 
 def test_sites_are_not_tried_without_a_step(both, qtbot):
