@@ -25,7 +25,7 @@ from napari_tmaps.gui import recent
 from napari_tmaps.gui.connecting import Following, address_of, needs_server, open_there
 from napari_tmaps.gui.correction_state import has_report
 from napari_tmaps.gui.desk import desk_of
-from napari_tmaps.gui.facts import default_pipeline, load, read_facts
+from napari_tmaps.gui.facts import default_pipeline, load, pipeline_keys, read_facts
 from napari_tmaps.gui.import_page import ImportPage
 from napari_tmaps.gui.making import Making
 from napari_tmaps.gui.map_age import MapAge
@@ -142,6 +142,7 @@ class ExperimentWidget(QWidget):
         self._desk.choiceRequested.connect(self.setValue)
         self.session_row.restored.connect(self._on_restored)
         self._desk.tablesChanged.connect(self._on_tables_changed)
+        self._desk.pipelineSaved.connect(self._on_pipeline_saved)
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
         self.destroyed.connect(self._view.close)
@@ -167,9 +168,8 @@ class ExperimentWidget(QWidget):
             self._connect(choice)
             return
         try:
-            if is_other:
-                fitting = self._open(choice.experiment)
-                choice = replace(choice, pipeline=choice.pipeline or fitting)
+            pipeline = self._open(choice.experiment) if is_other else before.pipeline
+            choice = replace(choice, pipeline=choice.pipeline or pipeline)
             if self._facts is None:
                 return
             self._state = resolve(self._facts, choice)
@@ -479,6 +479,20 @@ class ExperimentWidget(QWidget):
             self._files.append(path)
         self._reload()
         self.setValue(replace(self.value(), pipeline=path))
+
+    def _on_pipeline_saved(self, path: str) -> None:
+        """Offer a pipeline of the experiment that was edited, and choose it."""
+        experiment, facts = self._experiment, self._facts
+        if experiment is None or facts is None or self._state is None:
+            return
+        if Path(path).parent != experiment.path / "pipelines":
+            return
+        self._facts = replace(facts, pipelines=pipeline_keys(experiment, self._files))
+        if path != self.value().pipeline:
+            self._state = resolve(self._facts, replace(self.value(), pipeline=path))
+            self.site_page.setState(self._state, self._facts.pipelines)
+            self._desk.setChoice(self.value())
+            self.valueChanged.emit(self.value())
 
     # -- drop and close -------------------------------------------------------------------------
 

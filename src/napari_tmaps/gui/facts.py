@@ -163,7 +163,10 @@ def load(key: str) -> PipelineDescription:
 
 
 def default_pipeline(experiment: Experiment, keys: Sequence[str]) -> str:
-    """Of the pipelines that fit the channels the one that finds most; "" if none fits."""
+    """Of the pipelines that fit the channels the one that finds most.
+
+    If none fits it is one of the experiment, which tells what is missing; "" if it has none.
+    """
     from napari_tmaps.pipeline import check
 
     channels = experiment.catalogue.channel_names()
@@ -176,4 +179,5 @@ def default_pipeline(experiment: Experiment, keys: Sequence[str]) -> str:
         except TmapsError:
             continue
         fitting[key] = len(pipeline.output.objects)
-    return max(fitting, key=fitting.__getitem__, default="")
+    own = next((key for key in keys if not key.startswith(READY)), "")
+    return max(fitting, key=fitting.__getitem__, default=own)

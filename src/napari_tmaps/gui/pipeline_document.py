@@ -23,12 +23,15 @@ class PipelineDocument(QObject):
         The pipeline was edited.
     opened
         From now on it is another pipeline.
+    saved
+        Path of the file that has an edit in it now.
     failed
         Why something could not be done; the pipeline is as it was.
     """
 
     changed = Signal()
     opened = Signal()
+    saved = Signal(str)
     failed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -36,6 +39,7 @@ class PipelineDocument(QObject):
         self._shelf = Shelf(_own_folder())
         self._history = History(PipelineDescription())
         self._saver = PipelineSaver(self)
+        self._saver.saved.connect(self.saved)
         self._saver.failed.connect(self.failed)
         self.name = ""
 

@@ -18,10 +18,13 @@ class PipelineSaver(QObject):
 
     Signals
     -------
+    saved
+        Path of a file that was written.
     failed
         Why a file could not be written.
     """
 
+    saved = Signal(str)
     failed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -64,3 +67,5 @@ class PipelineSaver(QObject):
             shelf.save(name, pipeline)
         except TmapsError as error:
             self.failed.emit(str(error))
+        else:
+            self.saved.emit(str(shelf.path(name)))

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui import step_edits
+from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.live_preview import LivePreview
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.parts import timer
@@ -48,6 +49,7 @@ class PipelineWidget(PipelineParts):
         super().__init__(parent)
         self._live = LivePreview(viewer, self)
         self._document = PipelineDocument(self)
+        self._document.saved.connect(desk_of(viewer).pipelineSaved)
         self._chosen = ""
         self._failed: tuple[str, str] = ("", "")  # step, why
         self._told = ""  # by others, e.g. why the last edit is not on the disk; until the next edit

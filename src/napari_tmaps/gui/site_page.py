@@ -70,6 +70,7 @@ class SitePage(QWidget):
             views.addWidget(button)
         self._notes, self.old = Message(), Message()
         self._pipeline = QComboBox()
+        self._pipeline.setPlaceholderText("Choose one, or build it in Pipeline")
         self._pipeline.setToolTip("Pipeline: of the experiment, of the program, or from a file")
         self._pipeline.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -167,7 +168,7 @@ class SitePage(QWidget):
             self._pipeline.addItem(pipeline_title(key), key)
             self._pipeline.setItemData(self._pipeline.count() - 1, key, Qt.ItemDataRole.ToolTipRole)
         self._pipeline.addItem("From a file…", _FILE)
-        self._pipeline.setCurrentIndex(max(0, self._pipeline.findData(choice.pipeline)))
+        self._pipeline.setCurrentIndex(self._pipeline.findData(choice.pipeline))
         for blocker in blockers:
             blocker.unblock()
         if self.plate_map.selection() != selected:  # some of them are not on this plate
@@ -231,7 +232,7 @@ class SitePage(QWidget):
     def _on_pipeline_changed(self, index: int) -> None:
         key = self._pipeline.itemData(index)
         if key == _FILE:
-            self._pipeline.setCurrentIndex(max(0, self._pipeline.findData(self.value().pipeline)))
+            self._pipeline.setCurrentIndex(self._pipeline.findData(self.value().pipeline))
             self.pipelineFileRequested.emit()
         else:
             self.valueChanged.emit(replace(self.value(), pipeline=key))

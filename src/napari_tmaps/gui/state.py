@@ -132,7 +132,10 @@ class State:
 
 
 def resolve(facts: Facts, choice: Choice) -> State:
-    """What to show for a choice; what does not exist gives way to the first that does."""
+    """What to show for a choice; what does not exist gives way to the first that does.
+
+    No pipeline is taken that nobody chose: it would be run.
+    """
     plate_name = choice.plate if choice.plate in facts.plates else next(iter(facts.plates), "")
     plate = facts.plates.get(plate_name)
     order = _order(plate)
@@ -141,7 +144,6 @@ def resolve(facts: Facts, choice: Choice) -> State:
     sites = plate.sites[well] if plate and well else ()
     site = choice.site if choice.site in sites else next(iter(sites), 0)
     pipeline = choice.pipeline if choice.pipeline in facts.pipelines else ""
-    pipeline = pipeline or next(iter(facts.pipelines), "")
     state = plate.states.get(well) if plate else None
     states = set(plate.states.values()) if plate else set()
     everywhere = {value for each in facts.plates.values() for value in each.states.values()}

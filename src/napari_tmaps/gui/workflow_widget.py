@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.desk import desk_of
-from napari_tmaps.gui.facts import READY, default_pipeline, pipeline_keys, pipeline_name
+from napari_tmaps.gui.facts import READY, pipeline_keys, pipeline_name
 from napari_tmaps.gui.flow_buttons import FlowButtons
 from napari_tmaps.gui.flow_state import (
     SIGNS,
@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 _TOLD = 3
 _FILES = "Workflows (*.yaml *.yml)"
 _STOPPING = "Stopping at the next site …"
+_Form = tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]
+"""Stages with their steps, and names of pipelines."""
 
 
 class WorkflowWidget(QWidget):
@@ -83,7 +85,9 @@ class WorkflowWidget(QWidget):
         self._saved = self._value
         self._sent: WorkflowDescription | None = None
         self._asked = Path()
-        self._built: list[tuple[str, list[str]]] = []
+        self._built: _Form = (), ()
+        self._followed = self._taken = ""
+        """Pipeline that is chosen in the Experiment widget; name of the one taken over from it."""
         self._pages: dict[str, StagePage] = {}
         self._work = Work(self)
         self._watch = FlowWatch(self)
@@ -141,6 +145,7 @@ class WorkflowWidget(QWidget):
         self._work.progressed.connect(self.progress_row.show_progress)
         self._work.ended.connect(self._on_work_ended)
         self._desk.experimentChanged.connect(self.setExperiment)
+        self._desk.choiceChanged.connect(self._on_choice_changed)
         Undocked(self)
         self.setExperiment(self._desk.experiment)
 
@@ -155,7 +160,7 @@ class WorkflowWidget(QWidget):
         """Show a workflow."""
         self._sight.end_wait()  # else what is set would be replaced by what is saved
         changed = description != self._value
-        if _form(description) != self._built or not self._pages:
+        if self._form(description) != self._built or not self._pages:
             self._build(description)
         self._value = description
         self.buttons.setWorkflow(description)
@@ -225,7 +230,7 @@ class WorkflowWidget(QWidget):
             self._send("Saving", lambda flow: None, save=True)
             return
         save_workflow(self.value(), self._experiment.path / FILE)
-        self._saved = self._value
+        self._saved, self._taken = self._value, ""
         self._show()
 
     def reload(self) -> None:
@@ -237,17 +242,26 @@ class WorkflowWidget(QWidget):
         except TmapsError as error:
             self._saved = default_description(self._experiment.workflow_type)
             self.show_message(f"{error} The default is shown instead.")
+        self._taken = ""
         self.setValue(self._with_pipeline(self._saved))
 
     def _with_pipeline(self, description: WorkflowDescription) -> WorkflowDescription:
-        """The workflow with a pipeline that fits the channels, where it does not say one."""
+        """The workflow with the pipeline of the Experiment widget, unless it says another."""
         assert self._experiment is not None
+        self._followed = key = self._desk.choice.pipeline
         keys = pipeline_keys(self._experiment)
-        said = [s.batch_args.get("pipeline") for stage in description.stages for s in stage.steps]
-        if any(said) or sum(not key.startswith(READY) for key in keys) == 1:
+        steps = [step for stage in description.stages for step in stage.steps]
+        said = next(filter(None, (step.batch_args.get("pipeline") for step in steps)), "")
+        is_only = [key] == [each for each in keys if not each.startswith(READY)]
+        if key not in keys or said not in ("", self._taken) or (is_only and not said):
             return description
-        found = pipeline_name(default_pipeline(self._experiment, keys))
-        return with_argument(description, "jterator", "pipeline", found)
+        self._taken = pipeline_name(key)
+        return with_argument(description, "jterator", "pipeline", self._taken)
+
+    def _on_choice_changed(self, choice: Choice) -> None:
+        """Run the pipeline that is chosen now, unless the workflow says another; offer new ones."""
+        if self._pages and choice.pipeline != self._followed:
+            self.setValue(self._with_pipeline(self._value))
 
     def _on_open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open workflow", "", _FILES)
@@ -347,7 +361,7 @@ class WorkflowWidget(QWidget):
         elif isinstance(outcome.value, dict):
             self.show_message(estimate_text(outcome.value))
         elif self._sent is not None:
-            self._saved = self._sent
+            self._saved, self._taken = self._sent, ""
         self._sent = None
         self._show()
         self._watch.look()
@@ -356,20 +370,27 @@ class WorkflowWidget(QWidget):
 
     def _build(self, description: WorkflowDescription) -> None:
         assert self._experiment is not None
-        names = map(pipeline_name, pipeline_keys(self._experiment))
+        form, at = self._form(description), self.tabs.currentIndex()
         channels = self._experiment.catalogue.channel_names()
-        choices = {"pipeline": ["", *names], "stitch_channel": ["", *channels]}
+        choices = {"pipeline": ["", *form[1]], "stitch_channel": ["", *channels]}
         pages = {
             stage.name: StagePage(stage, choices) for stage in description.stages if stage.steps
         }
         self._clear_pages()
-        self._built = _form(description)
+        self._built = form
         for name, page in pages.items():
             self._pages[name] = page
             page.stepChanged.connect(self._on_step_changed)
             self.tabs.addTab(page, STAGE_TITLES[name])
         self.tabs.addTab(self.sending, "Sites")
         self.tabs.addTab(self.jobs, "Jobs")
+        self.tabs.setCurrentIndex(max(at, 0))
+
+    def _form(self, description: WorkflowDescription) -> _Form:
+        """What the forms are made for."""
+        assert self._experiment is not None
+        stages = tuple((each.name, *(s.name for s in each.steps)) for each in description.stages)
+        return stages, tuple(dict.fromkeys(map(pipeline_name, pipeline_keys(self._experiment))))
 
     def _clear_pages(self) -> None:
         self.tabs.clear()  # deletes none of them
@@ -442,11 +463,6 @@ class WorkflowWidget(QWidget):
         """Look no longer; what was sent off goes on."""
         self._watch.setExperiment(None)
         super().closeEvent(event)
-
-
-def _form(description: WorkflowDescription) -> list[tuple[str, list[str]]]:
-    """Stages and their steps, which the forms are made for."""
-    return [(stage.name, [step.name for step in stage.steps]) for stage in description.stages]
 
 
 def _action(menu: QMenu, text: str, act: Callable[[], Any]) -> Any:

@@ -1,0 +1,125 @@
+"""What was tuned is what is run: in the Experiment widget, and in the workflow."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tests.gui.pipeline.tuned import settle
+from tests.gui.plate import make_experiment
+
+from napari_tmaps.gui import step_edits
+from napari_tmaps.gui.experiment_widget import ExperimentWidget
+from napari_tmaps.gui.facts import READY
+from napari_tmaps.gui.pipeline_widget import PipelineWidget
+from napari_tmaps.gui.state import Choice
+from napari_tmaps.gui.workflow_widget import WorkflowWidget
+from napari_tmaps.pipeline import load_pipeline
+from napari_tmaps.store.channel_names import rename_channel
+from napari_tmaps.store.experiment import Experiment
+from napari_tmaps.workflow.description import with_argument
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An experiment without a pipeline of its own."""
+    path = make_experiment(tmp_path / "plate")
+    shutil.rmtree(path / "pipelines", ignore_errors=True)
+    return path
+
+
+@pytest.fixture
+def window(make_viewer, path: Path) -> Iterator[SimpleNamespace]:
+    viewer = make_viewer()
+    experiment, pipeline = ExperimentWidget(viewer), PipelineWidget(viewer)
+    workflow = WorkflowWidget(viewer)
+    for each in (experiment, pipeline, workflow):
+        viewer.window.add_dock_widget(each, name=type(each).__name__)
+    yield SimpleNamespace(experiment=experiment, pipeline=pipeline, workflow=workflow)
+    pipeline.close()
+    experiment.close_experiment()
+
+
+def said(workflow: WorkflowWidget) -> str:
+    stages = workflow.value().stages
+    return next(s.batch_args["pipeline"] for g in stages for s in g.steps if s.name == "jterator")
+
+
+def tune(window: SimpleNamespace, name: str, size: int) -> Path:
+    """Begin with a ready pipeline and change it; returns where it is kept."""
+    window.pipeline.bar.opened.emit(name, True)
+    settle(window.pipeline)
+    value = window.pipeline.value()
+    window.pipeline.setValue(
+        step_edits.with_setting(value, value.pipeline[0].name, "filter_size", size).pipeline
+    )
+    window.pipeline._document.save()
+    settle(window.pipeline)
+    folder = Path(window.experiment.value().experiment) / "pipelines"
+    return folder / f"{window.pipeline._document.name}.yaml"
+
+
+def test_what_is_tuned_is_run(window: SimpleNamespace, path: Path) -> None:
+    experiment = window.experiment
+    experiment.setValue(Choice(str(path)))
+    settle(window.pipeline)
+    fitting = experiment.value().pipeline
+    assert fitting == READY + "nuclei_and_cells"
+    assert said(window.workflow) == "nuclei_and_cells"
+    window.pipeline.bar.opened.emit("nuclei", True)  # looked at, not changed
+    settle(window.pipeline)
+    assert experiment.value().pipeline == fitting
+
+    tuned = tune(window, "nuclei", 7)
+    assert experiment.value().pipeline == str(tuned)
+    assert experiment.site_page._pipeline.currentText() == "nuclei.yaml"
+    assert load_pipeline(tuned).pipeline[0].settings["filter_size"] == 7
+    assert said(window.workflow) == "nuclei"
+    names = window.workflow._built[1]
+    assert len(names) == len(set(names))
+
+    # What somebody chose in the workflow stays; it is offered what is new.
+    chosen = with_argument(window.workflow.value(), "jterator", "pipeline", "nuclei_any_size")
+    window.workflow.setValue(chosen)
+    other = tune(window, "nuclei", 9)
+    assert other != tuned
+    assert experiment.value().pipeline == str(other)
+    assert said(window.workflow) == "nuclei_any_size"
+    assert other.stem in window.workflow._built[1]
+
+
+def test_what_is_tuned_of_another_experiment_is_not_chosen(
+    window: SimpleNamespace, path: Path, tmp_path: Path
+) -> None:
+    window.experiment.setValue(Choice(str(path)))
+    settle(window.pipeline)
+    tune(window, "nuclei", 7)
+    other = make_experiment(tmp_path / "other")
+    window.experiment.setValue(Choice(str(other)))
+    before = window.experiment.value()
+    window.experiment._desk.pipelineSaved.emit(str(path / "pipelines" / "nuclei.yaml"))
+    assert window.experiment.value() == before
+
+
+def test_no_pipeline_is_chosen_that_cannot_be_run(window: SimpleNamespace, path: Path) -> None:
+    with Experiment.open(path) as renamed:
+        for n, name in enumerate(renamed.catalogue.channel_names()):
+            rename_channel(renamed, name, f"W{n}")
+    experiment = window.experiment
+    experiment.setValue(Choice(str(path)))
+    settle(window.pipeline)
+    page = experiment.site_page
+    assert experiment.value().pipeline == ""
+    assert page._pipeline.currentText() == ""
+    assert "build it in Pipeline" in page._pipeline.placeholderText()
+    assert not page.run_button.isEnabled()
+    assert said(window.workflow) == ""
+    # One of its own says what it lacks.
+    tuned = tune(window, "nuclei", 7)
+    assert experiment.value().pipeline == str(tuned)
+    page.run_button.click()
+    settle(window.pipeline)
+    assert "no channel 'DAPI'" in experiment.message
