@@ -84,6 +84,28 @@ def test_objects_that_are_measured_anew_meanwhile(store, tmp_path, whole):
     assert FeatureTable(store, "Nuclei").numbers("Area")[4998] == 4998
 
 
+def test_no_values_of_other_objects_are_taken(store, tmp_path):
+    """Neither where the new file can be read as the old one was, nor where as many are in it."""
+    part, text = tmp_path / "part.parquet", {"Name": ["a", "b"]}
+    store.write_part(part, [rows("p1", "B03", [1, 2], Area=[3.0, 1.0], **text)])
+    store.collect("Nuclei", [part], [("p1", "B03", 1)])
+    for labels in ([1], [1, 2], [1, 2, 3]):
+        table = FeatureTable(store, "Nuclei")
+        areas = np.array(labels) * 2.0
+        store.write_part(part, [rows("p1", "B03", labels, Area=areas, Name=["a"] * len(labels))])
+        store.collect("Nuclei", [part], [("p1", "B03", 1)])
+        for read in (
+            lambda table: table.column("Area"),
+            lambda table: table.column("Name"),
+            lambda table: table.part("label", slice(0, 1)),
+            lambda table: list(table.blocks(["Area", "label"])),
+            lambda table: list(table.blocks(["Area"], size=1)),
+        ):
+            with pytest.raises(StorageError, match="have just been measured anew"):
+                read(table)
+        assert FeatureTable(store, "Nuclei").part("Area", slice(0, 1)).tolist() == [2.0]
+
+
 def test_blocks_give_the_same_as_columns(store):
     table = FeatureTable(store, "Nuclei")
     for names in (["Area", "Late"], ["label", "Double"]):

@@ -22,7 +22,7 @@ import pandas as pd
 from napari_tmaps.errors import FormatError, InputError, StorageError, unknown
 from napari_tmaps.model.wells import WellName
 from napari_tmaps.store.features import INDEX, FeatureStore, footers, open_parquet, readable
-from napari_tmaps.streams.mounts import open_parts
+from napari_tmaps.streams.mounts import open_parts, source_of
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
@@ -85,6 +85,7 @@ class FeatureTable:
         self._files = store.files(object_type)
         if not self._files:
             raise unknown("table of objects", object_type, store.object_types())
+        self._stamps = [_stamp(path) for path in self._files]
         self._footers = footers(self._files)
         rows = [footer.num_rows for footer in self._footers]
         schemas = [each.schema.to_arrow_schema().remove_metadata() for each in self._footers]
@@ -172,6 +173,8 @@ class FeatureTable:
         ------
         NotFoundError
             There is no such column.
+        StorageError
+            The objects were measured anew since the table was opened.
         """
         with self._lock:
             if name in self._kept:
@@ -228,6 +231,13 @@ class FeatureTable:
         Yields
         ------
         Rows, and float32 (columns, rows of the block).
+
+        Raises
+        ------
+        NotFoundError
+            There is no such column.
+        StorageError
+            The objects were measured anew meanwhile.
         """
         for name in names:
             if name not in self.columns:
@@ -238,14 +248,17 @@ class FeatureTable:
                 rows = slice(start, min(start + size, len(self)))
                 yield rows, np.stack([whole[name][rows] for name in names]).astype(np.float32)
             return
-        start = 0
+        end = 0
         for batch in self._dataset().to_batches(columns=list(names), batch_size=size):
+            start, end = end, end + batch.num_rows
+            if end > len(self):
+                break
             if batch.num_rows:
                 block = np.empty((len(names), batch.num_rows), np.float32)
                 for row, array in zip(block, batch.columns, strict=True):
                     row[:] = _numpy(array)
-                yield slice(start, start + batch.num_rows), block
-                start += batch.num_rows
+                yield slice(start, end), block
+        self._check(end)
 
     def where(
         self,
@@ -351,6 +364,7 @@ class FeatureTable:
         if _is_text(self._schema.field(name)):
             with readable(self.store.root / self.object_type):
                 table = self._dataset().to_table(columns=[name])
+            self._check(len(table))
             coded = table[name].combine_chunks().dictionary_encode()
             return Categories(
                 coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32),
@@ -392,14 +406,26 @@ class FeatureTable:
         path = self._files[number]
         try:
             with readable(path), open_parquet(path, footer) as file:
-                return _numpy(file.read(columns=[name], use_threads=False)[name].combine_chunks())
-        except FormatError as error:
-            if footers([path]) != [footer]:
-                raise StorageError(
-                    f"The {self.object_type} of well {path.stem} have just been measured anew: "
-                    "what is shown of them is that of before until the table is read again."
-                ) from error
-            raise
+                value = file.read(columns=[name], use_threads=False)[name].combine_chunks()
+        except FormatError:
+            if footers([path]) == [footer]:
+                raise
+        else:
+            if len(value) == footer.num_rows and _stamp(path) == self._stamps[number]:
+                return _numpy(value)
+        raise self._anew(f"The {self.object_type} of well {path.stem}")
+
+    def _check(self, count: int) -> None:
+        """Refuse what was read of files that are others than when the table was opened."""
+        if count != len(self) or self._stamps != [_stamp(path) for path in self._files]:
+            raise self._anew(f"Some {self.object_type}")
+
+    @staticmethod
+    def _anew(which: str) -> StorageError:
+        return StorageError(
+            f"{which} have just been measured anew: what is shown of them is that of before until "
+            "the table is read again."
+        )
 
     def _keep(self, name: str, value: Column) -> None:
         self._kept[name] = value
@@ -411,6 +437,17 @@ class FeatureTable:
 
 def _place(path: Path) -> tuple[str, str]:
     return path.parent.name.removeprefix("plate="), path.stem
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Another one once the file is replaced; the same for files of a server, come or not."""
+    if source_of(path) is not None:
+        return ()
+    try:
+        known = path.stat()
+    except OSError:
+        return ()
+    return known.st_ino, known.st_mtime_ns, known.st_size
 
 
 def _is_text(field: Any) -> bool:
