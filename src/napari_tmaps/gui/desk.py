@@ -71,8 +71,8 @@ class Desk(QObject):
         "" for all.
     selectionsChanged
         Selections of the open objects were made, changed or removed in this window.
-    pipelineSaved
-        Path of a pipeline that was edited in this window, and is in its file now.
+    pipelineChosen
+        Key of the pipeline that somebody opened or edited, as it is in its file now.
     filesArrived
         Files of an experiment on a server have come that somebody was told to wait for.
     """
@@ -87,7 +87,7 @@ class Desk(QObject):
     resultsChanged = Signal(object)
     tablesChanged = Signal(str)
     selectionsChanged = Signal()
-    pipelineSaved = Signal(str)
+    pipelineChosen = Signal(str)
     filesArrived = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:

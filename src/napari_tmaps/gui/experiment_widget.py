@@ -142,7 +142,7 @@ class ExperimentWidget(QWidget):
         self._desk.choiceRequested.connect(self.setValue)
         self.session_row.restored.connect(self._on_restored)
         self._desk.tablesChanged.connect(self._on_tables_changed)
-        self._desk.pipelineSaved.connect(self._on_pipeline_saved)
+        self._desk.pipelineChosen.connect(self._on_pipeline_chosen)
         self._desk.is_kept, self._desk.locate = True, self._view.position_of
         self.destroyed.connect(self._desk.leave)
         self.destroyed.connect(self._view.close)
@@ -480,17 +480,15 @@ class ExperimentWidget(QWidget):
         self._reload()
         self.setValue(replace(self.value(), pipeline=path))
 
-    def _on_pipeline_saved(self, path: str) -> None:
-        """Offer a pipeline of the experiment that was edited, and choose it."""
-        experiment, facts = self._experiment, self._facts
-        if experiment is None or facts is None or self._state is None:
+    def _on_pipeline_chosen(self, key: str) -> None:
+        """Choose what was opened or edited in the Pipeline widget, if it can be run here."""
+        if self._experiment is None or self._facts is None or self._state is None:
             return
-        if Path(path).parent != experiment.path / "pipelines":
-            return
-        self._facts = replace(facts, pipelines=pipeline_keys(experiment, self._files))
-        if path != self.value().pipeline:
-            self._state = resolve(self._facts, replace(self.value(), pipeline=path))
-            self.site_page.setState(self._state, self._facts.pipelines)
+        pipelines = pipeline_keys(self._experiment, self._files)
+        if key in pipelines and key != self.value().pipeline:
+            self._facts = replace(self._facts, pipelines=pipelines)
+            self._state = resolve(self._facts, replace(self.value(), pipeline=key))
+            self.site_page.setState(self._state, pipelines)
             self._desk.setChoice(self.value())
             self.valueChanged.emit(self.value())
 

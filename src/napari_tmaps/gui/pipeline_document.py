@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import QObject, QStandardPaths, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
+from napari_tmaps.gui.facts import READY
 from napari_tmaps.gui.pipeline_saver import PipelineSaver
 from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import ready_pipelines
@@ -23,15 +24,15 @@ class PipelineDocument(QObject):
         The pipeline was edited.
     opened
         From now on it is another pipeline.
-    saved
-        Path of the file that has an edit in it now.
+    chosen
+        Key of the pipeline that somebody opened or edited, as it is in its file now.
     failed
         Why something could not be done; the pipeline is as it was.
     """
 
     changed = Signal()
     opened = Signal()
-    saved = Signal(str)
+    chosen = Signal(str)
     failed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -39,7 +40,7 @@ class PipelineDocument(QObject):
         self._shelf = Shelf(_own_folder())
         self._history = History(PipelineDescription())
         self._saver = PipelineSaver(self)
-        self._saver.saved.connect(self.saved)
+        self._saver.saved.connect(self.chosen)
         self._saver.failed.connect(self.failed)
         self.name = ""
 
@@ -122,6 +123,8 @@ class PipelineDocument(QObject):
         except TmapsError as error:
             self.failed.emit(str(error))
             return False
+        if name:
+            self.chosen.emit(READY + name if is_ready else str(self._shelf.path(name)))
         return True
 
     def begin(self, pipeline: PipelineDescription) -> None:
@@ -145,18 +148,24 @@ class PipelineDocument(QObject):
             self.failed.emit(str(error))
         else:
             self._take(name, history)
+            self.chosen.emit(str(self._shelf.path(name)))
 
-    def change_shelf(self, experiment: str) -> None:
+    def change_shelf(self, experiment: str, first: str = "") -> None:
         """Go on with the pipelines of an experiment; "" for those of the user.
 
         If none of them can be read, a copy of the one that was edited takes another name there.
+
+        Parameters
+        ----------
+        first
+            Name of the one to go on with, if there is one of that name.
         """
         self._saver.finish()
         self._shelf = Shelf(Path(experiment) / "pipelines" if experiment else _own_folder())
         # Nothing is written here under the name, and into the journal, of the shelf before.
         self.name, self._history = "", History(self.value())
         problems = []
-        for name in (*self.names(), ""):
+        for name in (*sorted(self.names(), key=lambda name: name != first), ""):
             try:
                 if name:
                     self._take(name, self._shelf.open(name))

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui import step_edits
 from napari_tmaps.gui.desk import desk_of
+from napari_tmaps.gui.facts import pipeline_name
 from napari_tmaps.gui.live_preview import LivePreview
 from napari_tmaps.gui.live_source import Scene
 from napari_tmaps.gui.parts import timer
@@ -49,7 +50,8 @@ class PipelineWidget(PipelineParts):
         super().__init__(parent)
         self._live = LivePreview(viewer, self)
         self._document = PipelineDocument(self)
-        self._document.saved.connect(desk_of(viewer).pipelineSaved)
+        self._desk = desk_of(viewer)
+        self._document.chosen.connect(self._desk.pipelineChosen)
         self._chosen = ""
         self._failed: tuple[str, str] = ("", "")  # step, why
         self._told = ""  # by others, e.g. why the last edit is not on the disk; until the next edit
@@ -275,7 +277,7 @@ class PipelineWidget(PipelineParts):
     def _on_scene_changed(self, scene: Scene) -> None:
         if scene.experiment != self._experiment:
             self._experiment = scene.experiment
-            self._document.change_shelf(scene.experiment)
+            self._document.change_shelf(scene.experiment, pipeline_name(self._desk.choice.pipeline))
         self._follow()
 
     # -- preview --------------------------------------------------------------------------------

@@ -62,7 +62,8 @@ def _why_not(step: Step, found: Mapping[str, int]) -> str:
         other = f"Use {takes.instead} instead, or project" if takes.instead else "Project"
         return (
             f"{step} takes single planes, but '{deep[0]}' is a stack of {found[deep[0]]} planes. "
-            f"{other} the channels first with the module project, or convert with --mip."
+            f"{other} the channels first with the module project, or have them projected when they "
+            "are converted (mip)."
         )
     if not deep and not takes.planes and len(found) == len(step.inputs):
         return (

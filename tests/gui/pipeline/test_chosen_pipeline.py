@@ -69,9 +69,10 @@ def test_what_is_tuned_is_run(window: SimpleNamespace, path: Path) -> None:
     fitting = experiment.value().pipeline
     assert fitting == READY + "nuclei_and_cells"
     assert said(window.workflow) == "nuclei_and_cells"
-    window.pipeline.bar.opened.emit("nuclei", True)  # looked at, not changed
+    window.pipeline.bar.opened.emit("nuclei_any_size", True)
     settle(window.pipeline)
-    assert experiment.value().pipeline == fitting
+    assert experiment.value().pipeline == READY + "nuclei_any_size", "good as it is"
+    assert said(window.workflow) == "nuclei_any_size"
 
     tuned = tune(window, "nuclei", 7)
     assert experiment.value().pipeline == str(tuned)
@@ -84,6 +85,8 @@ def test_what_is_tuned_is_run(window: SimpleNamespace, path: Path) -> None:
     # What somebody chose in the workflow stays; it is offered what is new.
     chosen = with_argument(window.workflow.value(), "jterator", "pipeline", "nuclei_any_size")
     window.workflow.setValue(chosen)
+    window.pipeline._document.copy_as("other")
+    assert experiment.site_page._pipeline.currentText() == "other.yaml"
     other = tune(window, "nuclei", 9)
     assert other != tuned
     assert experiment.value().pipeline == str(other)
@@ -100,8 +103,14 @@ def test_what_is_tuned_of_another_experiment_is_not_chosen(
     other = make_experiment(tmp_path / "other")
     window.experiment.setValue(Choice(str(other)))
     before = window.experiment.value()
-    window.experiment._desk.pipelineSaved.emit(str(path / "pipelines" / "nuclei.yaml"))
+    window.experiment._desk.pipelineChosen.emit(str(path / "pipelines" / "nuclei.yaml"))
     assert window.experiment.value() == before
+    tuned = path / "pipelines" / "nuclei.yaml"
+    shutil.copy(tuned, tuned.with_name("a.yaml"))
+    window.experiment.setValue(Choice(str(path), pipeline=str(tuned)))
+    settle(window.pipeline)
+    assert window.experiment.value().pipeline == str(tuned)
+    assert window.pipeline._document.name == "nuclei", "not the first of them"
 
 
 def test_no_pipeline_is_chosen_that_cannot_be_run(window: SimpleNamespace, path: Path) -> None:
