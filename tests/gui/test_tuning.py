@@ -85,6 +85,36 @@ def test_sites_of_an_experiment_are_whole_stacks_as_on_the_plate(viewer):
     assert properties["scale"] == (0.5, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("units", "pixel_size_um"),
+    [
+        (("second", "micrometer", "micrometer", "micrometer"), (2, 0.5, 0.5)),
+        (("second", "pixel", "micrometer", "micrometer"), (None, 0.5, 0.5)),
+        (("pixel",) * 4, (None, None, None)),
+    ],
+)
+def test_previews_of_stacks_are_in_the_units_of_the_layers(viewer, units, pixel_size_um):
+    where = {"experiment": "e", "plate": "p", "well": "A01", "site": 1}
+    for layer in viewer.layers:
+        layer.metadata["tmaps"], layer.units = where, units
+    viewer.layers.selection = {viewer.layers["DAPI"]}
+    scene = LiveSource(viewer).scene()
+    assert scene.pixel_size_um == pixel_size_um
+    shown = []
+    live = LivePipeline(shown.append)
+    pipeline = edit.set_channels(PipelineDescription(), [("DAPI", False)])
+    pipeline, _ = edit.add_step(pipeline, "threshold_manual")
+    checked = upto(pipeline, scene, "threshold_manual")
+    live.show(Request(checked, scene.images, "threshold_manual", finish=False))
+    assert live.wait()
+    live.close()
+    ((pixels, properties, _),) = preview_layers(shown[0], scene)
+    assert pixels.shape == (3, 60, 80)
+    assert properties["units"] == units[1:]
+    viewer.add_labels(pixels, scale=properties["scale"], units=properties["units"])
+    assert viewer.layers.extent.units is not None, "else napari warns"
+
+
 def test_wells_and_plates_are_refused_and_not_read(viewer):
     class Unread(np.ndarray):
         def __getitem__(self, key):

@@ -63,6 +63,48 @@ def test_corners(
     np.testing.assert_array_equal(tiles.place, range(len(rows)))
 
 
+@pytest.mark.parametrize(
+    ("stage", "cells", "top", "left"),
+    [
+        pytest.param(
+            [(0, 0), (0, 1200), (900, 0), (900, 1200)],
+            [(0, 0), (0, 1), (1, 0), (1, 1)],
+            [0, 0, 100, 100],
+            [0, 200, 0, 200],
+            id="on their grid",
+        ),
+        pytest.param(
+            [(0, 800), (300, 0), (700, 2000), (900, 1200), (900, 1210)],
+            [(0, 1), (1, 0), (2, 3), (3, 2), (3, 2)],
+            [0, 0, 0, 100, 100],
+            [0, 200, 400, 0, 200],
+            id="anywhere, and twice at the same place: in the order of their rows",
+        ),
+        pytest.param(
+            [(0, 0), (0, 400), (150, 0), (150, 400)],
+            [(0, 0), (0, 1), (1, 0), (1, 1)],
+            [0, 0, 300, 300],
+            [0, 800, 0, 800],
+            id="with gaps, but not in the dark",
+        ),
+    ],
+)
+def test_sites_that_are_far_apart_lie_side_by_side(
+    stage: list[tuple[float, float]],
+    cells: list[tuple[int, int]],
+    top: list[int],
+    left: list[int],
+) -> None:
+    rows = [("A01", n, *cell, *at) for n, (cell, at) in enumerate(zip(cells, stage, strict=True))]
+    others = [("A02", 1, 0, 0, 0.0, 0.0), ("A02", 2, 0, 1, 0.0, 95.0)]
+    tiles = arrange(places(*rows, *others), (0.5, 0.5))
+    assert tiles.top[:-2].tolist() == top
+    assert tiles.left[:-2].tolist() == left
+    assert tiles.left[-1] - tiles.left[-2] == 190, "another well lies as the stage says"
+    alone = arrange(places(*rows[:1]), (0.5, 0.5))
+    assert (alone.top.tolist(), alone.left.tolist()) == ([0], [0])
+
+
 def test_index_is_the_number_of_the_image() -> None:
     table = places(("A01", 1, 0, 0, 0, 0), ("A02", 1, 0, 0, 0, 0)).loc[[1]]
     assert arrange(table, (1, 1)).place.tolist() == [1]

@@ -72,6 +72,19 @@ def test_a_part_reads_the_files_of_its_rows_alone(store):
         table.frame(["label"], slice(0, 4))
 
 
+def test_a_type_of_which_no_object_was_found(tmp_path):
+    store, part = FeatureStore(tmp_path / "features"), tmp_path / "part.parquet"
+    for well in ("B03", "B04"):
+        store.write_part(part, [rows("p1", well, [], Area=[])])
+        store.collect("Nuclei", [part], [("p1", well, 1)])
+    table = FeatureTable(store, "Nuclei")
+    assert len(table) == 0
+    assert table.index(slice(0, 0)).shape == (0, 5)
+    assert table.part("site", slice(0, 0)).shape == table.column("Area").shape == (0,)
+    assert not list(table.blocks(["Area"]))
+    assert table.rows_of(pd.DataFrame([["p1", "B03", 1, 0, 1]], columns=INDEX)).tolist() == [-1]
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_objects_that_are_measured_anew_meanwhile(store, tmp_path, whole):
     table = FeatureTable(store, "Nuclei")

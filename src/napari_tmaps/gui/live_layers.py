@@ -275,7 +275,7 @@ def _layer(
         "name": name,
         "scale": (*rest, *scene.scale),
         "translate": (*(0.0,) * (ndim - 2), *start),
-        "units": (*("pixel",) * (ndim - 2), *scene.units),
+        "units": (*(scene.z_unit,) * (ndim - 2), *scene.units),
         "multiscale": False,
         "metadata": {"tmaps": {"preview": True, "stored": False}},
     }

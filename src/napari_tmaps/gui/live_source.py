@@ -42,7 +42,9 @@ class Scene:
     objects
         Labels of each object type that is shown, of the same shape; read-only.
     scale, translate, units
-        Of the plane in the viewer, along y and x, and the coordinates before them.
+        Of the plane in the viewer, along y and x.
+    z_scale, z_unit
+        Of the planes of a stack.
     experiment, plate, well, site, t
         Where the site belongs, if it belongs to an experiment; "" or 0 where not.
     absent
@@ -54,6 +56,7 @@ class Scene:
     scale: tuple[float, float] = (1.0, 1.0)
     translate: tuple[float, float] = (0.0, 0.0)
     z_scale: float = 1.0
+    z_unit: str = "pixel"
     units: tuple[str, str] = ("pixel", "pixel")
     experiment: str = ""
     plate: str = ""
@@ -70,9 +73,10 @@ class Scene:
     @property
     def pixel_size_um(self) -> tuple[float | None, float | None, float | None]:
         """(z, y, x); None where it is not known."""
-        known = [unit.startswith(("micro", "µm", "um")) for unit in self.units]
-        y, x = (size if is_um else None for size, is_um in zip(self.scale, known, strict=True))
-        return (self.z_scale if known[0] and self._is_stack else None), y, x
+        sizes = (self.z_scale, *self.scale)
+        known = [unit.startswith(("micro", "µm", "um")) for unit in (self.z_unit, *self.units)]
+        z, y, x = (size if is_um else None for size, is_um in zip(sizes, known, strict=True))
+        return (z if self._is_stack else None), y, x
 
     @property
     def _is_stack(self) -> bool:
@@ -167,6 +171,7 @@ class LiveSource:
             scale=(float(first.scale[-2]), float(first.scale[-1])),
             translate=(float(first.translate[-2]), float(first.translate[-1])),
             z_scale=float(first.scale[-3]) if first.ndim > 2 else 1.0,
+            z_unit=str(first.units[-3]) if first.ndim > 2 else "pixel",
             units=(str(first.units[-2]), str(first.units[-1])),
             experiment=str(where.get("experiment", "")),
             plate=str(where.get("plate", "")),

@@ -19,6 +19,9 @@ HALVINGS = 3
 LONGEST_PART = 4096
 """A well is cut into equal parts of at most this many pixels a side."""
 
+SPARSE = 1 / 25
+"""Sites that cover less than this part of the area that they span lie side by side instead."""
+
 PLACES = (
     "well", "site", "y", "x", "stage_y_um", "stage_x_um", "height", "width"
 )  # fmt: skip
@@ -77,8 +80,9 @@ def arrange(places: pd.DataFrame, pixel_size_um: tuple[float | None, float | Non
     """Corners of sites: wells on the grid of the plate, sites in their wells.
 
     Sites lie at their stage positions where all sites of the well have one and the size of a
-    pixel is known, else on the grid of the well. Rows and columns of the plate outside of the
-    wells given are left out, so that few wells of a large plate fill the picture.
+    pixel is known, else on the grid of the well. So do sites that are far apart: they would be dots
+    in the dark. Rows and columns of the plate outside of the wells given are left out, so that few
+    wells of a large plate fill the picture.
 
     Parameters
     ----------
@@ -102,7 +106,13 @@ def arrange_wells(
     stage = places[["stage_y_um", "stage_x_um"]].to_numpy(float)
     placed = np.ones(len(names), bool)  # wells with a position of each site
     np.logical_and.at(placed, number, ~np.isnan(stage).any(axis=1))
-    cells = places[["y", "x"]].to_numpy(np.int64)
+    cells = places[["y", "x"]].to_numpy(np.int64, copy=True)
+    if None not in pixel_size_um:
+        size = np.stack([height, width], axis=1)
+        sparse = placed & _are_sparse(number, stage / pixel_size_um, size)
+        placed &= ~sparse
+        for one in np.flatnonzero(sparse):
+            cells[number == one] = _dense(cells[number == one])
     top = _along(number, placed, stage[:, 0], cells[:, 0], height, pixel_size_um[0])
     left = _along(number, placed, stage[:, 1], cells[:, 1], width, pixel_size_um[1])
     grid = _grid(names, (int((top + height).max()), int((left + width).max())))
@@ -123,6 +133,32 @@ def _grid(wells: Iterable[str], largest: tuple[int, int]) -> WellGrid:
         unit = parts[-1] << HALVINGS
         part.append(ceil(pitch / unit) << HALVINGS)
     return WellGrid(cells, (part[0], part[1]), (parts[0], parts[1]))
+
+
+def _are_sparse(
+    well: npt.NDArray[np.int64],
+    centre: npt.NDArray[np.float64],
+    size: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """For each well whether its sites cover little of the area that they span, in pixels."""
+    count = int(well.max()) + 1
+    first, last = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
+    np.minimum.at(first, well, centre - size / 2)
+    np.maximum.at(last, well, centre + size / 2)
+    covered = np.bincount(well, size.prod(axis=1), count)
+    sparse: npt.NDArray[np.bool_] = covered < SPARSE * (last - first).prod(axis=1)
+    return sparse
+
+
+def _dense(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The cells of sites, unless they are the same or most of them empty: then others, in order."""
+    whole = np.ptp(cells, axis=0) + 1
+    if len(np.unique(cells, axis=0)) == len(cells) and whole.prod() <= 2 * len(cells):
+        return cells
+    order = np.lexsort((cells[:, 1], cells[:, 0]))
+    dense = np.empty_like(cells)
+    dense[order] = np.stack(np.divmod(np.arange(len(cells)), ceil(len(cells) ** 0.5)), axis=1)
+    return dense
 
 
 def _along(

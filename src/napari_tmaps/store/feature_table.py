@@ -219,7 +219,9 @@ class FeatureTable:
                 return Categories(value.codes[rows], value.names)
             return np.asarray(value[rows])
         dtype = self._dtype(name)
-        pieces = [np.empty(0, dtype), *(self._piece(n, name) for n in range(start, end + 1))]
+        if not rows.size:
+            return np.empty(0, dtype)
+        pieces = [self._piece(n, name) for n in range(start, end + 1)]
         found = np.concatenate(pieces, dtype=dtype, casting="unsafe")
         return np.asarray(found[rows - self._starts[start]])
 
