@@ -34,6 +34,7 @@ from napari_tmaps.gui.save_widget import SaveWidget
 from napari_tmaps.gui.state import Choice, View
 from napari_tmaps.gui.training import TrainingChoice
 from napari_tmaps.model.progress import Progress
+from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.store.features import INDEX
 from napari_tmaps.store.gates import RangeGate
 from napari_tmaps.store.selections import Selection
@@ -99,6 +100,40 @@ def measure_anew(widget: Any, frame: pd.DataFrame) -> None:
 def damage(path: Path) -> None:
     for file in (path / "features" / "Blocks").rglob("*.parquet"):
         file.write_bytes(b"damaged")
+
+
+# -- no objects -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [ObjectsWidget, ClassesWidget, GalleryWidget, ResultsWidget])
+def test_a_type_of_which_no_object_was_found(
+    kind: type[QWidget], path: Path, opened: Opened, qtbot: Any
+) -> None:
+    with Experiment.open(path) as experiment:
+        write_features(experiment, "Blocks", experiment.features.read("Blocks").reset_index()[:0])
+    with qtbot.captureExceptions() as raised, opened(kind) as widget:
+        widget.show()
+        wait(widget, qtbot)
+        assert widget.type_box.currentText() == "Blocks"
+        assert widget.book.data is not None
+        if kind is ObjectsWidget:
+            assert widget.table.view.objects.rowCount() == 0
+            widget.tabs.setCurrentIndex(1)
+            for plot in PlotKind:
+                widget.plot.setValue(PlotChoice(plot, "Area", "Round", "well"))
+                wait(widget, qtbot)
+        elif kind is ClassesWidget:
+            widget.selections.buttons["New"].click()
+            widget.classifier.train()
+        elif kind is GalleryWidget:
+            qtbot.waitUntil(lambda: "there are no objects in it" in widget.fault.text())
+        else:
+            for tool in ("cluster", "embed", "heatmap"):
+                widget.setTool(tool)
+                widget.run_button.click()
+                wait(widget, qtbot)
+                assert "feature" in widget._message.text(), tool
+    assert raised == []
 
 
 # -- objects that are found anew ------------------------------------------------------------------
