@@ -377,6 +377,29 @@ def test_cycles_are_aligned_if_wanted(tmp_path: Path, qapp: Any, view_of: View) 
     assert distance[Pixels.MAP] == distance[Pixels.RECORDED]
 
 
+def test_what_fills_the_window_fills_it_when_that_is_resized(
+    experiment_path: Path, qapp: Any
+) -> None:
+    """E.g. by the controls of another kind of layer; but not once somebody looked elsewhere."""
+    viewer = ViewerModel()
+    viewer.canvas.size = (600, 600)
+    camera = viewer.scene.camera
+    with Experiment.open(experiment_path) as experiment:
+        view = PlateView(viewer, pytest.fail)
+        view.open(experiment)
+        view.show(resolve(read_facts(experiment), Choice(str(experiment_path), view=View.PLATE)))
+        wide = camera.zoom
+        viewer.canvas.size = (300, 300)
+        assert camera.zoom == pytest.approx(wide / 2)
+        viewer.canvas.size = (600, 600)
+        assert camera.zoom == pytest.approx(wide)
+        camera.zoom = 3 * wide
+        viewer.canvas.size = (300, 300)
+        assert camera.zoom == 3 * wide
+        view.close()
+        view.open(None)
+
+
 def test_one_cycle_at_a_time(tmp_path: Path, qapp: Any) -> None:
     viewer = ViewerModel()
     with make_rounds(tmp_path) as experiment:

@@ -53,8 +53,8 @@ class KeptLayers:
         self._waiting = 0  # bytes of removed layers that are not collected yet
         self._seen: dict[str, bool] = {}
 
-    def show(self, layers: Sequence[LayerTuple]) -> None:
-        """Show exactly these layers, besides those of other people."""
+    def show(self, layers: Sequence[LayerTuple]) -> bool:
+        """Show exactly these layers, besides those of other people; True if the view was reset."""
         wanted = {_key(layer) for layer in layers}
         gone = [key for key in self._layers if key not in wanted]
         with self._exchanged(len(gone) + self._count_new(layers)):
@@ -67,7 +67,9 @@ class KeptLayers:
             pixels = [key for key in map(_key, layers) if self._is_pixels(key)]
             if pixels:
                 self._viewer.layers.selection.active = self._layers[pixels[-1]]
-            self._viewer.reset_view()  # now that the controls are there, beside the picture
+            self._viewer.reset_view()
+            return True
+        return False
 
     def try_out(self, layers: Sequence[LayerTuple]) -> None:
         """Show results that are not stored; they replace those tried out before."""

@@ -64,9 +64,11 @@ class PlateView:
         self._colouring: Colouring | None = None
         self._results: dict[str, Colouring] = {}
         self._marks = AfterPicture(self._reading, _MARKS_MS, self.mark)
+        self._fitted: tuple[object, ...] = ()
         self.status = MapStatus(viewer, self.place_at, self._features_at)
         self._reading.fresh.connect(self._layers.refresh_waiting)
         viewer.scene.camera.events.zoom.connect(self._fit_names)
+        viewer.canvas.events.size.connect(self._fit)
 
     def open(self, experiment: Experiment | None) -> None:
         """Begin with another experiment, or with none."""
@@ -81,6 +83,7 @@ class PlateView:
         """Leave the viewer alone."""
         self.status.close()
         self._viewer.scene.camera.events.zoom.disconnect(self._fit_names)
+        self._viewer.canvas.events.size.disconnect(self._fit)
         self._layers.close()
 
     def forget(self) -> None:
@@ -116,7 +119,8 @@ class PlateView:
         if shown != self._shown:
             self._shown = shown
             try:
-                self._layers.show(self._wanted(choice) if state.can_show else [])
+                if self._layers.show(self._wanted(choice) if state.can_show else []):
+                    self._fitted = self._camera()
                 self._layers.grey(self._colouring is not None)
                 if self._picture is not None and not self._layers.has(_MARKS):
                     self._marks.start()  # napari takes half as long for these two as for images
@@ -129,6 +133,16 @@ class PlateView:
             center = self._picture.center_of(choice.plate, choice.well, choice.site)
             if center is not None:
                 self._viewer.scene.camera.center = (0.0, *center)
+
+    def _fit(self, _event: object = None) -> None:
+        """What filled the canvas fills it in its new size: controls of other layers are wider."""
+        if self._camera() == self._fitted:  # nobody has looked elsewhere
+            self._viewer.reset_view(reset_camera_angle=False)
+            self._fitted = self._camera()
+
+    def _camera(self) -> tuple[object, ...]:
+        camera = self._viewer.scene.camera
+        return camera.zoom, tuple(camera.center)
 
     def _fit_names(self, _event: object = None) -> None:
         """Show the names of wells where they have room."""
