@@ -175,10 +175,8 @@ class ObjectMarks(QObject):
         self.draw()
 
     def _on_row_picked(self, row: int) -> None:
-        found = self._book.read(
-            lambda data: keys_of(data.table.index(np.array([row])))[0], self._picked
-        )
-        if found != self._picked:
+        found = self._book.read(lambda data: keys_of(data.table.index(np.array([row])))[0], None)
+        if found is not None:
             self._picked = found
             self.draw()
 
