@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from qtpy.QtGui import QDropEvent
 from tests.gui.plate import make_experiment, make_scan, plane_of
 from tests.gui.working import busy
 
-from napari_tmaps.gui import recent
+from napari_tmaps.gui import recent, site_work
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.map_picture import Place
+from napari_tmaps.gui.running import SiteObjects
 from napari_tmaps.gui.state import Choice, View
 from napari_tmaps.model.progress import Progress, run
 from napari_tmaps.store.experiment import Experiment
@@ -290,11 +292,22 @@ def test_pipeline_from_a_file(
     assert widget.value().pipeline == str(other)
 
 
-def test_cancel(widget: ExperimentWidget, own_experiment: Path, qtbot: Any) -> None:
+def test_cancel(
+    widget: ExperimentWidget, own_experiment: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_cancelled, run_on_site = Event(), site_work.run_on_site
+
+    def run_late(*given: Any) -> Generator[Progress, None, SiteObjects]:
+        is_cancelled.wait()
+        yield Progress("", 0, 0)
+        return (yield from run_on_site(*given))
+
+    monkeypatch.setattr(site_work, "run_on_site", run_late)
     pipeline = str(own_experiment / "pipelines" / "blocks.yaml")
     widget.setValue(Choice(str(own_experiment), pipeline=pipeline))
     widget.site_page.run_button.click()
     widget.progress_row.cancel_button.click()
+    is_cancelled.set()
     finish(widget, qtbot)
     assert widget._message.text() == "Cancelled."
     assert "Blocks" not in widget.viewer.layers
