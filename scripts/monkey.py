@@ -51,8 +51,8 @@ from napari_tmaps.workflow.lock import ask_to_stop, coordinator
 
 HOME = Path(os.environ["TMAPS_CONFIG"])
 SIZE = 256
-LOADED_S, GROWTH_MB = 600, 400
-"""After these seconds all is loaded and caches are full; what memory may grow by from then on."""
+LOADED_S, LOADED_ACTIONS, GROWTH_MB = 600, 1200, 400
+"""After so long and so many actions all is loaded, and caches are full; what memory may grow by."""
 PREVIEW_MB = 64
 """Room for results of previews, which is filled soon, so that what grows later is no cache."""
 
@@ -418,8 +418,11 @@ def main() -> int:
         if passed > 300 * told:
             print(f"{passed / 60:.0f} min: {len(monkey.done)} actions, {used:.0f} MB", flush=True)
             told += 1
-        if first is None and passed > min(LOADED_S, 30 * given.minutes):
-            first = used
+        done = len(monkey.done)
+        if passed > min(LOADED_S, 30 * given.minutes) and done > min(
+            LOADED_ACTIONS, 20 * given.minutes
+        ):
+            first = first or used
         if first is not None and used - first > GROWTH_MB:
             monkey.found(f"Memory grew from {first:.0f} to {used:.0f} MB.")
             break

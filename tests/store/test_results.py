@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError
@@ -81,6 +85,32 @@ def test_results_are_listed_renamed_and_deleted(results):
     results.remove("Nuclei", "dividing")
     assert results.names("Nuclei") == []
     assert ResultStore(results.root).names("Cells") == []
+
+
+@pytest.mark.parametrize("whose", [pd, pq, Path])
+def test_a_result_is_removed_while_it_is_read(results, store, monkeypatch, whose):
+    """By another window: it is not there, which is no damage, and nothing is guessed."""
+    table = FeatureTable(store, "Nuclei")
+    results.attach(table)
+    table.numbers("label")
+    name = {pd: "read_parquet", pq: "read_table", Path: "read_text"}[whose]
+    real, folder = getattr(whose, name), results.root / "Nuclei" / "mitosis 1"
+
+    def read(*given, **named):
+        shutil.rmtree(folder, ignore_errors=True)
+        return real(*given, **named)
+
+    monkeypatch.setattr(whose, name, read)
+    if whose is Path:
+        assert results.names("Nuclei") == []
+    with pytest.raises(NotFoundError, match="mitosis 1"):
+        results.wells("Nuclei", "mitosis 1") if whose is pd else table.column("mitosis 1:class")
+
+
+def test_damaged_wells_of_a_result_are_told(results):
+    (results.root / "Nuclei" / "mitosis 1" / "wells.parquet").write_bytes(b"damaged")
+    with pytest.raises(FormatError, match="Delete the result 'mitosis 1'"):
+        results.wells("Nuclei", "mitosis 1")
 
 
 def test_bad_names_and_damaged_results(results, store):

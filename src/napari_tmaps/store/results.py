@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from napari_tmaps.errors import ExistsError, FormatError, InputError, unknown
+from napari_tmaps.errors import ExistsError, FormatError, InputError, NotFoundError, unknown
 from napari_tmaps.store.feature_table import Categories, Column, FeatureTable, Values
 from napari_tmaps.store.features import INDEX, readable, write_columns
 from napari_tmaps.streams.atomic import disk_errors, remove, replacing, write_text
@@ -81,8 +82,18 @@ class ResultStore:
 
     def names(self, object_type: str) -> list[str]:
         """Names of the results of a type, the oldest first."""
-        found = [path.parent.name for path in (self.root / object_type).glob(f"*/{_FILE}")]
-        return sorted(found, key=lambda name: (self.about(object_type, name).created, name))
+        return list(self._known(object_type))
+
+    def _known(self, object_type: str) -> dict[str, AboutResult]:
+        """All results of a type by name, the oldest first."""
+        found = {}
+        for name in self._folders(object_type):
+            with suppress(NotFoundError):  # it was just renamed or removed
+                found[name] = self.about(object_type, name)
+        return dict(sorted(found.items(), key=lambda one: (one[1].created, one[0])))
+
+    def _folders(self, object_type: str) -> list[str]:
+        return sorted(path.parent.name for path in (self.root / object_type).glob(f"*/{_FILE}"))
 
     def about(self, object_type: str, name: str) -> AboutResult:
         """What a result is.
@@ -95,13 +106,11 @@ class ResultStore:
             Its file is damaged.
         """
         path = self.root / object_type / name / _FILE
-        if not path.is_file():
-            known = sorted(
-                path.parent.name for path in (self.root / object_type).glob(f"*/{_FILE}")
-            )
-            raise unknown(f"result of '{object_type}'", name, known)
         try:
             return AboutResult.model_validate_json(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            known = self._folders(object_type)
+            raise unknown(f"result of '{object_type}'", name, known) from None
         except (ValidationError, UnicodeDecodeError) as error:
             raise FormatError(f"'{path}' is damaged. Delete the result '{name}'.") from error
 
@@ -180,10 +189,25 @@ class ResultStore:
         remove(folder)
 
     def wells(self, object_type: str, name: str) -> pd.DataFrame | None:
-        """The table of wells of a result; None if it has none."""
+        """The table of wells of a result; None if it has none.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such result.
+        FormatError
+            Its file is damaged.
+        """
         self.about(object_type, name)
         path = self.root / object_type / name / _WELLS
-        return pd.read_parquet(bring(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            with readable(path):
+                return pd.read_parquet(bring(path))
+        except FormatError as error:
+            self.about(object_type, name)  # it may just have been renamed or removed
+            raise FormatError(f"'{path}' is damaged. Delete the result '{name}'.") from error
 
     def column(self, table: FeatureTable, name: str, column: str) -> Column:
         """A column of a result for the rows of a table; NaN or -1 for objects that it lacks.
@@ -206,8 +230,12 @@ class ResultStore:
             path = self.root / table.object_type / name / f"plate={plate}" / f"{well}.parquet"
             if not path.is_file() or rows.start == rows.stop:
                 continue
-            with readable(path):
-                part = pq.read_table(bring(path), columns=[*_KEYS, column], partitioning=None)
+            try:
+                with readable(path):
+                    part = pq.read_table(bring(path), columns=[*_KEYS, column], partitioning=None)
+            except FormatError:
+                self.about(table.object_type, name)  # it may just have been renamed or removed
+                raise
             values = part[column].to_numpy()
             ours = [table.numbers(key)[rows] for key in _KEYS]
             theirs = [part[key].to_numpy() for key in _KEYS]
@@ -216,14 +244,14 @@ class ResultStore:
             elif len(values):
                 at = pd.MultiIndex.from_arrays(theirs).get_indexer(pd.MultiIndex.from_arrays(ours))
                 found[rows] = np.where(at < 0, -1 if is_class else np.nan, values[at])
+        self.about(table.object_type, name)  # else its files may be those that are missing
         if is_class:
             return Categories(found.astype(np.int32), about.classes[column])
         return found
 
     def attach(self, table: FeatureTable) -> None:
         """Add the columns of all results to a table, as `<result>:<column>`."""
-        for name in self.names(table.object_type):
-            about = self.about(table.object_type, name)
+        for name, about in self._known(table.object_type).items():
             for column in about.columns:
                 table.add(
                     f"{name}:{column}",
