@@ -112,7 +112,7 @@ class ResultStore:
             known = self._folders(object_type)
             raise unknown(f"result of '{object_type}'", name, known) from None
         except (ValidationError, UnicodeDecodeError) as error:
-            raise FormatError(f"'{path}' is damaged. Delete the result '{name}'.") from error
+            raise _damaged(path, name) from error
 
     def save(
         self,
@@ -207,7 +207,7 @@ class ResultStore:
                 return pd.read_parquet(bring(path))
         except FormatError as error:
             self.about(object_type, name)  # it may just have been renamed or removed
-            raise FormatError(f"'{path}' is damaged. Delete the result '{name}'.") from error
+            raise _damaged(path, name) from error
 
     def column(self, table: FeatureTable, name: str, column: str) -> Column:
         """A column of a result for the rows of a table; NaN or -1 for objects that it lacks.
@@ -270,6 +270,10 @@ class ResultStore:
                 f"There is a result '{name}' of '{object_type}' already. Choose another name."
             )
         return folder
+
+
+def _damaged(path: Path, name: str) -> FormatError:
+    return FormatError(f"'{path}' is damaged. Delete the result '{name}'.")
 
 
 def _codes(value: Column) -> Values:
