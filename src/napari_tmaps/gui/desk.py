@@ -103,6 +103,9 @@ class Desk(QObject):
         self.locate: Locate = _nowhere
         """Of the Experiment widget: where a pixel (y, x) of a site lies in the world; None if that
         site is not shown."""
+        self.settle: Callable[[], None] = _nothing
+        """Of the Pipeline widget: have in its file what was edited, before that is run; raises
+        `TmapsError` if it cannot be written."""
         self.unsaved = ""
         """Of the Edit widget: what would be lost if the experiment was closed now, in words."""
 
@@ -151,6 +154,10 @@ class Desk(QObject):
         self.setTime(0, 1)
         self.setExperiment(None)
 
+    def leave_pipeline(self) -> None:
+        """Of the Pipeline widget alone: it is gone."""
+        self.settle = _nothing
+
     def setChoice(self, choice: Choice) -> None:
         """Of the Experiment widget alone: something else is shown."""
         if choice != self._choice:
@@ -197,6 +204,10 @@ class Desk(QObject):
 
 def _nowhere(_place: Place, _pixel: tuple[float, float]) -> None:
     return None
+
+
+def _nothing() -> None:
+    """There is no Pipeline widget."""
 
 
 _desks: dict[int, Desk] = {}

@@ -417,6 +417,10 @@ class ExperimentWidget(QWidget):
         self.setValue(replace(choice, plate=new if choice.plate == old else choice.plate))
         self.show_plates()
 
+    def settle(self) -> None:
+        """Have in its file what was edited of a pipeline; see `Desk.settle`."""
+        self._desk.settle()
+
     def refresh(self) -> None:
         """Show what has changed on disk, whether the work was finished or not."""
         self._is_due = False

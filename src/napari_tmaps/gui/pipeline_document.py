@@ -178,9 +178,29 @@ class PipelineDocument(QObject):
             self.failed.emit("\n".join(problems))
 
     def save(self) -> None:
-        """Write the file now."""
+        """Write the file now, also where nothing was edited yet.
+
+        Raises
+        ------
+        TmapsError
+            It cannot be written.
+        """
+        if not self.name:
+            self.begin(self.value())
         self._saver.save(self._shelf, self.name, self.value())
+        self.settle()
+
+    def settle(self) -> None:
+        """Have every edit in the file, for whoever reads that next.
+
+        Raises
+        ------
+        TmapsError
+            It cannot be written.
+        """
         self._saver.finish()
+        if self._saver.fault is not None:
+            raise self._saver.fault
 
     def close(self) -> None:
         """Write what is left, and end."""

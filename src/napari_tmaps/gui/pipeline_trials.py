@@ -177,7 +177,11 @@ class PipelineTrials(QObject):
             self.told.emit("Open the Experiment widget to go to a site.")
 
     def _ask_to_run(self, experiment: str) -> None:
-        self._document.save()
+        try:
+            self._document.save()
+        except TmapsError as error:
+            self.told.emit(str(error))
+            return
         dialog = RunDialog(experiment, self._document.value(), self._widget)
         dialog.submitted.connect(
             lambda number: self.told.emit(

@@ -52,6 +52,7 @@ class PipelineWidget(PipelineParts):
         self._document = PipelineDocument(self)
         self._desk = desk_of(viewer)
         self._document.chosen.connect(self._desk.pipelineChosen)
+        self._desk.settle = self._document.settle
         self._chosen = ""
         self._failed: tuple[str, str] = ("", "")  # step, why
         self._told = ""  # by others, e.g. why the last edit is not on the disk; until the next edit
@@ -65,7 +66,9 @@ class PipelineWidget(PipelineParts):
         self._rest = timer(self, 0, self._show_rest)
 
         self._trials = PipelineTrials(viewer, self._document, self._live, self.try_button, self)
-        self._give_back = _giver_back(self._document.close, *self._trials.ends, self._live.close)
+        self._give_back = _giver_back(
+            self._desk.leave_pipeline, self._document.close, *self._trials.ends, self._live.close
+        )
         # A widget in a window that is closed gets no event of its own.
         self.destroyed.connect(self._give_back)
         self._connect()

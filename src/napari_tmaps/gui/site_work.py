@@ -30,6 +30,9 @@ class PageHost(Host, Protocol):
     def setValue(self, choice: Choice) -> None:
         """Show something else."""
 
+    def settle(self) -> None:
+        """Have in its file what was edited of a pipeline; raises `TmapsError` if it cannot be."""
+
     def refresh(self) -> None:
         """Show what has changed on disk."""
 
@@ -61,7 +64,18 @@ class SiteWork(QObject):
         page.analyseRequested.connect(self._on_analyse_requested)
         page.mapRequested.connect(self._on_map_requested)
 
+    def _settled(self) -> bool:
+        """Whether the file of the pipeline is as it was edited; else it is said why."""
+        try:
+            self._host.settle()
+        except TmapsError as error:
+            self._host.show_message(str(error))
+            return False
+        return True
+
     def _on_run_requested(self) -> None:
+        if not self._settled():
+            return
         experiment, choice = self._host.experiment, self._host.value()
         assert experiment is not None, "the buttons are shown only then"
         if choice.view is not View.SITE:
@@ -126,6 +140,8 @@ class SiteWork(QObject):
     def _on_analyse_requested(self) -> None:
         from napari_tmaps.workflow import analyse
 
+        if not self._settled():
+            return
         pipeline = self._host.value().pipeline
         self._work_on(
             "Analysing",

@@ -227,7 +227,7 @@ class WorkflowWidget(QWidget):
         if self._experiment is None:
             return
         if self._experiment.mirror is not None:
-            self._send("Saving", lambda flow: None, save=True)
+            self._send("Saving", lambda flow: None, save=True, runs=False)
             return
         save_workflow(self.value(), self._experiment.path / FILE)
         self._saved, self._taken = self._value, ""
@@ -308,7 +308,7 @@ class WorkflowWidget(QWidget):
             return
         self.buttons.stop.setEnabled(False)
         if experiment.mirror is not None:
-            self._send("Stopping", lambda flow: flow.ask_to_stop())
+            self._send("Stopping", lambda flow: flow.ask_to_stop(), runs=False)
         else:
             self._try(lambda: ask_to_stop(experiment.path))
         self.show_message(_STOPPING)
@@ -322,20 +322,24 @@ class WorkflowWidget(QWidget):
             update={"subset": subset}
         )
 
-    def _send(self, title: str, act: Callable[[Any], Any], *, save: bool = False) -> None:
+    def _send(
+        self, title: str, act: Callable[[Any], Any], *, save: bool = False, runs: bool = True
+    ) -> None:
         """Do something with the workflow in a thread, with an experiment of its own."""
         self._sight.end_wait()
         if self._experiment is None or self._work.is_running:
             return
         path, is_far = self._experiment.path, self._experiment.mirror is not None
-        value = self._value if save and is_far else None
         self.show_message("")
         try:
+            if runs:
+                self._desk.settle()
             if save and not is_far:
                 self.save()
         except TmapsError as error:
             self.show_message(str(error))
             return
+        value = self._value if save and is_far else None
 
         def make() -> Generator[Progress, None, Any]:
             from napari_tmaps.workflow.door import Experiment as Door

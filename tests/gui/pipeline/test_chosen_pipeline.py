@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from qtpy.QtWidgets import QApplication
 from tests.gui.pipeline.tuned import settle
 from tests.gui.plate import make_experiment
 
-from napari_tmaps.gui import step_edits
+from napari_tmaps.errors import InputError, StorageError
+from napari_tmaps.gui import site_work, step_edits
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.facts import READY
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.workflow_widget import WorkflowWidget
+from napari_tmaps.model.pipeline import PipelineDescription
 from napari_tmaps.pipeline import load_pipeline
+from napari_tmaps.pipeline.shelf import Shelf
 from napari_tmaps.store.channel_names import rename_channel
 from napari_tmaps.store.experiment import Experiment
 from napari_tmaps.workflow.description import with_argument
@@ -92,6 +97,74 @@ def test_what_is_tuned_is_run(window: SimpleNamespace, path: Path) -> None:
     assert experiment.value().pipeline == str(other)
     assert said(window.workflow) == "nuclei_any_size"
     assert other.stem in window.workflow._built[1]
+
+
+def edit(window: SimpleNamespace, size: int) -> None:
+    """Change the setting that `tune` changes, and wait for nothing."""
+    value = window.pipeline.value()
+    step = value.pipeline[0].name
+    window.pipeline.setValue(step_edits.with_setting(value, step, "filter_size", size).pipeline)
+
+
+def test_what_was_edited_just_now_is_run(
+    window: SimpleNamespace, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment, page = window.experiment, window.experiment.site_page
+    experiment.setValue(Choice(str(path)))
+    settle(window.pipeline)
+    tuned = tune(window, "nuclei", 7)
+    run, sent = [], []
+
+    def loaded(key: str) -> PipelineDescription:
+        run.append(load_pipeline(key).pipeline[0].settings["filter_size"])
+        raise InputError("this is not run")
+
+    monkeypatch.setattr(site_work, "load", loaded)
+    monkeypatch.setattr(
+        window.workflow._work,
+        "start",
+        lambda *_: sent.append(load_pipeline(tuned).pipeline[0].settings["filter_size"]),
+    )
+    edit(window, 5)
+    page.run_button.click()
+    wait_for(experiment)
+    edit(window, 4)
+    page.analyseRequested.emit()
+    wait_for(experiment)
+    edit(window, 9)
+    window.workflow.submit()
+    assert (run, sent) == ([5, 4], [9])
+
+    # Where the file cannot be written, what is in it is not run instead.
+    edit(window, 11)
+    with monkeypatch.context() as full:
+        full.setattr(Shelf, "save", refuse)
+        page.run_button.click()
+        page.analyseRequested.emit()
+        assert "no space" in experiment.message
+        window.workflow.submit()
+        assert "no space" in window.workflow.message
+        with pytest.raises(StorageError):
+            window.pipeline._document.save()
+        assert not experiment.is_busy
+    assert (run, sent) == ([5, 4], [9])
+    page.run_button.click()
+    wait_for(experiment)
+    assert run[-1] == 11, "there is space again"
+    window.pipeline.close()
+    page.run_button.click()
+    wait_for(experiment)
+    assert run[-1] == 11
+
+
+def refuse(*_: object) -> None:
+    raise StorageError("There is no space left on the disk.")
+
+
+def wait_for(experiment: ExperimentWidget) -> None:
+    end = time.monotonic() + 30
+    while experiment.is_busy and time.monotonic() < end:
+        QApplication.processEvents()
 
 
 def test_what_is_tuned_of_another_experiment_is_not_chosen(

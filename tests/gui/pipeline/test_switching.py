@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from tests.gui.pipeline.tuned import blocks, build, settle
 from tests.gui.plate import make_experiment
 
-from napari_tmaps.errors import PipelineError
+from napari_tmaps.errors import PipelineError, StorageError
 from napari_tmaps.gui import pipeline_trials, step_edits
 from napari_tmaps.gui.experiment_widget import ExperimentWidget
 from napari_tmaps.gui.pipeline_widget import PipelineWidget
@@ -71,7 +71,8 @@ def test_an_experiment_that_cannot_have_pipelines(widget, viewer, tmp_path):
     go_to(viewer, tmp_path / "e")
     settle(widget)
     assert "cannot be read" in widget._message.text()
-    widget._document.save()  # nothing is told to the terminal alone
+    with pytest.raises(StorageError, match="pipelines"):
+        widget._document.save()
     assert widget.steps.names() == ["threshold_manual"]
 
 
