@@ -27,13 +27,15 @@ def screen(tmp_path: Path) -> Path:
 def test_values_are_corrected_shown_and_taken_back(screen: Path):
     assert "Nothing is corrected" in tmaps("edit-metadata", screen).output
     tmaps("edit-metadata", screen, "--pixel-size", "0.65")
-    words = ("--channel", "GFP", "--excitation", 488, "--color", "#00FF00", "--json")
+    words = ("--channel", "GFP", "--fluorophore", "Alexa Fluor 488", "--excitation", 488)
+    words += ("--color", "#00FF00", "--json")
     found = json.loads(tmaps("edit-metadata", screen, *words).stdout)
     assert found["notes"] == []
     assert [
         (row["of"], row["field"], row["recorded"], row["edited"]) for row in found["edited"]
     ] == [
         ("p acquisition01", "pixel_size_um", None, [0.65, 0.65]),
+        ("GFP", "fluorophore", None, "Alexa Fluor 488"),
         ("GFP", "excitation_nm", None, 488),
         ("GFP", "color", None, "#00FF00"),
     ]
@@ -43,7 +45,7 @@ def test_values_are_corrected_shown_and_taken_back(screen: Path):
     tmaps("edit-metadata", screen, "--as-recorded", "pixel-size")
     tmaps("edit-metadata", screen, "--channel", "GFP", "--as-recorded", "color")
     left = json.loads(tmaps("info", screen, "--json").stdout)
-    assert [row["field"] for row in left["edited"]] == ["excitation_nm"]
+    assert [row["field"] for row in left["edited"]] == ["fluorophore", "excitation_nm"]
     assert left["pixel_size_um"] is None
 
 

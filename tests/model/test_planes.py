@@ -99,3 +99,18 @@ def test_display_colors_are_distinct():
     assert colors[3] == "#123456"
     assert len(set(colors)) == 4
     assert display_colors([Channel("anything")]) == ["#FFFFFF"]
+    dyed = [Channel("C01", fluorophore="Hoechst 33342"), Channel("C02", fluorophore="Cy5")]
+    assert display_colors(dyed) == ["#0080FF", "#FF00FF"]
+
+
+def test_facts_of_a_channel_without_a_dye_are_those_of_before():
+    # What an experiment was made of is told by a digest of them.
+    assert Channel("DAPI", bit_depth=12).facts() == {
+        "name": "DAPI",
+        "color": None,
+        "excitation_nm": None,
+        "emission_nm": None,
+        "exposure_ms": None,
+        "bit_depth": 12,
+    }
+    assert Channel("DAPI", fluorophore="Hoechst").facts()["fluorophore"] == "Hoechst"

@@ -244,7 +244,12 @@ def test_a_channel(made: Experiment):
     assert (
         made.edit_metadata(
             channels={
-                "GFP": {"excitation_nm": 488, "emission_nm": 510, "color": "#123456"},
+                "GFP": {
+                    "fluorophore": "EGFP",
+                    "excitation_nm": 488,
+                    "emission_nm": 510,
+                    "color": "#123456",
+                },
                 "DAPI": {"exposure_ms": 25},
             }
         )
@@ -253,11 +258,12 @@ def test_a_channel(made: Experiment):
     info = made.plate("p").info("B02", 1)
     assert info.channels == (
         Channel("DAPI", color="#0080FF", exposure_ms=25),
-        Channel("GFP", color="#123456", excitation_nm=488, emission_nm=510),
+        Channel("GFP", color="#123456", excitation_nm=488, emission_nm=510, fluorophore="EGFP"),
     )
     channels = ome_types.from_xml(acquisition_omexml(made, "p", "acquisition01")).images[0]
     assert channels.pixels.channels[1].excitation_wavelength == 488
     assert channels.pixels.channels[1].emission_wavelength == 510
+    assert [channel.fluor for channel in channels.pixels.channels] == [None, "EGFP"]
     assert {plane.exposure_time for plane in channels.pixels.planes if plane.the_c == 0} == {25}
     # What was measured does not depend on it, nor does the map.
     assert made.info()["stale"] == []
@@ -266,7 +272,8 @@ def test_a_channel(made: Experiment):
     assert made.channels()[1].excitation_nm == 488
     made.edit_metadata(channels={"Ki-67": {"excitation_nm": None}})
     assert made.channels()[1].excitation_nm is None
-    assert [row["of"] for row in edited(made)] == ["Ki-67", "Ki-67", "DAPI"]
+    assert made.channels()[1].fluorophore == "EGFP"
+    assert [row["of"] for row in edited(made)] == ["Ki-67", "Ki-67", "Ki-67", "DAPI"]
 
 
 def test_stacks(tmp_path: Path):
@@ -339,6 +346,11 @@ def test_cycles_of_a_plate_have_one_size(rounds: Experiment):
         ({"channels": {"Cy5": {"color": "#000000"}}}, NotFoundError, "no channel 'Cy5'"),
         ({"channels": {"GFP": {"color": "green"}}}, InputError, "Channel 'GFP': 'green' is no col"),
         ({"channels": {"GFP": {"exposure_ms": 0}}}, InputError, "Channel 'GFP': 0 is no exposure"),
+        (
+            {"channels": {"GFP": {"fluorophore": " "}}},
+            InputError,
+            "' ' is no fluorophore; give a text",
+        ),
         ({"channels": {"GFP": {"gain": 2}}}, InputError, "Channel 'GFP': 'gain' cannot be correc"),
         (
             {"channels": {"GFP": {"excitation_nm": 520, "emission_nm": 500}}},

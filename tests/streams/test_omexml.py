@@ -24,7 +24,7 @@ FULL = OmeImage(
     pixel_size_um=(3.0, 0.325, 0.65),
     time_step_s=90.0,
     channels=(
-        Channel("5-FAM/pH 9.0", "#12AB00", excitation_nm=488, emission_nm=517.5, bit_depth=12),
+        Channel("5-FAM/pH 9.0", "#12AB00", 488, 517.5, bit_depth=12, fluorophore="5-FAM"),
         Channel("FM 4-64/2% CHAPS", bit_depth=12),
     ),
     acquired=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),

@@ -84,8 +84,8 @@ def test_zarr_of_each_codec_and_version(tmp_path, others_may_warn, compression, 
     assert info.axes == "tczyx"
     assert info.pixel_size_um == (0.5, 0.25, 0.25)
     assert info.time_step_s == 2.5
-    assert [(c.name, c.color, c.excitation_nm) for c in info.channels] == [
-        ("DAPI", "#0000FF", 405), ("GFP", "#00FF00", None),
+    assert [(c.name, c.color, c.excitation_nm, c.fluorophore) for c in info.channels] == [
+        ("DAPI", "#0000FF", 405, None), ("GFP", "#00FF00", None, "EGFP"),
     ]  # fmt: skip
     (node,) = list(Reader(parse_url(tmp_path / "a.ome.zarr"))())
     np.testing.assert_array_equal(np.asarray(node.data[0]), data)

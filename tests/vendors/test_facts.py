@@ -112,11 +112,13 @@ def lsm_file(*, detectors=(1, 1), lasers=(1, 0), stamps=(5.0, 7.5)):
 
 def test_lsm():
     file = lsm_file()
-    expected = [Channel(f"C0{n}", excitation_nm=488.0, bit_depth=12) for n in (1, 2)]
+    expected = [
+        Channel("C01", excitation_nm=488.0, bit_depth=12, fluorophore="GFP"),
+        Channel("C02", excitation_nm=488.0, bit_depth=12),
+    ]
     assert lsm_channels(file, 2) == expected
     assert lsm_facts(file) == {
         "objective": "40x",
-        "dyes": ["GFP", ""],
         "detection_bands_nm": [[500.0, 550.0], [500.0, 550.0]],
     }
     times = lsm_times(file, (2, 1, 3))

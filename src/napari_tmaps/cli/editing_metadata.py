@@ -18,6 +18,7 @@ _FIELDS = {
     "magnification": "magnification",
     "numerical-aperture": "numerical_aperture",
     "description": "description",
+    "fluorophore": "fluorophore",
     "excitation": "excitation_nm",
     "emission": "emission_nm",
     "exposure": "exposure_ms",
@@ -45,6 +46,9 @@ def edit_metadata(
     channel: Annotated[
         str, typer.Option(help="Channel to which the following options belong.")
     ] = "",
+    fluorophore: Annotated[
+        str | None, typer.Option(help="Dye or protein that is seen, e.g. Alexa Fluor 488.")
+    ] = None,
     excitation: Annotated[
         float | None, typer.Option(metavar="nm", help="Wavelength of the light.")
     ] = None,
@@ -77,6 +81,7 @@ def edit_metadata(
         "description": description,
     }
     light = {
+        "fluorophore": fluorophore,
         "excitation_nm": excitation,
         "emission_nm": emission,
         "exposure_ms": exposure,
@@ -124,8 +129,8 @@ def _values(
         (own if name in sizes else of_channel)[name] = None
     if bool(of_channel) != bool(channel):
         raise InputError(
-            "Say of which channel that is (--channel), and what to correct of it: --excitation, "
-            "--emission, --exposure, --color, or --as-recorded."
+            "Say of which channel that is (--channel), and what to correct of it: "
+            "--fluorophore, --excitation, --emission, --exposure, --color, or --as-recorded."
         )
     return own | ({"channels": {channel: of_channel}} if channel else {})
 

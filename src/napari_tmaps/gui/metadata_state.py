@@ -80,7 +80,7 @@ def _values(experiment: Experiment, plate: str, acquisition: str) -> Iterator[Va
     channels = catalogue.channels(RECORDED)
     for name, facts in channels[["name", "facts"]].to_numpy():
         for field in OF_CHANNELS:
-            yield _value(str(name), field, facts[field], _of(overlay, str(name)))
+            yield _value(str(name), field, facts.get(field), _of(overlay, str(name)))
 
 
 def _of(overlay: Overlay, channel: str) -> Mapping[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from napari_tmaps.errors import InputError
 
@@ -36,6 +37,8 @@ class Channel:
         Hex colour for display, "#RRGGBB".
     bit_depth
         Bits that the camera really uses (12 of 16, say).
+    fluorophore
+        The dye or protein that is seen, e.g. "Alexa Fluor 488".
     """
 
     name: str
@@ -44,6 +47,7 @@ class Channel:
     emission_nm: float | None = None
     exposure_ms: float | None = None
     bit_depth: int | None = None
+    fluorophore: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -53,6 +57,17 @@ class Channel:
                 f"Channel '{self.name}': '{self.color}' is no colour; write it as #RRGGBB, "
                 "e.g. #00FF00."
             )
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON values.
+
+        A fluorophore that is not known is left out, as in experiments from before it was a fact:
+        what was made of them stays up to date.
+        """
+        facts = asdict(self)
+        if self.fluorophore is None:
+            del facts["fluorophore"]
+        return facts
 
 
 def name_in_cycle(name: str, cycle: int, workflow_type: str) -> str:
@@ -74,8 +89,9 @@ def display_colors(channels: Sequence[Channel]) -> list[str]:
     colors: list[str | None] = [channel.color for channel in channels]
     for number, channel in enumerate(channels):
         if colors[number] is None:
+            words = f"{channel.name} {channel.fluorophore or ''}".lower()
             for pattern, color in _KNOWN:
-                if re.search(pattern, channel.name.lower()) and color not in colors:
+                if re.search(pattern, words) and color not in colors:
                     colors[number] = color
                     break
     free = [color for color in DEFAULT_COLORS if color not in colors]

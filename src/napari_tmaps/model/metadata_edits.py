@@ -29,6 +29,7 @@ class _Edits(BaseModel):
 class ChannelEdits(_Edits):
     """Facts of a channel; a field that is not given stays as it is, None goes back."""
 
+    fluorophore: Annotated[str, Field(pattern=r"\S", max_length=200)] | None = None
     excitation_nm: _Positive | None = None
     emission_nm: _Positive | None = None
     exposure_ms: _Positive | None = None
@@ -106,6 +107,7 @@ FIELDS: Mapping[str, Correctable] = {
     "magnification": Correctable("magnification", "×", 0.5, 250.0),
     "numerical_aperture": Correctable("numerical aperture", "", 0.01, 1.7),
     "description": Correctable("description", ""),
+    "fluorophore": Correctable("fluorophore", ""),
     "excitation_nm": Correctable("excitation", "nm", 200.0, 1400.0),
     "emission_nm": Correctable("emission", "nm", 250.0, 1400.0),
     "exposure_ms": Correctable("exposure", "ms", 0.01, 600_000.0),

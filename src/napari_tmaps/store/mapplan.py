@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -173,7 +173,7 @@ def plan_map(experiment: Experiment, plate: str, overlay: Overlay | None = None)
     used = catalogue.recorded()
     cycle_of = catalogue.channels().set_index("name")["cycle"]
     channels = [
-        {**asdict(channel), "cycle": int(cycle_of[channel.name])}
+        {**channel.facts(), "cycle": int(cycle_of[channel.name])}
         for channel in experiment.channels(overlay)
         if any(channel.name in names for (of, _), names in used.items() if of == plate)
     ]

@@ -134,7 +134,7 @@ def _of_channels(experiment: Experiment, edits: MetadataEdits) -> Iterator[Row]:
         if name not in known:
             raise unknown("channel", name, known)
         for field, value in values.items():
-            change = _change(field, value, known[name][field], overlay.channels.get(name, {}))
+            change = _change(field, value, known[name].get(field), overlay.channels.get(name, {}))
             if change:
                 yield {"of": name, "acquisition": None, "channel": name, **change}
 

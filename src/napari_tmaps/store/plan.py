@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import groupby, pairwise
 from math import isfinite
 from operator import itemgetter
@@ -182,7 +181,7 @@ class ImagePlanner:
             )
         self._mip = bool(catalogue.get("mip", False))
         self._facts = {
-            channel.name: asdict(channel) for channel in experiment.channels(self._overlay)
+            channel.name: channel.facts() for channel in experiment.channels(self._overlay)
         }
         for name, new in (renamed or {}).items():
             self._facts[name]["name"] = new

@@ -59,6 +59,7 @@ def image_channels(settings: AcquisitionSettings) -> tuple[Channel, ...]:
                     color=getattr(item, "color", None),
                     excitation_nm=getattr(item, "excitation_wavelength_nm", None),
                     emission_nm=getattr(item, "emission_wavelength_nm", None),
+                    fluorophore=getattr(item, "fluorophore", None),
                 )
                 for item in dim.coords
             )
@@ -107,7 +108,6 @@ def ome_image(
         pixel_size_um=(z, y, x),
         time_step_s=to_seconds(*steps["t"]),
         channels=channels,
-        fluorophores=fluorophores(settings)[: len(channels)],
         acquired=acquired,
         plate=plate,
         plate_size=plate_size,
@@ -116,14 +116,6 @@ def ome_image(
         stage_um=(place.z_coord, place.y_coord, place.x_coord),
         annotations=annotations or {},
     )
-
-
-def fluorophores(settings: AcquisitionSettings) -> tuple[str | None, ...]:
-    """Of the channels, None where not given."""
-    for dim in settings.dimensions:
-        if dim.type == "channel" and dim.coords:
-            return tuple(getattr(item, "fluorophore", None) for item in dim.coords)
-    return ()
 
 
 def plane_facts(

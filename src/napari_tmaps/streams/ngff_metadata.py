@@ -6,7 +6,7 @@ Source: the specifications 0.4 and 0.5 of OME-NGFF, https://ngff.openmicroscopy.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -195,11 +195,11 @@ def omero(
 
 
 def channel_facts(channels: Sequence[Channel]) -> list[dict[str, Any]]:
-    """What "omero" has no place for: wavelengths, exposure, bit depth."""
+    """What "omero" has no place for: fluorophore, wavelengths, exposure, bit depth."""
     return [
         {
             key: value
-            for key, value in asdict(channel).items()
+            for key, value in channel.facts().items()
             if key not in ("name", "color") and value is not None
         }
         for channel in channels

@@ -111,8 +111,6 @@ class OmeImage:
         Rows and columns of the plate; None where unknown.
     stage_um
         Where the stage stood (z, y, x).
-    fluorophores
-        Of the channels, or none at all.
     annotations
         Facts that OME has no field for: namespace → key → text.
     """
@@ -132,7 +130,6 @@ class OmeImage:
     site: int = 0
     plate_size: tuple[int, int] | None = None
     stage_um: tuple[float | None, float | None, float | None] = (None, None, None)
-    fluorophores: tuple[str | None, ...] = ()
     annotations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -215,6 +212,7 @@ def _parse_channels(pixels: model.Pixels, planes: Sequence[PlaneFacts]) -> tuple
             emission_nm=channel.emission_wavelength,
             exposure_ms=exposures.get(c),
             bit_depth=pixels.significant_bits,
+            fluorophore=channel.fluor or None,
         )
         for c, (channel, color) in enumerate(zip(pixels.channels, stated, strict=True))
     )

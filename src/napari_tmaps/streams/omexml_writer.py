@@ -211,7 +211,7 @@ def _add_channel(pixels: Element, number: int, c: int, image: OmeImage) -> None:
             "EmissionWavelength": channel.emission_nm,
             "EmissionWavelengthUnit": None if channel.emission_nm is None else "nm",
             "Color": None if channel.color is None else _color(channel.color),
-            "Fluor": image.fluorophores[c] if image.fluorophores else None,
+            "Fluor": channel.fluorophore,
         }
     _add(pixels, "Channel", ID=f"Channel:{number}:{c}", SamplesPerPixel=image.samples, **known)
 

@@ -58,6 +58,7 @@ def channel_of(name: str, ch: int, detail: Detail, settings: Settings) -> Channe
         emission_nm=float(band[1]) if band else None,
         exposure_ms=float_or_none(setting.get("ExposureTime", "")),
         bit_depth=int(bits) if bits else None,
+        fluorophore=setting.get("Fluorophore", "").strip() or None,
     )
 
 

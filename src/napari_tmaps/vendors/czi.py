@@ -245,6 +245,7 @@ def _channels(xml: Any, image: Any, codes: list[int]) -> list[Channel]:
                 emission_nm=number(_text(element, "EmissionWavelength")),
                 exposure_ms=None if exposure is None else exposure / 1e6,
                 bit_depth=None if bits is None else int(bits),
+                fluorophore=_text(element, "Fluor") or _text(display, "DyeName") or None,
             )
         )
     return channels

@@ -199,12 +199,13 @@ def _channels(picture: Any, count: int) -> list[Channel]:
     channels = []
     for index in range(count):
         element = elements[index] if index < len(elements) else None
-        lut = "" if element is None else element.get("LUTName", "")
+        lut, dye = "" if element is None else element.get("LUTName", ""), _dye(element)
         channels.append(
             Channel(
-                name=(_dye(element) or lut or f"C{index + 1:02d}"),
+                name=dye or lut or f"C{index + 1:02d}",
                 color=_COLORS.get(lut.lower()),
                 bit_depth=None if element is None else int(element.get("Resolution", 0)) or None,
+                fluorophore=dye or None,
             )
         )
     return channels

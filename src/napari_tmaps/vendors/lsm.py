@@ -11,7 +11,7 @@ from napari_tmaps.model.channels import Channel
 
 
 def lsm_channels(file: Any, count: int) -> list[Channel]:
-    """Channels by name, colour, laser and bit depth, as far as they are told."""
+    """Channels by name, dye, colour, laser and bit depth, as far as they are told."""
     table = file.lsm_metadata.get("ChannelColors") or {}
     names, colors = table.get("ColorNames") or [], table.get("Colors") or []
     recorded = _recorded(file)
@@ -22,6 +22,7 @@ def lsm_channels(file: Any, count: int) -> list[Channel]:
             color="#{:02X}{:02X}{:02X}".format(*colors[c][:3]) if c < len(colors) else None,
             excitation_nm=facts[c].get("excitation_nm"),
             bit_depth=facts[c].get("bit_depth"),
+            fluorophore=facts[c].get("dye") or None,
         )
         for c in range(count)
     ]
@@ -37,13 +38,12 @@ def lsm_times(file: Any, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]
 
 
 def lsm_facts(file: Any) -> dict[str, Any]:
-    """Objective, operator, and the dye and band of light (nm) of each channel."""
+    """Objective, operator, and the band of light (nm) of each channel."""
     scan = _scan(file)
     channels = _recorded(file)
     facts = {
         "objective": str(scan.get("Objective", "")).strip(),
         "operator": str(scan.get("User", "")).strip(),
-        "dyes": [each["dye"] for each in channels] if any(e["dye"] for e in channels) else None,
         "detection_bands_nm": [each["band_nm"] for each in channels] or None,
     }
     return {key: value for key, value in facts.items() if value}

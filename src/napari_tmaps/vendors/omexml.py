@@ -158,14 +158,7 @@ def site_image(index: int, element: Any, place: Place | None) -> tuple[SiteImage
         name=element.get("Name") or f"image {index + 1}",
         path="",
         channels=unique_channels(
-            Channel(
-                each.name,
-                each.color,
-                each.excitation_nm,
-                each.emission_nm,
-                notes.exposure_ms.get(n // colors),
-                bits,
-            )
+            replace(each, exposure_ms=notes.exposure_ms.get(n // colors), bit_depth=bits)
             for n, each in enumerate(channels)
         ),
         size_t=sizes["T"],
@@ -202,7 +195,8 @@ def channel(element: Any, index: int) -> Channel:
     """The channel of an element, C01 … where it has no name or there is no element."""
     if element is None:
         return Channel(f"C{index + 1:02d}")
-    name = (element.get("Name") or "").strip() or (element.get("Fluor") or "").strip()
+    fluorophore = (element.get("Fluor") or "").strip()
+    name = (element.get("Name") or "").strip() or fluorophore
     color = element.get("Color")
     return Channel(
         name=name or f"C{index + 1:02d}",
@@ -210,6 +204,7 @@ def channel(element: Any, index: int) -> Channel:
         color=f"#{(int(color) >> 8) & 0xFFFFFF:06X}" if color and int(color) != -1 else None,
         excitation_nm=_nanometres(element, "ExcitationWavelength"),
         emission_nm=_nanometres(element, "EmissionWavelength"),
+        fluorophore=fluorophore or None,
     )
 
 

@@ -328,7 +328,7 @@ def _number_for(
         "vendor": scan.vendor,
         "reader": scan.reader,
         "facts": {
-            "channels": [asdict(channel) for channel in scan.channels],
+            "channels": [channel.facts() for channel in scan.channels],
             "pixel_size_um": scan.pixel_size_um,
             "z_step_um": scan.z_step_um,
             "oddities": [asdict(oddity) for oddity in scan.oddities],
