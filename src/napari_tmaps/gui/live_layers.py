@@ -31,6 +31,18 @@ DIFFERS = "differs: "
 """Begins the name of a layer of differences."""
 
 
+def with_measured(preview: Preview) -> Preview:
+    """The preview with the objects that a step measured, where it made no image of its own."""
+    if any(isinstance(value, np.ndarray) for value in preview.values.values()):
+        return preview
+    objects = {
+        item: value
+        for item, value in preview.inputs.items()
+        if isinstance(value, np.ndarray) and value.dtype == np.int32
+    }
+    return replace(preview, values={**preview.values, **objects})
+
+
 def outlines_of(preview: Preview, width: int = 1) -> Preview:
     """The preview with masks and objects as outlines, which a screen shows fast.
 
@@ -42,7 +54,7 @@ def outlines_of(preview: Preview, width: int = 1) -> Preview:
     kinds = _kinds(preview)
     values = {
         item: _outlines(value, width)
-        if isinstance(value, np.ndarray) and kinds[item] is not Kind.INTENSITY_IMAGE
+        if isinstance(value, np.ndarray) and kinds.get(item) is not Kind.INTENSITY_IMAGE
         else value
         for item, value in preview.values.items()
     }
@@ -50,14 +62,14 @@ def outlines_of(preview: Preview, width: int = 1) -> Preview:
 
 
 def preview_layers(preview: Preview, scene: Scene) -> list[LayerTuple]:
-    """Layers of what a step made, where that is images or `outlines_of` something."""
+    """Layers of what a step made or measured, where that is images or `outlines_of` something."""
     top, left = (part.start for part in preview.view) if preview.view else (0, 0)
     kinds = _kinds(preview)
     layers = []
     for item, value in preview.values.items():
         if not isinstance(value, np.ndarray):
             continue
-        kind = "image" if kinds[item] is Kind.INTENSITY_IMAGE else "labels"
+        kind = "image" if kinds.get(item) is Kind.INTENSITY_IMAGE else "labels"
         layers.append(_layer(value, f"preview: {_short(item)}", scene, (top, left), kind))
     return layers
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_tmaps.errors import TmapsError
 from napari_tmaps.gui.latest import Latest
-from napari_tmaps.gui.live_layers import LiveLayers, outlines_of
+from napari_tmaps.gui.live_layers import LiveLayers, outlines_of, with_measured
 from napari_tmaps.gui.live_source import LiveSource, Scene, is_preview
 from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.preferences import preference
@@ -276,7 +276,7 @@ class LivePreview(QObject):
         wired = [preview.step.inputs.get(name, "") for name in ("image", "intensity_image")]
         image = next((preview.inputs[item] for item in wired if item in preview.inputs), None)
         shown = summarise(preview, image if isinstance(image, np.ndarray) else None)
-        numbered = self._stable.number(preview)
+        numbered = self._stable.number(with_measured(preview))
         drawn = outlines_of(numbered, self._width) if preview.result is None else numbered
         self._computed.emit(replace(shown, preview=numbered, drawn=drawn))
 

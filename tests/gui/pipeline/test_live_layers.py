@@ -108,3 +108,19 @@ def test_another_step_is_shown_in_the_layer_that_is_there(widget, viewer):
     assert preview(viewer).visible
     assert preview(viewer).opacity == 0.4
     assert np.array_equal(preview(viewer).colormap.colors, colours.colors)
+
+
+def test_objects_that_a_step_measures_are_shown(widget, viewer):
+    facts = {"experiment": "", "objects": "Objects"}
+    stored = viewer.add_labels(np.zeros((120, 160), np.int32), metadata={"tmaps": facts})
+    build(widget, "threshold_manual", "register_objects")
+    layer = preview(viewer)
+    name, objects = layer.name, layer.data.copy()
+    assert sorted(np.unique(objects)) == [0, 1, 2]
+    build(widget, "measure_intensity")
+    assert not stored.visible
+    shown = preview(viewer)
+    assert shown is layer
+    assert (shown.name, shown.visible) == (name, True)
+    np.testing.assert_array_equal(shown.data, objects)
+    assert "2 objects, " in widget.numbers.text()
