@@ -154,9 +154,10 @@ class Desk(QObject):
         self.setTime(0, 1)
         self.setExperiment(None)
 
-    def leave_pipeline(self) -> None:
-        """Of the Pipeline widget alone: it is gone."""
-        self.settle = _nothing
+    def leave_pipeline(self, settle: Callable[[], None]) -> None:
+        """Of the Pipeline widget alone: it is gone; another one may be there already."""
+        if self.settle == settle:
+            self.settle = _nothing
 
     def setChoice(self, choice: Choice) -> None:
         """Of the Experiment widget alone: something else is shown."""

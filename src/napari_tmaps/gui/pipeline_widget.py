@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,10 @@ class PipelineWidget(PipelineParts):
 
         self._trials = PipelineTrials(viewer, self._document, self._live, self.try_button, self)
         self._give_back = _giver_back(
-            self._desk.leave_pipeline, self._document.close, *self._trials.ends, self._live.close
+            partial(self._desk.leave_pipeline, self._document.settle),
+            self._document.close,
+            *self._trials.ends,
+            self._live.close,
         )
         # A widget in a window that is closed gets no event of its own.
         self.destroyed.connect(self._give_back)
