@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from qtpy.QtWidgets import QDockWidget, QWidget
 
-from napari_tmaps.gui.arrangement import show_widget
+from napari_tmaps.gui.arrangement import PLUGIN, show_widget, widget_names
 from napari_tmaps.gui.desk import desk_of
 from napari_tmaps.gui.state import Choice
 from napari_tmaps.gui.undocked import Undocked
@@ -57,6 +57,14 @@ def test_a_widget_goes_with_its_dock(
         qtbot.waitUntil(lambda: not (widget.is_looking or getattr(again, "is_busy", False)))
         widget.close_experiment()
     assert raised == []
+
+
+def test_tabs_can_be_read_however_a_widget_is_opened(make_viewer: Callable[..., Any]) -> None:
+    viewer = make_viewer()
+    for name in widget_names():  # as from napari's menu of plugins
+        dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+        assert dock.windowTitle() == name.removeprefix("TissueMAPS: ")
+    assert len(widget_names()) == 10
 
 
 def test_an_experiment_is_closed_with_its_dock(

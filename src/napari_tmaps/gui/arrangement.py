@@ -85,15 +85,18 @@ def show_widget(viewer: Any, name: str) -> QWidget:
 
 def _dock(viewer: Any, name: str) -> tuple[Any, QWidget]:
     """The dock of a widget of the plugin, and the widget; as tabs with the others."""
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
-    dock.setWindowTitle(name.removeprefix(_PREFIX))  # more would be cut off in a tab
-    return dock, widget
+    docked: tuple[Any, QWidget] = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    return docked
+
+
+def tab_title(name: str) -> str:
+    """What the tab of a dock shows: more than the name of the widget would be cut off."""
+    return name.removeprefix(_PREFIX).removesuffix(f" ({PLUGIN})")
 
 
 def dock_again(viewer: Any, widget: QWidget, name: str) -> None:
     """Bring a widget back whose dock of this name was closed."""
     dock = viewer.window.add_dock_widget(widget, name=name, area="right", tabify=True)
-    dock.setWindowTitle(name.removeprefix(_PREFIX).removesuffix(f" ({PLUGIN})"))
     dock.raise_()
 
 

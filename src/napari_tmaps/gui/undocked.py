@@ -1,4 +1,7 @@
-"""A widget goes with its dock: napari takes it out, and leaves it hidden and at work."""
+"""A widget and its dock: its tab can be read, and it goes with it.
+
+napari takes a widget out of a dock that is closed, and leaves it hidden and at work.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QWidget
 
-from napari_tmaps.gui.arrangement import dock_again
+from napari_tmaps.gui.arrangement import dock_again, tab_title
 from napari_tmaps.gui.parts import timer
 from napari_tmaps.gui.workers import Work
 
@@ -41,6 +44,7 @@ class Undocked(QObject):
                 self._soon.start()
             elif isinstance(parent, QDockWidget):
                 self._dock = parent.objectName()
+                parent.setWindowTitle(tab_title(self._dock))
         return False
 
     def _go(self) -> None:
